@@ -1,0 +1,25 @@
+"""The errors that users see: each is a sentence that says what was wrong, where, and what to do."""
+
+
+class CrmAssetsError(Exception):
+    """Base of all errors that a user can mend."""
+
+
+class BadInputError(CrmAssetsError):
+    """Raw CRM data that cannot be used as it is."""
+
+
+class SourceUnavailableError(CrmAssetsError):
+    """A source of raw data that cannot be reached or opened."""
+
+
+class SettingsError(CrmAssetsError):
+    """A setting that is missing, malformed or contradicts another one."""
+
+
+class StorageError(CrmAssetsError):
+    """A table that cannot be read from or written to the store."""
+
+
+class NotEnoughDataError(CrmAssetsError):
+    """Too few months, deals or outcomes for what was asked."""

@@ -1,0 +1,171 @@
+"""Every environment variable of the project: typed, defaulted and documented in one class."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from crm_assets.crm.feature_table import FEATURE_NAMES
+from crm_assets.crm.months import is_month
+from crm_assets.errors import SettingsError
+
+OPEN_END = "open"
+
+FeatureNames = Annotated[tuple[str, ...], NoDecode]
+
+
+class Settings(BaseSettings):
+    """Settings of `crm_assets`, read from `CRM_*` environment variables and a `.env` file."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="CRM_", env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+    )
+
+    source: Literal["auto", "kaggle", "csv", "sample"] = Field(
+        "auto",
+        description="Where raw data comes from. `auto`: the CSV folder if `CRM_DATA_DIR` is set, "
+        "else Kaggle if its credentials are there, else the synthetic sample.",
+    )
+    data_dir: Path | None = Field(
+        None,
+        description="Folder with accounts.csv, products.csv, sales_teams.csv and sales_pipeline.csv.",
+    )
+    kaggle_dataset: str = Field(
+        "innocentmfa/crm-sales-opportunities",
+        description="Kaggle data set (owner/name) that the Kaggle source downloads.",
+    )
+    sample_opportunities: int = Field(
+        8_800, ge=100, description="Size of the synthetic sample: how many opportunities."
+    )
+    sample_seed: int = Field(7, ge=0, description="Seed of the synthetic sample.")
+    first_month: str | None = Field(
+        None, description="First monthly partition, `YYYY-MM`. Unset: read from the data."
+    )
+    last_month: str | None = Field(
+        None,
+        description="Last monthly partition, `YYYY-MM`, taken as completely covered by the data; "
+        "`open` grows with the calendar. Unset: read from the data.",
+    )
+    home: Path = Field(
+        Path("data"), description="Local folder for tables, models and downloads; made when needed."
+    )
+    mlflow_tracking_uri: str | None = Field(
+        None,
+        description="MLflow tracking server. Unset: an embedded SQLite registry under `CRM_HOME`.",
+    )
+    engine_memory: str = Field(
+        "4GB",
+        pattern=r"^\d+(\.\d+)? ?[KMGT]i?B$",
+        description="Memory that the table engine (DuckDB) uses before it spills to disk.",
+    )
+    test_months: int = Field(
+        3, ge=1, description="How many of the last labelled months only report, never choose."
+    )
+    min_training_months: int = Field(
+        3, ge=1, description="Labelled months that a model needs before it is scored on the next."
+    )
+    admit_features: FeatureNames = Field(
+        (), description="Features used in spite of the leak audit's verdict, comma-separated."
+    )
+    exclude_features: FeatureNames = Field(
+        (), description="Features kept out of the models whatever the audit says, comma-separated."
+    )
+    seed: int = Field(20161020, ge=0, description="Seed of everything random in the models.")
+
+    @field_validator("admit_features", "exclude_features", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("admit_features", "exclude_features")
+    @classmethod
+    def _known_features(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        unknown = sorted(set(value) - set(FEATURE_NAMES))
+        if unknown:
+            raise ValueError(f"no such feature: {', '.join(unknown)}; known: {', '.join(FEATURE_NAMES)}")
+        return value
+
+    @field_validator("first_month", "last_month")
+    @classmethod
+    def _month(cls, value: str | None, info: object) -> str | None:
+        allowed = (OPEN_END,) if getattr(info, "field_name", "") == "last_month" else ()
+        if value is not None and value not in allowed and not is_month(value):
+            raise ValueError(f"{value!r} is not a month; write YYYY-MM, as in 2017-03")
+        return value
+
+    @field_validator("kaggle_dataset")
+    @classmethod
+    def _dataset(cls, value: str) -> str:
+        if value.count("/") != 1:
+            raise ValueError(f"{value!r} is not a Kaggle data set; write owner/name")
+        return value
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Settings:
+        if self.source == "csv" and self.data_dir is None:
+            raise ValueError("CRM_SOURCE=csv needs CRM_DATA_DIR, the folder of the four CSV files")
+        bounded = self.last_month not in (None, OPEN_END)
+        if self.first_month and bounded and self.first_month > str(self.last_month):
+            raise ValueError(
+                f"CRM_FIRST_MONTH {self.first_month} lies after CRM_LAST_MONTH {self.last_month}"
+            )
+        both = sorted(set(self.admit_features) & set(self.exclude_features))
+        if both:
+            raise ValueError(
+                f"{', '.join(both)}: in CRM_ADMIT_FEATURES and in CRM_EXCLUDE_FEATURES; choose one"
+            )
+        return self
+
+    @property
+    def tables_dir(self) -> Path:
+        """Where tables are kept: absolute, so that a changed working directory changes nothing."""
+        return self.home.resolve() / "tables"
+
+    @property
+    def downloads_dir(self) -> Path:
+        """Where downloaded raw data is kept."""
+        return self.home.resolve() / "downloads"
+
+    @property
+    def tracking_uri(self) -> str:
+        """The MLflow tracking URI in force."""
+        return self.mlflow_tracking_uri or f"sqlite:///{self.home.resolve() / 'mlflow.db'}"
+
+    @property
+    def artifacts_dir(self) -> Path:
+        """Where the embedded MLflow registry keeps artifacts."""
+        return self.home.resolve() / "mlflow-artifacts"
+
+
+def variable(field: str) -> str:
+    """The environment variable of a settings field."""
+    return f"CRM_{field.upper()}"
+
+
+def read_settings() -> Settings:
+    """Read the settings from the environment.
+
+    Raises:
+        SettingsError: a variable is malformed or contradicts another one.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise SettingsError("; ".join(_sentence(e["loc"], e["msg"]) for e in error.errors())) from None
+
+
+@cache
+def get_settings() -> Settings:
+    """The settings of this process, read once."""
+    return read_settings()
+
+
+def _sentence(location: tuple[int | str, ...], message: str) -> str:
+    message = message.removeprefix("Value error, ")
+    return f"{variable(str(location[0]))}: {message}" if location else message

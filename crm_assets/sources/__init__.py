@@ -1,0 +1,1 @@
+"""Where raw CRM tables come from: a Kaggle data set, a folder of CSV files, a synthetic sample."""

@@ -1,0 +1,46 @@
+"""What every source of raw CRM tables offers."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import pyarrow as pa
+
+from crm_assets.crm.months import MonthRange
+from crm_assets.crm.schema import RawTable
+
+
+class Source(Protocol):
+    """One place that raw CRM tables come from."""
+
+    @property
+    def name(self) -> str:
+        """`kaggle`, `csv` or `sample`."""
+        ...
+
+    @property
+    def description(self) -> str:
+        """One line for people: which data, from where, and whether it is synthetic."""
+        ...
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether the data is made up; shown wherever its results show."""
+        ...
+
+    def read(self, table: RawTable) -> pa.Table:
+        """Read one raw table: the columns of `table` with its types, rows in file order.
+
+        Raises:
+            BadInputError: the data breaks a rule of the table.
+            SourceUnavailableError: the data cannot be reached or opened.
+        """
+        ...
+
+    def month_range(self) -> MonthRange:
+        """First month with a dated event and the data horizon, found without a full read.
+
+        Raises:
+            BadInputError, SourceUnavailableError: as for `read`.
+        """
+        ...
