@@ -1,0 +1,90 @@
+"""Walk-forward: train on the labelled months before t, score t, move on. The only split there is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import pandas as pd
+from sklearn.pipeline import Pipeline
+
+from crm_assets.crm.feature_table import LABEL
+from crm_assets.errors import NotEnoughDataError
+from crm_assets.modeling.matrix import feature_matrix
+
+KEYS = ["snapshot_month", "opportunity_id"]
+
+
+@dataclass(frozen=True)
+class Split:
+    """The labelled months by what they are for; each list is in order of time."""
+
+    first_months: list[str]
+    validation: list[str]
+    test: list[str]
+
+    @property
+    def scored(self) -> list[str]:
+        """The months that walk-forward predicts."""
+        return self.validation + self.test
+
+
+def split_months(months: list[str], min_training_months: int, test_months: int) -> Split:
+    """Divide labelled months: the first only train, the last `test_months` only report.
+
+    Raises:
+        NotEnoughDataError: no month is left to choose a champion on.
+    """
+    months = sorted(months)
+    needed = min_training_months + 1 + test_months
+    if len(months) < needed:
+        raise NotEnoughDataError(
+            f"{len(months)} labelled months ({', '.join(months) or 'none'}), but at least {needed} are "
+            f"needed: {min_training_months} to train, 1 to choose, {test_months} to test; add months or "
+            "lower CRM_MIN_TRAINING_MONTHS or CRM_TEST_MONTHS."
+        )
+    scored = months[min_training_months:]
+    return Split(months[:min_training_months], scored[:-test_months], scored[-test_months:])
+
+
+def folds(table: pd.DataFrame, months: list[str]) -> Iterator[tuple[str, pd.DataFrame, pd.DataFrame]]:
+    """For each month t of `months`: t, the rows before it, its own rows.
+
+    Raises:
+        NotEnoughDataError: all outcomes before a month are the same.
+    """
+    for month in months:
+        train = table[table["snapshot_month"] < month]
+        if train[LABEL.name].nunique() < 2:
+            raise NotEnoughDataError(
+                f"All labels before {month} are the same: a model needs won deals and others; "
+                "raise CRM_MIN_TRAINING_MONTHS."
+            )
+        yield month, train, table[table["snapshot_month"] == month]
+
+
+def fit(pipeline: Pipeline, table: pd.DataFrame, features: list[str]) -> Pipeline:
+    """Fit a pipeline on the rows of a training set."""
+    return pipeline.fit(feature_matrix(table, features), table[LABEL.name].to_numpy(dtype="int64"))
+
+
+def walk_forward(
+    build: Callable[[], Pipeline], table: pd.DataFrame, features: list[str], months: list[str]
+) -> pd.DataFrame:
+    """Score each month with a model that has seen only the months before it.
+
+    Args:
+        build: makes an unfitted pipeline.
+        table: the training set.
+        features: the features to use.
+        months: the months to score.
+
+    Returns:
+        Columns `snapshot_month`, `opportunity_id`, `won_next_month`, `probability` (0 to 1).
+    """
+    parts = []
+    for _, train, test in folds(table, months):
+        model = fit(build(), train, features)
+        probability = model.predict_proba(feature_matrix(test, features))[:, 1]
+        parts.append(test[[*KEYS, LABEL.name]].assign(probability=probability))
+    return pd.concat(parts, ignore_index=True)

@@ -1,0 +1,32 @@
+"""From a feature table to what a pipeline takes: one dtype per feature, the same in every month."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from crm_assets.crm.feature_table import FEATURES
+
+
+def feature_matrix(table: pd.DataFrame, features: list[str]) -> pd.DataFrame:
+    """The features as model input: numbers and truth values as float, categories as text.
+
+    Args:
+        table: rows with at least the columns `features`.
+        features: names of `crm.feature_table.FEATURES`.
+
+    Returns:
+        The columns in the order of `features`; missing numbers are NaN, missing categories None.
+    """
+    categorical = {feature.name for feature in FEATURES if feature.dtype == "category"}
+    return pd.DataFrame(
+        {
+            name: _text(table[name]) if name in categorical else table[name].astype("float64")
+            for name in features
+        },
+        index=table.index,
+    )
+
+
+def _text(column: pd.Series) -> pd.Series:
+    text = column.astype("object")
+    return text.where(text.notna(), None)

@@ -1,0 +1,84 @@
+"""How good probabilities are: ranking, sharpness, calibration."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
+
+from crm_assets.crm.feature_table import LABEL
+
+METRICS = ("roc_auc", "brier", "log_loss", "ece", "expected_wins", "realised_wins")
+POOLED = "pooled"
+ECE_BINS = 10
+
+
+def scores(outcome: np.ndarray, probability: np.ndarray) -> dict[str, float]:
+    """The metrics of `METRICS`.
+
+    Args:
+        outcome: shape (n,), 0 or 1.
+        probability: shape (n,), 0 to 1.
+
+    Returns:
+        ROC AUC is NaN where all outcomes are the same.
+    """
+    both = 0 < outcome.sum() < len(outcome)
+    return {
+        "roc_auc": float(roc_auc_score(outcome, probability)) if both else float("nan"),
+        "brier": float(brier_score_loss(outcome, probability, pos_label=1)),
+        "log_loss": float(log_loss(outcome, probability, labels=[0, 1])),
+        "ece": expected_calibration_error(outcome, probability),
+        "expected_wins": float(probability.sum()),
+        "realised_wins": float(outcome.sum()),
+    }
+
+
+def expected_calibration_error(
+    outcome: np.ndarray, probability: np.ndarray, bins: int = ECE_BINS
+) -> float:
+    """Mean distance of predicted from realised rate over bins of equally many deals, 0 to 1.
+
+    Equal-mass variant of Naeini et al., Obtaining Well Calibrated Probabilities Using Bayesian
+    Binning (AAAI 2015).
+
+    >>> expected_calibration_error(np.array([0, 1]), np.array([0.5, 0.5]), bins=1)
+    0.0
+    """
+    order = np.argsort(probability, kind="stable")
+    parts = np.array_split(order, min(bins, len(order)))
+    gaps = [len(part) * abs(probability[part].mean() - outcome[part].mean()) for part in parts]
+    return float(sum(gaps) / len(order))
+
+
+def scores_by_month(predictions: pd.DataFrame, months: list[str]) -> pd.DataFrame:
+    """The metrics of some months, each alone and pooled.
+
+    Args:
+        predictions: columns `snapshot_month`, `won_next_month`, `probability`.
+        months: the months to score.
+
+    Returns:
+        One row per month and one called `pooled`: `snapshot_month`, `deals` and the metrics.
+    """
+    chosen = predictions[predictions["snapshot_month"].isin(months)]
+    parts = [(str(month), part) for month, part in chosen.groupby("snapshot_month", sort=True)]
+    return pd.DataFrame(
+        [
+            {
+                "snapshot_month": month,
+                "deals": len(part),
+                **scores(
+                    part[LABEL.name].to_numpy(dtype="int64"),
+                    part["probability"].to_numpy(dtype="float64"),
+                ),
+            }
+            for month, part in [*parts, (POOLED, chosen)]
+        ]
+    )
+
+
+def pooled(predictions: pd.DataFrame, months: list[str]) -> dict[str, float]:
+    """The metrics over some months together."""
+    row = scores_by_month(predictions, months).iloc[-1]
+    return {metric: float(row[metric]) for metric in METRICS}

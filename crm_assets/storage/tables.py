@@ -1,0 +1,136 @@
+"""The table store: one parquet file per table, or per table and month, each written atomically."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import ibis.expr.types as ir
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from ibis.backends.duckdb import Backend
+from upath import UPath
+
+from crm_assets.crm.engine import connect
+from crm_assets.errors import StorageError
+
+# Fixed, so that the same rows give the same bytes however the engine hands them over.
+ROWS_PER_GROUP = 262_144
+
+
+class MonthlyTables(dict[str, ir.Table]):
+    """Tables by month, `YYYY-MM`: what a monthly asset returns or takes."""
+
+
+TableLike = ir.Table | pa.Table | pd.DataFrame
+
+
+@dataclass(frozen=True)
+class TableStore:
+    """Parquet tables under a base folder.
+
+    A table without months is `<base>/<name>.parquet`, one with months
+    `<base>/<name>/<month>.parquet`.
+    """
+
+    base: UPath
+    engine_memory: str = "4GB"
+
+    @cached_property
+    def engine(self) -> Backend:
+        """The engine that runs the expressions of this store; opened when first needed."""
+        return connect(self.engine_memory)
+
+    def path(self, name: str, month: str | None = None) -> UPath:
+        """Where a table, or one month of it, is kept."""
+        return self.base / f"{name}.parquet" if month is None else self.base / name / f"{month}.parquet"
+
+    def months(self, name: str) -> list[str]:
+        """The months of a table that are stored, in order."""
+        folder = self.base / name
+        return sorted(path.stem for path in folder.glob("*.parquet")) if folder.exists() else []
+
+    def write(self, name: str, table: TableLike, month: str | None = None) -> int:
+        """Store a table, or one month of it, and return its row count.
+
+        A crash or an error while writing leaves what was stored before.
+
+        Raises:
+            StorageError: the store cannot be written.
+        """
+        target = self.path(name, month)
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile(
+                dir=target.parent, prefix=".", suffix=".tmp", delete=False
+            ) as handle:
+                temporary = Path(handle.name)
+        except OSError as error:
+            raise StorageError(_cannot("write", target, error)) from error
+        try:
+            rows = self._write_file(table, temporary)
+            temporary.chmod(0o644)
+            temporary.replace(str(target))
+        except OSError as error:
+            raise StorageError(_cannot("write", target, error)) from error
+        finally:
+            temporary.unlink(missing_ok=True)
+        return rows
+
+    def read(self, name: str, months: list[str] | None = None) -> ir.Table:
+        """A stored table, or some months of it one below the other, as an expression.
+
+        Raises:
+            StorageError: the table, or one of the months, is not stored.
+        """
+        paths = [self.path(name)] if months is None else [self.path(name, month) for month in months]
+        missing = [path for path in paths if not path.exists()]
+        if missing or not paths:
+            where = missing[0] if missing else self.base / name
+            raise StorageError(
+                f"{where} is not there: materialise {name}"
+                f"{f' for {where.stem}' if months and missing else ''} first."
+            )
+        return self.engine.read_parquet([str(path) for path in paths])
+
+    def to_pandas(self, table: ir.Table) -> pd.DataFrame:
+        """Run an expression of this store into a data frame."""
+        return self.engine.to_pyarrow(table).to_pandas()
+
+    def _write_file(self, table: TableLike, path: Path) -> int:
+        schema, batches = self._batches(table)
+        rows = 0
+        with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+            for group in _row_groups(schema, batches):
+                writer.write_table(group, row_group_size=ROWS_PER_GROUP)
+                rows += group.num_rows
+        return rows
+
+    def _batches(self, table: TableLike) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+        if isinstance(table, ir.Table):
+            reader = self.engine.to_pyarrow_batches(table, chunk_size=ROWS_PER_GROUP)
+            return reader.schema, iter(reader)
+        if isinstance(table, pd.DataFrame):
+            table = pa.Table.from_pandas(table, preserve_index=False)
+        table = table.replace_schema_metadata(None)
+        return table.schema, iter(table.to_batches())
+
+
+def _row_groups(schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
+    """Cut batches of any size into tables of `ROWS_PER_GROUP` rows, and a last one."""
+    waiting = schema.empty_table()
+    for batch in batches:
+        waiting = pa.concat_tables([waiting, pa.Table.from_batches([batch], schema)])
+        while waiting.num_rows >= ROWS_PER_GROUP:
+            yield waiting.slice(0, ROWS_PER_GROUP)
+            waiting = waiting.slice(ROWS_PER_GROUP)
+    yield waiting.combine_chunks()
+
+
+def _cannot(verb: str, path: UPath, error: OSError) -> str:
+    reason = error.strerror or str(error)
+    return f"Cannot {verb} {path}: {reason}; check that the folder exists, is yours and has room."
