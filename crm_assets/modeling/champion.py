@@ -1,0 +1,119 @@
+"""Choosing the champion: the best algorithm on the validation months, reported on the test months."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from crm_assets.errors import NotEnoughDataError
+from crm_assets.modeling.algorithms import Algorithm, algorithm
+from crm_assets.modeling.backtest import KEYS, Split, fit, folds
+from crm_assets.modeling.baselines import SEASONAL_RATE, seasonal_rate
+from crm_assets.modeling.calibration import CalibratedModel, calibrate_walk_forward, fit_calibrator
+from crm_assets.modeling.explanation import explain
+from crm_assets.modeling.metrics import METRICS, pooled
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A model fit to be champion, with the evidence for it.
+
+    Attributes:
+        algorithm: its name.
+        model: calibrated, refitted on all labelled months.
+        features: what it uses, in order.
+        trained_months: the labelled months that it has seen.
+        split: which months chose and which reported.
+        walk_forward: calibrated walk-forward predictions of the scored months, with explanations.
+        leaderboard: one row per algorithm and baseline.
+    """
+
+    algorithm: str
+    model: CalibratedModel
+    features: list[str]
+    trained_months: list[str]
+    split: Split
+    walk_forward: pd.DataFrame
+    leaderboard: pd.DataFrame
+
+
+def leaderboard(
+    table: pd.DataFrame, backtests: dict[str, pd.DataFrame], split: Split
+) -> pd.DataFrame:
+    """Compare the algorithms, and the seasonal rate, on the same months.
+
+    Args:
+        table: the training set.
+        backtests: walk-forward scores by algorithm.
+        split: which months choose and which report.
+
+    Returns:
+        One row per contender, the best validation ROC AUC first: `contender`, `baseline`,
+        `validation_*` (uncalibrated scores, which choose) and `test_*` (calibrated, which report).
+    """
+    baseline = seasonal_rate(table, split.scored)
+    rows = [_row(SEASONAL_RATE, True, baseline, baseline, split)]
+    for name, scores in backtests.items():
+        rows.append(_row(name, False, scores, calibrate_walk_forward(scores, split), split))
+    board = pd.DataFrame(rows)
+    return board.sort_values(
+        ["baseline", "validation_roc_auc", "contender"], ascending=[True, False, True]
+    ).reset_index(drop=True)
+
+
+def candidate(
+    table: pd.DataFrame,
+    features: list[str],
+    backtests: dict[str, pd.DataFrame],
+    split: Split,
+    seed: int,
+) -> Candidate:
+    """Choose the best algorithm, calibrate it and refit it on all labelled months.
+
+    Raises:
+        NotEnoughDataError: no algorithm could be ranked on the validation months.
+    """
+    board = leaderboard(table, backtests, split)
+    best = board.loc[~board["baseline"]].iloc[0]
+    if pd.isna(best["validation_roc_auc"]):
+        raise NotEnoughDataError(
+            f"No deal, or every deal, is won in the validation months ({', '.join(split.validation)}): "
+            "no algorithm can be ranked; add months of data."
+        )
+    chosen = algorithm(str(best["contender"]))
+    scores = backtests[chosen.name]
+    calibrator = fit_calibrator(scores)
+    model = CalibratedModel(fit(chosen.build(features, seed), table, features), calibrator)
+    return Candidate(
+        algorithm=chosen.name,
+        model=model,
+        features=features,
+        trained_months=sorted(table["snapshot_month"].unique()),
+        split=split,
+        walk_forward=_explained(calibrate_walk_forward(scores, split), table, features, chosen, seed),
+        leaderboard=board,
+    )
+
+
+def _row(
+    name: str, baseline: bool, scores: pd.DataFrame, calibrated: pd.DataFrame, split: Split
+) -> dict[str, object]:
+    validation, test = pooled(scores, split.validation), pooled(calibrated, split.test)
+    return {
+        "contender": name,
+        "baseline": baseline,
+        **{f"validation_{metric}": validation[metric] for metric in METRICS},
+        **{f"test_{metric}": test[metric] for metric in METRICS},
+    }
+
+
+def _explained(
+    predictions: pd.DataFrame, table: pd.DataFrame, features: list[str], chosen: Algorithm, seed: int
+) -> pd.DataFrame:
+    """Add to each prediction what pushed it, by the very model of its month."""
+    parts = []
+    for _, train, test in folds(table, sorted(predictions["snapshot_month"].unique())):
+        pipeline = fit(chosen.build(features, seed), train, features)
+        parts.append(pd.concat([test[KEYS], explain(pipeline, test, features)], axis=1))
+    return predictions.merge(pd.concat(parts), on=KEYS, how="left", validate="one_to_one")

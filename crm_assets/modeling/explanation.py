@@ -1,0 +1,108 @@
+"""Why a deal got its probability: contributions of the raw features to the model's log-odds."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline
+
+from crm_assets.modeling.matrix import feature_matrix
+
+TOP = 3
+PUSHED_UP, PUSHED_DOWN = "pushed_up", "pushed_down"
+
+
+def contributions(pipeline: Pipeline, table: pd.DataFrame, features: list[str]) -> pd.DataFrame:
+    """How far each raw feature moves each deal from the average training deal.
+
+    Trees: SHAP values (Lundberg et al., From Local Explanations to Global Understanding with
+    Explainable AI for Trees, 2020) on the log-odds, for the random forest on the probability.
+    Linear: coefficient times distance from the training mean; a term made of two features counts
+    half for each. Columns that encode one feature are added up.
+
+    Args:
+        pipeline: fitted, one of `modeling.algorithms`.
+        table: rows to explain, with at least the columns `features`.
+        features: what the pipeline was fitted on.
+
+    Returns:
+        Shape (rows, features), in the order of both; columns are named like the features.
+    """
+    transform, model = pipeline[:-1], pipeline[-1]
+    matrix = np.asarray(transform.transform(feature_matrix(table, features)), dtype="float64")
+    shares = _shares(list(transform.get_feature_names_out()), features)
+    return pd.DataFrame(_of_columns(model, matrix) @ shares, columns=features, index=table.index)
+
+
+def explain(pipeline: Pipeline, table: pd.DataFrame, features: list[str]) -> pd.DataFrame:
+    """The `TOP` features that push each deal most up, and most down.
+
+    Returns:
+        Columns `pushed_up` and `pushed_down`: lists of `{feature, value, contribution}`, the
+        strongest first; a feature that does not push is in neither.
+    """
+    pushes = contributions(pipeline, table, features)
+    up = _strongest(pushes.to_numpy(), table, features)
+    down = _strongest(-pushes.to_numpy(), table, features, sign=-1)
+    return pd.DataFrame({PUSHED_UP: up, PUSHED_DOWN: down}, index=table.index)
+
+
+def importance(pipeline: Pipeline, table: pd.DataFrame, features: list[str]) -> pd.Series:
+    """Mean absolute contribution of each feature over `table`, the largest first."""
+    return contributions(pipeline, table, features).abs().mean().sort_values(ascending=False)
+
+
+def _strongest(
+    strength: np.ndarray, table: pd.DataFrame, features: list[str], sign: int = 1
+) -> list[list[dict[str, object]]]:
+    order = np.argsort(-strength, axis=1, kind="stable")[:, :TOP]
+    values = {name: _shown(table[name]) for name in features}
+    return [
+        [
+            {
+                "feature": features[column],
+                "value": values[features[column]][row],
+                "contribution": sign * float(strength[row, column]),
+            }
+            for column in columns
+            if strength[row, column] > 0
+        ]
+        for row, columns in enumerate(order)
+    ]
+
+
+def _shown(column: pd.Series) -> list[str]:
+    return ["none" if pd.isna(v) else f"{v:.4g}" if isinstance(v, float) else str(v) for v in column]
+
+
+def _of_columns(model: object, matrix: np.ndarray) -> np.ndarray:
+    """Contributions of the transformed columns, shape of `matrix`."""
+    if isinstance(model, LogisticRegression):
+        return matrix * model.coef_[0]
+    if isinstance(model, RandomForestClassifier | HistGradientBoostingClassifier):
+        import shap
+
+        values = np.asarray(shap.TreeExplainer(model).shap_values(matrix, check_additivity=False))
+        return values[..., 1] if values.ndim == 3 else values
+    import xgboost
+
+    assert isinstance(model, xgboost.XGBClassifier)
+    return model.get_booster().predict(xgboost.DMatrix(matrix), pred_contribs=True)[:, :-1]
+
+
+def _shares(columns: list[str], features: list[str]) -> np.ndarray:
+    """Which transformed column counts for which feature, shape (columns, features).
+
+    Names are those of scikit-learn's ColumnTransformer: `block__feature_category`, and for
+    products `block__feature_term feature_term`.
+    """
+    shares = np.zeros((len(columns), len(features)))
+    for row, column in enumerate(columns):
+        block, name = column.split("__", 1)
+        terms = [part.split("__")[-1] for part in name.split(" ")] if block == "crossed" else [name]
+        for term in terms:
+            owner = max((f for f in features if term == f or term.startswith(f"{f}_")), key=len)
+            shares[row, features.index(owner)] += 1 / len(terms)
+    return shares
