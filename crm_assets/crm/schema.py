@@ -6,7 +6,22 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
-Dtype = Literal["string", "date", "float64", "int64", "boolean", "category"]
+import pyarrow as pa
+
+Dtype = Literal["string", "date", "float64", "int64", "boolean", "category", "pushes"]
+
+_PUSH = pa.struct(
+    [("feature", pa.string()), ("value", pa.string()), ("contribution", pa.float64())]
+)
+_ARROW: dict[str, pa.DataType] = {
+    "string": pa.string(),
+    "date": pa.date32(),
+    "float64": pa.float64(),
+    "int64": pa.int64(),
+    "boolean": pa.bool_(),
+    "category": pa.string(),
+    "pushes": pa.list_(_PUSH),
+}
 
 
 class Stage(StrEnum):
@@ -23,7 +38,11 @@ CLOSED_STAGES = (Stage.WON, Stage.LOST)
 
 @dataclass(frozen=True)
 class Column:
-    """One column. `category` is stored as a string; its values are data, not a fixed list."""
+    """One column.
+
+    `category` is stored as a string; its values are data, not a fixed list. `pushes` is a list of
+    `{feature, value, contribution}`.
+    """
 
     name: str
     dtype: Dtype
@@ -45,6 +64,11 @@ class TableSchema:
     def names(self) -> list[str]:
         """The column names, in order."""
         return [column.name for column in self.columns]
+
+    @property
+    def arrow(self) -> pa.Schema:
+        """The types that the table is stored with."""
+        return pa.schema([(column.name, _ARROW[column.dtype]) for column in self.columns])
 
     def __getitem__(self, name: str) -> Column:
         return next(column for column in self.columns if column.name == name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from crm_assets.crm.feature_table import FEATURES, LABEL
-from crm_assets.crm.schema import Column, TableSchema
+from crm_assets.crm.schema import RAW_TABLES, Column, TableSchema
 
 OPPORTUNITY_ID = Column("opportunity_id", "string", "Identifier of the deal.", nullable=False)
 SNAPSHOT_MONTH = Column(
@@ -74,3 +74,127 @@ WIN_FEATURES = TableSchema(
     key=("snapshot_month", "opportunity_id"),
     columns=(SNAPSHOT_MONTH, OPPORTUNITY_ID, *FEATURES, LABEL),
 )
+
+TRAINING_SET = TableSchema(
+    name="training_set",
+    description="The labelled rows of win_features, from the month before the first close on.",
+    key=WIN_FEATURES.key,
+    columns=WIN_FEATURES.columns,
+)
+
+LEAK_AUDIT = TableSchema(
+    name="leak_audit",
+    description="One verdict per feature: does it know the outcome in a way no date explains?",
+    key=("feature",),
+    columns=(
+        Column("feature", "string", "Feature that is judged.", nullable=False),
+        Column("verdict", "string", "admissible or inadmissible.", nullable=False),
+        Column("used", "boolean", "Whether the models use it.", nullable=False),
+        Column("overruled", "boolean", "Whether settings overrule the verdict.", nullable=False),
+        Column("reason", "string", "Why it is inadmissible; empty where it is not."),
+        Column(
+            "null_rate_closes_later", "float64", "Null rate of deals that close later in the dump.", "0 to 1"
+        ),
+        Column("null_rate_never_closes", "float64", "Null rate of deals that never close in it.", "0 to 1"),
+        Column("auc_closes_later", "float64", "ROC AUC within months against closing later.", "0 to 1"),
+        Column("auc_won_against_lost", "float64", "ROC AUC within months of winners over losers.", "0 to 1"),
+    ),
+)
+
+_OUTCOME = Column("won_next_month", "int64", LABEL.description, nullable=False)
+
+BACKTEST = TableSchema(
+    name="backtest",
+    description="Walk-forward scores: each month by a model that has seen only the months before it.",
+    key=("snapshot_month", "opportunity_id"),
+    columns=(
+        SNAPSHOT_MONTH,
+        OPPORTUNITY_ID,
+        _OUTCOME,
+        Column("probability", "float64", "Uncalibrated score.", "0 to 1", nullable=False),
+    ),
+)
+
+METRIC_COLUMNS = (
+    ("roc_auc", "Area under the ROC curve", "0 to 1"),
+    ("brier", "Brier score, lower is better", "0 to 1"),
+    ("log_loss", "Log loss, lower is better", "nats"),
+    ("ece", "Expected calibration error, lower is better", "0 to 1"),
+    ("expected_wins", "Sum of probabilities", "deals"),
+    ("realised_wins", "Deals won", "deals"),
+)
+
+CHAMPION = TableSchema(
+    name="champion",
+    description="The leaderboard: algorithms and baselines on the same months, the best first.",
+    key=("contender",),
+    columns=(
+        Column("contender", "string", "Algorithm or baseline.", nullable=False),
+        Column("baseline", "boolean", "Whether it is only there to be beaten.", nullable=False),
+        *(
+            Column(f"{part}_{name}", "float64", f"{text}; {months}.", unit)
+            for part, months in (
+                ("validation", "validation months, uncalibrated"),
+                ("test", "test months, calibrated"),
+            )
+            for name, text, unit in METRIC_COLUMNS
+        ),
+    ),
+)
+
+WIN_PREDICTIONS = TableSchema(
+    name="win_predictions",
+    description="One row per open deal: the probability that it is won next month, and why.",
+    key=("snapshot_month", "opportunity_id"),
+    columns=(
+        SNAPSHOT_MONTH,
+        OPPORTUNITY_ID,
+        *(column for column in DIMENSIONS if column.name in
+          ("sales_agent", "manager", "regional_office", "product", "account")),
+        Column("days_open", "int64", "Month end minus engage date.", "days", nullable=False),
+        Column("probability", "float64", "Probability of being won next month.", "0 to 1", nullable=False),
+        Column("expected_value", "float64", "Revenue of the deal if it is won.", "USD", nullable=False),
+        Column("expected_revenue", "float64", "probability x expected_value.", "USD", nullable=False),
+        Column("pushed_up", "pushes", "The three features that push it most up, strongest first."),
+        Column("pushed_down", "pushes", "The three features that push it most down."),
+        Column(
+            "scored_by",
+            "string",
+            "`champion`, or `walk_forward` for months that the champion was trained on: then by the "
+            "same algorithm, trained on the months before.",
+            nullable=False,
+        ),
+        Column("algorithm", "string", "Algorithm of the champion.", nullable=False),
+        Column("model_version", "string", "Registered version of the champion.", nullable=False),
+    ),
+)
+
+REVENUE_FORECAST = TableSchema(
+    name="revenue_forecast",
+    description="Next month's expected wins and revenue, in total and by agent, manager, region, product.",
+    key=("snapshot_month", "level", "name"),
+    columns=(
+        SNAPSHOT_MONTH,
+        Column("forecast_month", "string", "Month that is predicted, YYYY-MM.", nullable=False),
+        Column("level", "string", "total, sales_agent, manager, regional_office or product.", nullable=False),
+        Column("name", "string", "Which agent, manager, region or product."),
+        Column("open_deals", "int64", "Deals open at the month's end.", "deals", nullable=False),
+        Column("expected_wins", "float64", "Sum of probabilities.", "deals", nullable=False),
+        Column("expected_revenue", "float64", "Sum of expected revenue.", "USD", nullable=False),
+    ),
+)
+
+TABLES: dict[str, TableSchema] = {
+    table.name: table
+    for table in (
+        *RAW_TABLES,
+        OPPORTUNITIES,
+        MONTHLY_SNAPSHOTS,
+        WIN_FEATURES,
+        TRAINING_SET,
+        LEAK_AUDIT,
+        CHAMPION,
+        WIN_PREDICTIONS,
+        REVENUE_FORECAST,
+    )
+}

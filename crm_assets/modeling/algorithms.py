@@ -73,7 +73,7 @@ def _trees(features: list[str]) -> ColumnTransformer:
 
 def _random_forest(features: list[str], seed: int) -> Pipeline:
     forest = RandomForestClassifier(
-        n_estimators=200, max_depth=7, min_samples_leaf=30, max_features=0.4, random_state=seed, n_jobs=2
+        n_estimators=200, max_depth=7, min_samples_leaf=30, max_features=0.4, random_state=seed
     )
     return make_pipeline(_trees(features), forest)
 

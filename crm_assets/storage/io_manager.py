@@ -10,7 +10,8 @@ import ibis.expr.types as ir
 import pandas as pd
 from upath import UPath
 
-from crm_assets.storage.tables import MonthlyTables, TableLike, TableStore
+from crm_assets.crm.tables import BACKTEST, TABLES
+from crm_assets.storage.tables import MonthlyFrames, MonthlyTables, TableLike, TableStore
 
 
 class TableIOManager(dg.ConfigurableIOManager):
@@ -29,20 +30,24 @@ class TableIOManager(dg.ConfigurableIOManager):
         """The store behind this IO manager."""
         return TableStore(UPath(self.base), self.engine_memory)
 
-    def handle_output(self, context: dg.OutputContext, obj: TableLike | MonthlyTables) -> None:
+    def handle_output(
+        self, context: dg.OutputContext, obj: TableLike | MonthlyTables | MonthlyFrames
+    ) -> None:
         """Write a table, or the months of a monthly one."""
         name = context.asset_key.to_user_string()
-        if isinstance(obj, MonthlyTables):
-            rows = {month: self.store.write(name, table, month) for month, table in obj.items()}
-            path = self.store.base / name
+        schema = TABLES.get(name, BACKTEST).arrow
+        if isinstance(obj, dict):
+            rows = {month: self.store.write(name, table, schema, month) for month, table in obj.items()}
+            newest = self.store.read(name, list(rows)[-1:])
         else:
-            rows = {"": self.store.write(name, obj)}
-            path = self.store.path(name)
+            rows = {"all": self.store.write(name, obj, schema)}
+            newest = self.store.read(name)
         context.add_output_metadata(
             {
                 "dagster/row_count": sum(rows.values()),
-                "path": dg.MetadataValue.path(str(path)),
-                **_preview(self.store, name, list(rows) if isinstance(obj, MonthlyTables) else None),
+                "path": dg.MetadataValue.path(str(self.store.path(name, *list(rows)[-1:]))
+                if isinstance(obj, dict) else str(self.store.path(name))),
+                "preview": dg.MetadataValue.md(markdown(self.store.to_pandas(newest.limit(5)))),
                 **({"rows by month": _rows_by_month(rows)} if len(rows) > 1 else {}),
             }
         )
@@ -51,10 +56,11 @@ class TableIOManager(dg.ConfigurableIOManager):
         """Read a table in the form that the asset annotates."""
         name = context.asset_key.to_user_string()
         wanted = context.dagster_type.typing_type
-        if wanted is MonthlyTables:
-            return MonthlyTables(
-                {month: self.store.read(name, [month]) for month in context.asset_partition_keys}
-            )
+        if wanted in (MonthlyTables, MonthlyFrames):
+            by_month = {month: self.store.read(name, [month]) for month in context.asset_partition_keys}
+            if wanted is MonthlyTables:
+                return MonthlyTables(by_month)
+            return MonthlyFrames({m: self.store.to_pandas(table) for m, table in by_month.items()})
         months = self._stored(name, context) if context.has_asset_partitions else None
         table = self.store.read(name, months)
         return self.store.to_pandas(table) if wanted is pd.DataFrame else table
@@ -62,13 +68,6 @@ class TableIOManager(dg.ConfigurableIOManager):
     def _stored(self, name: str, context: dg.InputContext) -> list[str]:
         stored = set(self.store.months(name))
         return [month for month in context.asset_partition_keys if month in stored]
-
-
-def _preview(store: TableStore, name: str, months: list[str] | None) -> dict[str, Any]:
-    if months == []:
-        return {}
-    table: ir.Table = store.read(name, months[-1:] if months else None)
-    return {"preview": dg.MetadataValue.md(markdown(store.to_pandas(table.limit(5))))}
 
 
 def markdown(frame: pd.DataFrame) -> str:

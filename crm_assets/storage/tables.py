@@ -23,7 +23,11 @@ ROWS_PER_GROUP = 262_144
 
 
 class MonthlyTables(dict[str, ir.Table]):
-    """Tables by month, `YYYY-MM`: what a monthly asset returns or takes."""
+    """Expressions by month, `YYYY-MM`: what a monthly asset returns or takes."""
+
+
+class MonthlyFrames(dict[str, pd.DataFrame]):
+    """Data frames by month, `YYYY-MM`: what a monthly asset returns or takes."""
 
 
 TableLike = ir.Table | pa.Table | pd.DataFrame
@@ -54,8 +58,10 @@ class TableStore:
         folder = self.base / name
         return sorted(path.stem for path in folder.glob("*.parquet")) if folder.exists() else []
 
-    def write(self, name: str, table: TableLike, month: str | None = None) -> int:
-        """Store a table, or one month of it, and return its row count.
+    def write(
+        self, name: str, table: TableLike, schema: pa.Schema, month: str | None = None
+    ) -> int:
+        """Store a table, or one month of it, with the types of `schema`; return its row count.
 
         A crash or an error while writing leaves what was stored before.
 
@@ -72,7 +78,7 @@ class TableStore:
         except OSError as error:
             raise StorageError(_cannot("write", target, error)) from error
         try:
-            rows = self._write_file(table, temporary)
+            rows = self._write_file(table, schema, temporary)
             temporary.chmod(0o644)
             temporary.replace(str(target))
         except OSError as error:
@@ -101,30 +107,29 @@ class TableStore:
         """Run an expression of this store into a data frame."""
         return self.engine.to_pyarrow(table).to_pandas()
 
-    def _write_file(self, table: TableLike, path: Path) -> int:
-        schema, batches = self._batches(table)
+    def _write_file(self, table: TableLike, schema: pa.Schema, path: Path) -> int:
         rows = 0
         with pq.ParquetWriter(path, schema, compression="zstd") as writer:
-            for group in _row_groups(schema, batches):
+            for group in _row_groups(schema, self._batches(table, schema)):
                 writer.write_table(group, row_group_size=ROWS_PER_GROUP)
                 rows += group.num_rows
         return rows
 
-    def _batches(self, table: TableLike) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+    def _batches(self, table: TableLike, schema: pa.Schema) -> Iterator[pa.Table]:
         if isinstance(table, ir.Table):
-            reader = self.engine.to_pyarrow_batches(table, chunk_size=ROWS_PER_GROUP)
-            return reader.schema, iter(reader)
-        if isinstance(table, pd.DataFrame):
-            table = pa.Table.from_pandas(table, preserve_index=False)
-        table = table.replace_schema_metadata(None)
-        return table.schema, iter(table.to_batches())
+            for batch in self.engine.to_pyarrow_batches(table, chunk_size=ROWS_PER_GROUP):
+                yield pa.Table.from_batches([batch]).cast(schema)
+        elif isinstance(table, pd.DataFrame):
+            yield pa.Table.from_pandas(table, schema, preserve_index=False).replace_schema_metadata(None)
+        else:
+            yield table.select(schema.names).cast(schema).replace_schema_metadata(None)
 
 
-def _row_groups(schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
+def _row_groups(schema: pa.Schema, batches: Iterator[pa.Table]) -> Iterator[pa.Table]:
     """Cut batches of any size into tables of `ROWS_PER_GROUP` rows, and a last one."""
     waiting = schema.empty_table()
     for batch in batches:
-        waiting = pa.concat_tables([waiting, pa.Table.from_batches([batch], schema)])
+        waiting = pa.concat_tables([waiting, batch])
         while waiting.num_rows >= ROWS_PER_GROUP:
             yield waiting.slice(0, ROWS_PER_GROUP)
             waiting = waiting.slice(ROWS_PER_GROUP)

@@ -1,0 +1,135 @@
+"""From training set to champion: the leak audit, one backtest per algorithm, and the choice."""
+
+from __future__ import annotations
+
+import dagster as dg
+import ibis.expr.types as ir
+import pandas as pd
+
+from crm_assets.assets import plots
+from crm_assets.assets.options import picture, table, table_asset
+from crm_assets.crm import training
+from crm_assets.crm.horizon import horizon
+from crm_assets.crm.schema import TableSchema
+from crm_assets.crm.tables import BACKTEST, CHAMPION, LEAK_AUDIT, TRAINING_SET
+from crm_assets.modeling import champion as choice
+from crm_assets.modeling import leak_audit as audit
+from crm_assets.modeling.algorithms import ALGORITHMS, Algorithm
+from crm_assets.modeling.backtest import Split, split_months, walk_forward
+from crm_assets.modeling.metrics import scores_by_month
+from crm_assets.partitions import source
+from crm_assets.settings import get_settings
+
+GROUP = "models"
+
+
+@table_asset(TRAINING_SET, GROUP, "duckdb", "parquet")
+def training_set(win_features: ir.Table, opportunities: ir.Table) -> ir.Table:
+    """The labelled rows of win_features, from the month before the first recorded close on."""
+    return training.training_set(win_features, opportunities)
+
+
+@table_asset(LEAK_AUDIT, GROUP, "pandas", "parquet")
+def leak_audit(
+    context: dg.AssetExecutionContext, training_set: pd.DataFrame, opportunities: ir.Table
+) -> pd.DataFrame:
+    """Which features know the outcome in a way that no date explains, and why they stay out."""
+    settings = get_settings()
+    last = horizon(opportunities, settings.last_month)
+    deals = opportunities.to_pyarrow().to_pandas()
+    verdicts = audit.leak_audit(
+        training_set, deals, last, settings.admit_features, settings.exclude_features
+    )
+    context.add_output_metadata(
+        {
+            "inadmissible": int((verdicts["verdict"] == audit.INADMISSIBLE).sum()),
+            "overruled": ", ".join(verdicts.loc[verdicts["overruled"], "feature"]) or "none",
+            "verdicts": table(verdicts[["feature", "verdict", "used", "reason"]]),
+        }
+    )
+    return verdicts
+
+
+def _model_asset(algorithm: Algorithm) -> dg.AssetsDefinition:
+    @table_asset(
+        TableSchema(algorithm.name, BACKTEST.description, BACKTEST.columns, BACKTEST.key),
+        GROUP,
+        "scikitlearn",
+        "mlflow",
+        description=f"{algorithm.description} Walk-forward scores of every month it can be tested on.",
+        required_resource_keys={"mlflow"},
+    )
+    def model(
+        context: dg.AssetExecutionContext, training_set: pd.DataFrame, leak_audit: pd.DataFrame
+    ) -> pd.DataFrame:
+        split, features = _split(training_set), audit.admissible_features(leak_audit)
+        scores = walk_forward(
+            lambda: algorithm.build(features, get_settings().seed), training_set, features, split.scored
+        )
+        run = context.resources.mlflow.log_backtest(context, algorithm, features, training_set, scores, split)
+        by_month = scores_by_month(scores, split.scored)
+        context.add_output_metadata(
+            {
+                "features": len(features),
+                "mlflow run": run,
+                "walk-forward (uncalibrated)": table(by_month),
+                "ROC AUC by month": picture(plots.auc_by_month({algorithm.name: scores}, split)),
+            }
+        )
+        return scores
+
+    return model
+
+
+model_assets = [_model_asset(algorithm) for algorithm in ALGORITHMS]
+
+
+@table_asset(
+    CHAMPION,
+    GROUP,
+    "scikitlearn",
+    "mlflow",
+    ins={algorithm.name: dg.AssetIn() for algorithm in ALGORITHMS},
+    required_resource_keys={"mlflow"},
+)
+def champion(
+    context: dg.AssetExecutionContext,
+    training_set: pd.DataFrame,
+    leak_audit: pd.DataFrame,
+    **backtests: pd.DataFrame,
+) -> pd.DataFrame:
+    """The best algorithm of the validation months, calibrated, refitted, and registered.
+
+    It becomes champion of the MLflow registry if it is no worse than the current one on the same
+    test months. The table is the leaderboard.
+    """
+    split, features = _split(training_set), audit.admissible_features(leak_audit)
+    candidate = choice.candidate(training_set, features, backtests, split, get_settings().seed)
+    figures = plots.champion_plots(candidate, training_set, backtests)
+    decision, run = context.resources.mlflow.register(context, candidate, training_set, figures)
+    context.add_output_metadata(
+        {
+            "algorithm": candidate.algorithm,
+            "version": decision.version,
+            "promoted": decision.promoted,
+            "decision": decision.reason,
+            "champion version": decision.champion_version,
+            "data": source().description,
+            "synthetic": source().synthetic,
+            "features": table(pd.DataFrame({"feature": features})),
+            "mlflow run": run,
+            "leaderboard": table(candidate.leaderboard),
+            "test months": table(scores_by_month(candidate.walk_forward, split.test)),
+            **{name.replace("_", " "): picture(png) for name, png in figures.items()},
+        }
+    )
+    return candidate.leaderboard
+
+
+def _split(training_set: pd.DataFrame) -> Split:
+    settings = get_settings()
+    months = training_set["snapshot_month"].unique().tolist()
+    return split_months(months, settings.min_training_months, settings.test_months)
+
+
+training_assets = [training_set, leak_audit, *model_assets, champion]

@@ -1,0 +1,63 @@
+"""What all assets share: owner, kinds, tags, column descriptions and metadata helpers."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+
+from crm_assets.crm.schema import TableSchema
+from crm_assets.partitions import monthly
+from crm_assets.storage.io_manager import markdown
+
+OWNERS = ["team:sales-operations"]
+CODE_VERSION = "1"
+
+# One run for any number of months, so that a backfill reads its inputs once.
+ONE_RUN = dg.BackfillPolicy.single_run()
+
+
+def table_asset(
+    table: TableSchema, group: str, *kinds: str, by_month: bool = False, **more: Any
+) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
+    """The decorator of an asset that makes `table`."""
+    return dg.asset(
+        name=table.name,
+        group_name=group,
+        kinds=set(kinds),
+        owners=OWNERS,
+        tags={"domain": "crm"},
+        code_version=CODE_VERSION,
+        partitions_def=monthly if by_month else None,
+        backfill_policy=ONE_RUN,
+        metadata={"dagster/column_schema": column_schema(table)},
+        **more,
+    )
+
+
+def column_schema(table: TableSchema) -> dg.TableSchema:
+    """The columns of a table as Dagster shows them."""
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(
+                name=column.name,
+                type=column.dtype,
+                description=f"{column.description} [{column.unit}]" if column.unit else column.description,
+                constraints=dg.TableColumnConstraints(nullable=column.nullable),
+            )
+            for column in table.columns
+        ]
+    )
+
+
+def picture(png: bytes) -> dg.MarkdownMetadataValue:
+    """A PNG shown inline in the UI."""
+    return dg.MetadataValue.md(f"![plot](data:image/png;base64,{base64.b64encode(png).decode()})")
+
+
+def table(frame: pd.DataFrame) -> dg.MarkdownMetadataValue:
+    """A data frame shown inline in the UI."""
+    return dg.MetadataValue.md(markdown(frame))
