@@ -1,0 +1,94 @@
+"""A folder of the four CSV files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from crm_assets.crm.horizon import data_horizon
+from crm_assets.crm.months import MonthRange, month_of
+from crm_assets.crm.schema import RAW_SALES_PIPELINE, RAW_TABLES, RawTable
+from crm_assets.errors import BadInputError, SourceUnavailableError
+from crm_assets.sources.csv_file import read_text
+from crm_assets.sources.parsing import parse_column
+from crm_assets.sources.rules import violation, violations
+
+
+@dataclass(frozen=True)
+class CsvFolder:
+    """Raw tables from the files accounts, products, sales_teams and sales_pipeline.csv.
+
+    Attributes:
+        folder: where the files are.
+        description: one line for people.
+        name: what the source is called.
+    """
+
+    folder: Path
+    description: str
+    name: str = "csv"
+    synthetic: bool = False
+
+    def read(self, table: RawTable) -> pa.Table:
+        """Read one raw table, or raise with the first rule that it breaks."""
+        self.check_files()
+        return typed(read_text(self.folder / table.file_name, table), table)
+
+    def month_range(self) -> MonthRange:
+        """First engaged month and data horizon, from the two date columns alone."""
+        self.check_files()
+        text = read_text(self.folder / RAW_SALES_PIPELINE.file_name, RAW_SALES_PIPELINE)
+        # What is no date is left out here: reading the table names it, with its rows.
+        engaged, closed = (
+            parse_column(text[name].combine_chunks(), RAW_SALES_PIPELINE[name])[0].drop_null().to_pylist()
+            for name in ("engage_date", "close_date")
+        )
+        if not engaged:
+            raise BadInputError(
+                f"{RAW_SALES_PIPELINE.file_name}, column engage_date: no date in any row; a forecast "
+                "needs deals with an engage date, as YYYY-MM-DD or M/D/YYYY."
+            )
+        return MonthRange(month_of(min(engaged)), data_horizon(max([*engaged, *closed])))
+
+    def check_files(self) -> None:
+        """Make sure that the folder and its four files are there.
+
+        Raises:
+            SourceUnavailableError: with what is missing.
+        """
+        if not self.folder.is_dir():
+            raise SourceUnavailableError(
+                f"The folder {self.folder} is not there; set CRM_DATA_DIR to the folder of the CSV files, "
+                "or CRM_SOURCE=sample for synthetic data."
+            )
+        missing = [t.file_name for t in RAW_TABLES if not (self.folder / t.file_name).is_file()]
+        if missing:
+            raise SourceUnavailableError(
+                f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not in {self.folder}; put "
+                f"{'it' if len(missing) == 1 else 'them'} there or set CRM_DATA_DIR to the right folder."
+            )
+
+
+def typed(text: pa.Table, table: RawTable) -> pa.Table:
+    """Give the text of a raw table its types and hold it against the table's rules.
+
+    Raises:
+        BadInputError: with the first rule that is broken.
+    """
+    columns = {}
+    for column in table.columns:
+        if column.name not in text.column_names:
+            columns[column.name] = pa.nulls(text.num_rows, table.arrow.field(column.name).type)
+        elif column.name == "source_row":
+            columns[column.name] = text[column.name]
+        else:
+            values, bad, rule = parse_column(text[column.name].combine_chunks(), column)
+            if rule is not None and len(bad):
+                raise violation(text, table, rule, bad).error()
+            columns[column.name] = values
+    result = pa.table(columns).cast(table.arrow)
+    for broken in violations(result, table):
+        raise broken.error()
+    return result

@@ -1,0 +1,130 @@
+"""A Kaggle data set, downloaded once and then read as a folder of CSV files."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from crm_assets.crm.months import MonthRange
+from crm_assets.crm.schema import RAW_TABLES, RawTable
+from crm_assets.errors import SourceUnavailableError
+from crm_assets.sources.csv_folder import CsvFolder
+
+# Known without a download, so that the graph can be looked at before the first run.
+KNOWN_MONTHS = {"innocentmfa/crm-sales-opportunities": MonthRange("2016-10", "2017-12")}
+
+INSTEAD = "or set CRM_DATA_DIR to a folder of the CSV files, or CRM_SOURCE=sample for synthetic data"
+
+
+def kaggle_credentials_present() -> bool:
+    """Whether the environment or the user's files hold Kaggle credentials, valid or not."""
+    home = Path("~").expanduser()
+    config = os.environ.get("XDG_CONFIG_HOME") or home / ".config"
+    folders = [Path(os.environ.get("KAGGLE_CONFIG_DIR") or home / ".kaggle"), Path(config) / "kaggle"]
+    files = [folder / "kaggle.json" for folder in folders]
+    files += [home / ".kaggle" / name for name in ("access_token", "access_token.txt", "credentials.json")]
+    named = os.environ.get("KAGGLE_USERNAME") and os.environ.get("KAGGLE_KEY")
+    return bool(os.environ.get("KAGGLE_API_TOKEN") or named) or any(file.is_file() for file in files)
+
+
+@dataclass(frozen=True)
+class KaggleDataset:
+    """The four CSV files of a Kaggle data set.
+
+    Attributes:
+        dataset: `owner/name`.
+        downloads_dir: where downloads are kept; a complete one is used again without network.
+        description: one line for people.
+    """
+
+    dataset: str
+    downloads_dir: Path
+    description: str
+    name: str = "kaggle"
+    synthetic: bool = False
+
+    @property
+    def folder(self) -> Path:
+        """Where this data set's files are kept."""
+        return self.downloads_dir / self.dataset.replace("/", "__")
+
+    def read(self, table: RawTable) -> pa.Table:
+        """Read one raw table, after a download where none is kept.
+
+        Raises:
+            SourceUnavailableError: Kaggle cannot be reached, refuses, or has no such data set.
+            BadInputError: a file breaks a rule.
+        """
+        return self._files().read(table)
+
+    def month_range(self) -> MonthRange:
+        """The months of the data set; of a known one without a download."""
+        return KNOWN_MONTHS.get(self.dataset) or self._files().month_range()
+
+    def _files(self) -> CsvFolder:
+        if not self.folder.is_dir():
+            self._download()
+        return CsvFolder(self.folder, self.description, self.name)
+
+    def _download(self) -> None:
+        """Download to a temporary folder beside the target, and move it there when complete."""
+        self.downloads_dir.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=self.downloads_dir, prefix=".kaggle-") as temporary:
+            unpacked = Path(temporary) / "files"
+            unpacked.mkdir()
+            _download_files(self.dataset, unpacked)
+            found = {path.name: path for path in sorted(unpacked.rglob("*.csv"))}
+            missing = [t.file_name for t in RAW_TABLES if t.file_name not in found]
+            if missing:
+                raise SourceUnavailableError(
+                    f"Kaggle's {self.dataset} has no {', '.join(missing)}; correct CRM_KAGGLE_DATASET, {INSTEAD}."
+                )
+            complete = Path(temporary) / "complete"
+            complete.mkdir()
+            for table in RAW_TABLES:
+                shutil.move(found[table.file_name], complete / table.file_name)
+            complete.rename(self.folder)
+
+
+def _download_files(dataset: str, folder: Path) -> None:
+    import requests
+
+    # Imported when used: it authenticates at import.
+    from kaggle.api.kaggle_api_extended import KaggleApi
+
+    api = KaggleApi()
+    try:
+        api.authenticate()
+        api.dataset_download_files(dataset, path=str(folder), quiet=True, unzip=True)
+    except SystemExit:
+        raise SourceUnavailableError(
+            "Kaggle has no valid credentials of yours: create an API token in your Kaggle account's settings "
+            f"and put it into KAGGLE_API_TOKEN, {INSTEAD}."
+        ) from None
+    except requests.HTTPError as error:
+        raise SourceUnavailableError(_refusal(dataset, error)) from error
+    except (requests.RequestException, OSError) as error:
+        raise SourceUnavailableError(
+            f"Kaggle cannot be reached to download {dataset} ({type(error).__name__}); check the network, {INSTEAD}."
+        ) from error
+    except (ValueError, RuntimeError) as error:
+        raise SourceUnavailableError(
+            f"What Kaggle sent for {dataset} cannot be unpacked; try again later, {INSTEAD}."
+        ) from error
+
+
+def _refusal(dataset: str, error: object) -> str:
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    if status == 404:
+        return f"Kaggle has no data set {dataset}; correct CRM_KAGGLE_DATASET, {INSTEAD}."
+    if status in (401, 403):
+        return (
+            f"Kaggle refuses {dataset} to your credentials ({status}): create a new API token in your Kaggle "
+            f"account's settings and put it into KAGGLE_API_TOKEN, {INSTEAD}."
+        )
+    return f"Kaggle answers {status} to the download of {dataset}; try again later, {INSTEAD}."
