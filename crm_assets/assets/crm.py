@@ -1,7 +1,5 @@
 """Cleaned deals, their monthly snapshots, and the features of open deals."""
 
-from __future__ import annotations
-
 import dagster as dg
 import ibis.expr.types as ir
 

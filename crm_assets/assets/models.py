@@ -1,7 +1,5 @@
 """From training set to champion: the leak audit, one backtest per algorithm, and the choice."""
 
-from __future__ import annotations
-
 import dagster as dg
 import ibis.expr.types as ir
 import pandas as pd

@@ -1,7 +1,5 @@
 """What all assets share: owner, kinds, tags, column descriptions and metadata helpers."""
 
-from __future__ import annotations
-
 import base64
 from collections.abc import Callable
 from typing import Any

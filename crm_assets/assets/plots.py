@@ -1,7 +1,5 @@
 """Plots of the models, as PNG bytes."""
 
-from __future__ import annotations
-
 import io
 
 import pandas as pd

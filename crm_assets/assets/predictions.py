@@ -1,7 +1,5 @@
 """What the champion says of each month's open deals, and what it adds up to."""
 
-from __future__ import annotations
-
 import dagster as dg
 
 from crm_assets.assets.models import champion

@@ -1,7 +1,5 @@
 """Raw CRM tables, as the source gives them."""
 
-from __future__ import annotations
-
 import dagster as dg
 import pyarrow as pa
 

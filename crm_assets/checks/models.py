@@ -1,7 +1,5 @@
 """Asset checks of the model room."""
 
-from __future__ import annotations
-
 import dagster as dg
 import pandas as pd
 

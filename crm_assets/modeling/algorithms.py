@@ -7,17 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from sklearn.compose import ColumnTransformer
-from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
-from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import OneHotEncoder, PolynomialFeatures, SplineTransformer, StandardScaler
 
 from crm_assets.crm.feature_table import FEATURES
 
-Build = Callable[[list[str], int], Pipeline]
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
+
+Build = Callable[[list[str], int], "Pipeline"]
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,5 @@
 """The one IO manager: every asset's table goes through the table store."""
 
-from __future__ import annotations
-
 from functools import cached_property
 from typing import Any
 
