@@ -1,22 +1,26 @@
-"""From training set to champion: the leak audit, one backtest per algorithm, and the choice."""
+"""From training set to champion: the leak audit, one backtest per algorithm, and the choice.
+
+What is heavy to import is imported by the asset that uses it: the code location loads fast.
+"""
+
+from typing import TYPE_CHECKING
 
 import dagster as dg
 import ibis.expr.types as ir
 import pandas as pd
 
-from crm_assets.assets import plots
 from crm_assets.assets.options import picture, table, table_asset
 from crm_assets.crm import training
 from crm_assets.crm.horizon import horizon
 from crm_assets.crm.schema import TableSchema
 from crm_assets.crm.tables import BACKTEST, CHAMPION, LEAK_AUDIT, TRAINING_SET
-from crm_assets.modeling import champion as choice
-from crm_assets.modeling import leak_audit as audit
 from crm_assets.modeling.algorithms import ALGORITHMS, Algorithm
-from crm_assets.modeling.backtest import Split, split_months, walk_forward
-from crm_assets.modeling.metrics import scores_by_month
+from crm_assets.modeling.verdicts import INADMISSIBLE
 from crm_assets.partitions import source
 from crm_assets.settings import get_settings
+
+if TYPE_CHECKING:
+    from crm_assets.modeling.backtest import Split
 
 GROUP = "models"
 
@@ -32,6 +36,8 @@ def leak_audit(
     context: dg.AssetExecutionContext, training_set: pd.DataFrame, opportunities: ir.Table
 ) -> pd.DataFrame:
     """Which features know the outcome in a way that no date explains, and why they stay out."""
+    from crm_assets.modeling import leak_audit as audit
+
     settings = get_settings()
     last = horizon(opportunities, settings.last_month)
     deals = opportunities.to_pyarrow().to_pandas()
@@ -40,7 +46,7 @@ def leak_audit(
     )
     context.add_output_metadata(
         {
-            "inadmissible": int((verdicts["verdict"] == audit.INADMISSIBLE).sum()),
+            "inadmissible": int((verdicts["verdict"] == INADMISSIBLE).sum()),
             "overruled": ", ".join(verdicts.loc[verdicts["overruled"], "feature"]) or "none",
             "verdicts": table(verdicts[["feature", "verdict", "used", "reason"]]),
         }
@@ -60,7 +66,12 @@ def _model_asset(algorithm: Algorithm) -> dg.AssetsDefinition:
     def model(
         context: dg.AssetExecutionContext, training_set: pd.DataFrame, leak_audit: pd.DataFrame
     ) -> pd.DataFrame:
-        split, features = _split(training_set), audit.admissible_features(leak_audit)
+        from crm_assets.assets import plots
+        from crm_assets.modeling.backtest import walk_forward
+        from crm_assets.modeling.leak_audit import admissible_features
+        from crm_assets.modeling.metrics import scores_by_month
+
+        split, features = _split(training_set), admissible_features(leak_audit)
         scores = walk_forward(
             lambda: algorithm.build(features, get_settings().seed), training_set, features, split.scored
         )
@@ -101,7 +112,12 @@ def champion(
     It becomes champion of the MLflow registry if it is no worse than the current one on the same
     test months. The table is the leaderboard.
     """
-    split, features = _split(training_set), audit.admissible_features(leak_audit)
+    from crm_assets.assets import plots
+    from crm_assets.modeling import champion as choice
+    from crm_assets.modeling.leak_audit import admissible_features
+    from crm_assets.modeling.metrics import scores_by_month
+
+    split, features = _split(training_set), admissible_features(leak_audit)
     candidate = choice.candidate(training_set, features, backtests, split, get_settings().seed)
     figures = plots.champion_plots(candidate, training_set, backtests)
     decision, run = context.resources.mlflow.register(context, candidate, training_set, figures)
@@ -124,7 +140,9 @@ def champion(
     return candidate.leaderboard
 
 
-def _split(training_set: pd.DataFrame) -> Split:
+def _split(training_set: pd.DataFrame) -> "Split":
+    from crm_assets.modeling.backtest import split_months
+
     settings = get_settings()
     months = training_set["snapshot_month"].unique().tolist()
     return split_months(months, settings.min_training_months, settings.test_months)

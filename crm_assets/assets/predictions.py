@@ -6,7 +6,6 @@ from crm_assets.assets.models import champion
 from crm_assets.assets.options import table, table_asset
 from crm_assets.crm import forecast
 from crm_assets.crm.tables import REVENUE_FORECAST, WIN_PREDICTIONS
-from crm_assets.modeling import scoring
 from crm_assets.storage.tables import MonthlyFrames, MonthlyTables
 
 GROUP = "predictions"
@@ -25,6 +24,8 @@ def win_predictions(
     context: dg.AssetExecutionContext, win_features: MonthlyFrames, monthly_snapshots: MonthlyTables
 ) -> MonthlyFrames:
     """The probability that each open deal is won next month, its worth, and what pushed it."""
+    from crm_assets.modeling import scoring
+
     model = context.resources.mlflow.load_champion()
     predictions = MonthlyFrames(
         {

@@ -5,13 +5,13 @@ import pandas as pd
 
 from crm_assets.assets.models import leak_audit
 from crm_assets.assets.options import table
-from crm_assets.modeling import leak_audit as audit
+from crm_assets.modeling.verdicts import INADMISSIBLE
 
 
 @dg.asset_check(asset=leak_audit, description="No feature knows the outcome in a way no date explains.")
 def features_are_admissible(leak_audit: pd.DataFrame) -> dg.AssetCheckResult:
     """Warns of inadmissible features, with reasons; fails where settings use one all the same."""
-    guilty = leak_audit[leak_audit["verdict"] == audit.INADMISSIBLE]
+    guilty = leak_audit[leak_audit["verdict"] == INADMISSIBLE]
     used = guilty[guilty["used"]]
     return dg.AssetCheckResult(
         passed=guilty.empty,

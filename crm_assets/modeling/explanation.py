@@ -8,6 +8,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassif
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 
+from crm_assets.modeling.algorithms import CROSSED_BLOCK
 from crm_assets.modeling.matrix import feature_matrix
 
 TOP = 3
@@ -101,7 +102,7 @@ def _shares(columns: list[str], features: list[str]) -> np.ndarray:
     shares = np.zeros((len(columns), len(features)))
     for row, column in enumerate(columns):
         block, name = column.split("__", 1)
-        terms = [part.split("__")[-1] for part in name.split(" ")] if block == "crossed" else [name]
+        terms = [part.split("__")[-1] for part in name.split(" ")] if block == CROSSED_BLOCK else [name]
         for term in terms:
             owner = max((f for f in features if term == f or term.startswith(f"{f}_")), key=len)
             shares[row, features.index(owner)] += 1 / len(terms)

@@ -17,8 +17,7 @@ from scipy.stats import rankdata
 from crm_assets.crm.feature_table import FEATURES, Feature
 from crm_assets.crm.months import month_end
 from crm_assets.crm.schema import Stage
-
-ADMISSIBLE, INADMISSIBLE = "admissible", "inadmissible"
+from crm_assets.modeling.verdicts import ADMISSIBLE, INADMISSIBLE
 
 # Honest knowledge reaches 0.92 on the real dump (`days_open` against 'closes later').
 MAX_SINGLE_FEATURE_AUC = 0.97

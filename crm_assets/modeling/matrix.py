@@ -6,6 +6,8 @@ import pandas as pd
 
 from crm_assets.crm.feature_table import FEATURES
 
+NO_CATEGORY = "none"
+
 
 def feature_matrix(table: pd.DataFrame, features: list[str]) -> pd.DataFrame:
     """The features as model input: numbers and truth values as float, categories as text.
@@ -15,7 +17,7 @@ def feature_matrix(table: pd.DataFrame, features: list[str]) -> pd.DataFrame:
         features: names of `crm.feature_table.FEATURES`.
 
     Returns:
-        The columns in the order of `features`; missing numbers are NaN, missing categories None.
+        The columns in the order of `features`; missing numbers are NaN, missing categories `none`.
     """
     categorical = {feature.name for feature in FEATURES if feature.dtype == "category"}
     return pd.DataFrame(
@@ -28,5 +30,4 @@ def feature_matrix(table: pd.DataFrame, features: list[str]) -> pd.DataFrame:
 
 
 def _text(column: pd.Series) -> pd.Series:
-    text = column.astype("object")
-    return text.where(text.notna(), None)
+    return column.astype("object").where(column.notna(), NO_CATEGORY)

@@ -11,13 +11,12 @@ import dagster as dg
 import pandas as pd
 
 from crm_assets.modeling.algorithms import Algorithm
-from crm_assets.modeling.backtest import Split
-from crm_assets.modeling.champion import Candidate
-from crm_assets.modeling.metrics import scores_by_month
-from crm_assets.modeling.scoring import Champion
 from crm_assets.settings import get_settings
 
 if TYPE_CHECKING:
+    from crm_assets.modeling.backtest import Split
+    from crm_assets.modeling.champion import Candidate
+    from crm_assets.modeling.scoring import Champion
     from crm_assets.registry.models import Decision
 
 
@@ -36,6 +35,7 @@ class MlflowSession:
         """Log one algorithm's walk-forward as a nested run; returns the link to it."""
         import mlflow
 
+        from crm_assets.modeling.metrics import scores_by_month
         from crm_assets.registry import tracking
 
         with tracking.nested_run(algorithm.name, _tags(context, training_set)) as run:
@@ -56,6 +56,7 @@ class MlflowSession:
         """Log and register a candidate; returns what became of it and the link to its run."""
         import mlflow
 
+        from crm_assets.modeling.metrics import scores_by_month
         from crm_assets.registry import models, tracking
 
         tags = _tags(context, training_set)
