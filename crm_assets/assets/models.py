@@ -98,7 +98,7 @@ model_assets = [_model_asset(algorithm) for algorithm in ALGORITHMS]
     GROUP,
     "scikitlearn",
     "mlflow",
-    ins={algorithm.name: dg.AssetIn() for algorithm in ALGORITHMS},
+    ins={algorithm.name: dg.AssetIn(dagster_type=pd.DataFrame) for algorithm in ALGORITHMS},
     required_resource_keys={"mlflow"},
 )
 def champion(
