@@ -107,7 +107,7 @@ def champion(
     leak_audit: pd.DataFrame,
     **backtests: pd.DataFrame,
 ) -> pd.DataFrame:
-    """The best algorithm of the validation months, calibrated, refitted, and registered.
+    """The algorithm that the validation months choose, calibrated, refitted, and registered.
 
     It becomes champion of the MLflow registry if it is no worse than the current one on the same
     test months. The table is the leaderboard.

@@ -131,6 +131,8 @@ CHAMPION = TableSchema(
     columns=(
         Column("contender", "string", "Algorithm or baseline.", nullable=False),
         Column("baseline", "boolean", "Whether it is only there to be beaten.", nullable=False),
+        Column("chosen", "boolean", "Whether it is the algorithm of the champion.", nullable=False),
+        Column("validation_roc_auc_se", "float64", "Standard error of the validation ROC AUC.", "0 to 1"),
         *(
             Column(f"{part}_{name}", "float64", f"{text}; {months}.", unit)
             for part, months in (

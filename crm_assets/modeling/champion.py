@@ -1,4 +1,10 @@
-"""Choosing the champion: the best algorithm on the validation months, reported on the test months."""
+"""Choosing the champion on the validation months, and reporting it on the test months.
+
+The choice follows the one-standard-error rule (Breiman et al., Classification and Regression Trees,
+1984; Hastie et al., The Elements of Statistical Learning, section 7.10): among the algorithms whose
+validation ROC AUC lies within one standard error of the best, the simplest. A lead that chance
+explains is no reason for a model that drifts more and says less.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +13,12 @@ from dataclasses import dataclass
 import pandas as pd
 
 from crm_assets.errors import NotEnoughDataError
-from crm_assets.modeling.algorithms import Algorithm, algorithm
+from crm_assets.modeling.algorithms import ALGORITHMS, Algorithm, algorithm
 from crm_assets.modeling.backtest import KEYS, Split, fit, folds
 from crm_assets.modeling.baselines import SEASONAL_RATE, seasonal_rate
 from crm_assets.modeling.calibration import CalibratedModel, calibrate_walk_forward, fit_calibrator
 from crm_assets.modeling.explanation import explain
-from crm_assets.modeling.metrics import METRICS, pooled
+from crm_assets.modeling.metrics import METRICS, pooled, roc_auc_standard_error
 
 
 @dataclass(frozen=True)
@@ -50,13 +56,18 @@ def leaderboard(
 
     Returns:
         One row per contender, the best validation ROC AUC first: `contender`, `baseline`,
-        `validation_*` (uncalibrated scores, which choose) and `test_*` (calibrated, which report).
+        `chosen`, `validation_*` (uncalibrated scores, which choose), with the standard error of the
+        ROC AUC, and `test_*` (calibrated, which report).
+
+    Raises:
+        NotEnoughDataError: no algorithm can be ranked on the validation months.
     """
     baseline = seasonal_rate(table, split.scored)
     rows = [_row(SEASONAL_RATE, True, baseline, baseline, split)]
     for name, scores in backtests.items():
         rows.append(_row(name, False, scores, calibrate_walk_forward(scores, split), split))
     board = pd.DataFrame(rows)
+    board.insert(2, "chosen", board["contender"] == _choice(board[~board["baseline"]], split))
     return board.sort_values(
         ["baseline", "validation_roc_auc", "contender"], ascending=[True, False, True]
     ).reset_index(drop=True)
@@ -69,19 +80,13 @@ def candidate(
     split: Split,
     seed: int,
 ) -> Candidate:
-    """Choose the best algorithm, calibrate it and refit it on all labelled months.
+    """Choose an algorithm, calibrate it and refit it on all labelled months.
 
     Raises:
-        NotEnoughDataError: no algorithm could be ranked on the validation months.
+        NotEnoughDataError: no algorithm can be ranked on the validation months.
     """
     board = leaderboard(table, backtests, split)
-    best = board.loc[~board["baseline"]].iloc[0]
-    if pd.isna(best["validation_roc_auc"]):
-        raise NotEnoughDataError(
-            f"No deal, or every deal, is won in the validation months ({', '.join(split.validation)}): "
-            "no algorithm can be ranked; add months of data."
-        )
-    chosen = algorithm(str(best["contender"]))
+    chosen = algorithm(str(board.loc[board["chosen"], "contender"].item()))
     scores = backtests[chosen.name]
     calibrator = fit_calibrator(scores)
     model = CalibratedModel(fit(chosen.build(features, seed), table, features), calibrator)
@@ -96,14 +101,29 @@ def candidate(
     )
 
 
+def _choice(contenders: pd.DataFrame, split: Split) -> str:
+    """The simplest algorithm within one standard error of the best validation ROC AUC."""
+    if contenders["validation_roc_auc"].isna().any():
+        raise NotEnoughDataError(
+            f"No deal, or every deal, is won in the validation months ({', '.join(split.validation)}): "
+            "no algorithm can be ranked; add months of data."
+        )
+    best = contenders.loc[contenders["validation_roc_auc"].idxmax()]
+    bar = best["validation_roc_auc"] - best["validation_roc_auc_se"]
+    good = set(contenders.loc[contenders["validation_roc_auc"] >= bar, "contender"])
+    return next(row.name for row in ALGORITHMS if row.name in good)
+
+
 def _row(
     name: str, baseline: bool, scores: pd.DataFrame, calibrated: pd.DataFrame, split: Split
 ) -> dict[str, object]:
     validation, test = pooled(scores, split.validation), pooled(calibrated, split.test)
+    deals, wins = scores["snapshot_month"].isin(split.validation).sum(), validation["realised_wins"]
     return {
         "contender": name,
         "baseline": baseline,
         **{f"validation_{metric}": validation[metric] for metric in METRICS},
+        "validation_roc_auc_se": roc_auc_standard_error(validation["roc_auc"], wins, deals - wins),
         **{f"test_{metric}": test[metric] for metric in METRICS},
     }
 

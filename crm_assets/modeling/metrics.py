@@ -82,3 +82,24 @@ def pooled(predictions: pd.DataFrame, months: list[str]) -> dict[str, float]:
     """The metrics over some months together."""
     row = scores_by_month(predictions, months).iloc[-1]
     return {metric: float(row[metric]) for metric in METRICS}
+
+
+def roc_auc_standard_error(auc: float, positives: float, negatives: float) -> float:
+    """Standard error of a ROC AUC.
+
+    Hanley and McNeil, The Meaning and Use of the Area under a Receiver Operating Characteristic
+    (ROC) Curve (Radiology 1982), equation 1.
+
+    Args:
+        auc: 0 to 1.
+        positives: how many outcomes are 1.
+        negatives: how many are 0.
+
+    >>> round(roc_auc_standard_error(0.8, 1_000, 4_000), 4)
+    0.0086
+    """
+    if not positives or not negatives:
+        return float("nan")
+    q1, q2 = auc / (2 - auc), 2 * auc**2 / (1 + auc)
+    variance = auc * (1 - auc) + (positives - 1) * (q1 - auc**2) + (negatives - 1) * (q2 - auc**2)
+    return float(np.sqrt(variance / (positives * negatives)))
