@@ -10,6 +10,7 @@ from crm_assets.assets.predictions import prediction_assets
 from crm_assets.assets.raw import raw_assets
 from crm_assets.automation.jobs import jobs
 from crm_assets.checks.models import model_checks
+from crm_assets.console.progress import LOGGER, progress_logger
 from crm_assets.registry.resource import mlflow_resource
 from crm_assets.settings import get_settings
 from crm_assets.storage.io_manager import TableIOManager
@@ -24,6 +25,7 @@ defs = dg.Definitions(
         ),
         "mlflow": mlflow_resource,
     },
+    loggers={"console": dg.colored_console_logger, LOGGER: progress_logger},
     # Step processes each import everything again: at laptop size they cost more than the work.
     executor=dg.in_process_executor,
 )

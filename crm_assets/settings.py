@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
@@ -74,7 +75,7 @@ class Settings(BaseSettings):
     exclude_features: FeatureNames = Field(
         (), description="Features kept out of the models whatever the audit says, comma-separated."
     )
-    seed: int = Field(20161020, ge=0, description="Seed of everything random in the models.")
+    seed: int = Field(20161020, ge=0, lt=2**32, description="Seed of everything random in the models.")
 
     @field_validator("admit_features", "exclude_features", mode="before")
     @classmethod
@@ -102,7 +103,7 @@ class Settings(BaseSettings):
     @field_validator("kaggle_dataset")
     @classmethod
     def _dataset(cls, value: str) -> str:
-        if value.count("/") != 1:
+        if not re.fullmatch(r"[\w.-]+/[\w.-]+", value):
             raise ValueError(f"{value!r} is not a Kaggle data set; write owner/name")
         return value
 
@@ -152,12 +153,14 @@ def read_settings() -> Settings:
     """Read the settings from the environment.
 
     Raises:
-        SettingsError: a variable is malformed or contradicts another one.
+        SettingsError: a variable is malformed or contradicts another one, or `.env` is no text.
     """
     try:
         return Settings()
     except ValidationError as error:
         raise SettingsError("; ".join(_sentence(e["loc"], e["msg"]) for e in error.errors())) from None
+    except UnicodeDecodeError:
+        raise SettingsError("The file .env is not UTF-8 text; save it with the encoding UTF-8.") from None
 
 
 @cache

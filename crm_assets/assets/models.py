@@ -41,9 +41,7 @@ def leak_audit(
     settings = get_settings()
     last = horizon(opportunities, settings.last_month)
     deals = opportunities.to_pyarrow().to_pandas()
-    verdicts = audit.leak_audit(
-        training_set, deals, last, settings.admit_features, settings.exclude_features
-    )
+    verdicts = audit.leak_audit(training_set, deals, last, settings.admit_features, settings.exclude_features)
     context.add_output_metadata(
         {
             "inadmissible": int((verdicts["verdict"] == INADMISSIBLE).sum()),
@@ -121,6 +119,9 @@ def champion(
     candidate = choice.candidate(training_set, features, backtests, split, get_settings().seed)
     figures = plots.champion_plots(candidate, training_set, backtests)
     decision, run = context.resources.mlflow.register(context, candidate, training_set, figures)
+    board = candidate.leaderboard
+    if decision.former_test is not None:
+        board = choice.with_current_champion(board, decision.former_version, decision.former_test)
     context.add_output_metadata(
         {
             "algorithm": candidate.algorithm,
@@ -132,12 +133,12 @@ def champion(
             "synthetic": source().synthetic,
             "features": table(pd.DataFrame({"feature": features})),
             "mlflow run": run,
-            "leaderboard": table(candidate.leaderboard),
+            "leaderboard": table(board),
             "test months": table(scores_by_month(candidate.walk_forward, split.test)),
             **{name.replace("_", " "): picture(png) for name, png in figures.items()},
         }
     )
-    return candidate.leaderboard
+    return board
 
 
 def _split(training_set: pd.DataFrame) -> "Split":

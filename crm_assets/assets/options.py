@@ -1,6 +1,7 @@
 """What all assets share: owner, kinds, tags, column descriptions and metadata helpers."""
 
 import base64
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -15,25 +16,30 @@ OWNERS = ["team:sales-operations"]
 CODE_VERSION = "1"
 
 # One run for any number of months, so that a backfill reads its inputs once.
-ONE_RUN = dg.BackfillPolicy.single_run()
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", dg.BetaWarning)
+    ONE_RUN = dg.BackfillPolicy.single_run()
 
 
 def table_asset(
     table: TableSchema, group: str, *kinds: str, by_month: bool = False, **more: Any
 ) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
     """The decorator of an asset that makes `table`."""
-    return dg.asset(
-        name=table.name,
-        group_name=group,
-        kinds=set(kinds),
-        owners=OWNERS,
-        tags={"domain": "crm"},
-        code_version=CODE_VERSION,
-        partitions_def=monthly if by_month else None,
-        backfill_policy=ONE_RUN,
-        metadata={"dagster/column_schema": column_schema(table)},
-        **more,
-    )
+    with warnings.catch_warnings():
+        # Backfill policies are marked beta; that is known and decided.
+        warnings.simplefilter("ignore", dg.BetaWarning)
+        return dg.asset(
+            name=table.name,
+            group_name=group,
+            kinds=set(kinds),
+            owners=OWNERS,
+            tags={"domain": "crm"},
+            code_version=CODE_VERSION,
+            partitions_def=monthly if by_month else None,
+            backfill_policy=ONE_RUN,
+            metadata={"dagster/column_schema": column_schema(table)},
+            **more,
+        )
 
 
 def column_schema(table: TableSchema) -> dg.TableSchema:

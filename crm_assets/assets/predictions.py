@@ -1,6 +1,9 @@
 """What the champion says of each month's open deals, and what it adds up to."""
 
+from typing import Any
+
 import dagster as dg
+import pandas as pd
 
 from crm_assets.assets.models import champion
 from crm_assets.assets.options import table, table_asset
@@ -38,25 +41,33 @@ def win_predictions(
             for month, features in win_features.items()
         }
     )
-    newest = predictions[max(predictions)]
-    context.add_output_metadata(
-        {
-            "champion version": model.version,
-            "algorithm": model.algorithm,
-            "months without predictions (too little history)": ", ".join(
-                month for month, frame in predictions.items() if frame.empty
-            )
-            or "none",
-            "likeliest wins": table(newest[["opportunity_id", "sales_agent", "product", "probability"]].head(10)),
-        }
-    )
+    for month, frame in predictions.items():
+        context.add_asset_metadata(_facts(frame), partition_key=month)
+    context.add_output_metadata({"champion version": model.version, "algorithm": model.algorithm})
     return predictions
 
 
 @table_asset(REVENUE_FORECAST, GROUP, "pandas", "parquet", by_month=True)
-def revenue_forecast(win_predictions: MonthlyFrames) -> MonthlyFrames:
+def revenue_forecast(context: dg.AssetExecutionContext, win_predictions: MonthlyFrames) -> MonthlyFrames:
     """Next month's expected wins and revenue, in total and by agent, manager, region and product."""
-    return MonthlyFrames({m: forecast.revenue_forecast(p, m) for m, p in win_predictions.items()})
+    forecasts = MonthlyFrames({m: forecast.revenue_forecast(p, m) for m, p in win_predictions.items()})
+    for month, frame in forecasts.items():
+        totals = frame.loc[frame["level"] == forecast.TOTAL, ["expected_wins", "expected_revenue"]]
+        facts = {name.replace("_", " "): float(value) for name, value in totals.sum().items()}
+        context.add_asset_metadata(facts, partition_key=month)
+    return forecasts
+
+
+def _facts(predictions: pd.DataFrame) -> dict[str, Any]:
+    """What the UI shows of a month's predictions."""
+    if predictions.empty:
+        return {"no predictions": "Too little had happened by then to learn from."}
+    columns = ["opportunity_id", "sales_agent", "product", "probability", "expected_revenue"]
+    return {
+        "expected wins": float(predictions["probability"].sum()),
+        "scored by": predictions["scored_by"].iloc[0],
+        "likeliest wins": table(predictions[columns].head(10)),
+    }
 
 
 prediction_assets = [win_predictions, revenue_forecast]

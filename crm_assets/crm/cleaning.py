@@ -34,7 +34,10 @@ def opportunities(
     """Clean the raw tables and join them: one row per deal, sorted by `opportunity_id`.
 
     Args:
-        accounts, products, sales_teams, sales_pipeline: the raw tables of `crm.schema`.
+        accounts: the raw table `crm.schema.RAW_ACCOUNTS`.
+        products: the raw table `crm.schema.RAW_PRODUCTS`.
+        sales_teams: the raw table `crm.schema.RAW_SALES_TEAMS`.
+        sales_pipeline: the raw table `crm.schema.RAW_SALES_PIPELINE`.
         first_month: first month of the data; simulated creation days count from its start.
 
     Returns:
@@ -67,9 +70,7 @@ def opportunities(
             account_year_established=joined.year_established,
             account_parent=joined.subsidiary_of,
             stage=joined.deal_stage,
-            created_date=joined.engage_date.fill_null(
-                _simulated_day(joined.opportunity_id, first_month)
-            ),
+            created_date=joined.engage_date.fill_null(_simulated_day(joined.opportunity_id, first_month)),
             created_date_source=ibis.ifelse(simulated, "simulated", "engage_date"),
         )
         .select(OPPORTUNITIES.names)
@@ -89,8 +90,8 @@ def _with_keys(table: ir.Table, *columns: str) -> ir.Table:
 def _simulated_day(opportunity_id: ir.StringValue, first_month: str) -> ir.DateValue:
     """A day that depends on the id alone, so that no later change of the dump moves it."""
     digest = opportunity_id.hexdigest("md5")
-    number = ibis.literal(0, "int64")
-    for position in range(6):
+    number = digest.substr(0, 1).ascii_str().cast("int64")
+    for position in range(1, 6):
         number = number * 31 + digest.substr(position, 1).ascii_str().cast("int64")
     start = ibis.literal(month_start(first_month))
     return (start + (number % SIMULATED_DAYS).as_interval("D")).cast("date")
@@ -100,16 +101,22 @@ def _check_unique(keyed: ir.Table, table: RawTable, column: str) -> None:
     key = f"{column}_key"
     clashes = (
         keyed.group_by(key)
-        .agg(rows=keyed.count(), first=keyed[column].min(), second=keyed[column].max())
-        .filter(lambda t: t.rows > 1)
+        .agg(
+            rows=keyed.source_row.collect(order_by="source_row"),
+            first=keyed[column].min(),
+            second=keyed[column].max(),
+        )
+        .filter(ibis._.rows.length() > 1)
         .order_by(key)
         .limit(1)
         .to_pyarrow()
         .to_pylist()
     )
     if clashes:
+        rows = ", ".join(str(row) for row in clashes[0]["rows"][:_ROWS_SHOWN])
         raise BadInputError(
-            f"{table.file_name}, column {column}: {clashes[0]['first']!r} and {clashes[0]['second']!r} "
+            f"{table.file_name}, column {column}, rows {rows}: "
+            f"{clashes[0]['first']!r} and {clashes[0]['second']!r} "
             "are the same name but for case, blanks or punctuation; keep one of them."
         )
 

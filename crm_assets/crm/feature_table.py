@@ -33,9 +33,7 @@ FEATURES: tuple[Feature, ...] = (
         "years",
         sources=("account",),
     ),
-    Feature(
-        "is_subsidiary", "boolean", "Whether the account has a parent company.", "", False, ("account",)
-    ),
+    Feature("is_subsidiary", "boolean", "Whether the account has a parent company.", "", False, ("account",)),
     Feature("has_account", "boolean", "Whether an account is recorded.", "", False, ("account",)),
     Feature("days_open", "int64", "Month end minus engage date.", "days", False, ("engage_date",)),
     Feature(
@@ -47,7 +45,11 @@ FEATURES: tuple[Feature, ...] = (
         ("engage_date",),
     ),
     Feature(
-        "month_of_quarter", "int64", "Position in its quarter of the month that is predicted.", "1 to 3", False
+        "month_of_quarter",
+        "int64",
+        "Position in its quarter of the month that is predicted.",
+        "1 to 3",
+        False,
     ),
     Feature(
         "days_open_vs_median_cycle",
@@ -64,9 +66,7 @@ FEATURES: tuple[Feature, ...] = (
         "0 to 1",
         sources=("sales_agent",),
     ),
-    Feature(
-        "agent_closed_deals", "int64", "Deals the agent has closed.", "deals", False, ("sales_agent",)
-    ),
+    Feature("agent_closed_deals", "int64", "Deals the agent has closed.", "deals", False, ("sales_agent",)),
     Feature(
         "agent_open_deals",
         "int64",
@@ -83,7 +83,12 @@ FEATURES: tuple[Feature, ...] = (
         sources=("product",),
     ),
     Feature(
-        "product_open_deals", "int64", "Open deals of the product, this one too.", "deals", False, ("product",)
+        "product_open_deals",
+        "int64",
+        "Open deals of the product, this one too.",
+        "deals",
+        False,
+        ("product",),
     ),
     Feature(
         "account_win_rate",

@@ -55,7 +55,7 @@ def _features(snapshot: ir.Table, month: str) -> ir.Table:
     table = table.cross_join(_totals(snapshot))
     for who in ("sales_agent", "product", "account"):
         table = table.left_join(_record(snapshot, who), who).drop(f"{who}_right")
-    days_open = ibis.literal(end).delta(table.engage_date, unit="day").cast("int64")
+    days_open = ibis.date(end.year, end.month, end.day).delta(table.engage_date, unit="day").cast("int64")
     return table.mutate(
         account_age_years=(end.year - table.account_year_established).cast("float64"),
         is_subsidiary=table.account_parent.notnull(),

@@ -49,7 +49,7 @@ def revenue_forecast(predictions: pd.DataFrame, month: str) -> pd.DataFrame:
     parts += [_sums(predictions, level) for level in LEVELS if len(predictions)]
     columns = REVENUE_FORECAST.names
     if not parts:
-        return pd.DataFrame(columns=columns)
+        return pd.DataFrame(columns=pd.Index(columns))
     forecast = pd.concat(parts, ignore_index=True)
     return forecast.assign(snapshot_month=month, forecast_month=shift(month, 1))[columns]
 

@@ -10,9 +10,7 @@ import pyarrow as pa
 
 Dtype = Literal["string", "date", "float64", "int64", "boolean", "category", "pushes"]
 
-_PUSH = pa.struct(
-    [("feature", pa.string()), ("value", pa.string()), ("contribution", pa.float64())]
-)
+_PUSH = pa.struct([("feature", pa.string()), ("value", pa.string()), ("contribution", pa.float64())])
 _ARROW: dict[str, pa.DataType] = {
     "string": pa.string(),
     "date": pa.date32(),

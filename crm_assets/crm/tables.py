@@ -126,7 +126,7 @@ METRIC_COLUMNS = (
 
 CHAMPION = TableSchema(
     name="champion",
-    description="The leaderboard: algorithms and baselines on the same months, the best first.",
+    description="The leaderboard: algorithms and baselines on the same months, the chosen one first.",
     key=("contender",),
     columns=(
         Column("contender", "string", "Algorithm or baseline.", nullable=False),
@@ -151,8 +151,11 @@ WIN_PREDICTIONS = TableSchema(
     columns=(
         SNAPSHOT_MONTH,
         OPPORTUNITY_ID,
-        *(column for column in DIMENSIONS if column.name in
-          ("sales_agent", "manager", "regional_office", "product", "account")),
+        *(
+            column
+            for column in DIMENSIONS
+            if column.name in ("sales_agent", "manager", "regional_office", "product", "account")
+        ),
         Column("days_open", "int64", "Month end minus engage date.", "days", nullable=False),
         Column("probability", "float64", "Probability of being won next month.", "0 to 1", nullable=False),
         Column("expected_value", "float64", "Revenue of the deal if it is won.", "USD", nullable=False),

@@ -34,6 +34,6 @@ def training_set(features: ir.Table, opportunities: ir.Table) -> ir.Table:
         Columns of `crm.tables.WIN_FEATURES`, sorted by month and deal, without null labels.
     """
     first = first_training_month(opportunities)
-    return features.filter(
-        features[LABEL.name].notnull(), features.snapshot_month >= first
-    ).order_by(["snapshot_month", "opportunity_id"])
+    return features.filter(features[LABEL.name].notnull(), features.snapshot_month >= first).order_by(
+        ["snapshot_month", "opportunity_id"]
+    )

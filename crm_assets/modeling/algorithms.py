@@ -106,9 +106,9 @@ def _gradient_boosting(features: list[str], seed: int) -> Pipeline:
     from sklearn.pipeline import make_pipeline
 
     booster = HistGradientBoostingClassifier(
-        max_iter=250,
+        max_iter=150,
         max_leaf_nodes=6,
-        learning_rate=0.05,
+        learning_rate=0.08,
         min_samples_leaf=200,
         l2_regularization=50,
         early_stopping=False,

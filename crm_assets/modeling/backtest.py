@@ -66,8 +66,9 @@ def folds(table: pd.DataFrame, months: list[str]) -> Iterator[tuple[str, pd.Data
 
 def fit(pipeline: Pipeline, table: pd.DataFrame, features: list[str]) -> Pipeline:
     """Fit a pipeline on the rows of a training set."""
-    # Fitting alone runs in threads: a forest that predicts in threads adds up in any order.
-    with parallel_config(n_jobs=-1):
+    # In threads, since processes each import everything again; fitting alone, since a forest that
+    # predicts in threads adds up in any order.
+    with parallel_config(backend="threading", n_jobs=-1):
         return pipeline.fit(feature_matrix(table, features), table[LABEL.name].to_numpy(dtype="int64"))
 
 

@@ -44,9 +44,7 @@ class Candidate:
     leaderboard: pd.DataFrame
 
 
-def leaderboard(
-    table: pd.DataFrame, backtests: dict[str, pd.DataFrame], split: Split
-) -> pd.DataFrame:
+def leaderboard(table: pd.DataFrame, backtests: dict[str, pd.DataFrame], split: Split) -> pd.DataFrame:
     """Compare the algorithms, and the seasonal rate, on the same months.
 
     Args:
@@ -55,7 +53,7 @@ def leaderboard(
         split: which months choose and which report.
 
     Returns:
-        One row per contender, the best validation ROC AUC first: `contender`, `baseline`,
+        One row per contender, the chosen one first, then by validation ROC AUC: `contender`, `baseline`,
         `chosen`, `validation_*` (uncalibrated scores, which choose), with the standard error of the
         ROC AUC, and `test_*` (calibrated, which report).
 
@@ -69,8 +67,21 @@ def leaderboard(
     board = pd.DataFrame(rows)
     board.insert(2, "chosen", board["contender"] == _choice(board[~board["baseline"]], split))
     return board.sort_values(
-        ["baseline", "validation_roc_auc", "contender"], ascending=[True, False, True]
+        ["chosen", "baseline", "validation_roc_auc", "contender"], ascending=[False, True, False, True]
     ).reset_index(drop=True)
+
+
+def with_current_champion(board: pd.DataFrame, version: str, test: dict[str, float]) -> pd.DataFrame:
+    """Add the champion in force as the second baseline.
+
+    Args:
+        board: the leaderboard.
+        version: registered version of the champion in force.
+        test: its metrics on the test months of the board; it has none on the validation months.
+    """
+    row: dict[str, object] = {"contender": f"champion_version_{version}", "baseline": True, "chosen": False}
+    row |= {f"test_{metric}": test[metric] for metric in METRICS}
+    return pd.DataFrame([*board.to_dict("records"), row], columns=board.columns)
 
 
 def candidate(

@@ -34,7 +34,7 @@ def contributions(pipeline: Pipeline, table: pd.DataFrame, features: list[str]) 
     transform, model = pipeline[:-1], pipeline[-1]
     matrix = np.asarray(transform.transform(feature_matrix(table, features)), dtype="float64")
     shares = _shares(list(transform.get_feature_names_out()), features)
-    return pd.DataFrame(_of_columns(model, matrix) @ shares, columns=features, index=table.index)
+    return pd.DataFrame(_of_columns(model, matrix) @ shares, columns=pd.Index(features), index=table.index)
 
 
 def explain(pipeline: Pipeline, table: pd.DataFrame, features: list[str]) -> pd.DataFrame:
@@ -89,7 +89,8 @@ def _of_columns(model: object, matrix: np.ndarray) -> np.ndarray:
         return values[..., 1] if values.ndim == 3 else values
     import xgboost
 
-    assert isinstance(model, xgboost.XGBClassifier)
+    if not isinstance(model, xgboost.XGBClassifier):
+        raise TypeError(f"No contributions are known for {type(model).__name__}: add them here.")
     return model.get_booster().predict(xgboost.DMatrix(matrix), pred_contribs=True)[:, :-1]
 
 

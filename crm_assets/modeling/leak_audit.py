@@ -161,8 +161,7 @@ def _one_sided(rates: tuple[float, float, int, int]) -> str:
     for rare, often, deals in ((later, never, deals_later), (never, later, deals_never)):
         if rare <= ABSENT_RATE and often >= PRESENT_RATE and often * deals >= MIN_EXPECTED:
             return (
-                f"null on {later:.1%} of the deals that close later and on {never:.1%} of those "
-                "that never do"
+                f"null on {later:.1%} of the deals that close later and on {never:.1%} of those that never do"
             )
     return ""
 

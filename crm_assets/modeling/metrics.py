@@ -34,9 +34,7 @@ def scores(outcome: np.ndarray, probability: np.ndarray) -> dict[str, float]:
     }
 
 
-def expected_calibration_error(
-    outcome: np.ndarray, probability: np.ndarray, bins: int = ECE_BINS
-) -> float:
+def expected_calibration_error(outcome: np.ndarray, probability: np.ndarray, bins: int = ECE_BINS) -> float:
     """Mean distance of predicted from realised rate over bins of equally many deals, 0 to 1.
 
     Equal-mass variant of Naeini et al., Obtaining Well Calibrated Probabilities Using Bayesian
@@ -96,7 +94,7 @@ def roc_auc_standard_error(auc: float, positives: float, negatives: float) -> fl
         negatives: how many are 0.
 
     >>> round(roc_auc_standard_error(0.8, 1_000, 4_000), 4)
-    0.0086
+    0.0088
     """
     if not positives or not negatives:
         return float("nan")

@@ -17,7 +17,7 @@ from mlflow.models import infer_signature
 from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 from mlflow.tracking import MlflowClient
 
-from crm_assets.errors import NotEnoughDataError
+from crm_assets.errors import NotEnoughDataError, StorageError
 from crm_assets.modeling.backtest import KEYS
 from crm_assets.modeling.calibration import CalibratedModel
 from crm_assets.modeling.champion import Candidate
@@ -51,29 +51,32 @@ class Decision:
         promoted: whether it is champion now.
         reason: why, in a sentence.
         champion_version: the version that is champion now.
-        champion_test: metrics of the former champion on the candidate's test months, if comparable.
+        former_version: the version that was champion before, or None.
+        former_test: its metrics on the candidate's test months, or None where it has none.
     """
 
     version: str
     promoted: bool
     reason: str
     champion_version: str
-    champion_test: dict[str, float] | None
+    former_version: str | None
+    former_test: dict[str, float] | None
 
 
-def register(candidate: Candidate, table: pd.DataFrame, tags: dict[str, str]) -> Decision:
+def register(candidate: Candidate, table: pd.DataFrame, tags: dict[str, str], run_id: str) -> Decision:
     """Log a candidate to the active run, register it, and make it champion if it is no worse.
 
     Args:
         candidate: the model and its evidence.
         table: the training set, for the former champion's scores on the same months.
         tags: put on the model version, as `dagster_run_id`.
+        run_id: the active MLflow run.
 
     Returns:
         The decision; its numbers stand in the version's tags.
     """
     former = find_champion()
-    version = _store(candidate, table, tags)
+    version = _store(candidate, table, tags, run_id)
     own = pooled(candidate.walk_forward, candidate.split.test)
     theirs = None if former is None else _test_scores(former, candidate, table)
     promoted, reason = _judge(own, former, theirs)
@@ -81,8 +84,8 @@ def register(candidate: Candidate, table: pd.DataFrame, tags: dict[str, str]) ->
     client.set_registered_model_alias(MODEL, CHAMPION if promoted else CHALLENGER, version)
     client.set_model_version_tag(MODEL, version, "decision", "promoted" if promoted else "not promoted")
     client.set_model_version_tag(MODEL, version, "decision_reason", reason)
-    current = version if promoted or former is None else former.version
-    return Decision(version, promoted, reason, current, theirs)
+    before = None if former is None else former.version
+    return Decision(version, promoted, reason, version if promoted else str(before), before, theirs)
 
 
 def find_champion() -> Champion | None:
@@ -111,7 +114,7 @@ def load_champion() -> Champion:
     return champion
 
 
-def _store(candidate: Candidate, table: pd.DataFrame, tags: dict[str, str]) -> str:
+def _store(candidate: Candidate, table: pd.DataFrame, tags: dict[str, str], run_id: str) -> str:
     sample = feature_matrix(table.head(100), candidate.features)
     info = mlflow.sklearn.log_model(
         candidate.model,
@@ -125,8 +128,6 @@ def _store(candidate: Candidate, table: pd.DataFrame, tags: dict[str, str]) -> s
             f"{name}=={installed(name)}" for name in ("scikit-learn", "skops", "xgboost", "crm_assets")
         ],
     )
-    run = mlflow.active_run()
-    assert run is not None
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / WALK_FORWARD_FILE
         candidate.walk_forward.to_parquet(path, index=False)
@@ -137,7 +138,7 @@ def _store(candidate: Candidate, table: pd.DataFrame, tags: dict[str, str]) -> s
     version = client.create_model_version(
         MODEL,
         info.model_uri,
-        run_id=run.info.run_id,
+        run_id=run_id,
         model_id=info.model_id,
         tags={
             "algorithm": candidate.algorithm,
@@ -159,7 +160,11 @@ def _load(version: ModelVersion) -> Champion:
             run_id=version.run_id, artifact_path=WALK_FORWARD_FILE, dst_path=folder
         )
         walk_forward = pd.read_parquet(past)
-    assert isinstance(model, CalibratedModel)
+    if not isinstance(model, CalibratedModel):
+        raise StorageError(
+            f"Version {version.version} of {MODEL} holds a {type(model).__name__}, no model of ours: "
+            f"give the alias {CHAMPION} to another version."
+        )
     return Champion(
         version=str(version.version),
         algorithm=version.tags["algorithm"],

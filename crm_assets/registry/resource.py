@@ -64,7 +64,7 @@ class MlflowSession:
             mlflow.log_params({"algorithm": candidate.algorithm, "features": ", ".join(candidate.features)})
             tracking.log_scores("test", scores_by_month(candidate.walk_forward, candidate.split.test))
             tracking.log_figures(figures)
-            decision = models.register(candidate, training_set, tags)
+            decision = models.register(candidate, training_set, tags, run.info.run_id)
         return decision, tracking.run_link(run.info.run_id)
 
     def load_champion(self) -> Champion:

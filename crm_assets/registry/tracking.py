@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-import warnings
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -54,7 +54,7 @@ def connect(tracking_uri: str, artifacts_dir: Path) -> str:
 
 
 @contextmanager
-def nested_run(name: str, tags: dict[str, str]) -> Iterator[mlflow.ActiveRun]:
+def nested_run(name: str, tags: dict[str, str]) -> Generator[mlflow.ActiveRun]:
     """One nested run of the active one; failed where its body fails."""
     with mlflow.start_run(run_name=name, nested=mlflow.active_run() is not None, tags=tags) as run:
         yield run
@@ -81,8 +81,6 @@ def log_figures(figures: dict[str, bytes]) -> None:
     run = mlflow.active_run()
     if run is None:
         return
-    import tempfile
-
     with tempfile.TemporaryDirectory() as folder:
         for name, png in figures.items():
             path = Path(folder) / f"{name}.png"
@@ -97,11 +95,3 @@ def run_link(run_id: str) -> str:
     if uri.startswith("http"):
         return f"{uri}/#/experiments/{experiment}/runs/{run_id}"
     return f"{EXPERIMENT}/{run_id}"
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Silence what the libraries behind MLflow say about themselves, not about our models."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from functools import reduce
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +18,13 @@ from pyarrow import csv as arrow_csv
 
 from crm_assets.crm.schema import SOURCE_ROW, RawTable
 from crm_assets.errors import BadInputError, SourceUnavailableError
+from crm_assets.sources.violations import shortened
 
 OTHER_DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 _HEADER_BYTES = 64 * 1024
+_CHUNK_BYTES = 1 << 20
 _ROWS_SHOWN = 5
+_END = "end of file"
 
 
 def read_text(path: Path, table: RawTable) -> pa.Table:
@@ -26,18 +35,21 @@ def read_text(path: Path, table: RawTable) -> pa.Table:
     Raises:
         SourceUnavailableError: the file is not there or cannot be opened.
         BadInputError: the file is empty, not UTF-8, not comma-separated, lacks a column, names
-            one twice, or has rows with more or fewer fields than its header.
+            one twice, leaves a quotation mark open, or has rows with more or fewer fields than
+            its header.
     """
     header = _header(path)
     _check_header(path.name, header, table)
-    wanted = [name for name in table.names if name in header]
+    _check_characters(path)
+    wanted = [name for name in table.names if name in header and name != SOURCE_ROW.name]
     rows, skipped = _rows(path, header, wanted)
-    if rows.num_rows == 0:
-        raise BadInputError(f"{path.name} has a header but no rows; export the table again.")
     numbers = np.arange(2, rows.num_rows + len(skipped) + 2)
     columns = {name: _trimmed(rows[name]) for name in wanted}
     columns[SOURCE_ROW.name] = pa.array(np.setdiff1d(numbers, np.array(skipped, dtype="int64")))
-    return pa.table(columns)
+    filled = pa.table(columns).filter(_any_value([columns[name] for name in wanted]))
+    if filled.num_rows == 0:
+        raise _no_rows(path.name)
+    return filled
 
 
 def _header(path: Path) -> list[str]:
@@ -48,36 +60,76 @@ def _header(path: Path) -> list[str]:
         raise SourceUnavailableError(
             f"{path.name} cannot be opened: {error.strerror}; check CRM_DATA_DIR and the file's rights."
         ) from error
-    if not start.strip():
+    if not start.removeprefix(codecs.BOM_UTF8).strip():
         raise BadInputError(f"{path.name} is empty; export the table again.")
     line = start.splitlines()[0]
     try:
         text = line.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise _not_utf8(path.name, "row 1") from error
+    if "\0" in text:
+        raise _not_utf8(path.name, "row 1")
+    if not text.strip(", "):
+        raise BadInputError(
+            f"{path.name}, row 1: blank where the header should be; delete the rows above it."
+        )
+    if text.count('"') % 2:
+        raise BadInputError(
+            f"{path.name}, row 1: a quotation mark is not closed in the header's line; "
+            "close it, and write each column name in one line."
+        )
+    if len(start) < _HEADER_BYTES and len(start.splitlines()) == 1:
+        raise _no_rows(path.name)
     return [name.strip() for name in next(csv.reader([text]))]
 
 
 def _check_header(file: str, header: list[str], table: RawTable) -> None:
-    needed = [
-        name for name in table.names if name not in table.optional and name != SOURCE_ROW.name
-    ]
+    needed = [name for name in table.names if name not in table.optional and name != SOURCE_ROW.name]
     missing = [name for name in needed if name not in header]
     for sign, called in OTHER_DELIMITERS.items():
         if missing and len(header) == 1 and sign in header[0]:
-            raise BadInputError(
-                f"{file}: the columns are separated by {called}; save the file with commas."
-            )
+            raise BadInputError(f"{file}: the columns are separated by {called}; save the file with commas.")
     if missing:
         raise BadInputError(
             f"{file}, column {', '.join(missing)}: missing from the header, which has "
-            f"{', '.join(header)}; rename or add {'it' if len(missing) == 1 else 'them'}."
+            f"{shortened(', '.join(header), 200)}; rename or add {'it' if len(missing) == 1 else 'them'}."
         )
     twice = sorted({name for name in header if name in table.names and header.count(name) > 1})
     if twice:
         raise BadInputError(
             f"{file}, column {', '.join(twice)}: stands twice in the header; keep one of them."
         )
+
+
+def _check_characters(path: Path) -> None:
+    """Look for what would garble rows without a word: NUL, or a quotation mark left open."""
+    quotes = nuls = 0
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            quotes += chunk.count(b'"')
+            nuls += chunk.count(b"\0")
+    if nuls:
+        raise BadInputError(
+            f"{path.name}, {_place(path, lambda field: chr(0) in field)}: holds a NUL character, which no "
+            "text has; save the file as CSV with the encoding UTF-8."
+        )
+    row = _open_quotation(path) if quotes % 2 else None
+    if row is not None:
+        raise BadInputError(
+            f"{path.name}, row {row}: a quotation mark opens a value and is never closed; close or remove it."
+        )
+
+
+def _open_quotation(path: Path) -> int | None:
+    """The row whose quotation mark swallows the rest of the file, where there is one."""
+    last: deque[tuple[int, list[str]]] = deque([(0, [])], maxlen=1)
+    try:
+        with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
+            last.extend(enumerate(csv.reader(chain(file, [_END])), start=1))
+    except csv.Error:  # a value longer than any that is meant
+        return last[0][0] + 1
+    number, fields = last[0]
+    return None if fields == [_END] else number
 
 
 def _rows(path: Path, header: list[str], wanted: list[str]) -> tuple[pa.Table, list[int]]:
@@ -115,8 +167,10 @@ def _rows(path: Path, header: list[str], wanted: list[str]) -> tuple[pa.Table, l
             rows = read(threads=False)
     except pa.ArrowInvalid as error:
         if "UTF8" in str(error) or "UTF-8" in str(error):
-            raise _not_utf8(path.name, _undecodable_row(path)) from error
-        raise BadInputError(f"{path.name} is no readable CSV: {error}; export the table again.") from error
+            raise _not_utf8(path.name, _place(path, _undecodable)) from error
+        raise BadInputError(
+            f"{path.name} is no readable CSV: {shortened(str(error))}; export the table again."
+        ) from error
     blank = [row for row in ragged if not row.text.strip()]
     bad = [row for row in ragged if row.text.strip()]
     if bad:
@@ -138,18 +192,36 @@ def _ragged(file: str, bad: list[arrow_csv.InvalidRow], expected: int) -> BadInp
     )
 
 
+def _no_rows(file: str) -> BadInputError:
+    return BadInputError(f"{file} has a header but no rows; export the table again.")
+
+
 def _not_utf8(file: str, where: str) -> BadInputError:
-    return BadInputError(f"{file}, {where}: not UTF-8 text; save the file with the encoding UTF-8.")
+    return BadInputError(f"{file}, {where}: not UTF-8 text; save the file as CSV with the encoding UTF-8.")
 
 
-def _undecodable_row(path: Path) -> str:
-    with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
-            try:
-                line.decode("utf-8")
-            except UnicodeDecodeError:
-                return f"row {number}"
+def _place(path: Path, faulty: Callable[[str], bool]) -> str:
+    """Column and row of the first value that is faulty."""
+    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
+        records = csv.reader(file)
+        header = next(records)
+        # A value longer than the reader takes ends the search.
+        with suppress(csv.Error):
+            for number, fields in enumerate(records, start=2):
+                for name, field in zip(header, fields, strict=False):
+                    if faulty(field):
+                        return f"column {name.strip()}, row {number}"
     return "somewhere"
+
+
+def _undecodable(field: str) -> bool:
+    """Whether a value, read with surrogates for what is not UTF-8, has any."""
+    return any("\ud800" <= sign <= "\udfff" for sign in field)
+
+
+def _any_value(columns: list[pa.Array]) -> pa.Array:
+    """Which rows have a value at all: spreadsheets export blank rows as commas alone."""
+    return reduce(pc.or_, [pc.is_valid(column) for column in columns])
 
 
 def _trimmed(text: pa.ChunkedArray) -> pa.Array:

@@ -58,12 +58,19 @@ class CsvFolder:
         Raises:
             SourceUnavailableError: with what is missing.
         """
-        if not self.folder.is_dir():
+        try:
+            is_folder = self.folder.is_dir()
+            missing = [t.file_name for t in RAW_TABLES if not (self.folder / t.file_name).is_file()]
+        except OSError as error:
             raise SourceUnavailableError(
-                f"The folder {self.folder} is not there; set CRM_DATA_DIR to the folder of the CSV files, "
+                f"The folder {self.folder} cannot be opened: {error.strerror}; check CRM_DATA_DIR and the "
+                "folder's rights."
+            ) from error
+        if not is_folder:
+            raise SourceUnavailableError(
+                f"There is no folder {self.folder}; set CRM_DATA_DIR to the folder of the CSV files, "
                 "or CRM_SOURCE=sample for synthetic data."
             )
-        missing = [t.file_name for t in RAW_TABLES if not (self.folder / t.file_name).is_file()]
         if missing:
             raise SourceUnavailableError(
                 f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not in {self.folder}; put "

@@ -73,8 +73,15 @@ class KaggleDataset:
 
     def _download(self) -> None:
         """Download to a temporary folder beside the target, and move it there when complete."""
-        self.downloads_dir.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=self.downloads_dir, prefix=".kaggle-") as temporary:
+        try:
+            self.downloads_dir.mkdir(parents=True, exist_ok=True)
+            temporary_folder = tempfile.TemporaryDirectory(dir=self.downloads_dir, prefix=".kaggle-")
+        except OSError as error:
+            raise SourceUnavailableError(
+                f"Downloads cannot be kept in {self.downloads_dir}: {error.strerror}; set CRM_HOME to a "
+                "folder that can be written."
+            ) from error
+        with temporary_folder as temporary:
             unpacked = Path(temporary) / "files"
             unpacked.mkdir()
             _download_files(self.dataset, unpacked)
@@ -82,23 +89,29 @@ class KaggleDataset:
             missing = [t.file_name for t in RAW_TABLES if t.file_name not in found]
             if missing:
                 raise SourceUnavailableError(
-                    f"Kaggle's {self.dataset} has no {', '.join(missing)}; correct CRM_KAGGLE_DATASET, {INSTEAD}."
+                    f"Kaggle's {self.dataset} has no {', '.join(missing)}; correct CRM_KAGGLE_DATASET, "
+                    f"{INSTEAD}."
                 )
             complete = Path(temporary) / "complete"
             complete.mkdir()
             for table in RAW_TABLES:
                 shutil.move(found[table.file_name], complete / table.file_name)
-            complete.rename(self.folder)
+            try:
+                complete.rename(self.folder)
+            except OSError:
+                # Another process of the same run was faster; its files are as good.
+                if not self.folder.is_dir():
+                    raise
 
 
 def _download_files(dataset: str, folder: Path) -> None:
     import requests
 
-    # Imported when used: it authenticates at import.
-    from kaggle.api.kaggle_api_extended import KaggleApi
-
-    api = KaggleApi()
     try:
+        # Imported when used: it authenticates at import, and writes to the home folder.
+        from kaggle.api.kaggle_api_extended import KaggleApi
+
+        api = KaggleApi()
         api.authenticate()
         api.dataset_download_files(dataset, path=str(folder), quiet=True, unzip=True)
     except SystemExit:
@@ -110,7 +123,8 @@ def _download_files(dataset: str, folder: Path) -> None:
         raise SourceUnavailableError(_refusal(dataset, error)) from error
     except (requests.RequestException, OSError) as error:
         raise SourceUnavailableError(
-            f"Kaggle cannot be reached to download {dataset} ({type(error).__name__}); check the network, {INSTEAD}."
+            f"Kaggle cannot be reached to download {dataset} ({type(error).__name__}); check the network, "
+            f"{INSTEAD}."
         ) from error
     except (ValueError, RuntimeError) as error:
         raise SourceUnavailableError(

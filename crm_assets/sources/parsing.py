@@ -17,6 +17,8 @@ ISO = re.compile(r"(?P<year>\d{4})-(?P<month>\d{2})-(?P<day>\d{2})")
 SLASHED = re.compile(r"(?P<month>\d{1,2})/(?P<day>\d{1,2})/(?P<year>\d{4})")
 DATE_FORMATS = {"YYYY-MM-DD": ISO, "M/D/YYYY": SLASHED}
 FIRST_YEAR, LAST_YEAR = 1900, 2200
+# Beyond it a float skips whole numbers.
+LARGEST_WHOLE = 2.0**53
 
 Parsed = tuple[pa.Array, np.ndarray, Rule | None]
 
@@ -50,13 +52,17 @@ def _parse_dates(text: pa.Array, name: str) -> Parsed:
     form = max(fits, key=lambda key: fits[key])
     days = [_day(DATE_FORMATS[form].fullmatch(value)) for value in values]
     typed = pa.array(days, pa.date32()).take(encoded.indices)
+    wrong = pc.and_(pc.is_null(typed), pc.is_valid(text))
     what, remedy = "is no such date", f"write real dates, all of the column as {form}"
     if all(fits.values()):
+        # Impossible dates in the column's own format are told once the formats agree.
+        written = pa.array([DATE_FORMATS[form].fullmatch(value) is not None for value in values])
+        wrong = pc.fill_null(pc.invert(written.take(encoded.indices)), False)
         what, remedy = (
             f"is not written as {form} like the rest of the column",
             f"write all of the column as {form}",
         )
-    bad = np.flatnonzero(pc.and_(pc.is_null(typed), pc.is_valid(text)).to_numpy(zero_copy_only=False))
+    bad = np.flatnonzero(wrong.to_numpy(zero_copy_only=False))
     return typed, bad, Rule("date", name, pc.is_null, what, remedy)
 
 
@@ -75,7 +81,8 @@ def _parse_numbers(text: pa.Array, column: Column) -> Parsed:
     fine = np.isfinite(numbers)
     what, remedy = "is no number", "write plain digits, with a point before decimals"
     if column.dtype == "int64":
-        fine &= np.where(fine, numbers, 0) == np.round(np.where(fine, numbers, 0))
+        whole = np.where(fine, numbers, 0)
+        fine &= (whole == np.round(whole)) & (np.abs(whole) <= LARGEST_WHOLE)
         what, remedy = "is no whole number", "write plain digits"
     values = pa.array(np.where(fine, numbers, 0), mask=~fine)
     typed = values.cast(pa.int64() if column.dtype == "int64" else pa.float64())

@@ -56,9 +56,7 @@ def violation(table: pa.Table, schema: RawTable, rule: Rule, positions: np.ndarr
 def rules_of(schema: RawTable) -> list[Rule]:
     """The rules of a table: required values, unique keys, ranges, and those of its own."""
     required = [
-        Rule(
-            "required", column.name, _is_null(column.name), "where a value is required", "fill it in"
-        )
+        Rule("required", column.name, _is_null(column.name), "where a value is required", "fill it in")
         for column in schema.columns
         if not column.nullable
     ]
@@ -109,9 +107,7 @@ def _stage_rules() -> Iterator[Rule]:
     yield Rule(
         "known_stage",
         "deal_stage",
-        lambda table: pc.and_(
-            pc.invert(_in_stage(table, *Stage)), pc.is_valid(table["deal_stage"])
-        ),
+        lambda table: pc.and_(pc.invert(_in_stage(table, *Stage)), pc.is_valid(table["deal_stage"])),
         "is no stage",
         f"use {', '.join(Stage)}",
     )

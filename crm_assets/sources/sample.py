@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from crm_assets.crm.months import MonthRange
-from crm_assets.crm.schema import RAW_SALES_PIPELINE, RawTable, Stage
+from crm_assets.crm.schema import RawTable, Stage
 
 FIRST_DAY, LAST_DAY = date(2022, 10, 1), date(2023, 12, 31)
 FIRST_CLOSE = date(2023, 3, 1)

@@ -12,6 +12,15 @@ from crm_assets.errors import BadInputError
 ROWS_SHOWN = 5
 
 
+def shortened(text: str, length: int = 60) -> str:
+    """A text from a file, cut to what a sentence can hold.
+
+    >>> shortened("GTX Pro", 5)
+    'GTX …'
+    """
+    return text if len(text) <= length else f"{text[: length - 1]}…"
+
+
 @dataclass(frozen=True)
 class Violation:
     """Rows of a raw table that break one rule.
@@ -39,7 +48,9 @@ class Violation:
         shown = ", ".join(str(row) for row in self.rows[:ROWS_SHOWN])
         more = len(self.rows) - ROWS_SHOWN
         where = f"row{'s' if len(self.rows) > 1 else ''} {shown}{f' and {more} more' if more > 0 else ''}"
-        distinct = list(dict.fromkeys(repr(value) if value else "empty" for value in self.values[:ROWS_SHOWN]))
+        distinct = list(
+            dict.fromkeys(repr(shortened(value)) if value else "empty" for value in self.values[:ROWS_SHOWN])
+        )
         return (
             f"{self.table.file_name}, column {self.column}, {where}: "
             f"{', '.join(distinct)} {self.what}; {self.remedy}."

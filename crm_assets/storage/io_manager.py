@@ -1,15 +1,18 @@
 """The one IO manager: every asset's table goes through the table store."""
 
+import math
 from functools import cached_property
 from typing import Any
 
 import dagster as dg
-import ibis.expr.types as ir
 import pandas as pd
 from upath import UPath
 
+from crm_assets.crm.feature_table import LABEL
 from crm_assets.crm.tables import BACKTEST, TABLES
 from crm_assets.storage.tables import MonthlyFrames, MonthlyTables, TableLike, TableStore
+
+PREVIEW_ROWS = 5
 
 
 class TableIOManager(dg.ConfigurableIOManager):
@@ -34,21 +37,28 @@ class TableIOManager(dg.ConfigurableIOManager):
         """Write a table, or the months of a monthly one."""
         name = context.asset_key.to_user_string()
         schema = TABLES.get(name, BACKTEST).arrow
-        if isinstance(obj, dict):
-            rows = {month: self.store.write(name, table, schema, month) for month, table in obj.items()}
-            newest = self.store.read(name, list(rows)[-1:])
+        if isinstance(obj, MonthlyTables | MonthlyFrames):
+            for month, table in obj.items():
+                rows = self.store.write(name, table, schema, month)
+                # Each month's event tells of that month alone.
+                context.step_context.add_asset_metadata(
+                    self._facts(name, rows, month), context.asset_key, month
+                )
         else:
-            rows = {"all": self.store.write(name, obj, schema)}
-            newest = self.store.read(name)
-        context.add_output_metadata(
-            {
-                "dagster/row_count": sum(rows.values()),
-                "path": dg.MetadataValue.path(str(self.store.path(name, *list(rows)[-1:]))
-                if isinstance(obj, dict) else str(self.store.path(name))),
-                "preview": dg.MetadataValue.md(markdown(self.store.to_pandas(newest.limit(5)))),
-                **({"rows by month": _rows_by_month(rows)} if len(rows) > 1 else {}),
-            }
-        )
+            context.add_output_metadata(self._facts(name, self.store.write(name, obj, schema)))
+
+    def _facts(self, name: str, rows: int, month: str | None = None) -> dict[str, Any]:
+        """What the UI shows of a stored table, or of one month of it."""
+        stored = self.store.read(name, None if month is None else [month])
+        facts: dict[str, Any] = {
+            "dagster/row_count": rows,
+            "path": dg.MetadataValue.path(str(self.store.path(name, month))),
+            "preview": dg.MetadataValue.md(markdown(self.store.to_pandas(stored.limit(PREVIEW_ROWS)))),
+        }
+        if LABEL.name in stored.columns:
+            rate = stored[LABEL.name].mean().to_pyarrow().as_py()
+            facts |= {} if rate is None else {"won next month (rate)": rate}
+        return facts
 
     def load_input(self, context: dg.InputContext) -> Any:
         """Read a table in the form that the asset annotates."""
@@ -81,12 +91,8 @@ def markdown(frame: pd.DataFrame) -> str:
     return "\n".join(header + rows)
 
 
-def _rows_by_month(rows: dict[str, int]) -> dg.MetadataValue:
-    return dg.MetadataValue.md(markdown(pd.DataFrame({"month": list(rows), "rows": list(rows.values())})))
-
-
 def _cell(value: object) -> str:
-    if value is None or value is pd.NaT or (isinstance(value, float) and value != value):
+    if value is None or value is pd.NaT or (isinstance(value, float) and math.isnan(value)):
         return ""
     text = f"{value:.3f}" if isinstance(value, float) else str(value)
     return text.replace("|", "\\|").replace("\n", " ")

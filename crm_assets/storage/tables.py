@@ -58,9 +58,7 @@ class TableStore:
         folder = self.base / name
         return sorted(path.stem for path in folder.glob("*.parquet")) if folder.exists() else []
 
-    def write(
-        self, name: str, table: TableLike, schema: pa.Schema, month: str | None = None
-    ) -> int:
+    def write(self, name: str, table: TableLike, schema: pa.Schema, month: str | None = None) -> int:
         """Store a table, or one month of it, with the types of `schema`; return its row count.
 
         A crash or an error while writing leaves what was stored before.
@@ -72,7 +70,7 @@ class TableStore:
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.NamedTemporaryFile(
-                dir=target.parent, prefix=".", suffix=".tmp", delete=False
+                dir=str(target.parent), prefix=".", suffix=".tmp", delete=False
             ) as handle:
                 temporary = Path(handle.name)
         except OSError as error:

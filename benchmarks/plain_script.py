@@ -1,0 +1,94 @@
+"""The whole job as a plain script: the same core, without Dagster, MLflow or plots.
+
+`python -m benchmarks.plain_script FOLDER` keeps its tables in FOLDER and prints seconds by part.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+from upath import UPath
+
+from crm_assets.crm import cleaning, features, forecast, snapshots, training
+from crm_assets.crm.horizon import horizon
+from crm_assets.crm.schema import RAW_TABLES
+from crm_assets.crm.tables import MONTHLY_SNAPSHOTS, OPPORTUNITIES, TRAINING_SET, WIN_FEATURES
+from crm_assets.settings import get_settings
+from crm_assets.sources.select import month_range, select_source
+from crm_assets.storage.tables import TableStore
+
+if TYPE_CHECKING:
+    from crm_assets.modeling import scoring
+
+
+@contextmanager
+def timed(what: str) -> Generator[None]:
+    """Print how long a part takes."""
+    start = time.perf_counter()
+    yield
+    print(f"{what:<24}{time.perf_counter() - start:>7.2f} s", flush=True)
+
+
+def main(folder: Path) -> None:
+    """Raw tables to forecast, all months."""
+    settings = get_settings()
+    source = select_source(settings)
+    months = month_range(settings, source)
+    store = TableStore(UPath(folder))
+    with timed("tables"):
+        for table in RAW_TABLES:
+            store.write(table.name, source.read(table), table.arrow)
+        deals = cleaning.opportunities(*(store.read(table.name) for table in RAW_TABLES), months.first)
+        store.write("opportunities", deals, OPPORTUNITIES.arrow)
+        deals = store.read("opportunities")
+        last = horizon(deals, settings.last_month)
+        for month in months:
+            taken = snapshots.snapshot(deals, month)
+            store.write("monthly_snapshots", taken, MONTHLY_SNAPSHOTS.arrow, month)
+            taken = store.read("monthly_snapshots", [month])
+            table = features.win_features(taken, deals, month, last)
+            store.write("win_features", table, WIN_FEATURES.arrow, month)
+        labelled = training.training_set(store.read("win_features", list(months)), deals)
+        store.write("training_set", labelled, TRAINING_SET.arrow)
+        train = store.to_pandas(store.read("training_set"))
+    with timed("imports of the models"):
+        from crm_assets.modeling import backtest, champion, leak_audit, scoring
+        from crm_assets.modeling.algorithms import ALGORITHMS
+    with timed("leak audit"):
+        audit = leak_audit.leak_audit(train, store.to_pandas(deals), last)
+        used = leak_audit.admissible_features(audit)
+    split = backtest.split_months(
+        sorted(train["snapshot_month"].unique()), settings.min_training_months, settings.test_months
+    )
+    backtests = {}
+    for row in ALGORITHMS:
+        with timed(row.name):
+            backtests[row.name] = backtest.walk_forward(
+                lambda row=row: row.build(used, settings.seed), train, used, split.scored
+            )
+    with timed("champion"):
+        chosen = champion.candidate(train, used, backtests, split, settings.seed)
+    with timed("predictions"):
+        model = scoring.Champion(
+            "1", chosen.algorithm, chosen.model, used, chosen.trained_months, chosen.walk_forward
+        )
+        scored = {month: _scored(store, month, model) for month in months}
+        pd.concat([forecast.revenue_forecast(frame, month) for month, frame in scored.items()])
+
+
+def _scored(store: TableStore, month: str, model: scoring.Champion) -> pd.DataFrame:
+    from crm_assets.modeling.scoring import win_predictions
+
+    values = forecast.expected_values(store.read("monthly_snapshots", [month]))
+    deals = store.to_pandas(store.read("win_features", [month]))
+    return win_predictions(deals, store.to_pandas(values), model, month)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

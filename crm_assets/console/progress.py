@@ -1,0 +1,96 @@
+"""Progress of a run in a terminal: a line for each finished step, and what is under way."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterator
+
+import dagster as dg
+from rich.console import Console
+from rich.status import Status
+
+LOGGER = "progress"
+WIDTH_OF_FILES = 120
+
+console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH_OF_FILES)
+
+
+class ProgressHandler(logging.Handler):
+    """Turns Dagster's events into lines that a person reads."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__()
+        self.console = console
+        self.status = Status("", console=console)
+        self.rows: dict[str, int] = {}
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Show one event, if it is one that a person waits for."""
+        event = getattr(record, "dagster_meta", {}).get("dagster_event")
+        if event is None:
+            return
+        if event.event_type is dg.DagsterEventType.STEP_START:
+            self.status.update(f"[bold]{event.step_key}[/bold] …")
+            self.status.start()
+        elif event.event_type is dg.DagsterEventType.ASSET_MATERIALIZATION:
+            self._count(event)
+        elif event.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+            self._check(event)
+        elif event.event_type is dg.DagsterEventType.STEP_SUCCESS:
+            self._success(event)
+        elif event.event_type is dg.DagsterEventType.STEP_FAILURE:
+            self.console.print(f"[red]✗[/red] {event.step_key}")
+        elif event.event_type in (dg.DagsterEventType.RUN_SUCCESS, dg.DagsterEventType.RUN_FAILURE):
+            self.status.stop()
+
+    def _count(self, event: dg.DagsterEvent) -> None:
+        rows = event.step_materialization_data.materialization.metadata.get("dagster/row_count")
+        key = str(event.step_key)
+        self.rows[key] = self.rows.get(key, 0) + (int(str(rows.value)) if rows else 0)
+
+    def _check(self, event: dg.DagsterEvent) -> None:
+        evaluation = event.asset_check_evaluation_data
+        if not evaluation.passed:
+            failed = evaluation.severity is dg.AssetCheckSeverity.ERROR
+            mark = "[red]✗[/red]" if failed else "[yellow]![/yellow]"
+            what = evaluation.description or evaluation.check_name
+            self.console.print(f"{mark} {evaluation.asset_key.to_user_string()}: {what}")
+
+    def _success(self, event: dg.DagsterEvent) -> None:
+        key = str(event.step_key)
+        seconds = (event.step_success_data.duration_ms or 0) / 1000
+        if key in self.rows:
+            self.console.print(f"[green]✓[/green] {key:<24}{self.rows[key]:>9,} rows {seconds:>7.1f} s")
+
+
+@dg.logger({}, "A line for each finished step, for people who wait.")
+def progress_logger(_: dg.InitLoggerContext) -> logging.Logger:
+    """The logger that `make run` uses instead of Dagster's event log."""
+    logger = logging.Logger(LOGGER)
+    logger.addHandler(ProgressHandler(console))
+    return logger
+
+
+def failures(events: Iterator[dg.DagsterEvent]) -> list[str]:
+    """What went wrong in a run, one text per failed step: our own sentence where there is one."""
+    return [_reason(event) for event in events if event.is_step_failure]
+
+
+def _reason(event: dg.DagsterEvent) -> str:
+    error = event.step_failure_data.error
+    causes = []
+    while error is not None:
+        causes.append(error)
+        error = error.cause
+    known = _own_errors()
+    for cause in reversed(causes):
+        if cause.cls_name in known:
+            return cause.message.split(": ", 1)[-1].strip()
+    return f"{event.step_key}: {causes[-1].to_string() if causes else event.message}"
+
+
+def _own_errors() -> set[str]:
+    from crm_assets import errors
+
+    return {kind.__name__ for kind in errors.CrmAssetsError.__subclasses__()}

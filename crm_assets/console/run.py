@@ -1,0 +1,63 @@
+"""The whole graph for all months in one command, with progress and a summary."""
+
+from __future__ import annotations
+
+import time
+
+import dagster as dg
+from upath import UPath
+
+from crm_assets.console import progress, summary
+from crm_assets.errors import CrmAssetsError
+from crm_assets.settings import get_settings
+from crm_assets.storage.tables import TableStore
+
+
+def main() -> int:
+    """Materialise everything and print the summary; 0 where all went well."""
+    try:
+        return _run()
+    except CrmAssetsError as error:
+        progress.console.print(f"[red]✗[/red] {error}", soft_wrap=True, markup=True)
+        return 1
+
+
+def everything() -> dg.JobDefinition:
+    """The job of the whole graph, found again by Dagster through this name."""
+    from crm_assets.automation.jobs import EVERYTHING
+    from crm_assets.definitions import defs
+
+    return defs.resolve_job_def(EVERYTHING)
+
+
+def _run() -> int:
+    # After the settings, so that what is wrong with them is told before anything is loaded.
+    get_settings()
+    from crm_assets import partitions
+
+    source, months = partitions.source(), partitions.calendar()
+    progress.console.print(f"{source.description}: {months.first} to {months.last}", soft_wrap=True)
+    start = time.perf_counter()
+    failed = _execute(months.first, months.last)
+    if failed:
+        for reason in failed:
+            progress.console.print(f"[red]✗[/red] {reason}", soft_wrap=True, markup=False)
+        return 1
+    store = TableStore(UPath(get_settings().tables_dir))
+    summary.show(summary.read_results(store, months, source.description, source.synthetic), progress.console)
+    progress.console.print(
+        f"Done in {time.perf_counter() - start:.0f} s. "
+        "`make dev` opens the Dagster UI, `make mlflow` the models."
+    )
+    return 0
+
+
+def _execute(first: str, last: str) -> list[str]:
+    """Run the job over a range of months; what failed, in sentences."""
+    tags = {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}
+    config = {"loggers": {progress.LOGGER: {}}}
+    with (
+        dg.DagsterInstance.get() as instance,
+        dg.execute_job(dg.reconstructable(everything), instance, config, tags) as result,
+    ):
+        return [] if result.success else progress.failures(iter(result.all_events))

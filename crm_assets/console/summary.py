@@ -1,0 +1,139 @@
+"""The summary of a run in a terminal: the forecast, how far it can be trusted, and where to look next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from crm_assets.crm.forecast import TOTAL
+from crm_assets.crm.months import MonthRange, shift
+from crm_assets.modeling.verdicts import INADMISSIBLE
+from crm_assets.storage.tables import TableStore
+
+LIKELIEST = 10
+REASONS = 1
+NO_NUMBER = "-"
+
+
+@dataclass(frozen=True)
+class Results:
+    """What a run of the whole graph leaves in the store, as far as the summary tells of it."""
+
+    source: str
+    synthetic: bool
+    months: MonthRange
+    leak_audit: pd.DataFrame
+    leaderboard: pd.DataFrame
+    predictions: pd.DataFrame
+    forecast: pd.DataFrame
+
+
+def read_results(store: TableStore, months: MonthRange, source: str, synthetic: bool) -> Results:
+    """Read the tables of the summary.
+
+    Raises:
+        StorageError: one of them is not stored.
+    """
+
+    def read(name: str, month: str | None = None) -> pd.DataFrame:
+        return store.to_pandas(store.read(name, None if month is None else [month]))
+
+    return Results(
+        source=source,
+        synthetic=synthetic,
+        months=months,
+        leak_audit=read("leak_audit"),
+        leaderboard=read("champion"),
+        predictions=read("win_predictions", months.last),
+        forecast=read("revenue_forecast", months.last),
+    )
+
+
+def show(results: Results, console: Console) -> None:
+    """Print the summary."""
+    next_month = shift(results.months.last, 1)
+    console.rule(f"[bold]Forecast for {next_month}")
+    if results.synthetic:
+        console.print(
+            "[bold yellow]SYNTHETIC DATA: every number below describes a made-up CRM.[/bold yellow]"
+        )
+    console.print(f"Source     {results.source}", soft_wrap=True)
+    console.print(f"Months     {results.months.first} to {results.months.last}")
+    console.print(f"Leaks      {_leaks(results.leak_audit)}", soft_wrap=True)
+    console.print(f"Champion   {_champion(results)}")
+    console.print(
+        f"Deals      {len(results.predictions):,} open at the end of {results.months.last}, all scored"
+    )
+    console.print(f"Expected   {_expected(results.forecast)} in {next_month}")
+    console.print()
+    console.print(_leaderboard(results.leaderboard))
+    console.print(_likeliest(results.predictions, next_month))
+
+
+def _leaks(audit: pd.DataFrame) -> str:
+    guilty = audit[audit["verdict"] == INADMISSIBLE]
+    if guilty.empty:
+        return "none found; all features are admissible"
+    used = guilty.loc[guilty["used"], "feature"].tolist()
+    kept = f"{', '.join(used)} used all the same, by your settings" if used else "kept out of the models"
+    return f"{len(guilty)} of {len(audit)} features know the outcome ({', '.join(guilty['feature'])}): {kept}"
+
+
+def _champion(results: Results) -> str:
+    if results.predictions.empty:
+        return "none that can score this month"
+    first = results.predictions.iloc[0]
+    return f"{first['algorithm']}, version {first['model_version']}"
+
+
+def _expected(forecast: pd.DataFrame) -> str:
+    total = forecast.loc[forecast["level"] == TOTAL, ["expected_wins", "expected_revenue"]].sum()
+    return f"{total['expected_wins']:,.1f} wins, {total['expected_revenue']:,.0f} USD"
+
+
+def _leaderboard(board: pd.DataFrame) -> Table:
+    table = _table("Leaderboard, walk-forward: chosen on the validation months, reported on the test months")
+    table.add_column("contender")
+    for name in ("validation AUC", "test AUC", "Brier", "ECE", "wins", "of which expected"):
+        table.add_column(name, justify="right")
+    for row in board.to_dict("records"):
+        mark = " (champion)" if row["chosen"] else " (baseline)" if row["baseline"] else ""
+        numbers = [
+            _number(row[name], 3) for name in ("validation_roc_auc", "test_roc_auc", "test_brier", "test_ece")
+        ]
+        wins = [_number(row[name], 0) for name in ("test_realised_wins", "test_expected_wins")]
+        style = "bold" if row["chosen"] else ""
+        table.add_row(f"{row['contender']}{mark}", *numbers, *wins, style=style)
+    return table
+
+
+def _likeliest(predictions: pd.DataFrame, month: str) -> Table:
+    table = _table(f"Most likely wins in {month}")
+    for name in ("deal", "agent", "product"):
+        table.add_column(name)
+    for name in ("days open", "probability", "expected USD"):
+        table.add_column(name, justify="right")
+    table.add_column("what speaks for it")
+    for row in predictions.head(LIKELIEST).to_dict("records"):
+        table.add_row(
+            row["opportunity_id"],
+            row["sales_agent"],
+            row["product"],
+            f"{row['days_open']}",
+            f"{row['probability']:.1%}",
+            f"{row['expected_revenue']:,.0f}",
+            ", ".join(f"{push['feature']} {push['value']}" for push in row["pushed_up"][:REASONS]),
+        )
+    return table
+
+
+def _table(title: str) -> Table:
+    return Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", padding=(0, 1), pad_edge=False)
+
+
+def _number(value: float, digits: int) -> str:
+    return NO_NUMBER if pd.isna(value) else f"{value:,.{digits}f}"

@@ -1,0 +1,63 @@
+"""Fixtures that every room shares: a small dump, the real dump, an engine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from ibis.backends.duckdb import Backend
+from pyarrow import csv
+
+from crm_assets.crm.engine import connect
+from crm_assets.crm.schema import RAW_TABLES, SOURCE_ROW
+from crm_assets.settings import get_settings
+from crm_assets.sources.sample import SyntheticSample
+
+# The folder of the real CRM dump; tests that need it are skipped where it is not set.
+REAL_DUMP = "CRM_TEST_REAL_DUMP"
+
+
+@pytest.fixture(autouse=True)
+def clean_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """No test sees the settings of the person who runs it, or of the test before."""
+    for name in [name for name in os.environ if name.startswith("CRM_") and name != REAL_DUMP]:
+        monkeypatch.delenv(name)
+    for name in [name for name in os.environ if name.startswith("KAGGLE_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    get_settings.cache_clear()
+    yield
+    get_settings.cache_clear()
+
+
+@pytest.fixture
+def small_dump(tmp_path: Path) -> Path:
+    """A folder of the four CSV files: a synthetic CRM of 900 deals."""
+    return write_dump(tmp_path / "dump", SyntheticSample(900, seed=1))
+
+
+@pytest.fixture(scope="session")
+def real_dump() -> Path:
+    """The folder of the real CRM dump."""
+    folder = os.environ.get(REAL_DUMP)
+    if not folder:
+        pytest.skip(f"{REAL_DUMP} is not set")
+    return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def engine() -> Backend:
+    """An embedded DuckDB."""
+    return connect()
+
+
+def write_dump(folder: Path, sample: SyntheticSample) -> Path:
+    """Write a synthetic CRM as the four CSV files of a dump."""
+    folder.mkdir(parents=True)
+    for table in RAW_TABLES:
+        rows = sample.read(table).drop_columns([SOURCE_ROW.name])
+        csv.write_csv(rows, folder / table.file_name, csv.WriteOptions(quoting_style="needed"))
+    return folder
