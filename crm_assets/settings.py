@@ -52,7 +52,9 @@ class Settings(BaseSettings):
         "`open` grows with the calendar. Unset: read from the data.",
     )
     home: Path = Field(
-        Path("data"), description="Local folder for tables, models and downloads; made when needed."
+        Path("data"),
+        validate_default=True,
+        description="Local folder for tables, models and downloads; made when needed.",
     )
     mlflow_tracking_uri: str | None = Field(
         None,
@@ -100,6 +102,12 @@ class Settings(BaseSettings):
             raise ValueError(f"{value!r} is not a month; write YYYY-MM, as in 2017-03")
         return value
 
+    @field_validator("home", "data_dir")
+    @classmethod
+    def _absolute(cls, value: Path | None) -> Path | None:
+        # Once read, a changed working directory changes nothing; no shell expands a `~` of `.env`.
+        return None if value is None else value.expanduser().resolve()
+
     @field_validator("kaggle_dataset")
     @classmethod
     def _dataset(cls, value: str) -> str:
@@ -125,23 +133,23 @@ class Settings(BaseSettings):
 
     @property
     def tables_dir(self) -> Path:
-        """Where tables are kept: absolute, so that a changed working directory changes nothing."""
-        return self.home.resolve() / "tables"
+        """Where tables are kept."""
+        return self.home / "tables"
 
     @property
     def downloads_dir(self) -> Path:
         """Where downloaded raw data is kept."""
-        return self.home.resolve() / "downloads"
+        return self.home / "downloads"
 
     @property
     def tracking_uri(self) -> str:
         """The MLflow tracking URI in force."""
-        return self.mlflow_tracking_uri or f"sqlite:///{self.home.resolve() / 'mlflow.db'}"
+        return self.mlflow_tracking_uri or f"sqlite:///{self.home / 'mlflow.db'}"
 
     @property
     def artifacts_dir(self) -> Path:
         """Where the embedded MLflow registry keeps artifacts."""
-        return self.home.resolve() / "mlflow-artifacts"
+        return self.home / "mlflow-artifacts"
 
 
 def variable(field: str) -> str:

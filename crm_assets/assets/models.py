@@ -133,7 +133,7 @@ def champion(
             "synthetic": source().synthetic,
             "features": table(pd.DataFrame({"feature": features})),
             "mlflow run": run,
-            "leaderboard": table(board),
+            "leaderboard": table(board.set_index("contender").T.rename_axis("").reset_index()),
             "test months": table(scores_by_month(candidate.walk_forward, split.test)),
             **{name.replace("_", " "): picture(png) for name, png in figures.items()},
         }

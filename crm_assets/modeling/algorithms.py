@@ -57,7 +57,9 @@ def _logistic_regression(features: list[str], seed: int) -> Pipeline:
     categories, numbers = _by_type(features)
     crossed = [name for name in (AGE, SEASON) if name in features] if AGE in features else []
     ranks = make_pipeline(
-        SimpleImputer(strategy="median", keep_empty_features=True), QuantileTransformer(n_quantiles=10)
+        SimpleImputer(strategy="median", keep_empty_features=True),
+        # Of all rows: by default it draws a random sample of them.
+        QuantileTransformer(n_quantiles=10, subsample=None),
     )
     blocks = [
         ("category", OneHotEncoder(handle_unknown="ignore", sparse_output=False), categories),

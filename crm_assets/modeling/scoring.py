@@ -54,7 +54,8 @@ def win_predictions(
         Columns of `crm.tables.WIN_PREDICTIONS`, the likeliest deal first.
     """
     live = month > max(champion.trained_months)
-    scored = _live(features, champion) if live else _past(champion, month)
+    # A live month without open deals has no past either: no rows, as scikit-learn refuses empty input.
+    scored = _live(features, champion) if live and len(features) else _past(champion, month)
     rows = features.merge(scored, on="opportunity_id", validate="one_to_one").merge(
         values, on="opportunity_id", validate="one_to_one"
     )

@@ -129,7 +129,8 @@ def _row_groups(schema: pa.Schema, batches: Iterator[pa.Table]) -> Iterator[pa.T
     for batch in batches:
         waiting = pa.concat_tables([waiting, batch])
         while waiting.num_rows >= ROWS_PER_GROUP:
-            yield waiting.slice(0, ROWS_PER_GROUP)
+            # One chunk, since the writer starts a page at each: pages must not tell how rows arrived.
+            yield waiting.slice(0, ROWS_PER_GROUP).combine_chunks()
             waiting = waiting.slice(ROWS_PER_GROUP)
     yield waiting.combine_chunks()
 

@@ -1,0 +1,123 @@
+"""The core's chain from features to champion, made once per session: on a sample and on the real dump."""
+
+from __future__ import annotations
+
+import csv
+import random
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from sklearn.pipeline import Pipeline
+
+from crm_assets.crm.training import training_set
+from crm_assets.modeling.algorithms import ALGORITHMS, algorithm
+from crm_assets.modeling.backtest import Split, fit, split_months, walk_forward
+from crm_assets.modeling.champion import Candidate, candidate
+from crm_assets.modeling.leak_audit import admissible_features, leak_audit
+from crm_assets.sources.sample import SyntheticSample
+from crm_assets_tests.conftest import write_dump
+from crm_assets_tests.crm.conftest import Chain, run_chain
+
+SEED = 11
+NAMES = [row.name for row in ALGORITHMS]
+ACCOUNT_FEATURES = [
+    "sector",
+    "account_revenue",
+    "account_employees",
+    "account_age_years",
+    "is_subsidiary",
+    "has_account",
+    "account_win_rate",
+    "account_closed_deals",
+]
+
+
+@dataclass(frozen=True)
+class Training:
+    """What models learn from: the training set, all deals, the audit's verdicts, the split."""
+
+    chain: Chain
+    table: pd.DataFrame
+    deals: pd.DataFrame
+    audit: pd.DataFrame
+    features: list[str]
+    split: Split
+
+    def backtest(self, name: str, months: list[str], table: pd.DataFrame | None = None) -> pd.DataFrame:
+        rows = self.table if table is None else table
+        return walk_forward(lambda: algorithm(name).build(self.features, SEED), rows, self.features, months)
+
+    def candidate(self, backtests: dict[str, pd.DataFrame]) -> Candidate:
+        return candidate(self.table, self.features, backtests, self.split, SEED)
+
+
+def training_of(chain: Chain, min_training_months: int = 3) -> Training:
+    store = chain.store
+    deals = store.read("opportunities")
+    table = store.to_pandas(training_set(store.read("win_features", chain.months), deals))
+    audit = leak_audit(table, chain.opportunities(), chain.horizon)
+    split = split_months(table["snapshot_month"].unique().tolist(), min_training_months, 3)
+    return Training(chain, table, chain.opportunities(), audit, admissible_features(audit), split)
+
+
+@pytest.fixture(scope="session")
+def sample_dump(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A synthetic CRM large enough to learn from."""
+    return write_dump(tmp_path_factory.mktemp("sample") / "dump", SyntheticSample(1_500, seed=2))
+
+
+@pytest.fixture(scope="session")
+def sample(sample_dump: Path) -> Training:
+    return training_of(run_chain(sample_dump, sample_dump.parent / "tables"), min_training_months=4)
+
+
+@pytest.fixture(scope="session")
+def sample_backtests(sample: Training) -> dict[str, pd.DataFrame]:
+    return {name: sample.backtest(name, sample.split.scored) for name in NAMES[:2]}
+
+
+@pytest.fixture(scope="session")
+def sample_candidate(sample: Training, sample_backtests: dict[str, pd.DataFrame]) -> Candidate:
+    return sample.candidate(sample_backtests)
+
+
+@pytest.fixture(scope="session")
+def fitted(sample: Training) -> dict[str, Pipeline]:
+    """Each algorithm, fitted on the sample's months before the test months."""
+    early = sample.table[sample.table["snapshot_month"] < sample.split.test[0]]
+    return {row.name: fit(row.build(sample.features, SEED), early, sample.features) for row in ALGORITHMS}
+
+
+@pytest.fixture(scope="session")
+def real(real_dump: Path, tmp_path_factory: pytest.TempPathFactory) -> Training:
+    return training_of(run_chain(real_dump, tmp_path_factory.mktemp("real"), _TRAINING_MONTHS))
+
+
+@pytest.fixture(scope="session")
+def complete(real_dump: Path, tmp_path_factory: pytest.TempPathFactory) -> Training:
+    """The real dump as it would be if every deal had its account from the start."""
+    dump = tmp_path_factory.mktemp("complete") / "dump"
+    shutil.copytree(real_dump, dump)
+    with (dump / "accounts.csv").open() as file:
+        accounts = [row["account"] for row in csv.DictReader(file)]
+    deals = pd.read_csv(dump / "sales_pipeline.csv", dtype=str, keep_default_na=False)
+    choice = random.Random(4)  # noqa: S311
+    deals["account"] = [name or choice.choice(accounts) for name in deals["account"]]
+    deals.to_csv(dump / "sales_pipeline.csv", index=False)
+    return training_of(run_chain(dump, dump.parent / "tables", _TRAINING_MONTHS))
+
+
+@pytest.fixture(scope="session")
+def real_backtests(real: Training) -> dict[str, pd.DataFrame]:
+    return {name: real.backtest(name, real.split.scored) for name in NAMES}
+
+
+@pytest.fixture(scope="session")
+def real_candidate(real: Training, real_backtests: dict[str, pd.DataFrame]) -> Candidate:
+    return real.candidate(real_backtests)
+
+
+_TRAINING_MONTHS = [f"2017-{month:02d}" for month in range(2, 12)]

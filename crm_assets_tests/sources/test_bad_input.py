@@ -1,0 +1,562 @@
+"""Bad input: one sentence that names the file, the column, the rows and the remedy."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import ibis
+import pytest
+
+from crm_assets.crm.cleaning import opportunities
+from crm_assets.crm.schema import RAW_ACCOUNTS as ACCOUNTS
+from crm_assets.crm.schema import RAW_PRODUCTS as PRODUCTS
+from crm_assets.crm.schema import RAW_SALES_PIPELINE as PIPELINE
+from crm_assets.crm.schema import RAW_SALES_TEAMS as TEAMS
+from crm_assets.crm.schema import RAW_TABLES, RawTable
+from crm_assets.errors import BadInputError, SourceUnavailableError
+from crm_assets.sources.csv_folder import CsvFolder
+from crm_assets.sources.kaggle import KaggleDataset
+from crm_assets_tests.sources.test_csv_folder import Mutation, Records, in_bytes, rewritten, written_as
+
+
+@dataclass(frozen=True)
+class Case:
+    """A way to spoil a dump, how the sentence about it begins, and what else it says."""
+
+    claim: str
+    mutate: Mutation
+    begins: str
+    says: tuple[str, ...]
+    error: type[Exception] = BadInputError
+
+
+def put(table: RawTable, *rows: int, **values: str) -> Mutation:
+    """Overwrite values in rows that are counted as a spreadsheet does."""
+
+    def change(records: Records) -> Records:
+        for row in rows:
+            for name, value in values.items():
+                records[row - 1][records[0].index(name)] = value
+        return records
+
+    return rewritten(change, table)
+
+
+def deal(row: int, stage: str, engaged: str = "", closed: str = "", value: str = "") -> Mutation:
+    """Overwrite what belongs together in a deal."""
+    return put(PIPELINE, row, deal_stage=stage, engage_date=engaged, close_date=closed, close_value=value)
+
+
+def won(row: int, engaged: str = "2023-05-02", closed: str = "2023-06-01", value: str = "100") -> Mutation:
+    return deal(row, "Won", engaged, closed, value)
+
+
+def insert(table: RawTable, line: int, text: str) -> Mutation:
+    """Insert a line of text."""
+
+    def change(data: bytes) -> bytes:
+        kept = data.split(b"\n")
+        return b"\n".join([*kept[: line - 1], text.encode(), *kept[line - 1 :]])
+
+    return in_bytes(change, table)
+
+
+def extend(table: RawTable, line: int, text: str) -> Mutation:
+    """Add text to the end of a line."""
+
+    def change(data: bytes) -> bytes:
+        kept = data.split(b"\n")
+        return b"\n".join([*kept[: line - 1], kept[line - 1] + text.encode(), *kept[line:]])
+
+    return in_bytes(change, table)
+
+
+def replace(table: RawTable, old: bytes, new: bytes, count: int = -1) -> Mutation:
+    return in_bytes(lambda data: data.replace(old, new, count), table)
+
+
+def content(table: RawTable, data: bytes) -> Mutation:
+    return in_bytes(lambda _: data, table)
+
+
+def encoded(table: RawTable, encoding: str) -> Mutation:
+    return in_bytes(lambda data: data.decode("utf-8").encode(encoding), table)
+
+
+def renamed(table: RawTable, old: str, new: str) -> Mutation:
+    return rewritten(lambda rows: [[new if name == old else name for name in rows[0]], *rows[1:]], table)
+
+
+def removed(table: RawTable) -> Mutation:
+    return lambda folder: (folder / table.file_name).unlink()
+
+
+def each(*mutations: Mutation) -> Mutation:
+    def mutate(folder: Path) -> None:
+        for mutation in mutations:
+            mutation(folder)
+
+    return mutate
+
+
+# A line break inside a value of row 2: the rows after it stand a line lower than their number.
+LINE_BREAK = put(PIPELINE, 2, account="Account\n0001")
+PLAIN = written_as(csv.QUOTE_MINIMAL)
+UTF8 = ("not UTF-8", "save the file as CSV with the encoding UTF-8")
+
+FILES = [
+    Case(
+        "a missing file",
+        removed(PRODUCTS),
+        "products.csv is not in ",
+        ("put it there or set CRM_DATA_DIR",),
+        SourceUnavailableError,
+    ),
+    Case(
+        "several missing files",
+        each(removed(PRODUCTS), removed(ACCOUNTS)),
+        "accounts.csv, products.csv are not in ",
+        ("put them there or set CRM_DATA_DIR",),
+        SourceUnavailableError,
+    ),
+    Case(
+        "a missing folder",
+        shutil.rmtree,
+        "There is no folder ",
+        ("set CRM_DATA_DIR", "CRM_SOURCE=sample"),
+        SourceUnavailableError,
+    ),
+    Case("an empty file", content(TEAMS, b""), "sales_teams.csv is empty; ", ("export",)),
+    Case("a file of blanks", content(TEAMS, b"\n  \n\r\n"), "sales_teams.csv is empty; ", ("export",)),
+    Case("a file of a BOM", content(TEAMS, b"\xef\xbb\xbf"), "sales_teams.csv is empty; ", ("export",)),
+    Case(
+        "a header only",
+        rewritten(lambda rows: rows[:1], PIPELINE),
+        "sales_pipeline.csv has a header but no rows; ",
+        ("export",),
+    ),
+    Case(
+        "a header without a line end",
+        content(PRODUCTS, b"product,series,sales_price"),
+        "products.csv has a header but no rows; ",
+        ("export",),
+    ),
+    Case(
+        "a header and blank rows",
+        content(PRODUCTS, b"product,series,sales_price\n\n,,\n"),
+        "products.csv has a header but no rows; ",
+        ("export",),
+    ),
+    Case("UTF-16", encoded(PIPELINE, "utf-16"), "sales_pipeline.csv, row 1: ", UTF8),
+    Case("UTF-16 without a BOM", encoded(PIPELINE, "utf-16-le"), "sales_pipeline.csv, row 1: ", UTF8),
+    Case("a file that is no text", content(PIPELINE, bytes(range(256))), "sales_pipeline.csv, row 1: ", UTF8),
+    Case(
+        "Latin-1 with an accent in the header",
+        each(renamed(TEAMS, "manager", "mänager"), encoded(TEAMS, "latin-1")),
+        "sales_teams.csv, row 1: ",
+        UTF8,
+    ),
+    Case(
+        "Latin-1 with an accent",
+        each(put(TEAMS, 5, manager="André"), encoded(TEAMS, "latin-1")),
+        "sales_teams.csv, column manager, row 5: ",
+        UTF8,
+    ),
+    Case(
+        "Latin-1 below a line break and a blank line",
+        each(
+            LINE_BREAK,
+            put(PIPELINE, 9, account="Café"),
+            insert(PIPELINE, 5, ""),
+            encoded(PIPELINE, "latin-1"),
+        ),
+        "sales_pipeline.csv, column account, row 10: ",
+        UTF8,
+    ),
+    Case(
+        "a NUL byte",
+        each(LINE_BREAK, put(PIPELINE, 7, account="Account\0 0001")),
+        "sales_pipeline.csv, column account, row 7: holds a NUL character",
+        ("save the file as CSV",),
+    ),
+]
+
+HEADERS = [
+    *(
+        Case(
+            f"a file separated by {called}",
+            each(PLAIN, replace(PIPELINE, b",", sign)),
+            f"sales_pipeline.csv: the columns are separated by {called}; ",
+            ("save the file with commas",),
+        )
+        for sign, called in ((b";", "semicolons"), (b"\t", "tabs"), (b"|", "bars"))
+    ),
+    Case(
+        "a missing column",
+        renamed(PIPELINE, "close_date", "closed on"),
+        "sales_pipeline.csv, column close_date: missing from the header",
+        ("closed on", "rename or add it"),
+    ),
+    Case(
+        "several missing columns",
+        rewritten(lambda rows: [row[:-2] for row in rows], PIPELINE),
+        "sales_pipeline.csv, column close_date, close_value: missing from the header",
+        ("rename or add them",),
+    ),
+    Case(
+        "a missing header",
+        rewritten(lambda rows: rows[1:], PRODUCTS),
+        "products.csv, column product, sales_price: missing from the header",
+        ("rename or add them",),
+    ),
+    Case(
+        "a column under another one's name",
+        renamed(PIPELINE, "account", "product"),
+        "sales_pipeline.csv, column account: missing",
+        ("rename or add it",),
+    ),
+    Case(
+        "a column twice in the header",
+        rewritten(lambda rows: [[*row, row[2]] for row in rows], PIPELINE),
+        "sales_pipeline.csv, column product: stands twice in the header; ",
+        ("keep one of them",),
+    ),
+    Case(
+        "a blank line above the header",
+        insert(PIPELINE, 1, ""),
+        "sales_pipeline.csv, row 1: blank where the header should be; ",
+        ("delete the rows above it",),
+    ),
+    Case(
+        "a quotation mark left open in the header",
+        replace(PIPELINE, b'"opportunity_id"', b'"opportunity_id', 1),
+        "sales_pipeline.csv, row 1: a quotation mark is not closed",
+        ("close it",),
+    ),
+]
+
+ROWS = [
+    Case(
+        "a row with a field too many",
+        extend(PIPELINE, 7, ",more"),
+        "sales_pipeline.csv, row 7: 9 fields where the header has 8; ",
+        ("missing or extra comma",),
+    ),
+    Case(
+        "rows with fields too few",
+        each(insert(PIPELINE, 4, "A,B"), insert(PIPELINE, 9, "A,B,C")),
+        "sales_pipeline.csv, rows 4, 9: 2, 3 fields where the header has 8; ",
+        ("missing or extra comma",),
+    ),
+    Case(
+        "many ragged rows",
+        each(*(extend(PIPELINE, row, ",more") for row in range(3, 12))),
+        "sales_pipeline.csv, rows 3, 4, 5, 6, 7 and 4 more: 9 fields",
+        ("missing or extra comma",),
+    ),
+    Case(
+        "a ragged row below a line break and blank lines",
+        each(LINE_BREAK, insert(PIPELINE, 5, ""), insert(PIPELINE, 6, "  "), extend(PIPELINE, 12, ",more")),
+        # Line 12 of the text is row 11 of a spreadsheet: one value takes two lines.
+        "sales_pipeline.csv, row 11: 9 fields",
+        ("missing or extra comma",),
+    ),
+    Case(
+        "a quotation mark that swallows the rest of the file",
+        each(PLAIN, put(ACCOUNTS, 5, subsidiary_of=""), extend(ACCOUNTS, 5, '"Account 0001')),
+        "accounts.csv, row 5: a quotation mark opens a value and is never closed; ",
+        ("close or remove it",),
+    ),
+    Case(
+        "a quotation mark that is never closed, below a line break",
+        each(LINE_BREAK, insert(PIPELINE, 8, '"X1,Agent 0001')),
+        "sales_pipeline.csv, row 7: a quotation mark opens a value and is never closed; ",
+        ("close or remove it",),
+    ),
+    Case(
+        "a quotation mark left open in a quoted file",
+        replace(PIPELINE, b'"Account 0003"', b'"Account 0003', 1),
+        "sales_pipeline.csv, row ",
+        ("quotation mark", "close"),
+    ),
+]
+
+VALUES = [
+    Case(
+        "a text for a date",
+        won(7, closed="soon"),
+        "sales_pipeline.csv, column close_date, row 7: 'soon' is no such date; ",
+        ("all of the column as YYYY-MM-DD",),
+    ),
+    Case(
+        "an impossible date",
+        won(7, engaged="2017-02-30"),
+        "sales_pipeline.csv, column engage_date, row 7: '2017-02-30' is no such date; ",
+        ("write real dates, all of the column as YYYY-MM-DD",),
+    ),
+    Case(
+        "an impossible year",
+        won(7, engaged="0203-02-28"),
+        "sales_pipeline.csv, column engage_date, row 7: '0203-02-28' is no such date; ",
+        ("write real dates",),
+    ),
+    Case(
+        "a date with a time",
+        won(7, closed="2023-06-01 00:00:00"),
+        "sales_pipeline.csv, column close_date, row 7: '2023-06-01 00:00:00' is no such date; ",
+        ("all of the column as YYYY-MM-DD",),
+    ),
+    Case(
+        "mixed date formats",
+        each(won(4, closed="6/1/2023"), won(9, closed="12/24/2023")),
+        "sales_pipeline.csv, column close_date, rows 4, 9: '6/1/2023', '12/24/2023' is not written as "
+        "YYYY-MM-DD like the rest of the column; ",
+        ("write all of the column as YYYY-MM-DD",),
+    ),
+    Case(
+        "mixed date formats beside an impossible date",
+        each(won(4, closed="6/1/2023"), won(9, closed="2023-02-30")),
+        "sales_pipeline.csv, column close_date, row 4: '6/1/2023' is not written as YYYY-MM-DD",
+        ("write all of the column as YYYY-MM-DD",),
+    ),
+    Case(
+        "a text for a number",
+        won(7, value="much"),
+        "sales_pipeline.csv, column close_value, row 7: 'much' is no number; ",
+        ("plain digits, with a point before decimals",),
+    ),
+    *(
+        Case(
+            f"{text!r} for a number",
+            put(PRODUCTS, 3, sales_price=text),
+            f"products.csv, column sales_price, row 3: {text!r} is no number; ",
+            ("plain digits",),
+        )
+        for text in ("1,000", "$55", "12.5.1", "inf", "NaN", "0x1F", "1_000")
+    ),
+    *(
+        Case(
+            f"{text!r} for a whole number",
+            put(ACCOUNTS, 3, employees=text),
+            f"accounts.csv, column employees, row 3: {text!r} is no whole number; ",
+            ("plain digits",),
+        )
+        for text in ("12.5", "1e30", "many")
+    ),
+    Case(
+        "a negative value",
+        won(7, value="-5"),
+        "sales_pipeline.csv, column close_value, row 7: '-5.0' is negative; ",
+        ("correct the number",),
+    ),
+    Case(
+        "a negative price",
+        put(PRODUCTS, 3, 5, sales_price="-1"),
+        "products.csv, column sales_price, rows 3, 5: '-1.0' is negative; ",
+        ("correct the number",),
+    ),
+    Case(
+        "a year that is none",
+        put(ACCOUNTS, 4, year_established="96"),
+        "accounts.csv, column year_established, row 4: '96' is no year; ",
+        ("write a year from 1000",),
+    ),
+    *(
+        Case(
+            f"no {column} in {table.file_name}",
+            put(table, 4, **{column: text}),
+            f"{table.file_name}, column {column}, row 4: empty where a value is required; ",
+            ("fill it in",),
+        )
+        for table, column, text in (
+            (PIPELINE, "opportunity_id", ""),
+            (PIPELINE, "sales_agent", "  "),
+            (PIPELINE, "product", ""),
+            (PIPELINE, "deal_stage", "\t"),
+            (ACCOUNTS, "account", ""),
+            (PRODUCTS, "sales_price", ""),
+            (TEAMS, "sales_agent", ""),
+        )
+    ),
+    Case(
+        "a value too long for a sentence",
+        put(PIPELINE, 4, deal_stage="w" * 5000),
+        f"sales_pipeline.csv, column deal_stage, row 4: '{'w' * 59}…' is no stage; ",
+        ("use Prospecting",),
+    ),
+]
+
+RULES = [
+    Case(
+        "an unknown stage",
+        put(PIPELINE, 3, 8, deal_stage="won"),
+        "sales_pipeline.csv, column deal_stage, rows 3, 8: 'won' is no stage; ",
+        ("use Prospecting, Engaging, Won, Lost",),
+    ),
+    Case(
+        "unknown stages in many rows",
+        put(PIPELINE, *range(2, 13), deal_stage="open"),
+        "sales_pipeline.csv, column deal_stage, rows 2, 3, 4, 5, 6 and 6 more: 'open' is no stage; ",
+        ("use Prospecting, Engaging, Won, Lost",),
+    ),
+    Case(
+        "a duplicate opportunity id",
+        put(PIPELINE, 4, 9, opportunity_id="TWICE"),
+        "sales_pipeline.csv, column opportunity_id, rows 4, 9: 'TWICE' stands more than once; ",
+        ("keep one row",),
+    ),
+    Case(
+        "a duplicate product",
+        put(PRODUCTS, 2, 5, product="Product B Special"),
+        "products.csv, column product, rows 2, 5: 'Product B Special' stands more than once; ",
+        ("keep one row",),
+    ),
+    Case(
+        "close before engage",
+        each(won(7, "2023-06-02", "2023-06-01"), deal(9, "Lost", "2023-06-03", "2023-05-01", "0")),
+        "sales_pipeline.csv, column close_date, rows 7, 9: '2023-06-01', '2023-05-01' lies before the deal's "
+        "engage_date; ",
+        ("correct one of the two dates",),
+    ),
+    Case(
+        "a Won deal without close date",
+        won(7, closed=""),
+        "sales_pipeline.csv, column close_date, row 7: empty where the deal is Won or Lost; ",
+        ("fill in the close date or set the stage to Engaging",),
+    ),
+    Case(
+        "a Lost deal without close value",
+        deal(7, "Lost", "2023-05-02", "2023-06-01"),
+        "sales_pipeline.csv, column close_value, row 7: empty where the deal is Won or Lost; ",
+        ("fill in the close value or set the stage to Engaging",),
+    ),
+    Case(
+        "a Won deal without engage date",
+        won(7, engaged=""),
+        "sales_pipeline.csv, column engage_date, row 7: empty where the deal is engaged or closed; ",
+        ("fill in the engage date or set the stage to Prospecting",),
+    ),
+    Case(
+        "an open deal with close date",
+        deal(7, "Engaging", "2023-05-02", "2023-06-01"),
+        "sales_pipeline.csv, column close_date, row 7: '2023-06-01' belongs to a deal that is not closed; ",
+        ("remove the close date or set the stage to Won or Lost",),
+    ),
+    Case(
+        "an open deal with close value",
+        deal(7, "Engaging", "2023-05-02", "", "10"),
+        "sales_pipeline.csv, column close_value, row 7: '10.0' belongs to a deal that is not closed; ",
+        ("remove the close value or set the stage to Won or Lost",),
+    ),
+    Case(
+        "a prospecting deal with engage date",
+        deal(7, "Prospecting", "2023-05-02"),
+        "sales_pipeline.csv, column engage_date, row 7: '2023-05-02' belongs to a deal that is still prosp",
+        ("remove the date or set the stage to Engaging",),
+    ),
+    Case(
+        "a broken rule below a line break and blank lines",
+        each(
+            LINE_BREAK, put(PIPELINE, 7, deal_stage="Foo"), insert(PIPELINE, 5, ""), insert(PIPELINE, 6, " ")
+        ),
+        "sales_pipeline.csv, column deal_stage, row 9: 'Foo' is no stage; ",
+        ("use Prospecting",),
+    ),
+]
+
+REFERENCES = [
+    Case(
+        "an unknown product",
+        put(PIPELINE, 5, product="Warp Drive"),
+        "sales_pipeline.csv, column product, row 5: 'Warp Drive' is not in products.csv; ",
+        ("add the missing product there or correct the deals",),
+    ),
+    Case(
+        "unknown agents",
+        each(put(PIPELINE, 3, sales_agent="Nobody"), put(PIPELINE, 8, sales_agent="Noone")),
+        "sales_pipeline.csv, column sales_agent, rows 3, 8: 'Nobody', 'Noone' are not in sales_teams.csv; ",
+        ("add the missing sales_agent there or correct the deals",),
+    ),
+    Case(
+        "an unknown account in many rows",
+        put(PIPELINE, *range(2, 9), account="Void Ltd"),
+        "sales_pipeline.csv, column account, rows 2, 3, 4, 5, 6 and 2 more: 'Void Ltd' is not in ",
+        ("add the missing account there or correct the deals",),
+    ),
+    Case(
+        "an unknown account below a blank line",
+        each(put(PIPELINE, 8, account="Void Ltd"), insert(PIPELINE, 4, "")),
+        "sales_pipeline.csv, column account, row 9: 'Void Ltd' is not in accounts.csv; ",
+        ("add the missing account",),
+    ),
+    Case(
+        "two names that are the same after normalising",
+        put(ACCOUNTS, 5, account="account-0001"),
+        "accounts.csv, column account, rows 2, 5: 'Account 0001' and 'account-0001' are the same name",
+        ("keep one of them",),
+    ),
+]
+
+CASES = [*FILES, *HEADERS, *ROWS, *VALUES, *RULES, *REFERENCES]
+
+
+def use(folder: Path) -> None:
+    """Read and clean a dump, as the first assets of the graph do."""
+    source = CsvFolder(folder, "test")
+    tables = [ibis.memtable(source.read(table)) for table in RAW_TABLES]
+    opportunities(*tables, "2022-10").to_pyarrow()
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case.claim for case in CASES])
+def test_bad_input_is_told_in_one_sentence(case: Case, small_dump: Path) -> None:
+    case.mutate(small_dump)
+    with pytest.raises(case.error) as caught:
+        use(small_dump)
+    sentence = str(caught.value)
+    assert sentence.startswith(case.begins)
+    assert [part for part in case.says if part not in sentence[len(case.begins) :]] == []
+    assert sentence.endswith(".")
+    assert "\n" not in sentence
+    assert len(sentence) < 500
+
+
+def test_names_that_differ_in_case_blanks_and_punctuation_are_the_same(small_dump: Path) -> None:
+    put(PIPELINE, 5, product="PRODUCT-A  pro", sales_agent="agent0001", account="account 0,001")(small_dump)
+    use(small_dump)
+
+
+def test_a_bare_quotation_mark_inside_a_value_is_text(small_dump: Path) -> None:
+    each(PLAIN, replace(TEAMS, b"Manager 0001", b'Manager 1" tall', 1))(small_dump)
+    managers = CsvFolder(small_dump, "test").read(TEAMS)["manager"]
+    assert managers[0].as_py() == 'Manager 1" tall'
+
+
+def test_a_folder_that_cannot_be_opened_is_told_in_one_sentence(tmp_path: Path) -> None:
+    folder = tmp_path / ("x" * 300)
+    with pytest.raises(
+        SourceUnavailableError, match="cannot be opened: File name too long; check CRM_DATA_DIR"
+    ):
+        CsvFolder(folder, "test").read(PIPELINE)
+
+
+def test_a_file_in_place_of_the_folder_is_told_in_one_sentence(small_dump: Path) -> None:
+    with pytest.raises(SourceUnavailableError, match=r"There is no folder .*; set CRM_DATA_DIR"):
+        CsvFolder(small_dump / PIPELINE.file_name, "test").read(PIPELINE)
+
+
+def test_a_month_range_without_any_date_is_told_in_one_sentence(small_dump: Path) -> None:
+    put(PIPELINE, *range(2, 902), deal_stage="Prospecting", engage_date="", close_date="", close_value="")(
+        small_dump
+    )
+    with pytest.raises(BadInputError, match=r"sales_pipeline\.csv, column engage_date: no date in any row; "):
+        CsvFolder(small_dump, "test").month_range()
+
+
+def test_an_incomplete_download_that_is_kept_names_the_missing_file(small_dump: Path, tmp_path: Path) -> None:
+    (tmp_path / "owner__name").symlink_to(small_dump)
+    removed(PRODUCTS)(small_dump)
+    with pytest.raises(SourceUnavailableError, match=r"^products\.csv is not in "):
+        KaggleDataset("owner/name", tmp_path, "test").read(PIPELINE)

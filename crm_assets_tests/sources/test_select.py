@@ -1,0 +1,175 @@
+"""Which source the settings choose, and which months the graph covers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from crm_assets.crm.months import MonthRange
+from crm_assets.crm.schema import RAW_SALES_PIPELINE
+from crm_assets.errors import BadInputError, SettingsError
+from crm_assets.settings import read_settings
+from crm_assets.sources.base import Source
+from crm_assets.sources.csv_folder import CsvFolder
+from crm_assets.sources.kaggle import KaggleDataset, kaggle_credentials_present
+from crm_assets.sources.sample import SyntheticSample
+from crm_assets.sources.select import month_range, select_source
+
+# Where the Kaggle package looks: variables, and files under the home folder.
+CREDENTIAL_FILES = (
+    ".kaggle/kaggle.json",
+    ".kaggle/access_token",
+    ".kaggle/access_token.txt",
+    ".kaggle/credentials.json",
+    ".config/kaggle/kaggle.json",
+)
+
+
+@pytest.fixture(autouse=True)
+def no_config_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+
+
+def chosen() -> Source:
+    return select_source(read_settings())
+
+
+def covered() -> MonthRange:
+    settings = read_settings()
+    return month_range(settings, select_source(settings))
+
+
+def write(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("{}")
+
+
+def test_auto_takes_the_sample_where_nothing_is_set() -> None:
+    source = chosen()
+    assert isinstance(source, SyntheticSample)
+    assert source.description == (
+        "SYNTHETIC sample of 8,800 opportunities, seed 7 "
+        "(neither CRM_DATA_DIR nor Kaggle credentials are set)"
+    )
+
+
+def test_auto_takes_the_folder_where_one_is_set(monkeypatch: pytest.MonkeyPatch, small_dump: Path) -> None:
+    monkeypatch.setenv("CRM_DATA_DIR", str(small_dump))
+    source = chosen()
+    assert isinstance(source, CsvFolder)
+    assert source.description == f"CSV files in {small_dump} (CRM_DATA_DIR is set)"
+    assert not source.synthetic
+
+
+def test_auto_takes_kaggle_where_credentials_are_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KAGGLE_API_TOKEN", "token")
+    source = chosen()
+    assert isinstance(source, KaggleDataset)
+    assert source.description == (
+        "Kaggle data set innocentmfa/crm-sales-opportunities (Kaggle credentials are there)"
+    )
+    assert not source.synthetic
+
+
+def test_auto_prefers_the_folder_to_kaggle(monkeypatch: pytest.MonkeyPatch, small_dump: Path) -> None:
+    monkeypatch.setenv("KAGGLE_API_TOKEN", "token")
+    monkeypatch.setenv("CRM_DATA_DIR", str(small_dump))
+    assert chosen().name == "csv"
+
+
+@pytest.mark.parametrize("name", ["sample", "kaggle", "csv"])
+def test_a_named_source_is_taken_whatever_is_at_hand(
+    monkeypatch: pytest.MonkeyPatch, small_dump: Path, name: str
+) -> None:
+    monkeypatch.setenv("KAGGLE_API_TOKEN", "token")
+    monkeypatch.setenv("CRM_DATA_DIR", str(small_dump))
+    monkeypatch.setenv("CRM_SOURCE", name)
+    assert chosen().name == name
+    assert chosen().description.endswith(f"(CRM_SOURCE={name})")
+
+
+def test_choosing_a_source_reads_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("CRM_DATA_DIR", str(tmp_path / "nowhere"))
+    assert chosen().name == "csv"
+
+
+@pytest.mark.parametrize("file", CREDENTIAL_FILES)
+def test_credential_files_of_kaggle_are_found(tmp_path: Path, file: str) -> None:
+    assert not kaggle_credentials_present()
+    write(tmp_path / file)
+    assert kaggle_credentials_present()
+
+
+def test_credential_files_are_found_in_other_config_folders(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    write(tmp_path / "xdg" / "kaggle" / "kaggle.json")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "xdg"))
+    assert kaggle_credentials_present()
+    monkeypatch.delenv("XDG_CONFIG_HOME")
+    assert not kaggle_credentials_present()
+    monkeypatch.setenv("KAGGLE_CONFIG_DIR", str(tmp_path / "xdg" / "kaggle"))
+    assert kaggle_credentials_present()
+
+
+def test_a_user_name_needs_its_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KAGGLE_USERNAME", "me")
+    assert not kaggle_credentials_present()
+    monkeypatch.setenv("KAGGLE_KEY", "key")
+    assert kaggle_credentials_present()
+
+
+def test_months_are_those_of_the_source_where_none_are_set(
+    monkeypatch: pytest.MonkeyPatch, small_dump: Path
+) -> None:
+    monkeypatch.setenv("CRM_DATA_DIR", str(small_dump))
+    assert covered() == CsvFolder(small_dump, "test").month_range()
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "expected"),
+    [
+        ("2023-01", "", MonthRange("2023-01", "2023-12")),
+        ("", "2023-03", MonthRange("2022-10", "2023-03")),
+        ("2023-01", "2023-03", MonthRange("2023-01", "2023-03")),
+        ("2023-01", "open", MonthRange("2023-01", "2023-12")),
+        ("", "open", MonthRange("2022-10", "2023-12")),
+        ("2023-01", "2023-01", MonthRange("2023-01", "2023-01")),
+    ],
+)
+def test_settings_replace_the_months_of_the_source(
+    monkeypatch: pytest.MonkeyPatch, first: str, last: str, expected: MonthRange
+) -> None:
+    monkeypatch.setenv("CRM_FIRST_MONTH", first)
+    monkeypatch.setenv("CRM_LAST_MONTH", last)
+    assert covered() == expected
+
+
+def test_both_months_set_need_no_readable_data(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("CRM_DATA_DIR", str(tmp_path / "nowhere"))
+    monkeypatch.setenv("CRM_FIRST_MONTH", "2023-01")
+    monkeypatch.setenv("CRM_LAST_MONTH", "2023-03")
+    assert list(covered()) == ["2023-01", "2023-02", "2023-03"]
+
+
+@pytest.mark.parametrize(
+    ("variable", "month"), [("CRM_FIRST_MONTH", "2030-01"), ("CRM_LAST_MONTH", "2001-01")]
+)
+def test_a_range_without_months_is_told_in_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, variable: str, month: str
+) -> None:
+    monkeypatch.setenv(variable, month)
+    with pytest.raises(
+        SettingsError, match=r"There is no month from .*: correct CRM_FIRST_MONTH or CRM_LAST_MONTH"
+    ):
+        covered()
+
+
+def test_a_broken_folder_is_told_when_its_months_are_asked_for(
+    monkeypatch: pytest.MonkeyPatch, small_dump: Path
+) -> None:
+    (small_dump / RAW_SALES_PIPELINE.file_name).write_text("")
+    monkeypatch.setenv("CRM_DATA_DIR", str(small_dump))
+    with pytest.raises(BadInputError, match=r"sales_pipeline\.csv is empty"):
+        covered()

@@ -1,0 +1,114 @@
+"""Settings: what is malformed or contradicts itself is told in a sentence that names the variable."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from crm_assets.errors import SettingsError
+from crm_assets.settings import Settings, get_settings, read_settings, variable
+
+BAD: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {
+    "a month that is none": (
+        {"CRM_FIRST_MONTH": "2017-13"},
+        ("CRM_FIRST_MONTH: '2017-13' is not a month", "write YYYY-MM"),
+    ),
+    "a date for a month": (
+        {"CRM_LAST_MONTH": "2017-12-31"},
+        ("CRM_LAST_MONTH: '2017-12-31' is not a month",),
+    ),
+    "an open beginning": ({"CRM_FIRST_MONTH": "open"}, ("CRM_FIRST_MONTH: 'open' is not a month",)),
+    "an end before the beginning": (
+        {"CRM_FIRST_MONTH": "2018-01", "CRM_LAST_MONTH": "2017-12"},
+        ("CRM_FIRST_MONTH 2018-01 lies after CRM_LAST_MONTH 2017-12",),
+    ),
+    "an unknown source": ({"CRM_SOURCE": "foo"}, ("CRM_SOURCE: ", "'auto', 'kaggle', 'csv' or 'sample'")),
+    "the CSV source without a folder": ({"CRM_SOURCE": "csv"}, ("CRM_SOURCE=csv needs CRM_DATA_DIR",)),
+    "an unknown feature": (
+        {"CRM_ADMIT_FEATURES": "sector, foo"},
+        ("CRM_ADMIT_FEATURES: no such feature: foo; known: ", "days_open"),
+    ),
+    "an unknown feature to exclude": (
+        {"CRM_EXCLUDE_FEATURES": "bar,foo"},
+        ("CRM_EXCLUDE_FEATURES: no such feature: bar, foo; known: ",),
+    ),
+    "a feature admitted and excluded": (
+        {"CRM_ADMIT_FEATURES": "sector,days_open", "CRM_EXCLUDE_FEATURES": "days_open"},
+        ("days_open: in CRM_ADMIT_FEATURES and in CRM_EXCLUDE_FEATURES", "choose one"),
+    ),
+    "a data set without an owner": (
+        {"CRM_KAGGLE_DATASET": "opportunities"},
+        ("CRM_KAGGLE_DATASET: 'opportunities' is not a Kaggle data set; write owner/name",),
+    ),
+    "a data set without a name": ({"CRM_KAGGLE_DATASET": "owner/"}, ("CRM_KAGGLE_DATASET: 'owner/' is not",)),
+    "a sample too small": ({"CRM_SAMPLE_OPPORTUNITIES": "9"}, ("CRM_SAMPLE_OPPORTUNITIES: ", "100")),
+    "a number that is none": ({"CRM_TEST_MONTHS": "few"}, ("CRM_TEST_MONTHS: ", "integer")),
+    "a seed beyond what models take": ({"CRM_SEED": str(2**32)}, ("CRM_SEED: ", "less than")),
+    "a memory size that is none": ({"CRM_ENGINE_MEMORY": "lots"}, ("CRM_ENGINE_MEMORY: ",)),
+    "two faults": ({"CRM_SEED": "-1", "CRM_SOURCE": "foo"}, ("CRM_SEED: ", "; ", "CRM_SOURCE: ")),
+}
+
+
+@pytest.mark.parametrize(("variables", "says"), BAD.values(), ids=BAD)
+def test_bad_settings_are_told_in_a_sentence_that_names_the_variable(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], says: tuple[str, ...]
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError) as caught:
+        read_settings()
+    sentence = str(caught.value)
+    assert [part for part in says if part not in sentence] == []
+    assert "\n" not in sentence
+
+
+def test_the_defaults_are_valid_and_need_nothing() -> None:
+    assert read_settings() == Settings()
+
+
+def test_empty_variables_count_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
+    for field in Settings.model_fields:
+        monkeypatch.setenv(variable(field), "")
+    assert read_settings() == Settings()
+
+
+def test_features_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CRM_ADMIT_FEATURES", " sector, days_open ,,")
+    assert read_settings().admit_features == ("sector", "days_open")
+
+
+def test_a_dotenv_file_is_read_and_the_environment_wins(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path(".env").write_text("CRM_SEED=1\nCRM_SAMPLE_SEED=2\nOTHER=3\n")
+    monkeypatch.setenv("CRM_SEED", "5")
+    assert (read_settings().seed, read_settings().sample_seed) == (5, 2)
+
+
+def test_a_dotenv_file_that_is_no_text_is_told_in_one_sentence() -> None:
+    Path(".env").write_bytes("CRM_SOURCE=sample # Café".encode("latin-1"))
+    with pytest.raises(SettingsError, match=r"^The file \.env is not UTF-8 text; "):
+        read_settings()
+
+
+def test_folders_are_absolute_wherever_the_process_goes(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("CRM_HOME", "here")
+    monkeypatch.setenv("CRM_DATA_DIR", "../dump")
+    settings = read_settings()
+    monkeypatch.chdir("/")
+    assert settings.data_dir == tmp_path.parent / "dump"
+    assert settings.tables_dir == tmp_path / "here" / "tables"
+    assert settings.downloads_dir == tmp_path / "here" / "downloads"
+    assert settings.tracking_uri == f"sqlite:///{tmp_path / 'here' / 'mlflow.db'}"
+
+
+def test_the_settings_of_a_process_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = get_settings()
+    monkeypatch.setenv("CRM_SEED", "5")
+    assert get_settings() is before
+
+
+def test_a_tilde_is_the_home_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("CRM_DATA_DIR", "~/dump")
+    assert read_settings().data_dir == tmp_path / "dump"
