@@ -98,7 +98,6 @@ def _xgboost(features: list[str], seed: int) -> Pipeline:
         subsample=0.8,
         reg_lambda=10,
         random_state=seed,
-        n_jobs=2,
     )
     return make_pipeline(_for_trees(features), booster)
 

@@ -8,12 +8,16 @@ from dataclasses import dataclass
 import pandas as pd
 from joblib import parallel_config
 from sklearn.pipeline import Pipeline
+from threadpoolctl import threadpool_limits
 
 from crm_assets.crm.feature_table import LABEL
 from crm_assets.errors import NotEnoughDataError
 from crm_assets.modeling.matrix import feature_matrix
 
 KEYS = ["snapshot_month", "opportunity_id"]
+
+# Where boosting with two threads starts to be faster than with one.
+ROWS_WORTH_THREADS = 100_000
 
 
 @dataclass(frozen=True)
@@ -66,10 +70,12 @@ def folds(table: pd.DataFrame, months: list[str]) -> Iterator[tuple[str, pd.Data
 
 def fit(pipeline: Pipeline, table: pd.DataFrame, features: list[str]) -> Pipeline:
     """Fit a pipeline on the rows of a training set."""
-    # In threads, since processes each import everything again; fitting alone, since a forest that
-    # predicts in threads adds up in any order.
-    with parallel_config(backend="threading", n_jobs=-1):
-        return pipeline.fit(feature_matrix(table, features), table[LABEL.name].to_numpy(dtype="int64"))
+    matrix, labels = feature_matrix(table, features), table[LABEL.name].to_numpy(dtype="int64")
+    # Boosting waits for its threads at every node: with few rows that is most of its time, and on a
+    # busy machine nearly all. The forest's threads are its own; processes would import all again.
+    boosters = threadpool_limits(1 if len(table) < ROWS_WORTH_THREADS else None, "openmp")
+    with boosters, parallel_config(backend="threading", n_jobs=-1):
+        return pipeline.fit(matrix, labels)
 
 
 def walk_forward(

@@ -69,7 +69,7 @@ def register(candidate: Candidate, table: pd.DataFrame, tags: dict[str, str], ru
     Args:
         candidate: the model and its evidence.
         table: the training set, for the former champion's scores on the same months.
-        tags: put on the model version, as `dagster_run_id`.
+        tags: put on the model version, as `dagster.run_id`.
         run_id: the active MLflow run.
 
     Returns:

@@ -111,8 +111,9 @@ def _end_run(context: dg.InitResourceContext) -> None:
 
 def _tags(context: dg.AssetExecutionContext, training_set: pd.DataFrame) -> dict[str, str]:
     return {
-        "dagster_run_id": context.run_id,
-        "dagster_asset_key": context.asset_key.to_user_string(),
+        # Not `dagster_run_id`: by that tag dagster-mlflow finds the parent run, and would take ours for it.
+        "dagster.run_id": context.run_id,
+        "dagster.asset_key": context.asset_key.to_user_string(),
         "data_version": data_version(training_set),
         "code_version": str(context.assets_def.code_versions_by_key[context.asset_key]),
     }

@@ -24,6 +24,8 @@ OTHER_DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 _HEADER_BYTES = 64 * 1024
 _CHUNK_BYTES = 1 << 20
 _ROWS_SHOWN = 5
+# More commas than an address with line breaks has, however few columns there are.
+_COMMAS = 3
 _END = "end of file"
 
 
@@ -40,8 +42,8 @@ def read_text(path: Path, table: RawTable) -> pa.Table:
     """
     header = _header(path)
     _check_header(path.name, header, table)
-    _check_characters(path)
     wanted = [name for name in table.names if name in header and name != SOURCE_ROW.name]
+    _check_characters(path, wanted)
     rows, skipped = _rows(path, header, wanted)
     numbers = np.arange(2, rows.num_rows + len(skipped) + 2)
     columns = {name: _trimmed(rows[name]) for name in wanted}
@@ -49,6 +51,7 @@ def read_text(path: Path, table: RawTable) -> pa.Table:
     filled = pa.table(columns).filter(_any_value([columns[name] for name in wanted]))
     if filled.num_rows == 0:
         raise _no_rows(path.name)
+    _check_swallowed(path.name, filled, len(header))
     return filled
 
 
@@ -101,23 +104,36 @@ def _check_header(file: str, header: list[str], table: RawTable) -> None:
         )
 
 
-def _check_characters(path: Path) -> None:
+def _check_characters(path: Path, wanted: list[str]) -> None:
     """Look for what would garble rows without a word: NUL, or a quotation mark left open."""
     quotes = nuls = 0
+    decoder, utf8 = codecs.getincrementaldecoder("utf-8")(), True
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK_BYTES):
             quotes += chunk.count(b'"')
             nuls += chunk.count(b"\0")
-    if nuls:
+            utf8 = utf8 and _decodes(decoder, chunk)
+    utf8 = utf8 and _decodes(decoder, b"", final=True)
+    if not utf8 and (place := _place(path, _undecodable, wanted)):
+        raise _not_utf8(path.name, place)
+    if nuls and (place := _place(path, lambda field: "\0" in field, wanted)):
         raise BadInputError(
-            f"{path.name}, {_place(path, lambda field: chr(0) in field)}: holds a NUL character, which no "
-            "text has; save the file as CSV with the encoding UTF-8."
+            f"{path.name}, {place}: holds a NUL character, which no text has; save the file as CSV with the "
+            "encoding UTF-8."
         )
     row = _open_quotation(path) if quotes % 2 else None
     if row is not None:
         raise BadInputError(
             f"{path.name}, row {row}: a quotation mark opens a value and is never closed; close or remove it."
         )
+
+
+def _decodes(decoder: codecs.IncrementalDecoder, chunk: bytes, *, final: bool = False) -> bool:
+    try:
+        decoder.decode(chunk, final)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _open_quotation(path: Path) -> int | None:
@@ -167,7 +183,7 @@ def _rows(path: Path, header: list[str], wanted: list[str]) -> tuple[pa.Table, l
             rows = read(threads=False)
     except pa.ArrowInvalid as error:
         if "UTF8" in str(error) or "UTF-8" in str(error):
-            raise _not_utf8(path.name, _place(path, _undecodable)) from error
+            raise _not_utf8(path.name, "at or below a very long value") from error
         raise BadInputError(
             f"{path.name} is no readable CSV: {shortened(str(error))}; export the table again."
         ) from error
@@ -180,6 +196,19 @@ def _rows(path: Path, header: list[str], wanted: list[str]) -> tuple[pa.Table, l
 
 def _number(row: arrow_csv.InvalidRow) -> int:
     return int(row.number or 0)
+
+
+def _check_swallowed(file: str, rows: pa.Table, width: int) -> None:
+    """Look for values that hold whole rows: two stray quotation marks take all between them."""
+    for name in rows.column_names[:-1]:
+        commas = pc.count_substring(rows[name], ",")
+        lines = pc.match_substring_regex(rows[name], r"[\r\n]")
+        swallowed = rows.filter(pc.and_(lines, pc.greater_equal(commas, max(width - 1, _COMMAS))))
+        if swallowed.num_rows:
+            raise BadInputError(
+                f"{file}, column {name}, row {swallowed[SOURCE_ROW.name][0]}: a quotation mark opens a value "
+                "that takes in the rows below; close or remove it."
+            )
 
 
 def _ragged(file: str, bad: list[arrow_csv.InvalidRow], expected: int) -> BadInputError:
@@ -200,18 +229,22 @@ def _not_utf8(file: str, where: str) -> BadInputError:
     return BadInputError(f"{file}, {where}: not UTF-8 text; save the file as CSV with the encoding UTF-8.")
 
 
-def _place(path: Path, faulty: Callable[[str], bool]) -> str:
-    """Column and row of the first value that is faulty."""
+def _place(path: Path, faulty: Callable[[str], bool], wanted: list[str]) -> str | None:
+    """Column and row of the first faulty value in a wanted column or a ragged row."""
     with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
         records = csv.reader(file)
-        header = next(records)
+        header = [name.strip() for name in next(records)]
         # A value longer than the reader takes ends the search.
         with suppress(csv.Error):
             for number, fields in enumerate(records, start=2):
-                for name, field in zip(header, fields, strict=False):
-                    if faulty(field):
-                        return f"column {name.strip()}, row {number}"
-    return "somewhere"
+                if len(fields) != len(header):
+                    if any(map(faulty, fields)):
+                        return f"row {number}"
+                    continue
+                for name, field in zip(header, fields, strict=True):
+                    if name in wanted and faulty(field):
+                        return f"column {name}, row {number}"
+    return None
 
 
 def _undecodable(field: str) -> bool:

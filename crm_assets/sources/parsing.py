@@ -17,7 +17,7 @@ ISO = re.compile(r"(?P<year>\d{4})-(?P<month>\d{2})-(?P<day>\d{2})")
 SLASHED = re.compile(r"(?P<month>\d{1,2})/(?P<day>\d{1,2})/(?P<year>\d{4})")
 DATE_FORMATS = {"YYYY-MM-DD": ISO, "M/D/YYYY": SLASHED}
 FIRST_YEAR, LAST_YEAR = 1900, 2200
-# Beyond it a float skips whole numbers.
+# From it on a float skips whole numbers.
 LARGEST_WHOLE = 2.0**53
 
 Parsed = tuple[pa.Array, np.ndarray, Rule | None]
@@ -82,7 +82,7 @@ def _parse_numbers(text: pa.Array, column: Column) -> Parsed:
     what, remedy = "is no number", "write plain digits, with a point before decimals"
     if column.dtype == "int64":
         whole = np.where(fine, numbers, 0)
-        fine &= (whole == np.round(whole)) & (np.abs(whole) <= LARGEST_WHOLE)
+        fine &= (whole == np.round(whole)) & (np.abs(whole) < LARGEST_WHOLE)
         what, remedy = "is no whole number", "write plain digits"
     values = pa.array(np.where(fine, numbers, 0), mask=~fine)
     typed = values.cast(pa.int64() if column.dtype == "int64" else pa.float64())

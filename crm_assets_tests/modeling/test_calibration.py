@@ -136,7 +136,5 @@ def test_metrics_of_hand_made_predictions() -> None:
     assert figures["brier"] == pytest.approx((0.01 + 0.16 + 0.4225 + 0.04) / 4)
     assert figures["log_loss"] == pytest.approx(-np.log([0.9, 0.6, 0.35, 0.8]).mean())
     assert (figures["expected_wins"], figures["realised_wins"]) == (pytest.approx(1.65), 2)
-    assert expected_calibration_error(outcome, probability, bins=2) == pytest.approx(
-        0.25 * 2 * 0.225 + 0.2125
-    )
+    assert expected_calibration_error(outcome, probability, bins=2) == pytest.approx((0.275 + 0.1) / 2)
     assert np.isnan(scores(np.zeros(3), np.full(3, 0.1))["roc_auc"])

@@ -78,6 +78,18 @@ def replace(table: RawTable, old: bytes, new: bytes, count: int = -1) -> Mutatio
     return in_bytes(lambda data: data.replace(old, new, count), table)
 
 
+def replace_field(table: RawTable, row: int, column: str, text: str) -> Mutation:
+    """Write a field as it stands, without the quotation marks that it may need."""
+
+    def change(data: bytes) -> bytes:
+        lines = data.split(b"\n")
+        fields = lines[row - 1].split(b",")
+        fields[table.names.index(column)] = text.encode()
+        return b"\n".join([*lines[: row - 1], b",".join(fields), *lines[row:]])
+
+    return in_bytes(change, table)
+
+
 def content(table: RawTable, data: bytes) -> Mutation:
     return in_bytes(lambda _: data, table)
 
@@ -276,6 +288,42 @@ ROWS = [
         "sales_pipeline.csv, row 7: a quotation mark opens a value and is never closed; ",
         ("close or remove it",),
     ),
+    *(
+        Case(
+            f"two stray quotation marks, {called}",
+            each(
+                put(PIPELINE, 2, 5, last, account=""),
+                PLAIN,
+                *(replace_field(PIPELINE, row, "account", '"Account 0001') for row in (5, last)),
+            ),
+            "sales_pipeline.csv, column account, row 5: a quotation mark opens a value that takes in the ",
+            ("close or remove it",),
+        )
+        for called, last in (("in rows one below the other", 6), ("far apart", 90))
+    ),
+    Case(
+        "a character cut in a ragged row at the end of the file",
+        in_bytes(lambda data: data + b"X,\xc3", PIPELINE),
+        "sales_pipeline.csv, row 902: ",
+        UTF8,
+    ),
+    Case(
+        "Latin-1 below a very long value",
+        each(
+            put(PIPELINE, 5, account="Café"),
+            PLAIN,
+            encoded(PIPELINE, "latin-1"),
+            replace_field(PIPELINE, 3, "account", "x" * 200_000),
+        ),
+        "sales_pipeline.csv, at or below a very long value: ",
+        UTF8,
+    ),
+    Case(
+        "a quotation mark left open before a very long value",
+        each(PLAIN, replace_field(PIPELINE, 3, "account", '"' + "x" * 200_000)),
+        "sales_pipeline.csv, row 3: a quotation mark opens a value and is never closed; ",
+        ("close or remove it",),
+    ),
     Case(
         "a quotation mark left open in a quoted file",
         replace(PIPELINE, b'"Account 0003"', b'"Account 0003', 1),
@@ -344,7 +392,7 @@ VALUES = [
             f"accounts.csv, column employees, row 3: {text!r} is no whole number; ",
             ("plain digits",),
         )
-        for text in ("12.5", "1e30", "many")
+        for text in ("12.5", "1e30", "many", str(2**53 + 1))
     ),
     Case(
         "a negative value",
@@ -532,6 +580,12 @@ def test_a_bare_quotation_mark_inside_a_value_is_text(small_dump: Path) -> None:
     each(PLAIN, replace(TEAMS, b"Manager 0001", b'Manager 1" tall', 1))(small_dump)
     managers = CsvFolder(small_dump, "test").read(TEAMS)["manager"]
     assert managers[0].as_py() == 'Manager 1" tall'
+
+
+def test_a_value_may_have_line_breaks_and_commas(small_dump: Path) -> None:
+    address = "Suite 4, 1 Main Street,\r\nTown, Country"
+    put(ACCOUNTS, 4, office_location=address)(small_dump)
+    assert CsvFolder(small_dump, "test").read(ACCOUNTS)["office_location"][2].as_py() == address
 
 
 def test_a_folder_that_cannot_be_opened_is_told_in_one_sentence(tmp_path: Path) -> None:

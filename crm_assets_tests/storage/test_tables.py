@@ -134,10 +134,14 @@ def test_what_is_not_stored_is_told_with_what_to_materialise(store: TableStore) 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     with pytest.raises(StorageError, match="Cannot write"):
-        TableStore(UPath(tmp_path / "tables")).write("t", pa.table({"n": [1]}), pa.schema([("n", pa.int64())]))
+        TableStore(UPath(tmp_path / "tables")).write(
+            "t", pa.table({"n": [1]}), pa.schema([("n", pa.int64())])
+        )
 
 
 def test_a_file_where_the_folder_should_be_is_named(tmp_path: Path) -> None:
     (tmp_path / "tables").write_text("in the way")
     with pytest.raises(StorageError, match=r"Cannot write .*tables"):
-        TableStore(UPath(tmp_path / "tables")).write("t", pa.table({"n": [1]}), pa.schema([("n", pa.int64())]))
+        TableStore(UPath(tmp_path / "tables")).write(
+            "t", pa.table({"n": [1]}), pa.schema([("n", pa.int64())])
+        )
