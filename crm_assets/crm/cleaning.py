@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any
 
 import ibis
 import ibis.expr.types as ir
@@ -92,10 +92,9 @@ def _with_keys(table: ir.Table, *columns: str) -> ir.Table:
 def _simulated_day(opportunity_id: ir.StringValue, first_month: str) -> ir.DateValue:
     """A day that depends on the id alone, so that no later change of the dump moves it."""
     digest = opportunity_id.hexdigest("md5")
-    number = cast("ir.IntegerValue", digest.substr(0, 1).ascii_str().cast("int64"))
-    for position in range(1, 6):
-        code = digest.substr(position, 1).ascii_str().cast("int64")
-        number = cast("ir.IntegerValue", number * 31 + code)
+    number: Any = ibis.literal(0, "int64")
+    for position in range(6):
+        number = number * 31 + digest.substr(position, 1).ascii_str().cast("int64")
     start = ibis.literal(month_start(first_month))
     return (start + (number % SIMULATED_DAYS).as_interval("D")).cast("date")
 

@@ -28,6 +28,7 @@ SCHEMA = pa.schema(
         ("pushes", pa.list_(pa.struct([("feature", pa.string()), ("contribution", pa.float64())]))),
     ]
 )
+NUMBERS = pa.schema([("n", pa.int64())])
 ROWS = [
     {
         "name": "a",
@@ -65,12 +66,11 @@ def test_expressions_arrow_and_pandas_give_the_same_bytes(store: TableStore) -> 
 
 
 def test_bytes_do_not_depend_on_how_rows_arrive(store: TableStore) -> None:
-    schema = pa.schema([("n", pa.int64())])
-    whole = pa.table({"n": range(ROWS_PER_GROUP + 1000)}, schema=schema)
+    whole = pa.table({"n": range(ROWS_PER_GROUP + 1000)}, schema=NUMBERS)
     pieces = pa.concat_tables([whole.slice(start, 7_777) for start in range(0, whole.num_rows, 7_777)])
-    store.write("whole", whole, schema)
-    store.write("pieces", pieces, schema)
-    store.write("expression", store.read("pieces"), schema)
+    store.write("whole", whole, NUMBERS)
+    store.write("pieces", pieces, NUMBERS)
+    store.write("expression", store.read("pieces"), NUMBERS)
     assert (
         store.path("whole").read_bytes()
         == store.path("pieces").read_bytes()
@@ -92,18 +92,16 @@ def test_months_lie_one_below_the_other_in_the_order_asked_for(store: TableStore
 
 
 def test_a_failing_expression_leaves_the_old_table_and_nothing_else(store: TableStore) -> None:
-    schema = pa.schema([("n", pa.int64())])
-    store.write("t", pa.table({"n": [1]}), schema)
+    store.write("t", pa.table({"n": [1]}), NUMBERS)
     before = store.path("t").read_bytes()
     with pytest.raises(pa.ArrowInvalid):
-        store.write("t", pa.table({"n": ["no number"]}), schema)
+        store.write("t", pa.table({"n": ["no number"]}), NUMBERS)
     assert store.path("t").read_bytes() == before
     assert [path.name for path in store.base.iterdir()] == ["t.parquet"]
 
 
 def test_a_killed_writer_leaves_the_old_table(store: TableStore) -> None:
-    schema = pa.schema([("n", pa.int64())])
-    store.write("t", pa.table({"n": [1]}), schema)
+    store.write("t", pa.table({"n": [1]}), NUMBERS)
     before = store.path("t").read_bytes()
     script = f"""
         import os, signal, pyarrow as pa
