@@ -17,6 +17,8 @@ from crm_assets.sources.sample import SyntheticSample
 
 # The folder of the real CRM dump; tests that need it are skipped where it is not set.
 REAL_DUMP = "CRM_TEST_REAL_DUMP"
+# Now, since each test moves to a folder of its own.
+_REAL_DUMP = os.environ.get(REAL_DUMP) and Path(os.environ[REAL_DUMP]).resolve()
 
 
 @pytest.fixture(autouse=True)
@@ -42,10 +44,9 @@ def small_dump(tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def real_dump() -> Path:
     """The folder of the real CRM dump."""
-    folder = os.environ.get(REAL_DUMP)
-    if not folder:
+    if not _REAL_DUMP:
         pytest.skip(f"{REAL_DUMP} is not set")
-    return Path(folder)
+    return _REAL_DUMP
 
 
 @pytest.fixture(scope="session")

@@ -42,7 +42,10 @@ def win_predictions(
         }
     )
     for month, frame in predictions.items():
-        context.add_asset_metadata(_facts(frame), partition_key=month)
+        context.add_asset_metadata(
+            {**_facts(frame), "open deals without a prediction": len(win_features[month]) - len(frame)},
+            partition_key=month,
+        )
     context.add_output_metadata({"champion version": model.version, "algorithm": model.algorithm})
     return predictions
 

@@ -158,17 +158,17 @@ def _crossed(columns: list[str]) -> Pipeline:
 
 
 def _for_trees(features: list[str]) -> ColumnTransformer:
-    """Numbers with the median for what is missing, categories one-hot.
+    """Numbers with the median for what is missing, categories as codes in alphabetical order.
 
     The median, since in the first month all win rates are missing: a tree would take that for a
-    property of deals.
+    property of deals. Codes, since a column for each of many names is slow and gains nothing here.
     """
     from sklearn.compose import ColumnTransformer
     from sklearn.impute import SimpleImputer
-    from sklearn.preprocessing import OneHotEncoder
+    from sklearn.preprocessing import OrdinalEncoder
 
     categories, numbers = _by_type(features)
-    encoder = OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=50, sparse_output=False)
+    encoder = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
     return ColumnTransformer(
         [
             ("number", SimpleImputer(strategy="median", keep_empty_features=True), numbers),

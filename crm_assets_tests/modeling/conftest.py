@@ -5,14 +5,12 @@ from __future__ import annotations
 import csv
 import random
 import shutil
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from sklearn.pipeline import Pipeline
-from threadpoolctl import threadpool_limits
 
 from crm_assets.crm.training import training_set
 from crm_assets.modeling.algorithms import ALGORITHMS, algorithm
@@ -63,16 +61,6 @@ def training_of(chain: Chain, min_training_months: int = 3) -> Training:
     audit = leak_audit(table, chain.opportunities(), chain.horizon)
     split = split_months(table["snapshot_month"].unique().tolist(), min_training_months, 3)
     return Training(chain, table, chain.opportunities(), audit, admissible_features(audit), split)
-
-
-@pytest.fixture(scope="session", autouse=True)
-def one_thread_each() -> Iterator[None]:
-    """Threads that wait for each other by spinning are many times slower on a machine that is busy."""
-    # Both libraries must be loaded to be limited.
-    import xgboost  # noqa: F401
-
-    with threadpool_limits(1):
-        yield
 
 
 @pytest.fixture(scope="session")
