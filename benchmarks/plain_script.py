@@ -79,7 +79,8 @@ def main(folder: Path) -> None:
             "1", chosen.algorithm, chosen.model, used, chosen.trained_months, chosen.walk_forward
         )
         scored = {month: _scored(store, month, model) for month in months}
-        pd.concat([forecast.revenue_forecast(frame, month) for month, frame in scored.items()])
+        for month, frame in scored.items():
+            forecast.revenue_forecast(frame, month)
 
 
 def _scored(store: TableStore, month: str, model: scoring.Champion) -> pd.DataFrame:

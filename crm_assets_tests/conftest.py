@@ -18,7 +18,7 @@ from crm_assets.sources.sample import SyntheticSample
 # The folder of the real CRM dump; tests that need it are skipped where it is not set.
 REAL_DUMP = "CRM_TEST_REAL_DUMP"
 # Now, since each test moves to a folder of its own.
-_REAL_DUMP = os.environ.get(REAL_DUMP) and Path(os.environ[REAL_DUMP]).resolve()
+_REAL_DUMP = Path(os.environ[REAL_DUMP]).resolve() if os.environ.get(REAL_DUMP) else None
 
 
 @pytest.fixture(autouse=True)
@@ -44,7 +44,7 @@ def small_dump(tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def real_dump() -> Path:
     """The folder of the real CRM dump."""
-    if not _REAL_DUMP:
+    if _REAL_DUMP is None:
         pytest.skip(f"{REAL_DUMP} is not set")
     return _REAL_DUMP
 
