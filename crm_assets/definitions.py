@@ -7,17 +7,18 @@ import dagster as dg
 from crm_assets.assets.crm import crm_assets
 from crm_assets.assets.models import training_assets
 from crm_assets.assets.predictions import prediction_assets
+from crm_assets.assets.quality import quality_assets
 from crm_assets.assets.raw import raw_assets
 from crm_assets.automation.jobs import jobs
-from crm_assets.checks.models import model_checks
+from crm_assets.checks.all import asset_checks
 from crm_assets.console.progress import LOGGER, progress_logger
 from crm_assets.registry.resource import mlflow_resource
 from crm_assets.settings import get_settings
 from crm_assets.storage.io_manager import TableIOManager
 
 defs = dg.Definitions(
-    assets=[*raw_assets, *crm_assets, *training_assets, *prediction_assets],
-    asset_checks=model_checks,
+    assets=[*raw_assets, *crm_assets, *training_assets, *prediction_assets, *quality_assets],
+    asset_checks=asset_checks,
     jobs=jobs,
     resources={
         "io_manager": TableIOManager(

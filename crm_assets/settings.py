@@ -43,6 +43,11 @@ class Settings(BaseSettings):
         8_800, ge=100, description="Size of the synthetic sample: how many opportunities."
     )
     sample_seed: int = Field(7, ge=0, description="Seed of the synthetic sample.")
+    on_bad_rows: Literal["stop", "quarantine"] = Field(
+        "stop",
+        description="What becomes of rows that break a rule. `stop`: the first broken rule stops the run "
+        "with a sentence. `quarantine`: they are set aside in the table `quarantined_rows`.",
+    )
     first_month: str | None = Field(
         None, description="First monthly partition, `YYYY-MM`. Unset: read from the data."
     )

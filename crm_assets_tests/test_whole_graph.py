@@ -13,6 +13,7 @@ from pathlib import Path
 
 import dagster as dg
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -66,6 +67,12 @@ class Place:
             for path in sorted(self.tables.rglob("*"))
             if path.is_file()
         }
+
+    def materialised(self, asset: str, month: str | None = None) -> bool:
+        """Whether this place's history knows of a materialisation."""
+        with dg.DagsterInstance.from_config(str(self.folder / "dagster")) as instance:
+            chosen = dg.AssetRecordsFilter(dg.AssetKey(asset), asset_partitions=[month] if month else None)
+            return bool(instance.fetch_materializations(chosen, limit=1).records)
 
     def metadata(self, asset: str, month: str | None = None) -> dict[str, dg.MetadataValue]:
         """The metadata of the newest materialisation, as the UI shows it."""
@@ -187,6 +194,44 @@ def test_the_cli_executes_the_checks_and_validates_the_definitions(sample: tuple
     assert valid.returncode == 0, valid.stderr
 
 
+def test_a_failing_gate_stops_what_is_downstream_and_nothing_else(
+    sample: tuple[Place, str], tmp_path: Path
+) -> None:
+    there, _ = sample
+    copy = place(tmp_path / "copy", **there.settings)
+    shutil.copytree(there.folder / "home", copy.folder / "home")
+    deals = copy.tables / "opportunities.parquet"
+    table = pq.read_table(deals)
+    # What no gate has seen: somebody wrote into the store.
+    pq.write_table(pa.concat_tables([table, table.slice(0, 3)]), deals)
+    before = copy.contents()
+    chosen = "raw_accounts,monthly_snapshots,win_features"
+    done = copy.dagster("asset", "materialize", *MODULE, "--select", chosen, "--partition", "2023-06")
+    assert done.returncode != 0
+    assert "snapshot_month_and_opportunity_id_unique: " in done.stderr + done.stdout
+    assert copy.materialised("raw_accounts")
+    assert copy.materialised("monthly_snapshots", "2023-06")
+    assert not copy.materialised("win_features", "2023-06")
+    now = copy.contents()
+    features = {name for name in before if name.startswith("win_features")}
+    assert {name: now[name] for name in features} == {name: before[name] for name in features}
+
+
+def test_the_real_gates_find_the_known_defects_and_nothing_to_stop_for(real: tuple[Place, str]) -> None:
+    there, printed = real
+    for said in (
+        "product_spelled_as_in_products: 1,480 of 8,800",
+        "sector_spelled_right: 12 of 85",
+        "account_recorded: 1,425 of 8,800",
+    ):
+        assert said in " ".join(printed.split())
+    scores = there.frame("data_quality").set_index("table")
+    assert (scores["broken_must"] == 0).all()
+    assert scores.loc["raw_sales_pipeline", "score"] < 0.75
+    assert (scores.drop(index=["raw_sales_pipeline", "raw_accounts"])["score"] == 1.0).all()
+    assert "quality score, overall" in there.metadata("data_quality")
+
+
 def test_each_month_shows_its_own_row_count(sample: tuple[Place, str]) -> None:
     there, _ = sample
     for month in ("2023-05", "2023-12"):
@@ -227,7 +272,7 @@ def test_mlflow_holds_one_parent_run_with_a_nested_run_per_algorithm(sample: tup
     for tag in ("dagster.run_id", "dagster.asset_key", "data_version", "code_version"):
         assert nested[f"tags.{tag}"].notna().all()
         assert tag in tags
-    assert version == "1"
+    assert str(version) == "1"
     assert not list((there.folder / "home" / "mlflow-artifacts").rglob("*.pkl"))
 
 

@@ -1,11 +1,19 @@
-"""Asset checks of the model room."""
+"""Gates of the models: the audit's verdicts, and whether the champion deserves to be one."""
 
 import dagster as dg
 import pandas as pd
 
-from crm_assets.assets.models import leak_audit
+from crm_assets.assets.models import champion, leak_audit
 from crm_assets.assets.options import table
 from crm_assets.modeling.verdicts import INADMISSIBLE
+from crm_assets.storage.tables import TableStore
+
+# Mean distance of predicted from realised rate, over tenths of the deals of the test months.
+MAX_CALIBRATION_ERROR = 0.10
+# Share of a month's deals that may lie outside of what the champion has learned from.
+MAX_OUTSIDE = 0.20
+
+MLFLOW, STORE = {"mlflow"}, {"mlflow", "io_manager"}
 
 
 @dg.asset_check(asset=leak_audit, description="No feature knows the outcome in a way no date explains.")
@@ -16,12 +24,101 @@ def features_are_admissible(leak_audit: pd.DataFrame) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
         passed=guilty.empty,
         severity=dg.AssetCheckSeverity.ERROR if len(used) else dg.AssetCheckSeverity.WARN,
-        description=_sentence(len(guilty), len(used)),
+        description=_verdicts(len(guilty), len(used)),
         metadata={"inadmissible": table(guilty[["feature", "used", "reason"]])},
     )
 
 
-def _sentence(guilty: int, used: int) -> str:
+@dg.asset_check(
+    asset=champion, description="Ranks and predicts better than the baselines on the test months."
+)
+def better_than_baselines(champion: pd.DataFrame) -> dg.AssetCheckResult:
+    """Compares ROC AUC and Brier score with the seasonal rate and the champion before."""
+    chosen = champion[champion["chosen"]].iloc[0]
+    rivals = champion[champion["baseline"]]
+    worse = rivals[
+        (rivals["test_roc_auc"] > chosen["test_roc_auc"]) | (rivals["test_brier"] < chosen["test_brier"])
+    ]
+    names = ", ".join(worse["contender"])
+    return dg.AssetCheckResult(
+        passed=worse.empty,
+        severity=dg.AssetCheckSeverity.ERROR,
+        description=f"Not better than {names}." if names else "No worse than any baseline.",
+        metadata={
+            "test months": table(
+                pd.concat([champion[champion["chosen"]], rivals])[
+                    ["contender", "test_roc_auc", "test_brier", "test_ece"]
+                ]
+            )
+        },
+    )
+
+
+@dg.asset_check(asset=champion, description="Expected calibration error on the test months is small.")
+def well_calibrated(champion: pd.DataFrame) -> dg.AssetCheckResult:
+    """Probabilities that are added up to revenue must mean what they say."""
+    error = float(champion.loc[champion["chosen"], "test_ece"].iloc[0])
+    return dg.AssetCheckResult(
+        passed=error <= MAX_CALIBRATION_ERROR,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"Expected calibration error {error:.3f}; accepted up to {MAX_CALIBRATION_ERROR:.2f}.",
+        metadata={"expected calibration error": error},
+    )
+
+
+@dg.asset_check(
+    asset=champion,
+    additional_ins={"leak_audit": dg.AssetIn("leak_audit")},
+    required_resource_keys=MLFLOW,
+    blocking=True,
+    description="The champion in force uses no inadmissible feature, unless settings say so.",
+)
+def no_inadmissible_feature(
+    context: dg.AssetCheckExecutionContext, champion: pd.DataFrame, leak_audit: pd.DataFrame
+) -> dg.AssetCheckResult:
+    """A champion of before may use what the audit has found guilty since."""
+    model = context.resources.mlflow.load_champion()
+    forbidden = set(leak_audit.loc[~leak_audit["used"], "feature"]) & set(model.features)
+    names = ", ".join(sorted(forbidden))
+    return dg.AssetCheckResult(
+        passed=not forbidden,
+        severity=dg.AssetCheckSeverity.ERROR,
+        description=f"Version {model.version} uses {names}: promote another version."
+        if names
+        else f"Version {model.version} uses {len(model.features)} features, all of them allowed.",
+        metadata={"features": ", ".join(model.features)},
+    )
+
+
+@dg.asset_check(
+    asset=champion,
+    additional_ins={"training_set": dg.AssetIn("training_set")},
+    required_resource_keys=STORE,
+    description="Features of training and of the newest month agree in name, type and range.",
+)
+def training_and_scoring_agree(
+    context: dg.AssetCheckExecutionContext, champion: pd.DataFrame, training_set: pd.DataFrame
+) -> dg.AssetCheckResult:
+    """What the champion scores should look like what it has learned from."""
+    from crm_assets.modeling.agreement import agreement
+
+    store: TableStore = context.resources.io_manager.store
+    month = store.months("win_features")[-1]
+    scoring = store.to_pandas(store.read("win_features", [month]))
+    compared = agreement(training_set, scoring, context.resources.mlflow.load_champion().features)
+    differing = compared[compared["training_type"] != compared["scoring_type"]]
+    strange = compared[compared["outside"] > MAX_OUTSIDE]
+    said = [f"{row.feature} is {row.training_type} and {row.scoring_type}" for row in differing.itertuples()]
+    said += [f"{row.feature}: {row.outside:.0%} of {month} outside" for row in strange.itertuples()]
+    return dg.AssetCheckResult(
+        passed=not said,
+        severity=dg.AssetCheckSeverity.ERROR if len(differing) else dg.AssetCheckSeverity.WARN,
+        description="; ".join(said) or f"{len(compared)} features of {month} agree with the training set.",
+        metadata={"month": month, "features": table(compared)},
+    )
+
+
+def _verdicts(guilty: int, used: int) -> str:
     if not guilty:
         return "All features are admissible."
     if used:
@@ -29,4 +126,10 @@ def _sentence(guilty: int, used: int) -> str:
     return f"{guilty} features are inadmissible; the models do without them."
 
 
-model_checks = [features_are_admissible]
+model_checks = [
+    features_are_admissible,
+    better_than_baselines,
+    well_calibrated,
+    no_inadmissible_feature,
+    training_and_scoring_agree,
+]

@@ -3,11 +3,29 @@
 from __future__ import annotations
 
 from crm_assets.crm.feature_table import FEATURES, LABEL
-from crm_assets.crm.schema import RAW_TABLES, Column, TableSchema
+from crm_assets.crm.schema import RAW_TABLES, SOURCE_ROW, Column, TableSchema
 
 OPPORTUNITY_ID = Column("opportunity_id", "string", "Identifier of the deal.", nullable=False)
 SNAPSHOT_MONTH = Column(
     "snapshot_month", "string", "Month whose end the row describes, YYYY-MM.", nullable=False
+)
+
+QUARANTINED_ROWS = TableSchema(
+    name="quarantined_rows",
+    description="Rows of the CRM's files that were set aside: one row for each rule that a row breaks.",
+    key=("table", "source_row", "rule", "column"),
+    columns=(
+        Column("table", "string", "Raw table that lacks the row, as in `raw_accounts`.", nullable=False),
+        SOURCE_ROW,
+        Column("rule", "string", "Short name of the rule that the row breaks.", nullable=False),
+        Column("column", "string", "Column that is wrong.", nullable=False),
+        Column("value", "string", "What the file has there, untouched.", nullable=False),
+        Column("what", "string", "What is wrong with it, as in `is no number`.", nullable=False),
+        Column("remedy", "string", "What to do, in the imperative.", nullable=False),
+        Column(
+            "row", "string", "The row's columns as the file has them, untouched, as JSON.", nullable=False
+        ),
+    ),
 )
 
 DIMENSIONS = (
@@ -189,10 +207,33 @@ REVENUE_FORECAST = TableSchema(
     ),
 )
 
+QUALITY_SCORES = TableSchema(
+    name="quality_scores",
+    description="How the rules of each table were met when it was last judged.",
+    key=("table",),
+    columns=(
+        Column("table", "string", "Table that was judged.", nullable=False),
+        Column("rows", "int64", "Rows that were judged.", "rows", nullable=False),
+        Column("clean_rows", "int64", "Rows that break no rule.", "rows", nullable=False),
+        Column("score", "float64", "clean_rows over rows; 1 without rows.", "0 to 1", nullable=False),
+        Column("rules", "int64", "Rules that were judged.", "rules", nullable=False),
+        Column("broken_must", "int64", "Broken rules that stop the run.", "rules", nullable=False),
+        Column("broken_should", "int64", "Broken rules that warn.", "rules", nullable=False),
+    ),
+)
+
+DATA_QUALITY = TableSchema(
+    name="data_quality",
+    description="The quality score of every table.",
+    key=QUALITY_SCORES.key,
+    columns=QUALITY_SCORES.columns,
+)
+
 TABLES: dict[str, TableSchema] = {
     table.name: table
     for table in (
         *RAW_TABLES,
+        QUARANTINED_ROWS,
         OPPORTUNITIES,
         MONTHLY_SNAPSHOTS,
         WIN_FEATURES,
@@ -201,5 +242,6 @@ TABLES: dict[str, TableSchema] = {
         CHAMPION,
         WIN_PREDICTIONS,
         REVENUE_FORECAST,
+        DATA_QUALITY,
     )
 }

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from crm_assets.crm.months import MonthRange
 from crm_assets.crm.schema import RawTable
+from crm_assets.sources.quarantine import Sifted
 
 
 class Source(Protocol):
@@ -28,12 +29,27 @@ class Source(Protocol):
         """Whether the data is made up; shown wherever its results show."""
         ...
 
+    @property
+    def quarantines(self) -> bool:
+        """Whether rows that break a rule are set aside; where they are not, they stop the run."""
+        ...
+
     def read(self, table: RawTable) -> pa.Table:
         """Read one raw table: the columns of `table` with its types, rows in file order.
 
         Raises:
             BadInputError: the data breaks a rule of the table.
             SourceUnavailableError: the data cannot be reached or opened.
+        """
+        ...
+
+    def sift(self, table: RawTable) -> Sifted:
+        """Read one raw table as `read` does; what breaks a rule is set aside if the source quarantines.
+
+        Raises:
+            BadInputError: a file cannot be read as a table, nothing is left of it, or a row
+                breaks a rule and the source does not quarantine.
+            SourceUnavailableError: as for `read`.
         """
         ...
 

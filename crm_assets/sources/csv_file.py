@@ -40,6 +40,21 @@ def read_text(path: Path, table: RawTable) -> pa.Table:
             one twice, leaves a quotation mark open, or has rows with more or fewer fields than
             its header.
     """
+    return _read(path, table)[0]
+
+
+def read_original(path: Path, table: RawTable) -> tuple[pa.Table, pa.Table]:
+    """What `read_text` gives, and the same rows untouched: blanks and empty values as in the file.
+
+    Raises:
+        SourceUnavailableError, BadInputError: as for `read_text`.
+    """
+    text, rows, filled = _read(path, table)
+    return text, rows.filter(filled)
+
+
+def _read(path: Path, table: RawTable) -> tuple[pa.Table, pa.Table, pa.Array]:
+    """The text, the rows as the file has them, and which of these have a value at all."""
     header = _header(path)
     _check_header(path.name, header, table)
     wanted = [name for name in table.names if name in header and name != SOURCE_ROW.name]
@@ -48,11 +63,12 @@ def read_text(path: Path, table: RawTable) -> pa.Table:
     numbers = np.arange(2, rows.num_rows + len(skipped) + 2)
     columns = {name: _trimmed(rows[name]) for name in wanted}
     columns[SOURCE_ROW.name] = pa.array(np.setdiff1d(numbers, np.array(skipped, dtype="int64")))
-    filled = pa.table(columns).filter(_any_value([columns[name] for name in wanted]))
-    if filled.num_rows == 0:
+    filled = _any_value([columns[name] for name in wanted])
+    text = pa.table(columns).filter(filled)
+    if text.num_rows == 0:
         raise _no_rows(path.name)
-    _check_swallowed(path.name, filled, len(header))
-    return filled
+    _check_swallowed(path.name, text, len(header))
+    return text, rows, filled
 
 
 def _header(path: Path) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,8 +12,9 @@ from crm_assets.crm.horizon import data_horizon
 from crm_assets.crm.months import MonthRange, month_of
 from crm_assets.crm.schema import RAW_SALES_PIPELINE, RAW_TABLES, RawTable
 from crm_assets.errors import BadInputError, SourceUnavailableError
-from crm_assets.sources.csv_file import read_text
-from crm_assets.sources.parsing import parse_column
+from crm_assets.sources.csv_file import read_original, read_text
+from crm_assets.sources.parsing import parse_column, parse_table
+from crm_assets.sources.quarantine import Sifted, sift
 from crm_assets.sources.rules import violation, violations
 
 
@@ -24,11 +26,13 @@ class CsvFolder:
         folder: where the files are.
         description: one line for people.
         name: what the source is called.
+        quarantines: whether bad rows are set aside.
     """
 
     folder: Path
     description: str
     name: str = "csv"
+    quarantines: bool = False
     synthetic: bool = False
 
     def read(self, table: RawTable) -> pa.Table:
@@ -36,21 +40,35 @@ class CsvFolder:
         self.check_files()
         return typed(read_text(self.folder / table.file_name, table), table)
 
-    def month_range(self) -> MonthRange:
-        """First engaged month and data horizon, from the two date columns alone."""
+    def sift(self, table: RawTable) -> Sifted:
+        """Read one raw table, and set aside what breaks a rule if the source quarantines."""
+        if not self.quarantines:
+            return Sifted.whole(self.read(table))
         self.check_files()
-        text = read_text(self.folder / RAW_SALES_PIPELINE.file_name, RAW_SALES_PIPELINE)
-        # What is no date is left out here: reading the table names it, with its rows.
-        engaged, closed = (
-            parse_column(text[name].combine_chunks(), RAW_SALES_PIPELINE[name])[0].drop_null().to_pylist()
-            for name in ("engage_date", "close_date")
-        )
+        return sift(table, lambda wanted: read_original(self.folder / wanted.file_name, wanted))
+
+    def month_range(self) -> MonthRange:
+        """First engaged month and data horizon, from the dates of the rows that are kept."""
+        self.check_files()
+        engaged, closed = (dates.drop_null().to_pylist() for dates in self._dates())
         if not engaged:
             raise BadInputError(
                 f"{RAW_SALES_PIPELINE.file_name}, column engage_date: no date in any row; a forecast "
                 "needs deals with an engage date, as YYYY-MM-DD or M/D/YYYY."
             )
         return MonthRange(month_of(min(engaged)), data_horizon(max([*engaged, *closed])))
+
+    def _dates(self) -> Iterator[pa.Array]:
+        """The engage dates and the close dates."""
+        if self.quarantines:
+            # A row that is set aside has no say in which months there are.
+            rows = self.sift(RAW_SALES_PIPELINE).rows
+            yield from (rows[name] for name in ("engage_date", "close_date"))
+            return
+        text = read_text(self.folder / RAW_SALES_PIPELINE.file_name, RAW_SALES_PIPELINE)
+        for name in ("engage_date", "close_date"):
+            # What is no date is left out here: reading the table names it, with its rows.
+            yield parse_column(text[name].combine_chunks(), RAW_SALES_PIPELINE[name])[0]
 
     def check_files(self) -> None:
         """Make sure that the folder and its four files are there.
@@ -84,18 +102,9 @@ def typed(text: pa.Table, table: RawTable) -> pa.Table:
     Raises:
         BadInputError: with the first rule that is broken.
     """
-    columns = {}
-    for column in table.columns:
-        if column.name not in text.column_names:
-            columns[column.name] = pa.nulls(text.num_rows, table.arrow.field(column.name).type)
-        elif column.name == "source_row":
-            columns[column.name] = text[column.name]
-        else:
-            values, bad, rule = parse_column(text[column.name].combine_chunks(), column)
-            if rule is not None and len(bad):
-                raise violation(text, table, rule, bad).error()
-            columns[column.name] = values
-    result = pa.table(columns).cast(table.arrow)
+    result, unreadable = parse_table(text, table)
+    for fault in unreadable:
+        raise violation(text, table, fault).error()
     for broken in violations(result, table):
         raise broken.error()
     return result

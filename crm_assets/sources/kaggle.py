@@ -14,6 +14,7 @@ from crm_assets.crm.months import MonthRange
 from crm_assets.crm.schema import RAW_TABLES, RawTable
 from crm_assets.errors import SourceUnavailableError
 from crm_assets.sources.csv_folder import CsvFolder
+from crm_assets.sources.quarantine import Sifted
 
 # Known without a download, so that the graph can be looked at before the first run.
 KNOWN_MONTHS = {"innocentmfa/crm-sales-opportunities": MonthRange("2016-10", "2017-12")}
@@ -40,12 +41,14 @@ class KaggleDataset:
         dataset: `owner/name`.
         downloads_dir: where downloads are kept; a complete one is used again without network.
         description: one line for people.
+        quarantines: whether bad rows are set aside.
     """
 
     dataset: str
     downloads_dir: Path
     description: str
     name: str = "kaggle"
+    quarantines: bool = False
     synthetic: bool = False
 
     @property
@@ -62,6 +65,10 @@ class KaggleDataset:
         """
         return self._files().read(table)
 
+    def sift(self, table: RawTable) -> Sifted:
+        """Read one raw table as `read` does, and set aside what breaks a rule if the source quarantines."""
+        return self._files().sift(table)
+
     def month_range(self) -> MonthRange:
         """The months of the data set; of a known one without a download."""
         return KNOWN_MONTHS.get(self.dataset) or self._files().month_range()
@@ -69,7 +76,7 @@ class KaggleDataset:
     def _files(self) -> CsvFolder:
         if not self.folder.is_dir():
             self._download()
-        return CsvFolder(self.folder, self.description, self.name)
+        return CsvFolder(self.folder, self.description, self.name, self.quarantines)
 
     def _download(self) -> None:
         """Download to a temporary folder beside the target, and move it there when complete."""

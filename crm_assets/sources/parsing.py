@@ -10,8 +10,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from crm_assets.crm.schema import Column
-from crm_assets.sources.rules import Rule
+from crm_assets.crm.schema import SOURCE_ROW, Column, RawTable
+from crm_assets.sources.rules import Fault, Rule
 
 ISO = re.compile(r"(?P<year>\d{4})-(?P<month>\d{2})-(?P<day>\d{2})")
 SLASHED = re.compile(r"(?P<month>\d{1,2})/(?P<day>\d{1,2})/(?P<year>\d{4})")
@@ -20,7 +20,30 @@ FIRST_YEAR, LAST_YEAR = 1900, 2200
 # From it on a float skips whole numbers.
 LARGEST_WHOLE = 2.0**53
 
-Parsed = tuple[pa.Array, np.ndarray, Rule | None]
+Parsed = tuple[pa.Array, list[Fault]]
+
+
+def parse_table(text: pa.Table, table: RawTable) -> tuple[pa.Table, list[Fault]]:
+    """Give the text of a raw table its types.
+
+    Args:
+        text: the columns of `table` that the file has, as strings, and the rows' numbers.
+        table: the table.
+
+    Returns:
+        The typed table, null where a value is none or its column is not in the file, and the
+        faults of values that are none.
+    """
+    columns, faults = {}, []
+    for column in table.columns:
+        if column.name not in text.column_names:
+            columns[column.name] = pa.nulls(text.num_rows, table.arrow.field(column.name).type)
+        elif column.name == SOURCE_ROW.name:
+            columns[column.name] = text[column.name]
+        else:
+            columns[column.name], found = parse_column(text[column.name].combine_chunks(), column)
+            faults += found
+    return pa.table(columns).cast(table.arrow), faults
 
 
 def parse_column(text: pa.Array, column: Column) -> Parsed:
@@ -31,13 +54,13 @@ def parse_column(text: pa.Array, column: Column) -> Parsed:
         column: the column.
 
     Returns:
-        The typed values, the positions of those that are none, and the rule that they break.
+        The typed values, null where one is none, and the faults of those that are none.
     """
     if column.dtype == "date":
         return _parse_dates(text, column.name)
     if column.dtype in ("float64", "int64"):
         return _parse_numbers(text, column)
-    return text, np.array([], dtype="int64"), None
+    return text, []
 
 
 def _parse_dates(text: pa.Array, name: str) -> Parsed:
@@ -52,18 +75,24 @@ def _parse_dates(text: pa.Array, name: str) -> Parsed:
     form = max(fits, key=lambda key: fits[key])
     days = [_day(DATE_FORMATS[form].fullmatch(value)) for value in values]
     typed = pa.array(days, pa.date32()).take(encoded.indices)
-    wrong = pc.and_(pc.is_null(typed), pc.is_valid(text))
-    what, remedy = "is no such date", f"write real dates, all of the column as {form}"
+    wrong = pc.and_(pc.is_null(typed), pc.is_valid(text)).to_numpy(zero_copy_only=False)
+    mixed = np.zeros_like(wrong)
     if all(fits.values()):
-        # Impossible dates in the column's own format are told once the formats agree.
         written = pa.array([DATE_FORMATS[form].fullmatch(value) is not None for value in values])
-        wrong = pc.fill_null(pc.invert(written.take(encoded.indices)), False)
-        what, remedy = (
+        mixed = pc.fill_null(pc.invert(written.take(encoded.indices)), False).to_numpy(zero_copy_only=False)
+    return typed, [
+        # First the formats: where they differ, that is what is wrong with the column.
+        *_fault(
+            mixed,
+            "date_format",
+            name,
             f"is not written as {form} like the rest of the column",
             f"write all of the column as {form}",
-        )
-    bad = np.flatnonzero(wrong.to_numpy(zero_copy_only=False))
-    return typed, bad, Rule("date", name, pc.is_null, what, remedy)
+        ),
+        *_fault(
+            wrong & ~mixed, "date", name, "is no such date", f"write real dates, all of the column as {form}"
+        ),
+    ]
 
 
 def _day(match: re.Match[str] | None) -> date | None:
@@ -86,4 +115,10 @@ def _parse_numbers(text: pa.Array, column: Column) -> Parsed:
         what, remedy = "is no whole number", "write plain digits"
     values = pa.array(np.where(fine, numbers, 0), mask=~fine)
     typed = values.cast(pa.int64() if column.dtype == "int64" else pa.float64())
-    return typed, np.flatnonzero(given & ~fine), Rule("number", column.name, pc.is_null, what, remedy)
+    return typed, _fault(given & ~fine, "number", column.name, what, remedy)
+
+
+def _fault(wrong: np.ndarray, rule: str, column: str, what: str, remedy: str) -> list[Fault]:
+    """The fault of the values that are none, where there are any."""
+    positions = np.flatnonzero(wrong)
+    return [Fault(Rule(rule, column, pc.is_null, what, remedy), positions)] if len(positions) else []

@@ -31,16 +31,31 @@ class Rule:
     remedy: str
 
 
-def violations(table: pa.Table, schema: RawTable) -> Iterator[Violation]:
-    """The rules that a typed raw table breaks, in the order of the rules."""
-    for rule in rules_of(schema):
+@dataclass(frozen=True)
+class Fault:
+    """A rule that is broken, and the positions of the rows that break it."""
+
+    rule: Rule
+    positions: np.ndarray
+
+
+def faults(table: pa.Table, rules: list[Rule]) -> Iterator[Fault]:
+    """Those of the rules that a typed raw table breaks, in their order."""
+    for rule in rules:
         broken = pc.fill_null(rule.broken(table), False)
         if pc.any(broken).as_py():
-            yield violation(table, schema, rule, np.flatnonzero(broken.to_numpy()))
+            yield Fault(rule, np.flatnonzero(broken.to_numpy(zero_copy_only=False)))
 
 
-def violation(table: pa.Table, schema: RawTable, rule: Rule, positions: np.ndarray) -> Violation:
-    """A rule that the rows at `positions` break."""
+def violations(table: pa.Table, schema: RawTable) -> Iterator[Violation]:
+    """The rules that a typed raw table breaks, in the order of the rules."""
+    for fault in faults(table, rules_of(schema)):
+        yield violation(table, schema, fault)
+
+
+def violation(table: pa.Table, schema: RawTable, fault: Fault) -> Violation:
+    """A fault with what a sentence about it needs."""
+    rule, positions = fault.rule, fault.positions
     shown = table[rule.column].take(pa.array(positions[:ROWS_SHOWN]))
     return Violation(
         table=schema,

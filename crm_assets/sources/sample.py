@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from crm_assets.crm.months import MonthRange
 from crm_assets.crm.schema import RawTable, Stage
+from crm_assets.sources.quarantine import Sifted
 
 FIRST_DAY, LAST_DAY = date(2022, 10, 1), date(2023, 12, 31)
 FIRST_CLOSE = date(2023, 3, 1)
@@ -54,6 +55,7 @@ class SyntheticSample:
     seed: int
     description: str = "SYNTHETIC sample"
     name: str = "sample"
+    quarantines: bool = False
     synthetic: bool = True
 
     def read(self, table: RawTable) -> pa.Table:
@@ -68,6 +70,10 @@ class SyntheticSample:
         rows = len(next(iter(columns.values())))
         columns = {**columns, "source_row": pa.array(np.arange(2, rows + 2))}
         return pa.table([columns[name] for name in table.names], schema=table.arrow)
+
+    def sift(self, table: RawTable) -> Sifted:
+        """One raw table of the sample: it has no bad rows."""
+        return Sifted.whole(self.read(table))
 
     def month_range(self) -> MonthRange:
         """The sample's calendar, whatever its size."""

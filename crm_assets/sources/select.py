@@ -17,16 +17,20 @@ def select_source(settings: Settings) -> Source:
     Raises:
         SettingsError: the CSV source is chosen without a folder.
     """
+    quarantines = settings.on_bad_rows == "quarantine"
     chosen, why = settings.source, f"CRM_SOURCE={settings.source}"
     if chosen == "auto":
         chosen, why = _at_hand(settings)
     if chosen == "csv":
         if settings.data_dir is None:
             raise SettingsError("CRM_SOURCE=csv needs CRM_DATA_DIR, the folder of the four CSV files.")
-        return CsvFolder(settings.data_dir, f"CSV files in {settings.data_dir} ({why})")
+        described = f"CSV files in {settings.data_dir} ({why})"
+        return CsvFolder(settings.data_dir, described, quarantines=quarantines)
     if chosen == "kaggle":
         described = f"Kaggle data set {settings.kaggle_dataset} ({why})"
-        return KaggleDataset(settings.kaggle_dataset, settings.downloads_dir, described)
+        return KaggleDataset(
+            settings.kaggle_dataset, settings.downloads_dir, described, quarantines=quarantines
+        )
     described = (
         f"SYNTHETIC sample of {settings.sample_opportunities:,} opportunities, "
         f"seed {settings.sample_seed} ({why})"

@@ -58,6 +58,10 @@ class TableStore:
         folder = self.base / name
         return sorted(path.stem for path in folder.glob("*.parquet")) if folder.exists() else []
 
+    def has(self, name: str) -> bool:
+        """Whether a table, or any month of it, is stored."""
+        return self.path(name).exists() or bool(self.months(name))
+
     def write(self, name: str, table: TableLike, schema: pa.Schema, month: str | None = None) -> int:
         """Store a table, or one month of it, with the types of `schema`; return its row count.
 

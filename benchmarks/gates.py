@@ -1,0 +1,123 @@
+"""`python -m benchmarks.gates [OPPORTUNITIES]`: the asset checks against the assets that they guard.
+
+CSV files of the synthetic sample, all 15 months, made into tables and judged by the functions that the
+assets and the checks call. Each asset's time includes reading its inputs and writing its table.
+"""
+
+from __future__ import annotations
+
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pyarrow import csv
+from upath import UPath
+
+from crm_assets.checks import crm, features, raw, snapshots
+from crm_assets.checks.evaluate import Verdict, evaluate
+from crm_assets.checks.suite import Suite
+from crm_assets.crm import cleaning, training
+from crm_assets.crm import features as win_features
+from crm_assets.crm import snapshots as monthly
+from crm_assets.crm.schema import RAW_TABLES, SOURCE_ROW
+from crm_assets.crm.tables import MONTHLY_SNAPSHOTS, OPPORTUNITIES, TRAINING_SET, WIN_FEATURES
+from crm_assets.sources.csv_folder import CsvFolder
+from crm_assets.sources.sample import SyntheticSample
+from crm_assets.storage.tables import TableStore
+
+SEED = 7
+
+
+def timed(work: Callable[[], object]) -> float:
+    """Seconds that some work takes."""
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+@dataclass(frozen=True)
+class Graph:
+    """The tables of a dump, each made by a method, as the assets make them."""
+
+    source: CsvFolder
+    store: TableStore
+    months: list[str]
+
+    def raw(self) -> None:
+        for table in RAW_TABLES:
+            self.store.write(table.name, self.source.read(table), table.arrow)
+
+    def opportunities(self) -> None:
+        raw_tables = [self.store.read(table.name) for table in RAW_TABLES]
+        deals = cleaning.opportunities(*raw_tables, self.months[0])
+        self.store.write("opportunities", deals, OPPORTUNITIES.arrow)
+
+    def snapshots(self) -> None:
+        deals = self.store.read("opportunities")
+        for month in self.months:
+            table = monthly.snapshot(deals, month)
+            self.store.write("monthly_snapshots", table, MONTHLY_SNAPSHOTS.arrow, month)
+
+    def features(self) -> None:
+        deals = self.store.read("opportunities")
+        for month in self.months:
+            taken = self.store.read("monthly_snapshots", [month])
+            table = win_features.win_features(taken, deals, month, self.months[-1])
+            self.store.write("win_features", table, WIN_FEATURES.arrow, month)
+
+    def training(self) -> None:
+        deals, rows = self.store.read("opportunities"), self.store.read("win_features", self.months)
+        self.store.write("training_set", training.training_set(rows, deals), TRAINING_SET.arrow)
+
+
+def graph(opportunities: int, folder: Path) -> Graph:
+    """The graph of a synthetic dump, whose CSV files are written first."""
+    sample = SyntheticSample(opportunities, SEED)
+    for table in RAW_TABLES:
+        rows = sample.read(table).drop_columns([SOURCE_ROW.name])
+        csv.write_csv(rows, folder / table.file_name, csv.WriteOptions(quoting_style="needed"))
+    store = TableStore(UPath(folder / "tables"))
+    return Graph(CsvFolder(folder, "benchmark"), store, list(sample.month_range()))
+
+
+def main(opportunities: int, folder: Path) -> None:
+    """Make and judge every table, and print both times."""
+    made = graph(opportunities, folder)
+    fresh = crm.newest_event(made.months[-1])
+    parts: list[tuple[str, Callable[[], None], list[tuple[Suite, ...]], list[str] | None]] = [
+        ("raw tables", made.raw, [(suite,) for suite in raw.SUITES], None),
+        ("opportunities", made.opportunities, [(crm.DEALS, fresh)], None),
+        ("monthly_snapshots", made.snapshots, [snapshots.SUITES], made.months),
+        ("win_features", made.features, [features.MONTHLY_SUITES], made.months),
+        ("training_set", made.training, [(features.TRAINING,)], None),
+    ]
+    importing = timed(lambda: __import__("great_expectations.expectations"))
+    print(f"{opportunities:,} opportunities; great-expectations is imported in {importing:.1f} s\n")
+    print("| table | rows | made in s | judged in s | ratio | judged by |")
+    print("| --- | --- | --- | --- | --- | --- |")
+    for name, make, suites, months in parts:
+        making = timed(make)
+        verdicts: list[Verdict] = []
+        judging = timed(lambda: verdicts.extend(evaluate(made.store, one, months) for one in suites))
+        rows, judge = f"{sum(v.rows for v in verdicts):,}", _judges(verdicts)
+        print(
+            f"| {name} | {rows} | {making:.2f} | {judging:.2f} | {judging / making:.2f} | {judge} |",
+            flush=True,
+        )
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"\nPeak memory: {peak:,.0f} MB")
+
+
+def _judges(verdicts: list[Verdict]) -> str:
+    """What judged the rows; month totals, a few rows, are always great-expectations' own."""
+    engine = any("engine" in verdict.judged_by for verdict in verdicts)
+    return "engine" if engine else "great-expectations"
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as temporary:
+        main(int(sys.argv[1]) if len(sys.argv) > 1 else 8_800, Path(temporary))

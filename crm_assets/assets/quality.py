@@ -1,0 +1,45 @@
+"""How good the data is: the scores of all tables, over time."""
+
+import dagster as dg
+import ibis.expr.types as ir
+
+from crm_assets.assets.options import table, table_asset
+from crm_assets.crm.schema import RAW_TABLES
+from crm_assets.crm.tables import (
+    DATA_QUALITY,
+    MONTHLY_SNAPSHOTS,
+    OPPORTUNITIES,
+    QUALITY_SCORES,
+    TRAINING_SET,
+    WIN_FEATURES,
+    WIN_PREDICTIONS,
+)
+
+RAW = [raw.name for raw in RAW_TABLES]
+MADE = [t.name for t in (OPPORTUNITIES, MONTHLY_SNAPSHOTS, WIN_FEATURES, TRAINING_SET, WIN_PREDICTIONS)]
+
+
+@table_asset(
+    DATA_QUALITY, "quality", "greatexpectations", deps=[*RAW, *MADE], required_resource_keys={"io_manager"}
+)
+def data_quality(context: dg.AssetExecutionContext) -> ir.Table:
+    """The quality score of every table, as its checks last judged it.
+
+    The score is the share of rows that break no rule, from 0 to 1; overall, the same over the rows
+    of all tables.
+    """
+    store = context.resources.io_manager.store
+    scores = store.read(QUALITY_SCORES.name, store.months(QUALITY_SCORES.name)).order_by("table")
+    frame = store.to_pandas(scores).set_index("table")
+    parts = {"raw tables": RAW, "tables made of them": MADE, "overall": RAW + MADE}
+    for name, members in parts.items():
+        sums = frame.loc[frame.index.intersection(members), ["clean_rows", "rows"]].sum()
+        context.add_output_metadata(
+            {f"quality score, {name}": float(sums["clean_rows"] / max(sums["rows"], 1))}
+        )
+    context.add_output_metadata({f"quality score, {name}": float(s) for name, s in frame["score"].items()})
+    context.add_output_metadata({"scores": table(frame.reset_index())})
+    return scores
+
+
+quality_assets = [data_quality]

@@ -1,0 +1,117 @@
+"""Suites as asset checks: two per table, one of rules that stop the run and one of rules that warn.
+
+A run over months judges the months of the run; a run of checks alone judges all that is stored.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+
+from crm_assets.assets.options import table as shown
+from crm_assets.checks.evaluate import Verdict, evaluate, sentence, summary
+from crm_assets.checks.suite import Outcome, Suite
+from crm_assets.crm.tables import QUALITY_SCORES
+from crm_assets.storage.tables import TableStore
+
+MUST, SHOULD = "must_hold", "should_hold"
+DESCRIPTIONS = {
+    MUST: "Rules without which going on would corrupt results.",
+    SHOULD: "Rules whose breach a person should know of.",
+}
+
+_RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
+_MONTH = "dagster/partition"
+
+
+def quality_checks(*suites: Suite, by_month: bool = False) -> dg.AssetChecksDefinition:
+    """The asset checks of one table.
+
+    Args:
+        suites: its suites; the first names the table.
+        by_month: whether it is kept by month.
+    """
+    name = suites[0].name
+    others = {rule.other_table for suite in suites for rule in suite.rules if rule.other_table} - {name}
+    specs = [
+        dg.AssetCheckSpec(
+            check,
+            asset=name,
+            description=text,
+            blocking=check == MUST,
+            additional_deps=sorted(str(other) for other in others),
+        )
+        for check, text in DESCRIPTIONS.items()
+    ]
+
+    @dg.multi_asset_check(name=f"{name}_quality", specs=specs, required_resource_keys={"io_manager"})
+    def checks(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
+        store: TableStore = context.resources.io_manager.store
+        months = _months(context, store, name) if by_month else None
+        verdict = evaluate(store, suites, months)
+        _keep(store, verdict)
+        yield _result(verdict, MUST, "must", dg.AssetCheckSeverity.ERROR)
+        yield _result(verdict, SHOULD, "should", dg.AssetCheckSeverity.WARN)
+
+    return checks
+
+
+def _months(context: dg.AssetCheckExecutionContext, store: TableStore, name: str) -> list[str]:
+    """The stored months of the run's range, or all that are stored where the run has none."""
+    tags = context.run.tags
+    first, last = (tags.get(tag, tags.get(_MONTH)) for tag in _RANGE)
+    return [m for m in store.months(name) if first is None or last is None or first <= m <= last]
+
+
+def _keep(store: TableStore, verdict: Verdict) -> None:
+    """Store the score for `data_quality`, one file per table."""
+    frame = pd.DataFrame(
+        [
+            {
+                "table": verdict.table,
+                "rows": verdict.rows,
+                "clean_rows": verdict.clean_rows,
+                "score": verdict.score,
+                "rules": len(verdict.outcomes),
+                "broken_must": len(verdict.broken("must")),
+                "broken_should": len(verdict.broken("should")),
+            }
+        ]
+    )
+    store.write(QUALITY_SCORES.name, frame, QUALITY_SCORES.arrow, verdict.table)
+
+
+def _result(verdict: Verdict, check: str, severity: str, level: dg.AssetCheckSeverity) -> dg.AssetCheckResult:
+    outcomes = [outcome for outcome in verdict.outcomes if outcome.severity == severity]
+    return dg.AssetCheckResult(
+        check_name=check,
+        asset_key=verdict.table,
+        passed=all(outcome.success for outcome in outcomes),
+        severity=level,
+        description=sentence(outcomes),
+        metadata={
+            "rows judged": verdict.rows,
+            "quality score": verdict.score,
+            "judged by": verdict.judged_by,
+            "not judged": ", ".join(f"{rule} ({t} is not stored)" for rule, t in verdict.unjudged.items())
+            or "none",
+            "rules": shown(summary(outcomes)),
+            **{f"broken: {o.rule}": _evidence(o) for o in outcomes if not o.success},
+        },
+    )
+
+
+def _evidence(outcome: Outcome) -> dg.JsonMetadataValue:
+    evidence: dict[str, Any] = {
+        "expectation": outcome.expectation,
+        "severity": outcome.severity,
+        "observed": outcome.observed,
+        "checked": outcome.checked,
+        "unexpected": outcome.unexpected,
+        "percent": round(outcome.percent, 4),
+        "examples": outcome.examples,
+    }
+    if outcome.by_month:
+        evidence["unexpected by month"] = outcome.by_month
+    return dg.MetadataValue.json(evidence)

@@ -1,0 +1,43 @@
+"""Whether the rows that a model scores look like those that it has learned from."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from crm_assets.crm.feature_table import FEATURES
+
+
+def agreement(training: pd.DataFrame, scoring: pd.DataFrame, features: list[str]) -> pd.DataFrame:
+    """Compare features of the training set with those of a month that is scored.
+
+    Args:
+        training: the training set.
+        scoring: one month of `win_features`.
+        features: those that the model uses.
+
+    Returns:
+        One row per feature: `feature`, `training_type`, `scoring_type` (`missing` where the column
+        is not there), and `outside`, the share of scoring rows whose number lies outside of the
+        training range, or whose category the training set does not have. Nulls are not outside.
+    """
+    categories = {feature.name for feature in FEATURES if feature.dtype == "category"}
+    return pd.DataFrame([_compare(name, training, scoring, name in categories) for name in features])
+
+
+def _compare(
+    name: str, training: pd.DataFrame, scoring: pd.DataFrame, categorical: bool
+) -> dict[str, object]:
+    types = [_kind(frame[name]) if name in frame else "missing" for frame in (training, scoring)]
+    outside = float("nan")
+    if "missing" not in types and types[0] == types[1]:
+        learned, met = training[name].dropna(), scoring[name].dropna()
+        known = met.isin(learned.unique()) if categorical else met.between(learned.min(), learned.max())
+        outside = float((~known).sum() / len(scoring)) if len(scoring) else 0.0
+    return {"feature": name, "training_type": types[0], "scoring_type": types[1], "outside": outside}
+
+
+def _kind(column: pd.Series) -> str:
+    # Whole numbers become floats in a frame where one is null: that is no difference in kind.
+    if pd.api.types.is_bool_dtype(column):
+        return "boolean"
+    return "number" if pd.api.types.is_numeric_dtype(column) else "text"
