@@ -217,6 +217,20 @@ def test_a_failing_gate_stops_what_is_downstream_and_nothing_else(
     assert {name: now[name] for name in features} == {name: before[name] for name in features}
 
 
+def test_a_champion_that_uses_a_forbidden_feature_fails_its_gate(
+    sample: tuple[Place, str], tmp_path: Path
+) -> None:
+    there, _ = sample
+    forbidding = there.settings | {"CRM_EXCLUDE_FEATURES": "days_open"}
+    copy = place(tmp_path / "copy", **forbidding)
+    shutil.copytree(there.folder / "home", copy.folder / "home")
+    again = copy.dagster("asset", "materialize", *MODULE, "--select", "leak_audit")
+    checks = copy.dagster("job", "execute", *MODULE, "--job", "data_quality_checks")
+    assert again.returncode == 0, again.stderr
+    assert checks.returncode != 0
+    assert "Version 1 uses days_open: promote another version." in checks.stderr
+
+
 def test_the_real_gates_find_the_known_defects_and_nothing_to_stop_for(real: tuple[Place, str]) -> None:
     there, printed = real
     for said in (

@@ -21,6 +21,8 @@ DESCRIPTIONS = {
     SHOULD: "Rules whose breach a person should know of.",
 }
 
+LEVELS = {MUST: ("must", dg.AssetCheckSeverity.ERROR), SHOULD: ("should", dg.AssetCheckSeverity.WARN)}
+
 _RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
 _MONTH = "dagster/partition"
 
@@ -45,14 +47,17 @@ def quality_checks(*suites: Suite, by_month: bool = False) -> dg.AssetChecksDefi
         for check, text in DESCRIPTIONS.items()
     ]
 
-    @dg.multi_asset_check(name=f"{name}_quality", specs=specs, required_resource_keys={"io_manager"})
+    @dg.multi_asset_check(
+        name=f"{name}_quality", specs=specs, can_subset=True, required_resource_keys={"io_manager"}
+    )
     def checks(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
         store: TableStore = context.resources.io_manager.store
         months = _months(context, store, name) if by_month else None
         verdict = evaluate(store, suites, months)
         _keep(store, verdict)
-        yield _result(verdict, MUST, "must", dg.AssetCheckSeverity.ERROR)
-        yield _result(verdict, SHOULD, "should", dg.AssetCheckSeverity.WARN)
+        # A person may execute one of them alone.
+        for check in sorted(key.name for key in context.selected_asset_check_keys):
+            yield _result(verdict, check)
 
     return checks
 
@@ -82,7 +87,8 @@ def _keep(store: TableStore, verdict: Verdict) -> None:
     store.write(QUALITY_SCORES.name, frame, QUALITY_SCORES.arrow, verdict.table)
 
 
-def _result(verdict: Verdict, check: str, severity: str, level: dg.AssetCheckSeverity) -> dg.AssetCheckResult:
+def _result(verdict: Verdict, check: str) -> dg.AssetCheckResult:
+    severity, level = LEVELS[check]
     outcomes = [outcome for outcome in verdict.outcomes if outcome.severity == severity]
     return dg.AssetCheckResult(
         check_name=check,

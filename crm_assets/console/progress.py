@@ -8,10 +8,12 @@ from collections.abc import Iterator
 
 import dagster as dg
 from rich.console import Console
+from rich.markup import escape
 from rich.status import Status
 
 LOGGER = "progress"
 WIDTH_OF_FILES = 120
+STOPPED_BY_A_GATE = "DagsterAssetCheckFailedError"
 
 console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH_OF_FILES)
 
@@ -55,7 +57,7 @@ class ProgressHandler(logging.Handler):
             failed = evaluation.severity is dg.AssetCheckSeverity.ERROR
             mark = "[red]✗[/red]" if failed else "[yellow]![/yellow]"
             what = evaluation.description or evaluation.check_name
-            self.console.print(f"{mark} {evaluation.asset_key.to_user_string()}: {what}")
+            self.console.print(f"{mark} {evaluation.asset_key.to_user_string()}: {escape(what)}")
 
     def _success(self, event: dg.DagsterEvent) -> None:
         key = str(event.step_key)
@@ -77,6 +79,11 @@ def failures(events: Iterator[dg.DagsterEvent]) -> list[str]:
     return [_reason(event) for event in events if event.is_step_failure]
 
 
+def tell_failure(reason: str) -> None:
+    """Print what went wrong."""
+    console.print(f"[red]✗[/red] {escape(reason)}", soft_wrap=True)
+
+
 def _reason(event: dg.DagsterEvent) -> str:
     error = event.step_failure_data.error
     causes = []
@@ -85,6 +92,11 @@ def _reason(event: dg.DagsterEvent) -> str:
         error = error.cause
     known = _own_errors()
     for cause in reversed(causes):
+        if cause.cls_name == STOPPED_BY_A_GATE:
+            return (
+                f"{event.step_key} stopped the run: rules that must hold are broken, as told above. What is "
+                "downstream keeps its former tables; `make dev` shows the rows among the asset's checks."
+            )
         if cause.cls_name in known:
             return cause.message.split(": ", 1)[-1].strip()
     return f"{event.step_key}: {causes[-1].to_string() if causes else event.message}"

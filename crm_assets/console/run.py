@@ -18,7 +18,7 @@ def main() -> int:
     try:
         return _run()
     except CrmAssetsError as error:
-        progress.console.print(f"[red]✗[/red] {error}", soft_wrap=True, markup=True)
+        progress.tell_failure(str(error))
         return 1
 
 
@@ -41,7 +41,7 @@ def _run() -> int:
     failed = _execute(months.first, months.last)
     if failed:
         for reason in failed:
-            progress.console.print(f"[red]✗[/red] {reason}", soft_wrap=True, markup=False)
+            progress.tell_failure(reason)
         return 1
     store = TableStore(UPath(get_settings().tables_dir))
     summary.show(summary.read_results(store, months, source.description, source.synthetic), progress.console)

@@ -1,0 +1,95 @@
+"""The gates of the models: each lets a good champion pass and names what is wrong with a bad one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+import pytest
+
+from crm_assets.modeling.agreement import agreement
+
+
+@pytest.fixture(scope="module")
+def gates() -> Any:
+    """The module of the gates, on the sample: it is made for one source of data."""
+    from crm_assets.checks import models
+
+    return models
+
+
+def board(**chosen: float) -> pd.DataFrame:
+    """A leaderboard whose champion is good but for what is said."""
+    good = {"test_roc_auc": 0.83, "test_brier": 0.086, "test_ece": 0.03} | chosen
+    weak = {"test_roc_auc": 0.69, "test_brier": 0.098, "test_ece": 0.05}
+    return pd.DataFrame(
+        [
+            {"contender": "xgboost", "baseline": False, "chosen": True, **good},
+            {"contender": "seasonal_rate", "baseline": True, "chosen": False, **weak},
+            {
+                "contender": "champion_version_3",
+                "baseline": True,
+                "chosen": False,
+                **weak,
+                "test_roc_auc": 0.83,
+                "test_brier": 0.086,
+            },
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("chosen", "names"),
+    [
+        ({}, ""),
+        ({"test_roc_auc": 0.68}, "seasonal_rate, champion_version_3"),
+        ({"test_brier": 0.09}, "champion_version_3"),
+        ({"test_roc_auc": 0.82}, "champion_version_3"),
+    ],
+)
+def test_a_champion_that_a_baseline_beats_fails_and_the_baseline_is_named(
+    gates: Any, chosen: dict[str, float], names: str
+) -> None:
+    result = gates.better_than_baselines(board(**chosen))
+    assert result.passed == (names == "")
+    assert names in result.description
+
+
+def test_a_badly_calibrated_champion_is_told(gates: Any) -> None:
+    assert gates.well_calibrated(board()).passed
+    result = gates.well_calibrated(board(test_ece=0.2))
+    assert not result.passed
+    assert "0.200" in result.description
+
+
+@pytest.mark.parametrize(
+    ("verdict", "used", "passed", "severity"),
+    [
+        ("admissible", True, True, dg.AssetCheckSeverity.WARN),
+        ("inadmissible", False, False, dg.AssetCheckSeverity.WARN),
+        ("inadmissible", True, False, dg.AssetCheckSeverity.ERROR),
+    ],
+)
+def test_an_inadmissible_feature_is_told_and_one_that_is_used_is_an_error(
+    gates: Any, verdict: str, used: bool, passed: bool, severity: dg.AssetCheckSeverity
+) -> None:
+    audit = pd.DataFrame([{"feature": "sector", "verdict": verdict, "used": used, "reason": "it knows"}])
+    result = gates.features_are_admissible(audit)
+    assert (result.passed, result.severity) == (passed, severity)
+
+
+def test_what_lies_outside_of_training_is_counted_by_feature() -> None:
+    training = pd.DataFrame({"days_open": [1, 10], "product": ["A", "B"], "list_price": [1.0, None]})
+    scoring = pd.DataFrame({"days_open": [0, 5, 10, 11], "product": ["A", "C", None, "B"]})
+    table = agreement(training, scoring, ["days_open", "product", "list_price"]).set_index("feature")
+    assert table.loc["days_open", "outside"] == 0.5
+    assert table.loc["product", "outside"] == 0.25
+    assert table.loc["list_price", "scoring_type"] == "missing"
+
+
+def test_a_feature_of_another_type_is_seen() -> None:
+    training = pd.DataFrame({"days_open": [1, 10]})
+    scoring = pd.DataFrame({"days_open": ["1", "10"]})
+    row = agreement(training, scoring, ["days_open"]).iloc[0]
+    assert (row["training_type"], row["scoring_type"]) == ("number", "text")
