@@ -24,7 +24,8 @@ $(VENV)/installed: requirements.lock pyproject.toml
 	$(BIN)/uv pip install --quiet --no-deps --editable .
 	@touch $@
 
-$(DAGSTER_HOME)/dagster.yaml: dagster.yaml
+# Only where there is none: a home of yours keeps its own.
+$(DAGSTER_HOME)/dagster.yaml:
 	@mkdir -p $(DAGSTER_HOME)
 	@cp dagster.yaml $@
 
@@ -38,7 +39,7 @@ mlflow: install ## Open the MLflow UI of the embedded registry.
 	python -m crm_assets.registry.ui
 
 materialize: install $(DAGSTER_HOME)/dagster.yaml ## Materialise ASSETS (all) for MONTH (needed), as 2017-06 or 2017-06...2017-08.
-	dagster asset materialize $(DEFINITIONS) --select '$(ASSETS)' --partition-range '$(MONTH)'
+	dagster asset materialize $(DEFINITIONS) --select '$(ASSETS)' $(if $(findstring ...,$(MONTH)),--partition-range,--partition) '$(MONTH)'
 
 checks: install $(DAGSTER_HOME)/dagster.yaml ## Run all asset checks on what is stored.
 	dagster job execute $(DEFINITIONS) --job data_quality_checks

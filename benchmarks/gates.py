@@ -87,7 +87,7 @@ def graph(opportunities: int, folder: Path) -> Graph:
 def main(opportunities: int, folder: Path) -> None:
     """Make and judge every table, and print both times."""
     made = graph(opportunities, folder)
-    fresh = crm.newest_event(made.months[-1])
+    fresh = crm.newest_event(lambda: made.months[-1])
     parts: list[tuple[str, Callable[[], None], list[tuple[Suite, ...]], list[str] | None]] = [
         ("raw tables", made.raw, [(suite,) for suite in raw.SUITES], None),
         ("opportunities", made.opportunities, [(crm.DEALS, fresh)], None),

@@ -5,7 +5,9 @@ from __future__ import annotations
 from functools import cache
 
 import dagster as dg
+import ibis.expr.types as ir
 
+from crm_assets.crm.horizon import horizon
 from crm_assets.crm.months import MonthRange, shift
 from crm_assets.settings import OPEN_END, get_settings
 from crm_assets.sources.base import Source
@@ -31,3 +33,22 @@ def _partitions() -> dg.MonthlyPartitionsDefinition:
 
 
 monthly = _partitions()
+
+
+def months() -> MonthRange:
+    """The months that a run of the whole graph covers: those of the calendar that are over."""
+    return MonthRange(calendar().first, min(calendar().last, last_month()))
+
+
+def last_month() -> str:
+    """The last month of the graph that is over by now; it moves on where the calendar is open."""
+    return monthly.get_last_partition_key() or calendar().last
+
+
+def data_horizon(opportunities: ir.Table) -> str:
+    """The last month that the data covers completely; never one that is not over.
+
+    Args:
+        opportunities: columns of `crm.tables.OPPORTUNITIES`.
+    """
+    return min(horizon(opportunities, get_settings().last_month), last_month())

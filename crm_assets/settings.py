@@ -6,6 +6,7 @@ import re
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -155,6 +156,16 @@ class Settings(BaseSettings):
     def artifacts_dir(self) -> Path:
         """Where the embedded MLflow registry keeps artifacts."""
         return self.home / "mlflow-artifacts"
+
+
+def without_password(uri: str) -> str:
+    """An address as it may be shown: without user and password.
+
+    >>> without_password("https://me:secret@mlflow.example/x")
+    'https://mlflow.example/x'
+    """
+    parts = urlsplit(uri)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])) if "@" in parts.netloc else uri
 
 
 def variable(field: str) -> str:

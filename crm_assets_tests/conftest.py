@@ -14,6 +14,7 @@ from crm_assets.crm.engine import connect
 from crm_assets.crm.schema import RAW_TABLES, SOURCE_ROW
 from crm_assets.settings import get_settings
 from crm_assets.sources.sample import SyntheticSample
+from crm_assets_tests.place import Place, place
 
 # The folder of the real CRM dump; tests that need it are skipped where it is not set.
 REAL_DUMP = "CRM_TEST_REAL_DUMP"
@@ -53,6 +54,24 @@ def real_dump() -> Path:
 def engine() -> Backend:
     """An embedded DuckDB."""
     return connect()
+
+
+@pytest.fixture(scope="session")
+def sample_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Place, str]:
+    """A finished run on a small synthetic sample, and what it printed."""
+    there = place(tmp_path_factory.mktemp("sample"), CRM_SOURCE="sample", CRM_SAMPLE_OPPORTUNITIES="2000")
+    done = there.python("-m", "crm_assets")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return there, done.stdout
+
+
+@pytest.fixture(scope="session")
+def real_run(tmp_path_factory: pytest.TempPathFactory, real_dump: Path) -> tuple[Place, str]:
+    """A finished run on the real dump, and what it printed."""
+    there = place(tmp_path_factory.mktemp("real"), CRM_DATA_DIR=str(real_dump.resolve()))
+    done = there.python("-m", "crm_assets")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return there, done.stdout
 
 
 def write_dump(folder: Path, sample: SyntheticSample) -> Path:

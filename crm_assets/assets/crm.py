@@ -5,10 +5,8 @@ import ibis.expr.types as ir
 
 from crm_assets.assets.options import table_asset
 from crm_assets.crm import cleaning, features, snapshots
-from crm_assets.crm.horizon import horizon
 from crm_assets.crm.tables import MONTHLY_SNAPSHOTS, OPPORTUNITIES, WIN_FEATURES
-from crm_assets.partitions import calendar
-from crm_assets.settings import get_settings
+from crm_assets.partitions import calendar, data_horizon
 from crm_assets.storage.tables import MonthlyTables
 
 
@@ -34,7 +32,7 @@ def monthly_snapshots(context: dg.AssetExecutionContext, opportunities: ir.Table
 @table_asset(WIN_FEATURES, "features", "duckdb", "parquet", by_month=True)
 def win_features(monthly_snapshots: MonthlyTables, opportunities: ir.Table) -> MonthlyTables:
     """One row per deal open at the month's end: 23 features as of then, and the label."""
-    last = horizon(opportunities, get_settings().last_month)
+    last = data_horizon(opportunities)
     return MonthlyTables(
         {m: features.win_features(s, opportunities, m, last) for m, s in monthly_snapshots.items()}
     )

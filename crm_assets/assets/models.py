@@ -11,12 +11,11 @@ import pandas as pd
 
 from crm_assets.assets.options import picture, table, table_asset
 from crm_assets.crm import training
-from crm_assets.crm.horizon import horizon
 from crm_assets.crm.schema import TableSchema
 from crm_assets.crm.tables import BACKTEST, CHAMPION, LEAK_AUDIT, TRAINING_SET
 from crm_assets.modeling.algorithms import ALGORITHMS, Algorithm
 from crm_assets.modeling.verdicts import INADMISSIBLE
-from crm_assets.partitions import source
+from crm_assets.partitions import data_horizon, source
 from crm_assets.settings import get_settings
 
 if TYPE_CHECKING:
@@ -39,7 +38,7 @@ def leak_audit(
     from crm_assets.modeling import leak_audit as audit
 
     settings = get_settings()
-    last = horizon(opportunities, settings.last_month)
+    last = data_horizon(opportunities)
     deals = opportunities.to_pyarrow().to_pandas()
     verdicts = audit.leak_audit(training_set, deals, last, settings.admit_features, settings.exclude_features)
     context.add_output_metadata(
@@ -119,9 +118,9 @@ def champion(
     candidate = choice.candidate(training_set, features, backtests, split, get_settings().seed)
     figures = plots.champion_plots(candidate, training_set, backtests)
     decision, run = context.resources.mlflow.register(context, candidate, training_set, figures)
-    board = candidate.leaderboard
-    if decision.former_test is not None:
-        board = choice.with_current_champion(board, decision.former_version, decision.former_test)
+    board = choice.decided(
+        candidate.leaderboard, decision.promoted, decision.former_version, decision.former_test
+    )
     context.add_output_metadata(
         {
             "algorithm": candidate.algorithm,

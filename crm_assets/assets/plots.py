@@ -8,10 +8,11 @@ from sklearn.metrics import roc_curve
 
 from crm_assets.crm.feature_table import LABEL
 from crm_assets.modeling.backtest import Split
-from crm_assets.modeling.baselines import SEASONAL_RATE, seasonal_rate
+from crm_assets.modeling.baselines import seasonal_rate
 from crm_assets.modeling.champion import Candidate
 from crm_assets.modeling.explanation import importance
 from crm_assets.modeling.metrics import ECE_BINS, POOLED, scores_by_month
+from crm_assets.modeling.verdicts import SEASONAL_RATE
 
 BLUE, ORANGE, GREY = "#1f5fa8", "#d9822b", "#8a8f98"
 

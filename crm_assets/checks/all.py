@@ -3,11 +3,11 @@
 from crm_assets.checks import crm, features, predictions, raw, snapshots
 from crm_assets.checks.asset_checks import quality_checks
 from crm_assets.checks.models import model_checks
-from crm_assets.partitions import calendar
+from crm_assets.partitions import last_month
 
 asset_checks = [
     *(quality_checks(suite) for suite in raw.SUITES),
-    quality_checks(crm.DEALS, crm.newest_event(calendar().last)),
+    quality_checks(crm.DEALS, crm.newest_event(last_month)),
     quality_checks(*snapshots.SUITES, by_month=True),
     quality_checks(*features.MONTHLY_SUITES, by_month=True),
     quality_checks(features.TRAINING),

@@ -13,6 +13,7 @@ from crm_assets.assets.options import table as shown
 from crm_assets.checks.evaluate import Verdict, evaluate, sentence, summary
 from crm_assets.checks.suite import Outcome, Suite
 from crm_assets.crm.tables import QUALITY_SCORES
+from crm_assets.partitions import monthly
 from crm_assets.storage.tables import TableStore
 
 MUST, SHOULD = "must_hold", "should_hold"
@@ -52,9 +53,10 @@ def quality_checks(*suites: Suite, by_month: bool = False) -> dg.AssetChecksDefi
     )
     def checks(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
         store: TableStore = context.resources.io_manager.store
-        months = _months(context, store, name) if by_month else None
-        verdict = evaluate(store, suites, months)
-        _keep(store, verdict)
+        # What another source has left in the same store is not of this graph.
+        history = [m for m in store.months(name) if m in monthly.get_partition_keys()] if by_month else None
+        verdict = evaluate(store, suites, _months(context, history), history)
+        _keep(store, verdict, history)
         # A person may execute one of them alone.
         for check in sorted(key.name for key in context.selected_asset_check_keys):
             yield _result(verdict, check)
@@ -62,29 +64,27 @@ def quality_checks(*suites: Suite, by_month: bool = False) -> dg.AssetChecksDefi
     return checks
 
 
-def _months(context: dg.AssetCheckExecutionContext, store: TableStore, name: str) -> list[str]:
-    """The stored months of the run's range, or all that are stored where the run has none."""
+def _months(context: dg.AssetCheckExecutionContext, history: list[str] | None) -> list[str] | None:
+    """The stored months of the run's range, or all of them where the run has none."""
     tags = context.run.tags
     first, last = (tags.get(tag, tags.get(_MONTH)) for tag in _RANGE)
-    return [m for m in store.months(name) if first is None or last is None or first <= m <= last]
+    if history is None or first is None or last is None:
+        return history
+    return [month for month in history if first <= month <= last]
 
 
-def _keep(store: TableStore, verdict: Verdict) -> None:
-    """Store the score for `data_quality`, one file per table."""
-    frame = pd.DataFrame(
-        [
-            {
-                "table": verdict.table,
-                "rows": verdict.rows,
-                "clean_rows": verdict.clean_rows,
-                "score": verdict.score,
-                "rules": len(verdict.outcomes),
-                "broken_must": len(verdict.broken("must")),
-                "broken_should": len(verdict.broken("should")),
-            }
-        ]
-    )
-    store.write(QUALITY_SCORES.name, frame, QUALITY_SCORES.arrow, verdict.table)
+def _keep(store: TableStore, verdict: Verdict, history: list[str] | None) -> None:
+    """Store the counts for `data_quality`, beside those of the table's other months."""
+    judged = [
+        {"table": verdict.table, "month": month, "rows": rows, "clean_rows": clean}
+        for month, (rows, clean) in verdict.counts.items()
+    ]
+    frame = pd.DataFrame(judged, columns=pd.Index(QUALITY_SCORES.names))
+    if verdict.table in store.months(QUALITY_SCORES.name):
+        before = store.to_pandas(store.read(QUALITY_SCORES.name, [verdict.table]))
+        others = before["month"].isin(set(history or []) - set(verdict.counts))
+        frame = pd.concat([frame, before[others]]) if others.any() else frame
+    store.write(QUALITY_SCORES.name, frame.sort_values("month"), QUALITY_SCORES.arrow, verdict.table)
 
 
 def _result(verdict: Verdict, check: str) -> dg.AssetCheckResult:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import ibis
 import ibis.expr.types as ir
 
@@ -42,12 +44,16 @@ DEALS = Suite(
 )
 
 
-def newest_event(last_month: str) -> Suite:
-    """Whether the deals reach up to the end of the last month of the graph."""
+def newest_event(last_month: Callable[[], str]) -> Suite:
+    """Whether the deals reach up to the end of the last month of the graph.
+
+    Args:
+        last_month: tells it when asked, since a live graph grows with the calendar.
+    """
 
     def derive(table: ir.Table, read: Read) -> ir.Table:
         latest = ibis.greatest(table.engage_date.max(), table.close_date.max())
-        end = month_end(last_month)
+        end = month_end(last_month())
         quiet = ibis.date(end.year, end.month, end.day).delta(latest, unit="day")
         return table.agg(newest_event=latest, days_without_event=quiet)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import ibis.expr.types as ir
 import pandas as pd
+import pyarrow as pa
 
 from crm_assets.checks import gx, pushdown
 from crm_assets.checks.rules import Rule
@@ -22,19 +23,28 @@ class Verdict:
 
     Attributes:
         table: its name.
-        rows: how many rows were judged.
-        clean_rows: how many of them break no rule.
+        counts: how many rows were judged, and how many of them break no rule, by month; the month is
+            the empty text where the table is not kept by month.
         outcomes: one per rule.
         judged_by: what judged the rows.
-        unjudged: rules that look into a table that is not stored, each with that table.
+        unjudged: rules that warn and look into a table that is not stored, each with that table.
     """
 
     table: str
-    rows: int
-    clean_rows: int
+    counts: dict[str, tuple[int, int]]
     outcomes: list[Outcome]
     judged_by: str
     unjudged: dict[str, str]
+
+    @property
+    def rows(self) -> int:
+        """How many rows were judged."""
+        return sum(rows for rows, _ in self.counts.values())
+
+    @property
+    def clean_rows(self) -> int:
+        """How many of them break no rule."""
+        return sum(clean for _, clean in self.counts.values())
 
     @property
     def score(self) -> float:
@@ -47,7 +57,11 @@ class Verdict:
 
 
 def evaluate(
-    store: TableStore, suites: tuple[Suite, ...], months: list[str] | None, limit: int = ROWS_FOR_PANDAS
+    store: TableStore,
+    suites: tuple[Suite, ...],
+    months: list[str] | None,
+    history: list[str] | None = None,
+    limit: int = ROWS_FOR_PANDAS,
 ) -> Verdict:
     """Judge a stored table, or some months of it.
 
@@ -55,27 +69,30 @@ def evaluate(
         store: where it is kept.
         suites: the suites of one table.
         months: the months to judge; None for a table without months.
+        history: the months that rules about history look at; all stored ones where None.
         limit: up to how many rows great-expectations judges the rows themselves.
 
     Raises:
-        StorageError: the table is not stored.
+        StorageError: the table, or one that a rule that must hold looks into, is not stored.
     """
     name = suites[0].name
 
-    def read(other: str) -> ir.Table:
-        kept = store.months(other)
-        return store.read(other, [m for m in months or kept if m in kept] if kept else None)
+    def read(name: str, *, whole_history: bool = False) -> ir.Table:
+        kept = store.months(name)
+        wanted = (history or kept) if whole_history or months is None else months
+        return store.read(name, [m for m in wanted if m in kept] if kept else None)
 
-    stored = store.read(name, months)
-    columns = _columns(suites[0], stored)
+    columns = _columns(store, suites[0], months)
     if not columns.success:
         # Rules about columns that are not there, or of another type, cannot be judged: no row is clean.
-        return Verdict(name, stored.count().to_pyarrow().as_py(), 0, [columns], "the columns alone", {})
-    outcomes, rows, clean = [columns], 0, 0
+        counts = {month or "": (store.rows(name, month), 0) for month in months or [None]}
+        return Verdict(name, counts, [columns], "the columns alone", {})
+    outcomes = [columns]
+    counts: dict[str, tuple[int, int]] = {}
     judges: list[str] = []
     unjudged: dict[str, str] = {}
     for suite in suites:
-        table = store.read(name, store.months(name) if suite.whole_history else months)
+        table = read(name, whole_history=True) if suite.whole_history else store.read(name, months)
         blind = {rule.name: other for rule in suite.rules if (other := _unstored(store, rule))}
         unjudged |= blind
         rules = [rule.resolved(read) for rule in suite.rules if rule.name not in blind]
@@ -88,19 +105,29 @@ def evaluate(
             outcomes += pushdown.judge(derived, rules, suite.shown_key)
         judges.append("great-expectations on pandas" if small else "queries of the table engine")
         if suite.scored:
-            counted, spotless = pushdown.clean_rows(derived, rules)
-            rows, clean = rows + counted, clean + spotless
-    return Verdict(name, rows, clean, outcomes, ", ".join(dict.fromkeys(judges)), unjudged)
+            counts = pushdown.clean_rows(derived, rules)
+    if months is None:
+        rows, clean = (sum(count[i] for count in counts.values()) for i in (0, 1))
+        counts = {"": (rows, clean)}
+    return Verdict(name, counts, outcomes, ", ".join(dict.fromkeys(judges)), unjudged)
 
 
-def _columns(suite: Suite, table: ir.Table) -> Outcome:
-    expected = [f"{field.name} {field.type}" for field in suite.table.arrow]
-    return gx.same_columns(expected, [f"{field.name} {field.type}" for field in table.schema().to_pyarrow()])
+def _columns(store: TableStore, suite: Suite, months: list[str] | None) -> Outcome:
+    """Whether each stored file has the columns and types of the table; the first that has not is told."""
+    expected = _fields(suite.table.arrow)
+    found = {month: _fields(store.schema(suite.name, month)) for month in months or [None]}
+    other = next((month for month, fields in found.items() if fields != expected), next(iter(found)))
+    return gx.same_columns(expected, found[other], other or "")
+
+
+def _fields(schema: pa.Schema) -> list[str]:
+    # Parquet calls the members of a list by another name.
+    return [f"{field.name} {field.type}".replace("list<element: ", "list<item: ") for field in schema]
 
 
 def _unstored(store: TableStore, rule: Rule) -> str:
-    """The table that a rule looks into, where it is not stored."""
-    other = rule.other_table
+    """The table that a rule that warns looks into, where it is not stored."""
+    other = rule.other_table if rule.severity == "should" else None
     return other if other and not store.has(other) else ""
 
 

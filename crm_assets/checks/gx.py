@@ -54,8 +54,8 @@ def judge(frame: pd.DataFrame, rules: list[Rule], key: list[str]) -> list[Outcom
     return [_outcome(rule, found[rule.name], len(frame)) for rule in rules]
 
 
-def same_columns(expected: list[str], found: list[str]) -> Outcome:
-    """Whether a table has exactly the columns that it should, in order; each as `name type`."""
+def same_columns(expected: list[str], found: list[str], month: str = "") -> Outcome:
+    """Whether a table, or a month of it, has the columns that it should, in order; each as `name type`."""
     import great_expectations.expectations as gxe
 
     kind = "ExpectTableColumnsToMatchOrderedList"
@@ -69,7 +69,7 @@ def same_columns(expected: list[str], found: list[str]) -> Outcome:
         expectation=kind,
         checked=len(expected),
         unexpected=0 if result.success else len(differing),
-        observed="" if result.success else f"differs in {', '.join(differing[:EXAMPLES])}",
+        observed="" if result.success else f"{month} differs in {', '.join(differing[:EXAMPLES])}".strip(),
     )
 
 

@@ -24,10 +24,13 @@ PREDICTIONS = Suite(
 
 
 def _deals_of_predicted_months(predictions: ir.Table, read: Read) -> ir.Table:
-    """Every open deal of the months that have predictions, with its probability, and the other way round."""
+    """Every open deal, and whether it has a prediction; every prediction, and whether its deal is open.
+
+    Months before the first that has predictions are left out: too little had happened by then.
+    """
+    first = read("win_predictions", whole_history=True).snapshot_month.min().as_scalar()
     open_deals = read("win_features").select(*KEY).mutate(open=ibis.literal(value=True))
-    months = predictions.select("snapshot_month").distinct()
-    open_deals = open_deals.semi_join(months, "snapshot_month")
+    open_deals = open_deals.filter(open_deals.snapshot_month >= first)
     predicted = predictions.select(*KEY).mutate(predicted=ibis.literal(value=True))
     both = open_deals.outer_join(predicted, list(KEY))
     return both.select(

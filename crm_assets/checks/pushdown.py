@@ -1,6 +1,6 @@
 """The rules of a suite as queries, for tables that are too large for great-expectations on pandas.
 
-Counts and examples are the same, which a test holds; the engine reads the table once for all rules.
+Counts are the same, which a test holds; examples are those with the first keys.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import ibis.expr.types as ir
 import pandas as pd
 from ibis import _
 
-from crm_assets.checks.gx import MONTH
+from crm_assets.checks.gx import MONTH, VALUES_SHOWN
 from crm_assets.checks.rules import Rule
 from crm_assets.checks.suite import EXAMPLES, Outcome
 
@@ -42,13 +42,15 @@ def judge(table: ir.Table, rules: list[Rule], key: list[str]) -> list[Outcome]:
     return [_outcome(rule, counts, marked, key) for rule in rules]
 
 
-def clean_rows(table: ir.Table, rules: list[Rule]) -> tuple[int, int]:
-    """How many rows a table has, and how many of them break no rule."""
+def clean_rows(table: ir.Table, rules: list[Rule]) -> dict[str, tuple[int, int]]:
+    """How many rows a table has, and how many of them break no rule, by month where it has months."""
     marked = _marked(table, rules)
     broken = [marked[f"{_BROKEN}{rule.name}"] for rule in rules]
-    faulty: Any = ibis.greatest(ibis.literal(0, "int64"), *broken) if broken else ibis.literal(0, "int64")
-    counts = marked.agg(rows=marked.count(), faulty=faulty.sum().fill_null(0)).to_pyarrow().to_pylist()[0]
-    return counts["rows"], counts["rows"] - int(counts["faulty"])
+    faulty: Any = ibis.greatest(ibis.literal(0, "int64"), *broken)
+    month = marked[MONTH] if MONTH in marked.columns else ibis.literal("")
+    counts = marked.group_by(month=month).agg(rows=marked.count(), faulty=faulty.sum()).order_by("month")
+    found = counts.to_pyarrow().to_pylist()
+    return {row["month"]: (row["rows"], row["rows"] - int(row["faulty"] or 0)) for row in found}
 
 
 def _marked(table: ir.Table, rules: list[Rule]) -> ir.Table:
@@ -67,9 +69,12 @@ def _marked(table: ir.Table, rules: list[Rule]) -> ir.Table:
 def _outcome(rule: Rule, counts: pd.DataFrame, marked: ir.Table, key: list[str]) -> Outcome:
     broken = counts[f"{_BROKEN}{rule.name}"].astype("int64")
     examples: list[dict[str, str]] = []
+    observed = ""
     if broken.sum():
-        rows = marked.filter(marked[f"{_BROKEN}{rule.name}"] == 1).select(key).order_by(key).limit(EXAMPLES)
-        examples = [{k: str(v) for k, v in row.items()} for row in rows.to_pyarrow().to_pylist()]
+        rows = marked.filter(marked[f"{_BROKEN}{rule.name}"] == 1)
+        first = rows.select(key).order_by(key).limit(EXAMPLES).to_pyarrow().to_pylist()
+        examples = [{k: str(v) for k, v in row.items()} for row in first]
+        observed = _values(rows, rule)
     months = dict(zip(counts[MONTH], broken, strict=True)) if MONTH in counts else {}
     return Outcome(
         rule=rule.name,
@@ -77,6 +82,16 @@ def _outcome(rule: Rule, counts: pd.DataFrame, marked: ir.Table, key: list[str])
         expectation=rule.expectation,
         checked=int(counts[f"{_ABOUT}{rule.name}"].sum()),
         unexpected=int(broken.sum()),
+        observed=observed,
         examples=examples,
         by_month={str(month): int(count) for month, count in months.items() if count},
     )
+
+
+def _values(rows: ir.Table, rule: Rule) -> str:
+    """Some of the values that break a rule about one column."""
+    column = rule.arguments.get("column")
+    if column is None:
+        return ""
+    values = rows.select(column).distinct().drop_null().order_by(column).limit(VALUES_SHOWN)
+    return ", ".join(str(value) for value in values.to_pyarrow()[0].to_pylist())

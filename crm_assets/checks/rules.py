@@ -6,16 +6,23 @@ break no rule but `NotNull`, as in great-expectations.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import ibis
 import ibis.expr.types as ir
 
 Severity = Literal["must", "should"]
-Read = Callable[[str], ir.Table]
+
+
+class Read(Protocol):
+    """Reads a stored table: the months of the run, or all of them."""
+
+    def __call__(self, name: str, *, whole_history: bool = False) -> ir.Table:
+        """The table."""
+        ...
 
 
 @dataclass(frozen=True)

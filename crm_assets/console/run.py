@@ -10,6 +10,7 @@ from upath import UPath
 from crm_assets.console import progress, summary
 from crm_assets.errors import CrmAssetsError
 from crm_assets.settings import get_settings
+from crm_assets.sources.base import Source
 from crm_assets.storage.tables import TableStore
 
 
@@ -35,9 +36,11 @@ def _run() -> int:
     get_settings()
     from crm_assets import partitions
 
-    source, months = partitions.source(), partitions.calendar()
+    source, months = partitions.source(), partitions.months()
     progress.console.print(f"{source.description}: {months.first} to {months.last}", soft_wrap=True)
     start = time.perf_counter()
+    if not source.quarantines:
+        _check_input(source, months.first)
     failed = _execute(months.first, months.last)
     if failed:
         for reason in failed:
@@ -50,6 +53,20 @@ def _run() -> int:
         "`make dev` opens the Dagster UI, `make mlflow` the models."
     )
     return 0
+
+
+def _check_input(source: Source, first_month: str) -> None:
+    """Read all of the input once before the run, so that bad input touches nothing that is stored.
+
+    Raises:
+        BadInputError, SourceUnavailableError: with the first thing that is wrong.
+    """
+    import ibis
+
+    from crm_assets.crm import cleaning
+    from crm_assets.crm.schema import RAW_TABLES
+
+    cleaning.opportunities(*(ibis.memtable(source.read(table)) for table in RAW_TABLES), first_month)
 
 
 def _execute(first: str, last: str) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 from rich import box
@@ -28,6 +29,7 @@ class Results:
     months: MonthRange
     leak_audit: pd.DataFrame
     leaderboard: pd.DataFrame
+    open_deals: int
     predictions: pd.DataFrame
     forecast: pd.DataFrame
 
@@ -48,6 +50,7 @@ def read_results(store: TableStore, months: MonthRange, source: str, synthetic: 
         months=months,
         leak_audit=read("leak_audit"),
         leaderboard=read("champion"),
+        open_deals=store.rows("win_features", months.last),
         predictions=read("win_predictions", months.last),
         forecast=read("revenue_forecast", months.last),
     )
@@ -65,9 +68,7 @@ def show(results: Results, console: Console) -> None:
     console.print(f"Months     {results.months.first} to {results.months.last}")
     console.print(f"Leaks      {_leaks(results.leak_audit)}", soft_wrap=True)
     console.print(f"Champion   {_champion(results)}")
-    console.print(
-        f"Deals      {len(results.predictions):,} open at the end of {results.months.last}, all scored"
-    )
+    console.print(f"Deals      {_deals(results)}")
     console.print(f"Expected   {_expected(results.forecast)} in {next_month}")
     console.print()
     console.print(_leaderboard(results.leaderboard))
@@ -90,6 +91,12 @@ def _champion(results: Results) -> str:
     return f"{first['algorithm']}, version {first['model_version']}"
 
 
+def _deals(results: Results) -> str:
+    scored = len(results.predictions)
+    how_many = "all" if scored == results.open_deals else f"{scored:,}"
+    return f"{results.open_deals:,} open at the end of {results.months.last}, {how_many} scored"
+
+
 def _expected(forecast: pd.DataFrame) -> str:
     total = forecast.loc[forecast["level"] == TOTAL, ["expected_wins", "expected_revenue"]].sum()
     return f"{total['expected_wins']:,.1f} wins, {total['expected_revenue']:,.0f} USD"
@@ -101,14 +108,22 @@ def _leaderboard(board: pd.DataFrame) -> Table:
     for name in ("validation AUC", "test AUC", "Brier", "ECE", "wins", "of which expected"):
         table.add_column(name, justify="right")
     for row in board.to_dict("records"):
-        mark = " (champion)" if row["chosen"] else " (baseline)" if row["baseline"] else ""
+        mark = _mark(row)
         numbers = [
             _number(row[name], 3) for name in ("validation_roc_auc", "test_roc_auc", "test_brier", "test_ece")
         ]
         wins = [_number(row[name], 0) for name in ("test_realised_wins", "test_expected_wins")]
-        style = "bold" if row["chosen"] else ""
+        style = "bold" if row["in_force"] else ""
         table.add_row(f"{row['contender']}{mark}", *numbers, *wins, style=style)
     return table
+
+
+def _mark(row: dict[str, Any]) -> str:
+    if row["in_force"]:
+        return " (champion)"
+    if row["chosen"]:
+        return " (candidate, not promoted)"
+    return " (baseline)" if row["baseline"] else ""
 
 
 def _likeliest(predictions: pd.DataFrame, month: str) -> Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
@@ -20,6 +21,11 @@ _ARROW: dict[str, pa.DataType] = {
     "category": pa.string(),
     "pushes": pa.list_(_PUSH),
 }
+
+
+def arrow_schema(columns: Iterable[tuple[str, str]]) -> pa.Schema:
+    """The types that columns, each a name and a `Dtype`, are stored with."""
+    return pa.schema([(name, _ARROW[dtype]) for name, dtype in columns])
 
 
 class Stage(StrEnum):
@@ -66,7 +72,7 @@ class TableSchema:
     @property
     def arrow(self) -> pa.Schema:
         """The types that the table is stored with."""
-        return pa.schema([(column.name, _ARROW[column.dtype]) for column in self.columns])
+        return arrow_schema((column.name, column.dtype) for column in self.columns)
 
     def __getitem__(self, name: str) -> Column:
         return next(column for column in self.columns if column.name == name)

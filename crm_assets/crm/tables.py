@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from crm_assets.crm.feature_table import FEATURES, LABEL
-from crm_assets.crm.schema import RAW_TABLES, SOURCE_ROW, Column, TableSchema
+from crm_assets.crm.schema import SOURCE_ROW, Column, TableSchema
 
 OPPORTUNITY_ID = Column("opportunity_id", "string", "Identifier of the deal.", nullable=False)
 SNAPSHOT_MONTH = Column(
@@ -149,7 +149,8 @@ CHAMPION = TableSchema(
     columns=(
         Column("contender", "string", "Algorithm or baseline.", nullable=False),
         Column("baseline", "boolean", "Whether it is only there to be beaten.", nullable=False),
-        Column("chosen", "boolean", "Whether it is the algorithm of the champion.", nullable=False),
+        Column("chosen", "boolean", "Whether it is the algorithm of the candidate.", nullable=False),
+        Column("in_force", "boolean", "Whether it is the champion after the decision.", nullable=False),
         Column("validation_roc_auc_se", "float64", "Standard error of the validation ROC AUC.", "0 to 1"),
         *(
             Column(f"{part}_{name}", "float64", f"{text}; {months}.", unit)
@@ -207,41 +208,26 @@ REVENUE_FORECAST = TableSchema(
     ),
 )
 
+_JUDGED = (
+    Column("rows", "int64", "Rows that were judged.", "rows", nullable=False),
+    Column("clean_rows", "int64", "Rows that break no rule.", "rows", nullable=False),
+)
+_TABLE = Column("table", "string", "Table that was judged.", nullable=False)
+
 QUALITY_SCORES = TableSchema(
     name="quality_scores",
-    description="How the rules of each table were met when it was last judged.",
-    key=("table",),
+    description="How many rows of each table, and month of it, broke no rule when it was last judged.",
+    key=("table", "month"),
     columns=(
-        Column("table", "string", "Table that was judged.", nullable=False),
-        Column("rows", "int64", "Rows that were judged.", "rows", nullable=False),
-        Column("clean_rows", "int64", "Rows that break no rule.", "rows", nullable=False),
-        Column("score", "float64", "clean_rows over rows; 1 without rows.", "0 to 1", nullable=False),
-        Column("rules", "int64", "Rules that were judged.", "rules", nullable=False),
-        Column("broken_must", "int64", "Broken rules that stop the run.", "rules", nullable=False),
-        Column("broken_should", "int64", "Broken rules that warn.", "rules", nullable=False),
+        _TABLE,
+        Column("month", "string", "Month, YYYY-MM; empty for a table without.", nullable=False),
+        *_JUDGED,
     ),
 )
 
 DATA_QUALITY = TableSchema(
     name="data_quality",
-    description="The quality score of every table.",
-    key=QUALITY_SCORES.key,
-    columns=QUALITY_SCORES.columns,
+    description="The quality score of every table that has gates.",
+    key=("table",),
+    columns=(_TABLE, *_JUDGED, Column("score", "float64", "clean_rows over rows; 1 without rows.", "0 to 1")),
 )
-
-TABLES: dict[str, TableSchema] = {
-    table.name: table
-    for table in (
-        *RAW_TABLES,
-        QUARANTINED_ROWS,
-        OPPORTUNITIES,
-        MONTHLY_SNAPSHOTS,
-        WIN_FEATURES,
-        TRAINING_SET,
-        LEAK_AUDIT,
-        CHAMPION,
-        WIN_PREDICTIONS,
-        REVENUE_FORECAST,
-        DATA_QUALITY,
-    )
-}

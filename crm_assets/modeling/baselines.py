@@ -7,8 +7,6 @@ import pandas as pd
 from crm_assets.crm.feature_table import LABEL
 from crm_assets.modeling.backtest import KEYS, folds
 
-SEASONAL_RATE = "seasonal_rate"
-
 
 def seasonal_rate(table: pd.DataFrame, months: list[str]) -> pd.DataFrame:
     """Walk-forward predictions of the seasonal rate.

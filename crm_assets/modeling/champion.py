@@ -15,10 +15,11 @@ import pandas as pd
 from crm_assets.errors import NotEnoughDataError
 from crm_assets.modeling.algorithms import ALGORITHMS, Algorithm, algorithm
 from crm_assets.modeling.backtest import KEYS, Split, fit, folds
-from crm_assets.modeling.baselines import SEASONAL_RATE, seasonal_rate
+from crm_assets.modeling.baselines import seasonal_rate
 from crm_assets.modeling.calibration import CalibratedModel, calibrate_walk_forward, fit_calibrator
 from crm_assets.modeling.explanation import explain
 from crm_assets.modeling.metrics import METRICS, pooled, roc_auc_standard_error
+from crm_assets.modeling.verdicts import SEASONAL_RATE
 
 
 @dataclass(frozen=True)
@@ -71,16 +72,22 @@ def leaderboard(table: pd.DataFrame, backtests: dict[str, pd.DataFrame], split: 
     ).reset_index(drop=True)
 
 
-def with_current_champion(board: pd.DataFrame, version: str, test: dict[str, float]) -> pd.DataFrame:
-    """Add the champion in force as the second baseline.
+def decided(
+    board: pd.DataFrame, promoted: bool, former: str | None, former_test: dict[str, float] | None
+) -> pd.DataFrame:
+    """The leaderboard after the decision: with the champion before, and with which one is in force.
 
     Args:
         board: the leaderboard.
-        version: registered version of the champion in force.
-        test: its metrics on the test months of the board; it has none on the validation months.
+        promoted: whether the chosen contender is champion now.
+        former: registered version of the champion before, the second baseline; None where there was none.
+        former_test: its metrics on the test months of the board, or None where it has none.
     """
-    row: dict[str, object] = {"contender": f"champion_version_{version}", "baseline": True, "chosen": False}
-    row |= {f"test_{metric}": test[metric] for metric in METRICS}
+    board = board.assign(in_force=board["chosen"] & promoted)
+    if former is None or former_test is None:
+        return board
+    row: dict[str, object] = {"contender": f"champion_version_{former}", "baseline": True, "chosen": False}
+    row |= {"in_force": not promoted} | {f"test_{metric}": former_test[metric] for metric in METRICS}
     return pd.DataFrame([*board.to_dict("records"), row], columns=board.columns)
 
 

@@ -75,7 +75,7 @@ def _strongest(
 
 
 def _shown(column: pd.Series) -> list[str]:
-    return ["none" if pd.isna(v) else f"{v:.4g}" if isinstance(v, float) else str(v) for v in column]
+    return ["none" if pd.isna(v) else f"{v:.5g}" if isinstance(v, float) else str(v) for v in column]
 
 
 def _of_columns(model: object, matrix: np.ndarray) -> np.ndarray:

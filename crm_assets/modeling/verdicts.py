@@ -1,3 +1,4 @@
-"""The words of the leak audit, for those who only read its table."""
+"""The words of the audit's and the champion's tables, for those who only read them."""
 
 ADMISSIBLE, INADMISSIBLE = "admissible", "inadmissible"
+SEASONAL_RATE = "seasonal_rate"

@@ -79,7 +79,7 @@ def register(candidate: Candidate, table: pd.DataFrame, tags: dict[str, str], ru
     version = _store(candidate, table, tags, run_id)
     own = pooled(candidate.walk_forward, candidate.split.test)
     theirs = None if former is None else _test_scores(former, candidate, table)
-    promoted, reason = _judge(own, former, theirs)
+    promoted, reason = _judge(own, former, theirs, candidate.features)
     client = MlflowClient()
     client.set_registered_model_alias(MODEL, CHAMPION if promoted else CHALLENGER, version)
     client.set_model_version_tag(MODEL, version, "decision", "promoted" if promoted else "not promoted")
@@ -181,7 +181,8 @@ def _test_scores(former: Champion, candidate: Candidate, table: pd.DataFrame) ->
     Months that it has learned from count by its walk-forward predictions, later ones by its model.
     """
     test = table[table["snapshot_month"].isin(candidate.split.test)]
-    if not set(former.features) <= set(test.columns):
+    known = former.walk_forward["opportunity_id"].isin(table["opportunity_id"])
+    if not set(former.features) <= set(test.columns) or not known.any():
         return None
     seen = test[test["snapshot_month"] <= max(former.trained_months)]
     new = test.drop(seen.index)
@@ -198,10 +199,15 @@ def _test_scores(former: Champion, candidate: Candidate, table: pd.DataFrame) ->
 
 
 def _judge(
-    own: dict[str, float], former: Champion | None, theirs: dict[str, float] | None
+    own: dict[str, float],
+    former: Champion | None,
+    theirs: dict[str, float] | None,
+    allowed: list[str],
 ) -> tuple[bool, str]:
     if former is None:
         return True, "There was no champion."
+    if forbidden := sorted(set(former.features) - set(allowed)):
+        return True, f"Version {former.version} uses {', '.join(forbidden)}, which may not be used any more."
     if theirs is None:
         return True, (
             f"Version {former.version} learned from other deals and cannot be compared on these test months."

@@ -75,10 +75,8 @@ class MlflowSession:
 
 
 @dg.resource(
-    config_schema={
-        "experiment_name": dg.Field(str, default_value="monthly_win_probability"),
-        "mlflow_tracking_uri": dg.Field(str, default_value=get_settings().tracking_uri),
-    },
+    # Not the tracking URI, which may hold a password: configuration is shown.
+    config_schema={"experiment_name": dg.Field(str, default_value="monthly_win_probability")},
     description="One MLflow run per Dagster run, through dagster-mlflow.",
 )
 def mlflow_resource(context: dg.InitResourceContext) -> Iterator[MlflowSession]:
@@ -89,7 +87,7 @@ def mlflow_resource(context: dg.InitResourceContext) -> Iterator[MlflowSession]:
     """
     from crm_assets.registry import tracking
 
-    tracking.connect(context.resource_config["mlflow_tracking_uri"], get_settings().artifacts_dir)
+    tracking.connect(get_settings().tracking_uri, get_settings().artifacts_dir)
     with warnings.catch_warnings():
         # It is marked beta; that is known and decided.
         warnings.simplefilter("ignore", dg.BetaWarning)

@@ -20,6 +20,7 @@ from mlflow.tracking import MlflowClient
 
 from crm_assets.errors import SourceUnavailableError
 from crm_assets.modeling.metrics import METRICS, POOLED
+from crm_assets.settings import without_password
 
 EXPERIMENT = "monthly_win_probability"
 
@@ -48,7 +49,7 @@ def connect(tracking_uri: str, artifacts_dir: Path) -> str:
         return mlflow.create_experiment(EXPERIMENT, artifacts_dir.as_uri() if embedded else None)
     except MlflowException as error:
         raise SourceUnavailableError(
-            f"MLflow at {tracking_uri} cannot be used: {error.message.splitlines()[0]} "
+            f"MLflow at {without_password(tracking_uri)} cannot be used: {error.message.splitlines()[0]} "
             "Check CRM_MLFLOW_TRACKING_URI, or unset it for the embedded registry."
         ) from error
 
@@ -90,7 +91,7 @@ def log_figures(figures: dict[str, bytes]) -> None:
 
 def run_link(run_id: str) -> str:
     """Where a person finds an MLflow run: a URL with a server, a store and an id without one."""
-    uri = mlflow.get_tracking_uri()
+    uri = without_password(mlflow.get_tracking_uri())
     experiment = mlflow.get_run(run_id).info.experiment_id
     if uri.startswith("http"):
         return f"{uri}/#/experiments/{experiment}/runs/{run_id}"

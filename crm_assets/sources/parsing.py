@@ -16,7 +16,7 @@ from crm_assets.sources.rules import Fault, Rule
 ISO = re.compile(r"(?P<year>\d{4})-(?P<month>\d{2})-(?P<day>\d{2})")
 SLASHED = re.compile(r"(?P<month>\d{1,2})/(?P<day>\d{1,2})/(?P<year>\d{4})")
 DATE_FORMATS = {"YYYY-MM-DD": ISO, "M/D/YYYY": SLASHED}
-FIRST_YEAR, LAST_YEAR = 1900, 2200
+FIRST_YEAR, LAST_YEAR = 1970, 2200
 # From it on a float skips whole numbers.
 LARGEST_WHOLE = 2.0**53
 

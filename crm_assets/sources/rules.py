@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
 import pyarrow as pa
@@ -104,6 +105,11 @@ def _repeated(column: str) -> Mask:
     return repeated
 
 
+def _after_today(column: str) -> Mask:
+    # One mistyped year would stretch the calendar by centuries.
+    return lambda table: pc.greater(table[column], pa.scalar(date.today()))
+
+
 def _in_stage(table: pa.Table, *stages: Stage) -> pa.ChunkedArray:
     return pc.is_in(table["deal_stage"], pa.array([stage.value for stage in stages]))
 
@@ -162,6 +168,10 @@ def _stage_rules() -> Iterator[Rule]:
         "lies before the deal's engage_date",
         "correct one of the two dates",
     )
+    for column in ("engage_date", "close_date"):
+        yield Rule(
+            "not_in_the_future", column, _after_today(column), "lies in the future", "correct the date"
+        )
 
 
 _OWN: dict[str, list[Rule]] = {

@@ -6,10 +6,11 @@ from typing import Any
 
 import dagster as dg
 import pandas as pd
+import pyarrow as pa
 from upath import UPath
 
 from crm_assets.crm.feature_table import LABEL
-from crm_assets.crm.tables import BACKTEST, TABLES
+from crm_assets.crm.schema import arrow_schema
 from crm_assets.storage.tables import MonthlyFrames, MonthlyTables, TableLike, TableStore
 
 PREVIEW_ROWS = 5
@@ -36,7 +37,7 @@ class TableIOManager(dg.ConfigurableIOManager):
     ) -> None:
         """Write a table, or the months of a monthly one."""
         name = context.asset_key.to_user_string()
-        schema = TABLES.get(name, BACKTEST).arrow
+        schema = _declared(context)
         if isinstance(obj, MonthlyTables | MonthlyFrames):
             for month, table in obj.items():
                 rows = self.store.write(name, table, schema, month)
@@ -76,6 +77,15 @@ class TableIOManager(dg.ConfigurableIOManager):
     def _stored(self, name: str, context: dg.InputContext) -> list[str]:
         stored = set(self.store.months(name))
         return [month for month in context.asset_partition_keys if month in stored]
+
+
+def _declared(context: dg.OutputContext) -> pa.Schema:
+    """The types of the columns that the asset's definition declares."""
+    declared = (context.definition_metadata or {})["dagster/column_schema"]
+    columns = (
+        declared.schema.columns if isinstance(declared, dg.TableSchemaMetadataValue) else declared.columns
+    )
+    return arrow_schema((column.name, column.type) for column in columns)
 
 
 def markdown(frame: pd.DataFrame) -> str:

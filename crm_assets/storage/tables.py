@@ -58,6 +58,18 @@ class TableStore:
         folder = self.base / name
         return sorted(path.stem for path in folder.glob("*.parquet")) if folder.exists() else []
 
+    def schema(self, name: str, month: str | None = None) -> pa.Schema:
+        """The columns and types of a stored table, or of one month of it."""
+        return self._metadata(name, month).schema.to_arrow_schema()
+
+    def rows(self, name: str, month: str | None = None) -> int:
+        """The row count of a stored table, or of one month of it."""
+        return self._metadata(name, month).num_rows
+
+    def _metadata(self, name: str, month: str | None) -> pq.FileMetaData:
+        with self.path(name, month).open("rb") as file:
+            return pq.read_metadata(file)
+
     def has(self, name: str) -> bool:
         """Whether a table, or any month of it, is stored."""
         return self.path(name).exists() or bool(self.months(name))

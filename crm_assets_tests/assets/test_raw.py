@@ -8,8 +8,8 @@ import pytest
 
 from crm_assets.crm.schema import RAW_PRODUCTS, RAW_SALES_PIPELINE, RAW_TABLES
 from crm_assets.crm.tables import QUARANTINED_ROWS
+from crm_assets_tests.place import MODULE, Place, place
 from crm_assets_tests.sources.test_bad_input import each, put
-from crm_assets_tests.test_whole_graph import MODULE, Place, place
 
 RAW = [table.name for table in RAW_TABLES]
 

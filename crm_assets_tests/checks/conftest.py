@@ -26,7 +26,7 @@ from crm_assets_tests.crm.conftest import run_chain
 LAST = "2023-12"
 SUITES: dict[str, tuple[Suite, ...]] = {
     **{suite.name: (suite,) for suite in raw.SUITES},
-    "opportunities": (crm.DEALS, crm.newest_event(LAST)),
+    "opportunities": (crm.DEALS, crm.newest_event(lambda: LAST)),
     "monthly_snapshots": snapshots.SUITES,
     "win_features": features.MONTHLY_SUITES,
     "training_set": (features.TRAINING,),

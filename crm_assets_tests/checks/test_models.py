@@ -19,39 +19,37 @@ def gates() -> Any:
     return models
 
 
-def board(**chosen: float) -> pd.DataFrame:
-    """A leaderboard whose champion is good but for what is said."""
-    good = {"test_roc_auc": 0.83, "test_brier": 0.086, "test_ece": 0.03} | chosen
+def board(promoted: bool = True, **candidate: float) -> pd.DataFrame:
+    """A leaderboard whose candidate is good but for what is said."""
+    good = {"test_roc_auc": 0.83, "test_brier": 0.086, "test_ece": 0.03} | candidate
+    former = {"test_roc_auc": 0.82, "test_brier": 0.087, "test_ece": 0.04}
     weak = {"test_roc_auc": 0.69, "test_brier": 0.098, "test_ece": 0.05}
-    return pd.DataFrame(
-        [
-            {"contender": "xgboost", "baseline": False, "chosen": True, **good},
-            {"contender": "seasonal_rate", "baseline": True, "chosen": False, **weak},
-            {
-                "contender": "champion_version_3",
-                "baseline": True,
-                "chosen": False,
-                **weak,
-                "test_roc_auc": 0.83,
-                "test_brier": 0.086,
-            },
-        ]
-    )
+    rows = [
+        {"contender": "xgboost", "baseline": False, "chosen": True, "in_force": promoted, **good},
+        {"contender": "seasonal_rate", "baseline": True, "chosen": False, "in_force": False, **weak},
+        {"contender": "champion_version_3", "baseline": True, "chosen": False, **former},
+    ]
+    rows[-1]["in_force"] = not promoted
+    return pd.DataFrame(rows)
 
 
 @pytest.mark.parametrize(
-    ("chosen", "names"),
+    ("leaderboard", "names"),
     [
-        ({}, ""),
-        ({"test_roc_auc": 0.68}, "seasonal_rate, champion_version_3"),
-        ({"test_brier": 0.09}, "champion_version_3"),
-        ({"test_roc_auc": 0.82}, "champion_version_3"),
+        (board(), ""),
+        (board(test_roc_auc=0.82), ""),
+        (board(test_roc_auc=0.68), "seasonal_rate, champion_version_3"),
+        (board(test_brier=0.098), "seasonal_rate"),
+        (board(test_roc_auc=0.81), "champion_version_3"),
+        (board(test_roc_auc=float("nan")), "seasonal_rate, champion_version_3"),
+        # What was not promoted scores no deal.
+        (board(promoted=False, test_roc_auc=0.5, test_brier=0.2), ""),
     ],
 )
 def test_a_champion_that_a_baseline_beats_fails_and_the_baseline_is_named(
-    gates: Any, chosen: dict[str, float], names: str
+    gates: Any, leaderboard: pd.DataFrame, names: str
 ) -> None:
-    result = gates.better_than_baselines(board(**chosen))
+    result = gates.better_than_baselines(leaderboard)
     assert result.passed == (names == "")
     assert names in result.description
 

@@ -235,6 +235,31 @@ def test_a_run_over_some_months_judges_those_alone(tables: Tables) -> None:
     assert tables.judge(FEATURES, on_rows=True, months=[MONTH]).broken("must") != []
 
 
+def test_a_month_without_any_prediction_is_found(tables: Tables) -> None:
+    tables.damage(PREDICTIONS, lambda frame: frame.iloc[:0], "2023-10")
+    verdict = tables.judge(PREDICTIONS, on_rows=True, months=["2023-10"])
+    assert [outcome.rule for outcome in verdict.broken("must")] == ["every_open_deal_has_a_prediction"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [lambda frame: frame.drop(columns="product_open_deals"), lambda frame: frame.assign(close_value=1.0)],
+    ids=["a column less", "a column more"],
+)
+def test_one_month_with_other_columns_is_found(tables: Tables, change: Damage) -> None:
+    tables.damage(FEATURES, change, MONTH)
+    outcome = tables.judge(FEATURES, on_rows=True).outcomes[0]
+    assert not outcome.success
+    assert outcome.observed.startswith(f"{MONTH} differs in")
+
+
+def test_months_that_another_source_has_left_are_no_history(tables: Tables) -> None:
+    tables.damage(FEATURES, put("won_next_month", 1, 10**6), MONTH)
+    later = [month for month in tables.store.months(FEATURES) if month > MONTH]
+    alone = evaluate(tables.store, SUITES[FEATURES], later, history=later)
+    assert all(MONTH not in outcome.by_month for outcome in alone.outcomes)
+
+
 def test_data_that_ends_early_is_stale(tables: Tables) -> None:
     def cut(frame: pd.DataFrame) -> pd.DataFrame:
         return frame[

@@ -11,11 +11,11 @@ from crm_assets.crm.feature_table import LABEL
 from crm_assets.crm.tables import CHAMPION
 from crm_assets.errors import NotEnoughDataError
 from crm_assets.modeling.backtest import fit
-from crm_assets.modeling.baselines import SEASONAL_RATE
 from crm_assets.modeling.calibration import calibrate_walk_forward, fit_calibrator
-from crm_assets.modeling.champion import Candidate, leaderboard, with_current_champion
+from crm_assets.modeling.champion import Candidate, decided, leaderboard
 from crm_assets.modeling.matrix import feature_matrix
 from crm_assets.modeling.metrics import METRICS, POOLED, pooled, scores_by_month
+from crm_assets.modeling.verdicts import SEASONAL_RATE
 from crm_assets_tests.modeling.conftest import NAMES, SEED, Training
 
 Backtests = dict[str, pd.DataFrame]
@@ -187,9 +187,16 @@ def test_validation_months_without_a_win_are_refused_with_a_sentence(
 
 def test_the_champion_in_force_stands_beside_the_contenders(sample_candidate: Candidate) -> None:
     former = dict.fromkeys(METRICS, 0.5)
-    board = with_current_champion(sample_candidate.leaderboard, "3", former)
+    board = decided(sample_candidate.leaderboard, False, "3", former)
     row = board.iloc[-1]
     assert (row["contender"], row["baseline"], row["chosen"]) == ("champion_version_3", True, False)
+    assert board.loc[board["in_force"], "contender"].tolist() == ["champion_version_3"]
     assert row[[f"test_{metric}" for metric in METRICS]].tolist() == [0.5] * len(METRICS)
     assert row[[f"validation_{metric}" for metric in METRICS]].isna().all()
-    assert_frame_equal(board.iloc[:-1], sample_candidate.leaderboard, check_dtype=False)
+    others = board.iloc[:-1].drop(columns="in_force")
+    assert_frame_equal(others, sample_candidate.leaderboard, check_dtype=False)
+
+
+def test_a_promoted_candidate_is_in_force(sample_candidate: Candidate) -> None:
+    board = decided(sample_candidate.leaderboard, True, None, None)
+    assert board["in_force"].equals(board["chosen"])

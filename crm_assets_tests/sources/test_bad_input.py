@@ -439,6 +439,12 @@ VALUES = [
 
 RULES = [
     Case(
+        "a close date in the future",
+        deal(4, "Won", "2023-01-05", "2190-02-01", "10"),
+        "sales_pipeline.csv, column close_date, row 4: '2190-02-01' lies in the future; ",
+        ("correct the date",),
+    ),
+    Case(
         "an unknown stage",
         put(PIPELINE, 3, 8, deal_stage="won"),
         "sales_pipeline.csv, column deal_stage, rows 3, 8: 'won' is no stage; ",

@@ -1,0 +1,59 @@
+"""Runs that cannot work: one sentence, and nothing stored is lost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from crm_assets_tests.place import Place, place
+
+
+def test_bad_input_is_one_sentence_and_leaves_what_is_stored(
+    sample_run: tuple[Place, str], small_dump: Path
+) -> None:
+    there, _ = sample_run
+    before = there.contents()
+    pipeline = small_dump / "sales_pipeline.csv"
+    lines = pipeline.read_text().splitlines(keepends=True)
+    row = next(n for n, line in enumerate(lines) if "Won" in line)
+    lines[row] = lines[row].replace("Won", "Almost")
+    pipeline.write_text("".join(lines))
+    done = there.python("-m", "crm_assets", CRM_SOURCE="csv", CRM_DATA_DIR=str(small_dump))
+    assert done.returncode == 1
+    assert f"sales_pipeline.csv, column deal_stage, row {row + 1}: 'Almost' is no stage" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+    assert there.contents() == before
+
+
+def test_a_deal_of_an_unknown_product_leaves_what_is_stored(
+    sample_run: tuple[Place, str], small_dump: Path
+) -> None:
+    there, _ = sample_run
+    before = there.contents()
+    products = small_dump / "products.csv"
+    products.write_text("".join(products.read_text().splitlines(keepends=True)[:-1]))
+    done = there.python("-m", "crm_assets", CRM_SOURCE="csv", CRM_DATA_DIR=str(small_dump))
+    assert done.returncode == 1
+    assert "'Product C 500' is not in products.csv" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+    assert there.contents() == before
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"CRM_SOURCE": "csv", "CRM_DATA_DIR": "nowhere"}, "There is no folder"),
+        ({"CRM_FIRST_MONTH": "soon"}, "CRM_FIRST_MONTH: 'soon' is not a month"),
+        ({"CRM_SOURCE": "elsewhere"}, "CRM_SOURCE: "),
+        ({"CRM_LAST_MONTH": "2023-04"}, "CRM_MIN_TRAINING_MONTHS"),
+    ],
+)
+def test_settings_that_cannot_work_are_told_in_a_sentence(
+    tmp_path: Path, settings: dict[str, str], said: str
+) -> None:
+    there = place(tmp_path / "place", CRM_SOURCE="sample", CRM_SAMPLE_OPPORTUNITIES="300")
+    done = there.python("-m", "crm_assets", **settings)
+    assert done.returncode == 1
+    assert said in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr

@@ -1,0 +1,37 @@
+"""What a run leaves in the MLflow registry."""
+
+from __future__ import annotations
+
+import json
+
+import pandas as pd
+
+from crm_assets_tests.place import Place
+
+ALGORITHMS = ("logistic_regression", "random_forest", "xgboost", "gradient_boosting")
+
+
+def test_mlflow_holds_one_parent_run_with_a_nested_run_per_algorithm(sample_run: tuple[Place, str]) -> None:
+    there, _ = sample_run
+    script = (
+        "import json, mlflow\n"
+        "from crm_assets.settings import get_settings\n"
+        "mlflow.set_tracking_uri(get_settings().tracking_uri)\n"
+        "runs = mlflow.search_runs(experiment_names=['monthly_win_probability'])\n"
+        "version = mlflow.MlflowClient().get_model_version_by_alias("
+        "'monthly_win_probability_model', 'champion')\n"
+        "print(json.dumps([runs.to_json(), version.version, version.tags]))\n"
+    )
+    done = there.python("-c", script)
+    assert done.returncode == 0, done.stderr
+    text, version, tags = json.loads(done.stdout.splitlines()[-1])
+    runs = pd.DataFrame(json.loads(text))
+    nested = runs[runs["tags.mlflow.parentRunId"].notna()]
+    assert len(set(nested["tags.mlflow.parentRunId"])) == 1
+    assert sorted(nested["tags.mlflow.runName"]) == sorted([*ALGORITHMS, "champion"])
+    assert set(runs["status"]) == {"FINISHED"}
+    for tag in ("dagster.run_id", "dagster.asset_key", "data_version", "code_version"):
+        assert nested[f"tags.{tag}"].notna().all()
+        assert tag in tags
+    assert str(version) == "1"
+    assert not list((there.folder / "home" / "mlflow-artifacts").rglob("*.pkl"))
