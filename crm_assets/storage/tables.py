@@ -67,8 +67,15 @@ class TableStore:
         return self._metadata(name, month).num_rows
 
     def _metadata(self, name: str, month: str | None) -> pq.FileMetaData:
-        with self.path(name, month).open("rb") as file:
+        path = self.path(name, month)
+        if not path.exists():
+            raise self._not_there(name, path)
+        with path.open("rb") as file:
             return pq.read_metadata(file)
+
+    def _not_there(self, name: str, where: UPath) -> StorageError:
+        month = f" for {where.stem}" if where.parent == self.base / name else ""
+        return StorageError(f"{where} is not there: materialise {name}{month} first.")
 
     def has(self, name: str) -> bool:
         """Whether a table, or any month of it, is stored."""
@@ -110,11 +117,7 @@ class TableStore:
         paths = [self.path(name)] if months is None else [self.path(name, month) for month in months]
         missing = [path for path in paths if not path.exists()]
         if missing or not paths:
-            where = missing[0] if missing else self.base / name
-            raise StorageError(
-                f"{where} is not there: materialise {name}"
-                f"{f' for {where.stem}' if months and missing else ''} first."
-            )
+            raise self._not_there(name, missing[0] if missing else self.base / name)
         return self.engine.read_parquet([str(path) for path in paths])
 
     def to_pandas(self, table: ir.Table) -> pd.DataFrame:

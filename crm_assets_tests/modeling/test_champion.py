@@ -53,7 +53,7 @@ def test_no_algorithm_is_as_good_as_only_a_leak_could_make_it(real_candidate: Ca
 def test_the_leaderboard_shows_every_algorithm_and_the_baseline_the_chosen_one_first(
     real_candidate: Candidate,
 ) -> None:
-    board = real_candidate.leaderboard
+    board = decided(real_candidate.leaderboard, True, None, None)
     assert sorted(board["contender"]) == sorted([*NAMES, SEASONAL_RATE])
     assert board["chosen"].tolist() == [True, False, False, False, False]
     assert board["baseline"].tolist() == [False, False, False, False, True]

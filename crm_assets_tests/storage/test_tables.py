@@ -126,6 +126,8 @@ def test_what_is_not_stored_is_told_with_what_to_materialise(store: TableStore) 
         store.read("t")
     with pytest.raises(StorageError, match="materialise t for 2017-02 first"):
         store.read("t", ["2017-02"])
+    with pytest.raises(StorageError, match="materialise t first"):
+        store.schema("t")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
