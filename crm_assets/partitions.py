@@ -13,6 +13,10 @@ from crm_assets.settings import OPEN_END, get_settings
 from crm_assets.sources.base import Source
 from crm_assets.sources.select import month_range, select_source
 
+# How a run says which months it covers.
+MONTH_TAG = "dagster/partition"
+RANGE_TAGS = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
+
 
 @cache
 def source() -> Source:

@@ -15,11 +15,6 @@ from crm_assets.storage.io_manager import markdown
 OWNERS = ["team:sales-operations"]
 CODE_VERSION = "1"
 
-# One run for any number of months, so that a backfill reads its inputs once.
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore", dg.BetaWarning)
-    ONE_RUN = dg.BackfillPolicy.single_run()
-
 
 def table_asset(
     table: TableSchema, group: str, *kinds: str, by_month: bool = False, **more: Any
@@ -36,7 +31,8 @@ def table_asset(
             tags={"domain": "crm"},
             code_version=CODE_VERSION,
             partitions_def=monthly if by_month else None,
-            backfill_policy=ONE_RUN,
+            # One run for any number of months, so that a backfill reads its inputs once.
+            backfill_policy=dg.BackfillPolicy.single_run(),
             metadata={"dagster/column_schema": column_schema(table)},
             **more,
         )

@@ -13,7 +13,7 @@ from crm_assets.assets.options import table as shown
 from crm_assets.checks.evaluate import Verdict, evaluate, sentence, summary
 from crm_assets.checks.suite import Outcome, Suite
 from crm_assets.crm.tables import QUALITY_SCORES
-from crm_assets.partitions import monthly
+from crm_assets.partitions import MONTH_TAG, RANGE_TAGS, monthly
 from crm_assets.storage.tables import TableStore
 
 MUST, SHOULD = "must_hold", "should_hold"
@@ -23,9 +23,6 @@ DESCRIPTIONS = {
 }
 
 LEVELS = {MUST: ("must", dg.AssetCheckSeverity.ERROR), SHOULD: ("should", dg.AssetCheckSeverity.WARN)}
-
-_RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
-_MONTH = "dagster/partition"
 
 
 def quality_checks(*suites: Suite, by_month: bool = False) -> dg.AssetChecksDefinition:
@@ -54,7 +51,7 @@ def quality_checks(*suites: Suite, by_month: bool = False) -> dg.AssetChecksDefi
     def checks(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
         store: TableStore = context.resources.io_manager.store
         # What another source has left in the same store is not of this graph.
-        history = [m for m in store.months(name) if m in monthly.get_partition_keys()] if by_month else None
+        history = sorted(set(store.months(name)) & set(monthly.get_partition_keys())) if by_month else None
         verdict = evaluate(store, suites, _months(context, history), history)
         _keep(store, verdict, history)
         # A person may execute one of them alone.
@@ -67,7 +64,7 @@ def quality_checks(*suites: Suite, by_month: bool = False) -> dg.AssetChecksDefi
 def _months(context: dg.AssetCheckExecutionContext, history: list[str] | None) -> list[str] | None:
     """The stored months of the run's range, or all of them where the run has none."""
     tags = context.run.tags
-    first, last = (tags.get(tag, tags.get(_MONTH)) for tag in _RANGE)
+    first, last = (tags.get(tag, tags.get(MONTH_TAG)) for tag in RANGE_TAGS)
     if history is None or first is None or last is None:
         return history
     return [month for month in history if first <= month <= last]

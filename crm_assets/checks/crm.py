@@ -9,6 +9,7 @@ import ibis.expr.types as ir
 
 from crm_assets.checks.rules import Between, InSet, IsNull, NotInSet, NotLess, NotNull, Of, Read, Where
 from crm_assets.checks.suite import Suite, contract
+from crm_assets.crm import horizon
 from crm_assets.crm.cleaning import SECTOR_SPELLINGS
 from crm_assets.crm.months import month_end
 from crm_assets.crm.schema import CLOSED_STAGES, Stage
@@ -52,7 +53,7 @@ def newest_event(last_month: Callable[[], str]) -> Suite:
     """
 
     def derive(table: ir.Table, read: Read) -> ir.Table:
-        latest = ibis.greatest(table.engage_date.max(), table.close_date.max())
+        latest = horizon.newest_event(table)
         end = month_end(last_month())
         quiet = ibis.date(end.year, end.month, end.day).delta(latest, unit="day")
         return table.agg(newest_event=latest, days_without_event=quiet)

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from crm_assets.checks.rules import Rule
-from crm_assets.checks.suite import EXAMPLES, Outcome
+from crm_assets.checks.suite import EXAMPLES, MONTH, Outcome
 
 if TYPE_CHECKING:
     from great_expectations.core import ExpectationValidationResult
     from great_expectations.core.batch_definition import BatchDefinition
     from great_expectations.expectations.expectation import Expectation
 
-MONTH = "snapshot_month"
 VALUES_SHOWN = 3
 _SEVERITY = {"must": "critical", "should": "warning"}
 

@@ -9,7 +9,7 @@ from crm_assets.checks.rules import Between, InSet, NotNull, Read
 from crm_assets.checks.suite import Suite, contract
 from crm_assets.crm.tables import WIN_PREDICTIONS
 
-KEY = ("snapshot_month", "opportunity_id")
+KEY = WIN_PREDICTIONS.key
 
 PREDICTIONS = Suite(
     WIN_PREDICTIONS,

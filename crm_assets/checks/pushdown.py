@@ -12,9 +12,9 @@ import ibis.expr.types as ir
 import pandas as pd
 from ibis import _
 
-from crm_assets.checks.gx import MONTH, VALUES_SHOWN
+from crm_assets.checks.gx import VALUES_SHOWN
 from crm_assets.checks.rules import Rule
-from crm_assets.checks.suite import EXAMPLES, Outcome
+from crm_assets.checks.suite import EXAMPLES, MONTH, Outcome
 
 _ABOUT, _BROKEN = "about ", "broken "
 NO = ibis.literal(value=False)

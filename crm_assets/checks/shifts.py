@@ -8,7 +8,7 @@ import ibis
 import ibis.expr.types as ir
 
 from crm_assets.checks.rules import NotLess, Read
-from crm_assets.checks.suite import Suite
+from crm_assets.checks.suite import MONTH, Suite
 from crm_assets.crm.feature_table import LABEL
 from crm_assets.crm.schema import TableSchema
 
@@ -16,7 +16,6 @@ from crm_assets.crm.schema import TableSchema
 TOLERANCE = 2.0
 # Months before, within which history is looked for; and how many there must be to speak of history.
 WINDOW, LEAST = 6, 3
-MONTH = "snapshot_month"
 
 
 def steady(table: TableSchema, what: str) -> Suite:

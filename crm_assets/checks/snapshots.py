@@ -5,14 +5,13 @@ from __future__ import annotations
 import ibis
 import ibis.expr.types as ir
 
+from crm_assets.checks.crm import CLOSED, OPEN
 from crm_assets.checks.rules import InSet, IsNull, NotLess, NotNull, Read, Where
 from crm_assets.checks.shifts import steady
 from crm_assets.checks.suite import Suite, contract
-from crm_assets.crm.schema import CLOSED_STAGES, Stage
+from crm_assets.crm.schema import Stage
 from crm_assets.crm.tables import MONTHLY_SNAPSHOTS
 
-CLOSED = Where("stage", tuple(CLOSED_STAGES))
-OPEN = Where("stage", (Stage.PROSPECTING, Stage.ENGAGING))
 PROSPECTING = Where("stage", (Stage.PROSPECTING,))
 
 

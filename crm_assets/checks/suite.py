@@ -10,8 +10,10 @@ import ibis.expr.types as ir
 
 from crm_assets.checks.rules import NotNull, Read, Rule, Severity, Unique
 from crm_assets.crm.schema import TableSchema
+from crm_assets.crm.tables import SNAPSHOT_MONTH
 
 EXAMPLES = 10
+MONTH = SNAPSHOT_MONTH.name
 
 Derive = Callable[[ir.Table, Read], ir.Table]
 

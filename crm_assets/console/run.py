@@ -71,7 +71,9 @@ def _check_input(source: Source, first_month: str) -> None:
 
 def _execute(first: str, last: str) -> list[str]:
     """Run the job over a range of months; what failed, in sentences."""
-    tags = {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}
+    from crm_assets.partitions import RANGE_TAGS
+
+    tags = dict(zip(RANGE_TAGS, (first, last), strict=True))
     config = {"loggers": {progress.LOGGER: {}}}
     with (
         dg.DagsterInstance.get() as instance,

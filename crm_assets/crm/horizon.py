@@ -33,5 +33,9 @@ def horizon(opportunities: ir.Table, last_month: str | None) -> str:
     """
     if last_month is not None and is_month(last_month):
         return last_month
-    latest = ibis.greatest(opportunities.engage_date.max(), opportunities.close_date.max())
-    return data_horizon(latest.to_pyarrow().as_py())
+    return data_horizon(newest_event(opportunities).to_pyarrow().as_py())
+
+
+def newest_event(opportunities: ir.Table) -> ir.Value:
+    """The last dated event of cleaned deals, as an expression."""
+    return ibis.greatest(opportunities.engage_date.max(), opportunities.close_date.max())

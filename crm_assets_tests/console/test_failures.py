@@ -9,35 +9,37 @@ import pytest
 from crm_assets_tests.place import Place, place
 
 
+def refuses_untouched(there: Place, dump: Path, said: str) -> None:
+    """A run on a dump fails with a sentence, and every stored table keeps its bytes."""
+    before = there.contents()
+    done = there.python("-m", "crm_assets", CRM_SOURCE="csv", CRM_DATA_DIR=str(dump))
+    assert done.returncode == 1
+    assert said in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+    assert there.contents() == before
+
+
 def test_bad_input_is_one_sentence_and_leaves_what_is_stored(
     sample_run: tuple[Place, str], small_dump: Path
 ) -> None:
-    there, _ = sample_run
-    before = there.contents()
     pipeline = small_dump / "sales_pipeline.csv"
     lines = pipeline.read_text().splitlines(keepends=True)
     row = next(n for n, line in enumerate(lines) if "Won" in line)
     lines[row] = lines[row].replace("Won", "Almost")
     pipeline.write_text("".join(lines))
-    done = there.python("-m", "crm_assets", CRM_SOURCE="csv", CRM_DATA_DIR=str(small_dump))
-    assert done.returncode == 1
-    assert f"sales_pipeline.csv, column deal_stage, row {row + 1}: 'Almost' is no stage" in done.stdout
-    assert "Traceback" not in done.stdout + done.stderr
-    assert there.contents() == before
+    refuses_untouched(
+        sample_run[0],
+        small_dump,
+        f"sales_pipeline.csv, column deal_stage, row {row + 1}: 'Almost' is no stage",
+    )
 
 
 def test_a_deal_of_an_unknown_product_leaves_what_is_stored(
     sample_run: tuple[Place, str], small_dump: Path
 ) -> None:
-    there, _ = sample_run
-    before = there.contents()
     products = small_dump / "products.csv"
     products.write_text("".join(products.read_text().splitlines(keepends=True)[:-1]))
-    done = there.python("-m", "crm_assets", CRM_SOURCE="csv", CRM_DATA_DIR=str(small_dump))
-    assert done.returncode == 1
-    assert "'Product C 500' is not in products.csv" in done.stdout
-    assert "Traceback" not in done.stdout + done.stderr
-    assert there.contents() == before
+    refuses_untouched(sample_run[0], small_dump, "'Product C 500' is not in products.csv")
 
 
 @pytest.mark.parametrize(
