@@ -5,14 +5,15 @@ BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DAGSTER_HOME ?= $(CURDIR)/.dagster_home
 DEFINITIONS := -m crm_assets.definitions
+COMPOSE = python -m crm_assets.stack.docker
 MONTH ?=
 ASSETS ?= *
 
 .DEFAULT_GOAL := help
-.PHONY: help install run dev mlflow materialize checks validate test lint types format docs lock clean benchmark
+.PHONY: help install run dev mlflow materialize checks validate storage-check test lint types format docs lock clean benchmark up down status logs buckets ui stack stack-down stack-status stack-logs
 
 help: ## List the targets.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(VENV)/installed ## Create the environment from the lock file.
 
@@ -47,6 +48,39 @@ checks: install $(DAGSTER_HOME)/dagster.yaml ## Run all asset checks on what is 
 validate: install $(DAGSTER_HOME)/dagster.yaml ## Load the definitions and say whether they are sound.
 	dagster definitions validate
 
+storage-check: install ## Tell where tables are kept, and whether they can be.
+	python -m crm_assets.storage.check
+
+up: install ## Start the deployed stack in Docker (docker/env.example says how).
+	$(COMPOSE) up --build --detach --wait
+
+down: install ## Stop the stack in Docker; volumes stay.
+	$(COMPOSE) down
+
+status: install ## Show the services of the stack in Docker.
+	$(COMPOSE) ps --all
+
+logs: install ## Follow the logs of the stack in Docker.
+	$(COMPOSE) logs --follow --tail 50
+
+buckets: install ## Make the buckets and users of the stack's MinIO anew.
+	$(COMPOSE) run --rm buckets
+
+ui: install ## Say where the stack in Docker shows its UIs.
+	$(COMPOSE) ui
+
+stack: install ## Start the same stack without Docker, as processes of this machine.
+	python -m crm_assets.stack up
+
+stack-down: install ## Stop the stack without Docker; what it stored stays.
+	python -m crm_assets.stack down
+
+stack-status: install ## Show the services of the stack without Docker.
+	python -m crm_assets.stack status
+
+stack-logs: install ## Follow the logs of the stack without Docker.
+	python -m crm_assets.stack logs
+
 test: install ## Run the tests.
 	pytest
 
@@ -67,8 +101,9 @@ docs: install ## Write the settings into README.md and .env.example.
 benchmark: install ## Time the graph against a plain script of the same models.
 	python -m benchmarks.whole_graph
 
-lock: install ## Resolve the lock file anew from pyproject.toml.
+lock: install ## Resolve the lock files, of the project and of the image, anew from pyproject.toml.
 	uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --no-emit-index-url --output-file requirements.lock --quiet
+	uv pip compile pyproject.toml --extra deployed --constraint requirements.lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url --output-file docker/requirements.lock --quiet
 
 clean: ## Remove what runs left: tables, models, Dagster's history. Not the environment.
 	rm -rf data $(CURDIR)/.dagster_home .pytest_cache .ruff_cache .hypothesis

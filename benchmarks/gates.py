@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pyarrow import csv
-from upath import UPath
 
 from crm_assets.checks import crm, features, raw, snapshots
 from crm_assets.checks.evaluate import Verdict, evaluate
@@ -27,6 +26,7 @@ from crm_assets.crm.schema import RAW_TABLES, SOURCE_ROW
 from crm_assets.crm.tables import MONTHLY_SNAPSHOTS, OPPORTUNITIES, TRAINING_SET, WIN_FEATURES
 from crm_assets.sources.csv_folder import CsvFolder
 from crm_assets.sources.sample import SyntheticSample
+from crm_assets.storage.folder import Folder
 from crm_assets.storage.tables import TableStore
 
 SEED = 7
@@ -80,7 +80,7 @@ def graph(opportunities: int, folder: Path) -> Graph:
     for table in RAW_TABLES:
         rows = sample.read(table).drop_columns([SOURCE_ROW.name])
         csv.write_csv(rows, folder / table.file_name, csv.WriteOptions(quoting_style="needed"))
-    store = TableStore(UPath(folder / "tables"))
+    store = TableStore(Folder(folder / "tables"))
     return Graph(CsvFolder(folder, "benchmark"), store, list(sample.month_range()))
 
 

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
-from upath import UPath
 
 from crm_assets.crm import cleaning, features, forecast, snapshots, training
 from crm_assets.crm.horizon import horizon
@@ -21,6 +20,7 @@ from crm_assets.crm.schema import RAW_TABLES
 from crm_assets.crm.tables import MONTHLY_SNAPSHOTS, OPPORTUNITIES, TRAINING_SET, WIN_FEATURES
 from crm_assets.settings import get_settings
 from crm_assets.sources.select import month_range, select_source
+from crm_assets.storage.folder import Folder
 from crm_assets.storage.tables import TableStore
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def main(folder: Path) -> None:
     settings = get_settings()
     source = select_source(settings)
     months = month_range(settings, source)
-    store = TableStore(UPath(folder))
+    store = TableStore(Folder(folder))
     with timed("tables"):
         for table in RAW_TABLES:
             store.write(table.name, source.read(table), table.arrow)

@@ -13,7 +13,6 @@ from crm_assets.automation.jobs import jobs
 from crm_assets.checks.all import asset_checks
 from crm_assets.console.progress import LOGGER, progress_logger
 from crm_assets.registry.resource import mlflow_resource
-from crm_assets.settings import get_settings
 from crm_assets.storage.io_manager import TableIOManager
 
 defs = dg.Definitions(
@@ -21,9 +20,7 @@ defs = dg.Definitions(
     asset_checks=asset_checks,
     jobs=jobs,
     resources={
-        "io_manager": TableIOManager(
-            base=str(get_settings().tables_dir), engine_memory=get_settings().engine_memory
-        ),
+        "io_manager": TableIOManager(),
         "mlflow": mlflow_resource,
     },
     loggers={"console": dg.colored_console_logger, LOGGER: progress_logger},

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit, urlunsplit
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import AliasChoices, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from crm_assets.crm.feature_table import FEATURE_NAMES
@@ -61,6 +61,27 @@ class Settings(BaseSettings):
         Path("data"),
         validate_default=True,
         description="Local folder for tables, models and downloads; made when needed.",
+    )
+    storage: Literal["auto", "local", "s3"] = Field(
+        "auto",
+        description="Where tables are kept. `local`: a folder under `CRM_HOME`. `s3`: a bucket. `auto`: the "
+        "bucket if an S3 endpoint is set or the process runs in the project's container, else the folder.",
+    )
+    use_s3_storage: bool | None = Field(
+        None,
+        validation_alias="USE_S3_STORAGE",
+        description="`true` is the same as `CRM_STORAGE=s3`, `false` the same as `CRM_STORAGE=local`.",
+    )
+    s3_endpoint: str | None = Field(
+        None,
+        validation_alias=AliasChoices("CRM_S3_ENDPOINT", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"),
+        description="Address of the S3 server, as `http://127.0.0.1:9000`. Unset: Amazon's. Credentials "
+        "are those of `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`, or of `AWS_PROFILE`.",
+    )
+    s3_bucket: str = Field("crm-assets", description="Bucket of the tables.")
+    s3_prefix: str = Field("tables", description="Folder of the tables in the bucket.")
+    in_container: bool = Field(
+        False, description="Whether the process runs in the project's container, whose image sets this."
     )
     mlflow_tracking_uri: str | None = Field(
         None,
@@ -121,8 +142,38 @@ class Settings(BaseSettings):
             raise ValueError(f"{value!r} is not a Kaggle data set; write owner/name")
         return value
 
+    @field_validator("s3_endpoint")
+    @classmethod
+    def _address(cls, value: str | None) -> str | None:
+        parts = urlsplit(value or "http://unset")
+        if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
+            raise ValueError(
+                "not the address of a server; write http://host:port or https://host, without credentials"
+            )
+        return value
+
+    @field_validator("s3_bucket")
+    @classmethod
+    def _bucket(cls, value: str) -> str:
+        if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", value):
+            raise ValueError(f"{value!r} is no bucket name: 3 to 63 of a-z, 0-9, '.' and '-'")
+        return value
+
+    @field_validator("s3_prefix")
+    @classmethod
+    def _prefix(cls, value: str) -> str:
+        parts = value.strip("/").split("/")
+        if "" in parts or {".", ".."} & set(parts):
+            raise ValueError(f"{value!r} is no folder of a bucket; write tables, or team/tables")
+        return "/".join(parts)
+
     @model_validator(mode="after")
     def _consistent(self) -> Settings:
+        if self.use_s3_storage is not None and self.storage not in ("auto", self._by_use_s3_storage):
+            raise ValueError(
+                f"CRM_STORAGE={self.storage} contradicts USE_S3_STORAGE={str(self.use_s3_storage).lower()}; "
+                "unset one of them"
+            )
         if self.source == "csv" and self.data_dir is None:
             raise ValueError("CRM_SOURCE=csv needs CRM_DATA_DIR, the folder of the four CSV files")
         bounded = self.last_month not in (None, OPEN_END)
@@ -138,9 +189,31 @@ class Settings(BaseSettings):
         return self
 
     @property
+    def _by_use_s3_storage(self) -> Literal["local", "s3"]:
+        return "s3" if self.use_s3_storage else "local"
+
+    @property
+    def store(self) -> tuple[Literal["local", "s3"], str]:
+        """Which store is in force, and why. Configuration alone decides, never a server's answer."""
+        if self.storage != "auto":
+            return self.storage, f"CRM_STORAGE={self.storage}"
+        if self.use_s3_storage is not None:
+            return self._by_use_s3_storage, f"USE_S3_STORAGE={str(self.use_s3_storage).lower()}"
+        if self.s3_endpoint:
+            return "s3", "CRM_STORAGE=auto, and an S3 endpoint is set"
+        if self.in_container:
+            return "s3", "CRM_STORAGE=auto, and the process runs in the project's container"
+        return "local", "CRM_STORAGE=auto, and no S3 endpoint is set"
+
+    @property
     def tables_dir(self) -> Path:
-        """Where tables are kept."""
+        """Where the local store keeps tables."""
         return self.home / "tables"
+
+    @property
+    def scratch_dir(self) -> Path:
+        """Where unfinished files and copies of a bucket's tables lie while a process lives."""
+        return self.home / "scratch"
 
     @property
     def downloads_dir(self) -> Path:
@@ -170,7 +243,9 @@ def without_password(uri: str) -> str:
 
 def variable(field: str) -> str:
     """The environment variable of a settings field."""
-    return f"CRM_{field.upper()}"
+    alias = Settings.model_fields[field].validation_alias
+    names = alias.choices if isinstance(alias, AliasChoices) else [alias]
+    return str(names[0]) if alias else f"CRM_{field.upper()}"
 
 
 def read_settings() -> Settings:
@@ -195,4 +270,8 @@ def get_settings() -> Settings:
 
 def _sentence(location: tuple[int | str, ...], message: str) -> str:
     message = message.removeprefix("Value error, ")
-    return f"{variable(str(location[0]))}: {message}" if location else message
+    if not location:
+        return message
+    # A field with a name of its own is reported under that name.
+    name = str(location[0])
+    return f"{variable(name) if name in Settings.model_fields else name}: {message}"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +16,8 @@ from crm_assets.crm.engine import connect
 from crm_assets.crm.schema import RAW_TABLES, SOURCE_ROW
 from crm_assets.settings import get_settings
 from crm_assets.sources.sample import SyntheticSample
+from crm_assets.stack.postgres import find_programs
+from crm_assets.stack.stack import Stack
 from crm_assets_tests.place import Place, place
 
 # The folder of the real CRM dump; tests that need it are skipped where it is not set.
@@ -27,7 +31,7 @@ def clean_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[
     """No test sees the settings of the person who runs it, or of the test before."""
     for name in [name for name in os.environ if name.startswith("CRM_") and name != REAL_DUMP]:
         monkeypatch.delenv(name)
-    for name in [name for name in os.environ if name.startswith("KAGGLE_")]:
+    for name in [name for name in os.environ if name.startswith(("KAGGLE_", "AWS_", "USE_S3_STORAGE"))]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)
@@ -72,6 +76,21 @@ def real_run(tmp_path_factory: pytest.TempPathFactory, real_dump: Path) -> tuple
     done = there.python("-m", "crm_assets")
     assert done.returncode == 0, done.stdout + done.stderr
     return there, done.stdout
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Stack]:
+    """The deployed stack as native processes, on the real dump where there is one, else on a small sample."""
+    if find_programs() is None:
+        pytest.skip("PostgreSQL's server is not installed")
+    # Not pytest's own folder, which the database server's user may not enter.
+    folder = Path(tempfile.mkdtemp(prefix="crm-stack-"))
+    sample = {"CRM_SOURCE": "sample", "CRM_SAMPLE_OPPORTUNITIES": "2000"}
+    try:
+        yield Stack.start(folder, settings={"CRM_DATA_DIR": str(_REAL_DUMP)} if _REAL_DUMP else sample)
+    finally:
+        Stack.at(folder).stop()
+        shutil.rmtree(folder)
 
 
 def write_dump(folder: Path, sample: SyntheticSample) -> Path:

@@ -46,6 +46,24 @@ BAD: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {
     "a number that is none": ({"CRM_TEST_MONTHS": "few"}, ("CRM_TEST_MONTHS: ", "integer")),
     "a seed beyond what models take": ({"CRM_SEED": str(2**32)}, ("CRM_SEED: ", "less than")),
     "a memory size that is none": ({"CRM_ENGINE_MEMORY": "lots"}, ("CRM_ENGINE_MEMORY: ",)),
+    "an endpoint that is no address": (
+        {"CRM_S3_ENDPOINT": "minio:9000"},
+        ("CRM_S3_ENDPOINT: ", "http://host:port"),
+    ),
+    "an endpoint with credentials": (
+        {"CRM_S3_ENDPOINT": "http://me:secret@minio:9000"},
+        ("CRM_S3_ENDPOINT: ", "without credentials"),
+    ),
+    "a bucket that none can be": (
+        {"CRM_S3_BUCKET": "CRM_Assets"},
+        ("CRM_S3_BUCKET: 'CRM_Assets' is no bucket",),
+    ),
+    "a prefix that leads out": ({"CRM_S3_PREFIX": "../other"}, ("CRM_S3_PREFIX: '../other' is no folder",)),
+    "two stores": (
+        {"CRM_STORAGE": "local", "USE_S3_STORAGE": "true"},
+        ("CRM_STORAGE=local contradicts USE_S3_STORAGE=true", "unset one"),
+    ),
+    "a switch that is none": ({"USE_S3_STORAGE": "maybe"}, ("USE_S3_STORAGE: ", "boolean")),
     "two faults": ({"CRM_SEED": "-1", "CRM_SOURCE": "foo"}, ("CRM_SEED: ", "; ", "CRM_SOURCE: ")),
 }
 
@@ -101,6 +119,41 @@ def test_folders_are_absolute_wherever_the_process_goes(
     assert settings.tables_dir == tmp_path / "here" / "tables"
     assert settings.downloads_dir == tmp_path / "here" / "downloads"
     assert settings.tracking_uri == f"sqlite:///{tmp_path / 'here' / 'mlflow.db'}"
+
+
+SERVER = {"CRM_S3_ENDPOINT": "http://127.0.0.1:9000"}
+CONTAINER = {"CRM_IN_CONTAINER": "true"}
+STORES: dict[str, tuple[dict[str, str], str, str]] = {
+    "nothing is set": ({}, "local", "no S3 endpoint is set"),
+    "an endpoint": (SERVER, "s3", "an S3 endpoint is set"),
+    "Amazon's name of the endpoint": (
+        {"AWS_ENDPOINT_URL_S3": "http://127.0.0.1:9000"},
+        "s3",
+        "an S3 endpoint is set",
+    ),
+    "the container": (CONTAINER, "s3", "the project's container"),
+    "local in spite of an endpoint": (SERVER | {"CRM_STORAGE": "local"}, "local", "CRM_STORAGE=local"),
+    "local in spite of the container": (CONTAINER | {"CRM_STORAGE": "local"}, "local", "CRM_STORAGE=local"),
+    "s3 at Amazon": ({"CRM_STORAGE": "s3"}, "s3", "CRM_STORAGE=s3"),
+    "the old switch, on": ({"USE_S3_STORAGE": "true"}, "s3", "USE_S3_STORAGE=true"),
+    "the old switch, off": (SERVER | {"USE_S3_STORAGE": "false"}, "local", "USE_S3_STORAGE=false"),
+    "both say the same": (
+        {"USE_S3_STORAGE": "true", "CRM_STORAGE": "s3"},
+        "s3",
+        "CRM_STORAGE=s3",
+    ),
+}
+
+
+@pytest.mark.parametrize(("variables", "store", "because"), STORES.values(), ids=STORES)
+def test_configuration_alone_chooses_the_store(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], store: str, because: str
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    in_force, reason = read_settings().store
+    assert in_force == store
+    assert because in reason
 
 
 def test_the_settings_of_a_process_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:

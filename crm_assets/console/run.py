@@ -5,13 +5,12 @@ from __future__ import annotations
 import time
 
 import dagster as dg
-from upath import UPath
 
 from crm_assets.console import progress, summary
 from crm_assets.errors import CrmAssetsError
 from crm_assets.settings import get_settings
 from crm_assets.sources.base import Source
-from crm_assets.storage.tables import TableStore
+from crm_assets.storage.choice import open_store
 
 
 def main() -> int:
@@ -39,6 +38,8 @@ def _run() -> int:
     source, months = partitions.source(), partitions.months()
     progress.console.print(f"{source.description}: {months.first} to {months.last}", soft_wrap=True)
     start = time.perf_counter()
+    store = open_store(get_settings())
+    store.files.check()
     if not source.quarantines:
         _check_input(source, months.first)
     failed = _execute(months.first, months.last)
@@ -46,7 +47,6 @@ def _run() -> int:
         for reason in failed:
             progress.tell_failure(reason)
         return 1
-    store = TableStore(UPath(get_settings().tables_dir))
     summary.show(summary.read_results(store, months, source.description, source.synthetic), progress.console)
     progress.console.print(
         f"Done in {time.perf_counter() - start:.0f} s. "

@@ -7,10 +7,11 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 import pyarrow as pa
-from upath import UPath
 
 from crm_assets.crm.feature_table import LABEL
 from crm_assets.crm.schema import arrow_schema
+from crm_assets.settings import get_settings
+from crm_assets.storage.choice import open_store
 from crm_assets.storage.tables import MonthlyFrames, MonthlyTables, TableLike, TableStore
 
 PREVIEW_ROWS = 5
@@ -24,13 +25,10 @@ class TableIOManager(dg.ConfigurableIOManager):
     as `ir.Table` or `pd.DataFrame`, its stored months lie one below the other.
     """
 
-    base: str
-    engine_memory: str = "4GB"
-
     @cached_property
     def store(self) -> TableStore:
-        """The store behind this IO manager."""
-        return TableStore(UPath(self.base), self.engine_memory)
+        """The store behind this IO manager: the one that the settings choose."""
+        return open_store(get_settings())
 
     def handle_output(
         self, context: dg.OutputContext, obj: TableLike | MonthlyTables | MonthlyFrames
@@ -53,7 +51,7 @@ class TableIOManager(dg.ConfigurableIOManager):
         stored = self.store.read(name, None if month is None else [month])
         facts: dict[str, Any] = {
             "dagster/row_count": rows,
-            "path": dg.MetadataValue.path(str(self.store.path(name, month))),
+            "path": dg.MetadataValue.path(self.store.where(name, month)),
             "preview": dg.MetadataValue.md(markdown(self.store.to_pandas(stored.limit(PREVIEW_ROWS)))),
         }
         if LABEL.name in stored.columns:

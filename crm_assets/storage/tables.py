@@ -1,23 +1,25 @@
-"""The table store: one parquet file per table, or per table and month, each written atomically."""
+"""The table store: one parquet file per table, or per table and month, each written whole or not at all."""
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import NoReturn
 
 import ibis.expr.types as ir
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from ibis.backends.duckdb import Backend
-from upath import UPath
 
 from crm_assets.crm.engine import connect
 from crm_assets.errors import StorageError
+from crm_assets.storage.files import Files
+from crm_assets.storage.folder import cannot
 
+SUFFIX = ".parquet"
 # Fixed, so that the same rows give the same bytes however the engine hands them over.
 ROWS_PER_GROUP = 262_144
 
@@ -35,13 +37,12 @@ TableLike = ir.Table | pa.Table | pd.DataFrame
 
 @dataclass(frozen=True)
 class TableStore:
-    """Parquet tables under a base folder.
+    """Parquet tables in a folder of this machine or in a bucket.
 
-    A table without months is `<base>/<name>.parquet`, one with months
-    `<base>/<name>/<month>.parquet`.
+    A table without months is `<name>.parquet`, one with months `<name>/<month>.parquet`.
     """
 
-    base: UPath
+    files: Files
     engine_memory: str = "4GB"
 
     @cached_property
@@ -49,37 +50,41 @@ class TableStore:
         """The engine that runs the expressions of this store; opened when first needed."""
         return connect(self.engine_memory)
 
-    def path(self, name: str, month: str | None = None) -> UPath:
-        """Where a table, or one month of it, is kept."""
-        return self.base / f"{name}.parquet" if month is None else self.base / name / f"{month}.parquet"
+    def where(self, name: str, month: str | None = None) -> str:
+        """The address of a table, or of one month of it."""
+        return self.files.where(_key(name, month))
+
+    def path(self, name: str, month: str | None = None) -> Path:
+        """A table as it is now, or one month of it, as a parquet file of this machine.
+
+        Raises:
+            StorageError: it is not stored.
+        """
+        return self._paths(name, [month])[0]
 
     def months(self, name: str) -> list[str]:
         """The months of a table that are stored, in order."""
-        folder = self.base / name
-        return sorted(path.stem for path in folder.glob("*.parquet")) if folder.exists() else []
+        return [PurePosixPath(key).stem for key in self.files.keys(name) if key.endswith(SUFFIX)]
 
     def schema(self, name: str, month: str | None = None) -> pa.Schema:
         """The columns and types of a stored table, or of one month of it."""
-        return self._metadata(name, month).schema.to_arrow_schema()
+        return pq.read_schema(self.path(name, month))
 
     def rows(self, name: str, month: str | None = None) -> int:
         """The row count of a stored table, or of one month of it."""
-        return self._metadata(name, month).num_rows
+        return pq.read_metadata(self.path(name, month)).num_rows
 
-    def _metadata(self, name: str, month: str | None) -> pq.FileMetaData:
-        path = self.path(name, month)
-        if not path.exists():
-            raise self._not_there(name, path)
-        with path.open("rb") as file:
-            return pq.read_metadata(file)
+    def _paths(self, name: str, months: Sequence[str | None]) -> list[Path]:
+        paths = self.files.fetch([_key(name, month) for month in months])
+        return [path or self._not_there(name, month) for path, month in zip(paths, months, strict=True)]
 
-    def _not_there(self, name: str, where: UPath) -> StorageError:
-        month = f" for {where.stem}" if where.parent == self.base / name else ""
-        return StorageError(f"{where} is not there: materialise {name}{month} first.")
+    def _not_there(self, name: str, month: str | None) -> NoReturn:
+        which = f" for {month}" if month else ""
+        raise StorageError(f"{self.where(name, month)} is not there: materialise {name}{which} first.")
 
     def has(self, name: str) -> bool:
         """Whether a table, or any month of it, is stored."""
-        return self.path(name).exists() or bool(self.months(name))
+        return self.files.exists(_key(name)) or bool(self.months(name))
 
     def write(self, name: str, table: TableLike, schema: pa.Schema, month: str | None = None) -> int:
         """Store a table, or one month of it, with the types of `schema`; return its row count.
@@ -89,23 +94,15 @@ class TableStore:
         Raises:
             StorageError: the store cannot be written.
         """
-        target = self.path(name, month)
+        draft = self.files.draft()
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(
-                dir=str(target.parent), prefix=".", suffix=".tmp", delete=False
-            ) as handle:
-                temporary = Path(handle.name)
-        except OSError as error:
-            raise StorageError(_cannot("write", target, error)) from error
-        try:
-            rows = self._write_file(table, schema, temporary)
-            temporary.chmod(0o644)
-            temporary.replace(str(target))
-        except OSError as error:
-            raise StorageError(_cannot("write", target, error)) from error
-        finally:
-            temporary.unlink(missing_ok=True)
+            rows = self._write_file(table, schema, draft)
+            self.files.publish(draft, _key(name, month))
+        except BaseException as error:
+            draft.unlink(missing_ok=True)
+            if isinstance(error, OSError):
+                raise StorageError(cannot("write", self.where(name, month), error)) from error
+            raise
         return rows
 
     def read(self, name: str, months: list[str] | None = None) -> ir.Table:
@@ -114,10 +111,9 @@ class TableStore:
         Raises:
             StorageError: the table, or one of the months, is not stored.
         """
-        paths = [self.path(name)] if months is None else [self.path(name, month) for month in months]
-        missing = [path for path in paths if not path.exists()]
-        if missing or not paths:
-            raise self._not_there(name, missing[0] if missing else self.base / name)
+        paths = self._paths(name, [None] if months is None else months)
+        if not paths:
+            raise StorageError(f"{name} is not there: materialise {name} first.")
         return self.engine.read_parquet([str(path) for path in paths])
 
     def to_pandas(self, table: ir.Table) -> pd.DataFrame:
@@ -154,6 +150,5 @@ def _row_groups(schema: pa.Schema, batches: Iterator[pa.Table]) -> Iterator[pa.T
     yield waiting.combine_chunks()
 
 
-def _cannot(verb: str, path: UPath, error: OSError) -> str:
-    reason = error.strerror or str(error)
-    return f"Cannot {verb} {path}: {reason}; check that the folder exists, is yours and has room."
+def _key(name: str, month: str | None = None) -> str:
+    return f"{name}{SUFFIX}" if month is None else f"{name}/{month}{SUFFIX}"

@@ -11,7 +11,6 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from upath import UPath
 
 from crm_assets.checks import crm, features, predictions, raw, snapshots
 from crm_assets.checks.evaluate import Verdict, evaluate
@@ -19,6 +18,7 @@ from crm_assets.checks.suite import Outcome, Suite
 from crm_assets.crm.tables import TRAINING_SET, WIN_PREDICTIONS
 from crm_assets.crm.training import training_set
 from crm_assets.sources.sample import SyntheticSample
+from crm_assets.storage.folder import Folder
 from crm_assets.storage.tables import TableStore
 from crm_assets_tests.conftest import write_dump
 from crm_assets_tests.crm.conftest import run_chain
@@ -99,4 +99,4 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def tables(sound: Path, tmp_path: Path) -> Tables:
     shutil.copytree(sound, tmp_path / "tables")
-    return Tables(TableStore(UPath(tmp_path / "tables")))
+    return Tables(TableStore(Folder(tmp_path / "tables")))

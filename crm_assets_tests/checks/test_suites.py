@@ -12,9 +12,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from upath import UPath
 
 from crm_assets.checks.evaluate import Verdict, evaluate
+from crm_assets.storage.folder import Folder
 from crm_assets.storage.tables import TableStore
 from crm_assets_tests.checks.conftest import SUITES, Damage, Tables
 from crm_assets_tests.crm.conftest import run_chain
@@ -219,7 +219,7 @@ def _counts(verdict: Verdict) -> list[tuple[object, ...]]:
 @pytest.fixture(scope="session")
 def before(sound: Path) -> dict[str, dict[str, int]]:
     """Rows that break each rule of each table before any damage."""
-    sane = Tables(TableStore(UPath(sound)))
+    sane = Tables(TableStore(Folder(sound)))
     return {name: {o.rule: o.unexpected for o in sane.judge(name, on_rows=False).outcomes} for name in SUITES}
 
 
@@ -289,7 +289,7 @@ def test_the_known_defects_of_the_real_dump_are_found_before_cleaning_and_gone_a
     real_dump: Path, tmp_path: Path
 ) -> None:
     chain = run_chain(real_dump, tmp_path / "tables", ["2017-11"])
-    store = TableStore(UPath(tmp_path / "tables"))
+    store = TableStore(Folder(tmp_path / "tables"))
     found = {name: evaluate(store, SUITES[name], None) for name in ("raw_accounts", PIPELINE)}
     broken = {o.rule: o.unexpected for verdict in found.values() for o in verdict.outcomes if o.unexpected}
     assert broken == {

@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from upath import UPath
 
 from crm_assets.crm import cleaning, features, snapshots
 from crm_assets.crm.horizon import horizon
@@ -21,6 +20,7 @@ from crm_assets.crm.schema import CLOSED_STAGES, RAW_SALES_PIPELINE, RAW_TABLES,
 from crm_assets.crm.tables import MONTHLY_SNAPSHOTS, OPPORTUNITIES, WIN_FEATURES
 from crm_assets.sources.csv_folder import CsvFolder
 from crm_assets.sources.sample import SyntheticSample
+from crm_assets.storage.folder import Folder
 from crm_assets.storage.tables import TableStore
 from crm_assets_tests.conftest import write_dump
 
@@ -50,7 +50,7 @@ class Chain:
 
 def run_chain(dump: Path, base: Path, months: list[str] | None = None) -> Chain:
     """Raw tables, cleaned deals, and the snapshots and features of some months, all of them by default."""
-    source, store = CsvFolder(dump, "test"), TableStore(UPath(base))
+    source, store = CsvFolder(dump, "test"), TableStore(Folder(base))
     for table in RAW_TABLES:
         store.write(table.name, source.read(table), table.arrow)
     raw = [store.read(table.name) for table in RAW_TABLES]

@@ -18,7 +18,6 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from upath import UPath
 
 from crm_assets.crm import features, snapshots
 from crm_assets.crm.feature_table import LABEL
@@ -26,6 +25,7 @@ from crm_assets.crm.months import month_end, shift
 from crm_assets.crm.schema import Stage
 from crm_assets.crm.tables import MONTHLY_SNAPSHOTS, OPPORTUNITIES, WIN_FEATURES
 from crm_assets.sources.sample import SyntheticSample
+from crm_assets.storage.folder import Folder
 from crm_assets.storage.tables import TableStore
 from crm_assets_tests.crm.conftest import CLOSED, cleaned, rewrite_dump_after, run_chain
 
@@ -153,7 +153,7 @@ class Files:
 def files(rows: list[Deal] | tuple[Deal, ...], month: str) -> Files:
     """The parquet files that the graph writes for a month."""
     with tempfile.TemporaryDirectory() as folder:
-        store = TableStore(UPath(folder))
+        store = TableStore(Folder(Path(folder)))
         table = pa.Table.from_pylist(list(rows), OPPORTUNITIES.arrow)
         store.write("opportunities", table, OPPORTUNITIES.arrow)
         known = store.read("opportunities")

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import datetime
 import os
-import subprocess
-import sys
-import textwrap
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from upath import UPath
 
 from crm_assets.errors import StorageError
+from crm_assets.storage.bucket import Bucket
+from crm_assets.storage.folder import Folder
 from crm_assets.storage.tables import ROWS_PER_GROUP, TableStore
+from crm_assets_tests.storage.conftest import open_again
 
 SCHEMA = pa.schema(
     [
@@ -40,11 +40,6 @@ ROWS = [
     },
     {"name": None, "day": None, "deals": None, "rate": None, "flag": None, "pushes": None},
 ]
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> TableStore:
-    return TableStore(UPath(tmp_path / "tables"))
 
 
 def test_types_and_nulls_are_kept_exactly(store: TableStore) -> None:
@@ -92,33 +87,44 @@ def test_months_lie_one_below_the_other_in_the_order_asked_for(store: TableStore
 
 
 def test_a_failing_expression_leaves_the_old_table_and_nothing_else(store: TableStore) -> None:
-    store.write("t", pa.table({"n": [1]}), NUMBERS)
-    before = store.path("t").read_bytes()
+    store.write("t", pa.table({"n": [1]}), NUMBERS, "2017-02")
+    before = store.path("t", "2017-02").read_bytes()
     with pytest.raises(pa.ArrowInvalid):
-        store.write("t", pa.table({"n": ["no number"]}), NUMBERS)
-    assert store.path("t").read_bytes() == before
-    assert [path.name for path in store.base.iterdir()] == ["t.parquet"]
+        store.write("t", pa.table({"n": ["no number"]}), NUMBERS, "2017-02")
+    assert store.path("t", "2017-02").read_bytes() == before
+    assert store.files.keys("t") == ["t/2017-02.parquet"]
 
 
-def test_a_killed_writer_leaves_the_old_table(store: TableStore) -> None:
+def test_a_table_is_read_as_another_process_left_it(store: TableStore) -> None:
+    """A copy of what was read before must not stand in for what is stored now."""
     store.write("t", pa.table({"n": [1]}), NUMBERS)
-    before = store.path("t").read_bytes()
-    script = f"""
-        import os, signal, pyarrow as pa
-        from upath import UPath
-        from crm_assets.storage.tables import TableStore
+    other = TableStore(open_again(store.files))
+    old = other.read("t")
+    store.write("t", pa.table({"n": [2, 3]}), NUMBERS)
+    assert other.read("t").to_pyarrow()["n"].to_pylist() == [2, 3]
+    assert other.rows("t") == 2
+    if isinstance(store.files, Bucket):
+        assert old.to_pyarrow()["n"].to_pylist() == [1]
 
-        class Endless:
-            names = ["n"]
-            def select(self, names):
-                os.kill(os.getpid(), signal.SIGKILL)
 
-        TableStore(UPath({str(store.base)!r})).write("t", Endless(), pa.schema([("n", pa.int64())]))
-    """
-    killed = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], check=False)
-    assert killed.returncode == -9
-    assert store.path("t").read_bytes() == before
-    assert store.read("t").to_pyarrow()["n"].to_pylist() == [1]
+def test_writers_of_the_same_month_at_once_leave_one_whole_table(store: TableStore) -> None:
+    tables = [pa.table({"n": [writer] * 100_000}) for writer in range(8)]
+    with ThreadPoolExecutor(8) as threads:
+        stores = [TableStore(open_again(store.files)) for _ in tables]
+        work = [
+            threads.submit(one.write, "t", table, NUMBERS, "2017-02")
+            for one, table in zip(stores, tables, strict=True)
+        ]
+        assert [done.result() for done in work] == [100_000] * 8
+    rows = store.read("t", ["2017-02"]).to_pyarrow()["n"]
+    assert (len(rows), len(set(rows.to_pylist()))) == (100_000, 1)
+    assert store.files.keys("t") == ["t/2017-02.parquet"]
+
+
+def test_months_of_another_table_with_a_longer_name_are_not_its_own(store: TableStore) -> None:
+    store.write("t_long", pa.table({"n": [1]}), NUMBERS, "2017-02")
+    assert store.months("t") == []
+    assert not store.has("t")
 
 
 def test_what_is_not_stored_is_told_with_what_to_materialise(store: TableStore) -> None:
@@ -134,7 +140,7 @@ def test_what_is_not_stored_is_told_with_what_to_materialise(store: TableStore) 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     with pytest.raises(StorageError, match="Cannot write"):
-        TableStore(UPath(tmp_path / "tables")).write(
+        TableStore(Folder(tmp_path / "tables")).write(
             "t", pa.table({"n": [1]}), pa.schema([("n", pa.int64())])
         )
 
@@ -142,6 +148,6 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 def test_a_file_where_the_folder_should_be_is_named(tmp_path: Path) -> None:
     (tmp_path / "tables").write_text("in the way")
     with pytest.raises(StorageError, match=r"Cannot write .*tables"):
-        TableStore(UPath(tmp_path / "tables")).write(
+        TableStore(Folder(tmp_path / "tables")).write(
             "t", pa.table({"n": [1]}), pa.schema([("n", pa.int64())])
         )

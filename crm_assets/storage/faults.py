@@ -1,0 +1,94 @@
+"""What goes wrong with an S3 server: which faults pass by themselves, and a sentence for the others."""
+
+from __future__ import annotations
+
+from botocore import exceptions as aws
+
+from crm_assets.errors import StorageError
+
+NOT_THERE = ("404", "NoSuchKey", "NotFound")
+_PASSING_CODES = frozenset(
+    {"SlowDown", "Throttling", "ThrottlingException", "RequestTimeout", "TooManyRequests", "OperationAborted"}
+)
+_WRONG_KEY = frozenset({"InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "ExpiredToken"})
+_NO_CREDENTIALS = (
+    aws.NoCredentialsError,
+    aws.PartialCredentialsError,
+    aws.ProfileNotFound,
+    aws.CredentialRetrievalError,
+)
+_UNANSWERED = (
+    aws.EndpointConnectionError,
+    aws.ConnectTimeoutError,
+    aws.ReadTimeoutError,
+    aws.ConnectionClosedError,
+    aws.ProxyConnectionError,
+    aws.ResponseStreamingError,
+    aws.IncompleteReadError,
+)
+LOCALLY = "To keep tables in a folder of this machine instead, set CRM_STORAGE=local."
+
+
+def code(error: aws.ClientError) -> str:
+    """The code of a server's refusal, as `NoSuchBucket`, or its HTTP status where it gave none."""
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def passing(error: BaseException) -> bool:
+    """Whether a fault may pass by itself: silence, overload, an error of the server's own."""
+    if isinstance(error, aws.ClientError):
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        return status >= 500 or status == 429 or code(error) in _PASSING_CODES
+    return isinstance(error, _UNANSWERED) and not isinstance(error, aws.SSLError)
+
+
+def told(error: Exception, doing: str, server: str, bucket: str) -> StorageError:
+    """The error as a sentence: what was wrong, where, what to do.
+
+    Args:
+        error: what botocore, or the disk, raised.
+        doing: what was tried, as in `write s3://crm-assets/tables/champion.parquet`.
+        server: the server's address.
+        bucket: the bucket's name.
+    """
+    if isinstance(error, aws.ClientError):
+        return StorageError(_refusal(error, doing, server, bucket))
+    if isinstance(error, _NO_CREDENTIALS):
+        return StorageError(
+            f"Cannot {doing}: there are no complete S3 credentials ({error}); set AWS_ACCESS_KEY_ID and "
+            f"AWS_SECRET_ACCESS_KEY, or AWS_PROFILE. {LOCALLY}"
+        )
+    if isinstance(error, OSError) and not isinstance(error, aws.HTTPClientError):
+        return StorageError(f"Cannot {doing}: {error.strerror or error}; check the room on this machine.")
+    return StorageError(
+        f"Cannot {doing}: the S3 server at {server} does not answer ({_cause(error)}); "
+        f"start it, or correct CRM_S3_ENDPOINT. {LOCALLY}"
+    )
+
+
+def _cause(error: Exception) -> str:
+    return type(error).__name__ if isinstance(error, _UNANSWERED) else str(error)
+
+
+def _refusal(error: aws.ClientError, doing: str, server: str, bucket: str) -> str:
+    what = code(error)
+    if what == "NoSuchBucket":
+        return (
+            f"Cannot {doing}: there is no bucket {bucket} at {server}; make it, or correct CRM_S3_BUCKET. "
+            f"{LOCALLY}"
+        )
+    if what in _WRONG_KEY:
+        return (
+            f"Cannot {doing}: {server} does not accept the credentials ({what}); check AWS_ACCESS_KEY_ID and "
+            "AWS_SECRET_ACCESS_KEY."
+        )
+    if what in ("AccessDenied", "403", "Forbidden"):
+        return (
+            f"Cannot {doing}: {server} denies it to these credentials ({what}); they need the rights to "
+            f"list, read, write and delete in the bucket {bucket}."
+        )
+    message = error.response.get("Error", {}).get("Message", "")
+    return (
+        f"Cannot {doing}: {server} answers {what or 'with an error'}: {message.rstrip('.')}; "
+        "check CRM_S3_ENDPOINT, and the log of the server."
+    )

@@ -1,0 +1,85 @@
+"""Files in a folder of this machine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from crm_assets.errors import StorageError
+from crm_assets.storage.scratch import Scratch
+
+
+@dataclass(frozen=True)
+class Folder:
+    """Files under a base folder; see `Files` for what each method promises.
+
+    Attributes:
+        base: the folder; made when first written to.
+        scratch_root: where drafts lie, on the same file system; beside the base unless given.
+    """
+
+    base: Path
+    scratch_root: Path | None = None
+
+    @cached_property
+    def _scratch(self) -> Scratch:
+        return Scratch(self.scratch_root or self.base.parent / "scratch")
+
+    def where(self, key: str) -> str:
+        """The address of a file."""
+        return str(self.base / key)
+
+    def exists(self, key: str) -> bool:
+        """Whether a file is kept."""
+        return (self.base / key).exists()
+
+    def keys(self, folder: str) -> list[str]:
+        """The keys in a folder."""
+        there = (path for path in (self.base / folder).rglob("*") if path.is_file())
+        return sorted(path.relative_to(self.base).as_posix() for path in there)
+
+    def fetch(self, keys: list[str]) -> list[Path | None]:
+        """Files of this machine, None where there is none."""
+        return [self.base / key if self.exists(key) else None for key in keys]
+
+    def draft(self) -> Path:
+        """Where a file may be written first."""
+        with _told("write", self.base):
+            return self._scratch.file()
+
+    def publish(self, draft: Path, key: str) -> None:
+        """Keep a draft under the key, at once or not at all."""
+        target = self.base / key
+        with _told("write", target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            draft.chmod(0o644)
+            # The name must not outlive the content where the machine loses power.
+            with draft.open("rb") as file:
+                os.fsync(file.fileno())
+            draft.replace(target)
+
+    def remove(self, key: str) -> None:
+        """Remove a file."""
+        with _told("remove", self.base / key):
+            (self.base / key).unlink(missing_ok=True)
+
+    def check(self) -> None:
+        """The folder is this machine's: the first write tells."""
+
+
+@contextmanager
+def _told(verb: str, path: Path) -> Generator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(cannot(verb, path, error)) from error
+
+
+def cannot(verb: str, path: Path | str, error: OSError) -> str:
+    """A sentence that tells why the operating system refused."""
+    reason = error.strerror or str(error)
+    return f"Cannot {verb} {path}: {reason}; check that the folder exists, is yours and has room."

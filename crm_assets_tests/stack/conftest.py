@@ -1,0 +1,32 @@
+"""The running stack as tests of its runs use it, and the local run that it is compared with."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from crm_assets.sources.csv_folder import CsvFolder
+from crm_assets.sources.sample import SyntheticSample
+from crm_assets.stack.stack import Stack
+from crm_assets_tests.conftest import REAL_DUMP
+from crm_assets_tests.place import Place
+from crm_assets_tests.stack.deployed import Deployed
+
+
+@pytest.fixture(scope="session")
+def local_run(request: pytest.FixtureRequest) -> tuple[Place, str]:
+    """A finished run without servers, on the data that the stack has."""
+    return request.getfixturevalue("real_run" if os.environ.get(REAL_DUMP) else "sample_run")
+
+
+@pytest.fixture(scope="session")
+def deployed(stack: Stack) -> Deployed:
+    """The running stack, with the months of its data."""
+    settings = stack.place.settings
+    if "CRM_DATA_DIR" in settings:
+        months = CsvFolder(Path(settings["CRM_DATA_DIR"]), "test").month_range()
+    else:
+        months = SyntheticSample(int(settings["CRM_SAMPLE_OPPORTUNITIES"]), seed=7).month_range()
+    return Deployed(stack, months.first, months.last)

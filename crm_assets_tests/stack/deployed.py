@@ -1,0 +1,127 @@
+"""What tests do with a running stack: start runs through its queue, follow them, read its bucket."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+import psutil
+import requests
+from dagster_graphql import DagsterGraphQLClient
+
+from crm_assets.automation.jobs import EVERYTHING
+from crm_assets.partitions import RANGE_TAGS
+from crm_assets.stack.place import HOST
+from crm_assets.stack.stack import Stack
+
+RUN = """query Run($id: ID!) { runOrError(runId: $id) { ... on Run {
+    status
+    assetMaterializations { assetKey { path } }
+} } }"""
+RETRIES = """query Retries($root: String!) {
+    runsOrError(filter: {tags: [{key: "dagster/root_run_id", value: $root}]}) {
+        ... on Runs { results { runId status } }
+    }
+}"""
+FAILURES = """query Failures($id: ID!) { runOrError(runId: $id) { ... on Run { eventConnection { events {
+    __typename ... on ExecutionStepFailureEvent { error { message causes { message } } }
+} } } } }"""
+OVER = {"SUCCESS", "FAILURE", "CANCELED"}
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """A running stack and the months that its runs cover."""
+
+    stack: Stack
+    first: str
+    last: str
+
+    def submit(self, *assets: str) -> str:
+        """Put a run of some assets, or of all, over all months into the queue; its id."""
+        client = DagsterGraphQLClient(HOST, port_number=self.stack.place.ports["WEBSERVER_PORT"])
+        tags = dict(zip(RANGE_TAGS, (self.first, self.last), strict=True))
+        return client.submit_job_execution(EVERYTHING, tags=tags, asset_selection=assets or None)
+
+    def ask(self, query: str, **variables: str) -> Any:
+        """The answer to a GraphQL query, asked again while the webserver or its database is away."""
+        for _ in range(60):
+            try:
+                address = f"{self.stack.address('webserver')}/graphql"
+                answer = requests.post(
+                    address, json={"query": query, "variables": variables}, timeout=30
+                ).json()
+                if answer.get("data") and not answer.get("errors"):
+                    return answer["data"]
+            except requests.RequestException:
+                pass
+            time.sleep(0.5)
+        raise AssertionError("the webserver does not answer")
+
+    def run(self, run_id: str) -> dict[str, Any]:
+        return self.ask(RUN, id=run_id)["runOrError"]
+
+    def made(self, run_id: str) -> set[str]:
+        """The assets that a run has materialised so far."""
+        return {event["assetKey"]["path"][0] for event in self.run(run_id)["assetMaterializations"]}
+
+    def wait_until(self, condition: Callable[[], Any], seconds: float = 120) -> Any:
+        """What the condition gives, once it gives something true."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if result := condition():
+                return result
+            time.sleep(0.1)
+        raise AssertionError(f"not within {seconds} s")
+
+    def status(self, run_id: str) -> str:
+        """How a run ended."""
+        return self.wait_until(lambda: (now := self.run(run_id)["status"]) in OVER and now)
+
+    def outcome(self, run_id: str) -> str:
+        """How a run ended, or the last of its automatic retries."""
+
+        def last() -> str | None:
+            retries = self.ask(RETRIES, root=run_id)["runsOrError"]["results"]
+            all_of_them = [self.run(run_id)["status"], *(one["status"] for one in retries)]
+            if "SUCCESS" in all_of_them:
+                return "SUCCESS"
+            return "FAILURE" if len(all_of_them) == 3 and set(all_of_them) <= OVER else None
+
+        return self.wait_until(last)
+
+    def failures(self, run_id: str) -> list[str]:
+        """The errors of a run's failed steps, causes included."""
+        events = self.ask(FAILURES, id=run_id)["runOrError"]["eventConnection"]["events"]
+        errors = [event["error"] for event in events if event.get("error")]
+        return [e["message"] + "".join(cause["message"] for cause in e["causes"]) for e in errors]
+
+    def workers(self) -> list[psutil.Process]:
+        """The processes that execute runs: the code location spawns one for each."""
+        family = psutil.Process(self.stack.pid("code")).children(recursive=True)
+        return [process for process in family if _is_worker(process)]
+
+    def contents(self) -> dict[str, bytes]:
+        """Every object of the tables' bucket."""
+        environment = self.stack.environment()
+        client = boto3.client(
+            "s3",
+            endpoint_url=self.stack.place.s3_endpoint,
+            region_name="us-east-1",
+            aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
+        )
+        bucket = environment["CRM_S3_BUCKET"]
+        pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket)
+        names = [found["Key"] for page in pages for found in page.get("Contents", [])]
+        return {name: client.get_object(Bucket=bucket, Key=name)["Body"].read() for name in names}
+
+
+def _is_worker(process: psutil.Process) -> bool:
+    try:
+        return any("multiprocessing.spawn" in argument for argument in process.cmdline())
+    except psutil.Error:
+        return False
