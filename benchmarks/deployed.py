@@ -1,0 +1,73 @@
+"""`python -m benchmarks.deployed`: the services of the stack at rest, and the graph on S3 against the folder.
+
+Takes the data that the settings choose, as the graph does.
+"""
+
+from __future__ import annotations
+
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from benchmarks.whole_graph import Measured, measure
+from crm_assets.stack.stack import SERVICES, Stack
+
+ROOT = Path(__file__).parent.parent
+RUNS = 3
+IDLE_SECONDS = 20
+
+
+def main() -> None:
+    """Measure both and print two tables."""
+    # Not under the usual name of temporary folders, which the database's own user may not enter.
+    folder = Path(tempfile.mkdtemp(prefix="crm-stack-"))
+    start = time.perf_counter()
+    stack = Stack.start(folder / "stack")
+    try:
+        print_services(stack, time.perf_counter() - start)
+        print_stores(stack, folder)
+    finally:
+        stack.stop()
+        shutil.rmtree(folder)
+
+
+def print_services(stack: Stack, seconds: float) -> None:
+    """A row for each service: how long until it was healthy, and its memory when nothing goes on."""
+    time.sleep(IDLE_SECONDS)
+    print("| service | healthy after s | idle MB |\n| --- | --- | --- |")
+    memory = {name: stack.memory(name) / 1e6 for name in SERVICES}
+    for name in SERVICES:
+        print(f"| {name} | {stack.seconds[name]:.1f} | {memory[name]:,.0f} |")
+    print(f"| all | {seconds:.1f} | {sum(memory.values()):,.0f} |\n")
+
+
+def print_stores(stack: Stack, folder: Path) -> None:
+    """The whole graph with its tables in a folder and in the bucket, in turns."""
+    bucket = {k: v for k, v in stack.environment().items() if k.startswith(("AWS_", "CRM_S3_"))}
+    stores = {"folder": {"CRM_STORAGE": "local"}, "bucket": {"CRM_STORAGE": "s3"} | bucket}
+    runs: dict[str, list[Measured]] = {name: [] for name in stores}
+    for turn in range(RUNS):
+        for name, settings in stores.items():
+            runs[name].append(run_graph(folder / f"{name}-{turn}", settings))
+    base = statistics.median(run.seconds for run in runs["folder"])
+    print("\n| tables in | seconds | against the folder | peak MB |\n| --- | --- | --- | --- |")
+    for name, measured in runs.items():
+        middle = statistics.median(run.seconds for run in measured)
+        peak = max(run.megabytes for run in measured)
+        print(f"| {name} | {middle:.1f} | {middle / base:.2f} | {peak:,.0f} |")
+
+
+def run_graph(folder: Path, settings: dict[str, str]) -> Measured:
+    """One first run of everything."""
+    (folder / "dagster").mkdir(parents=True)
+    shutil.copy(ROOT / "dagster.yaml", folder / "dagster")
+    home = {"CRM_HOME": str(folder / "home"), "DAGSTER_HOME": str(folder / "dagster")}
+    command = [sys.executable, "-m", "crm_assets"]
+    return measure(command, home | settings)
+
+
+if __name__ == "__main__":
+    main()
