@@ -14,6 +14,7 @@ from crm_assets.crm.engine import connect
 from crm_assets.crm.schema import RAW_TABLES, SOURCE_ROW
 from crm_assets.settings import get_settings
 from crm_assets.sources.sample import SyntheticSample
+from crm_assets_tests.mlflow_server import mlflow_server
 from crm_assets_tests.place import Place, place
 
 # The folder of the real CRM dump; tests that need it are skipped where it is not set.
@@ -54,6 +55,13 @@ def real_dump() -> Path:
 def engine() -> Backend:
     """An embedded DuckDB."""
     return connect()
+
+
+@pytest.fixture(scope="session")
+def tracking_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a real MLflow server, the same for the whole session: it takes seconds to start."""
+    with mlflow_server(tmp_path_factory.mktemp("mlflow")) as address:
+        yield address
 
 
 @pytest.fixture(scope="session")
