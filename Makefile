@@ -6,10 +6,11 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DAGSTER_HOME ?= $(CURDIR)/.dagster_home
 DEFINITIONS := -m crm_assets.definitions
 MONTH ?=
+VERSION ?=
 ASSETS ?= *
 
 .DEFAULT_GOAL := help
-.PHONY: help install run dev mlflow materialize checks validate test lint types format docs lock clean benchmark
+.PHONY: help install run dev mlflow materialize checks validate test lint types format docs lock clean benchmark promote rollback
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +38,12 @@ dev: install $(DAGSTER_HOME)/dagster.yaml ## Open the Dagster UI on this machine
 
 mlflow: install ## Open the MLflow UI of the embedded registry.
 	python -m crm_assets.registry.ui
+
+promote: install ## Make model version VERSION the champion; predictions follow.
+	@python -m crm_assets.registry promote '$(VERSION)'
+
+rollback: install ## Make the former champion champion again; predictions follow.
+	@python -m crm_assets.registry rollback
 
 materialize: install $(DAGSTER_HOME)/dagster.yaml ## Materialise ASSETS (all) for MONTH (needed), as 2017-06 or 2017-06...2017-08.
 	dagster asset materialize $(DEFINITIONS) --select '$(ASSETS)' $(if $(findstring ...,$(MONTH)),--partition-range,--partition) '$(MONTH)'

@@ -23,3 +23,7 @@ class StorageError(CrmAssetsError):
 
 class NotEnoughDataError(CrmAssetsError):
     """Too few months, deals or outcomes for what was asked."""
+
+
+class RegistryError(CrmAssetsError):
+    """A version of the registered model that is missing, foreign, or cannot be what was asked of it."""
