@@ -94,8 +94,10 @@ def nested_run(name: str, tags: dict[str, str]) -> Generator[mlflow.ActiveRun]:
 
 def log_training_set(frame: pd.DataFrame, digest: str) -> None:
     """Say on the active run which table it has learned from."""
-    # Types alone: MLflow's own digest and profile would read every row.
-    dataset = from_pandas(frame.head(100).convert_dtypes(), name="training_set", digest=digest)
+    # Types alone: MLflow's own digest and profile would read every row. It warns of whole numbers.
+    few = frame.head(100)
+    few = few.astype(dict.fromkeys(few.select_dtypes("number"), "float64"))
+    dataset = from_pandas(few, name="training_set", digest=digest)
     mlflow.log_input(dataset, context="training")
 
 

@@ -2,16 +2,16 @@
 
 import dagster as dg
 
-from crm_assets.definitions import defs as graph
+from crm_assets import definitions
 
 defs = dg.Definitions(
-    assets=graph.assets,
+    assets=definitions.defs.assets,
     jobs=[
         dg.define_asset_job(
             "two_models_and_a_forecast",
             dg.AssetSelection.assets("random_forest", "xgboost", "revenue_forecast").without_checks(),
         )
     ],
-    resources=graph.resources,
+    resources=definitions.defs.resources,
     executor=dg.multiprocess_executor,
 )
