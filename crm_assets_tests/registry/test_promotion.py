@@ -101,6 +101,7 @@ def test_metadata_and_runs_link_to_each_other(story: Story, tracking_server: str
     assert (run.info.status, parent.info.status) == ("FINISHED", "FINISHED")
     assert parent.data.metrics["test_roc_auc"] == run.data.metrics["test_roc_auc"]
     assert {"algorithm", "features", "seed"} < set(run.data.params)
+    assert run.inputs is not None
     assert run.inputs.dataset_inputs[0].dataset.digest == run.data.tags["data_version"]
 
 
@@ -139,7 +140,7 @@ def test_steps_in_processes_of_their_own_share_one_parent_run_that_fails_with_th
     nested = [run for run in new if "mlflow.parentRunId" in run.data.tags]
     assert len(parents) == 1
     assert {run.data.tags["mlflow.parentRunId"] for run in nested} == {parents[0].info.run_id}
-    assert sorted(run.info.run_name for run in nested) == ["random_forest", "xgboost"]
+    assert sorted(str(run.info.run_name) for run in nested) == ["random_forest", "xgboost"]
     assert {run.info.status for run in nested} == {"FINISHED"}
     assert parents[0].info.status == "FAILED"
 
