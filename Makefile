@@ -7,10 +7,11 @@ export DAGSTER_HOME ?= $(CURDIR)/.dagster_home
 DEFINITIONS := -m crm_assets.definitions
 COMPOSE = python -m crm_assets.stack.docker
 MONTH ?=
+VERSION ?=
 ASSETS ?= *
 
 .DEFAULT_GOAL := help
-.PHONY: help install run dev mlflow materialize checks validate storage-check test lint types format docs lock clean benchmark up down status logs buckets ui stack stack-down stack-status stack-logs
+.PHONY: help install run dev mlflow promote rollback materialize checks validate storage-check up down status logs buckets ui stack stack-down stack-status stack-logs test lint types format docs benchmark lock clean
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +39,12 @@ dev: install $(DAGSTER_HOME)/dagster.yaml ## Open the Dagster UI on this machine
 
 mlflow: install ## Open the MLflow UI of the embedded registry.
 	python -m crm_assets.registry.ui
+
+promote: install ## Make model version VERSION the champion; predictions follow.
+	@python -m crm_assets.registry promote '$(VERSION)'
+
+rollback: install ## Make the former champion champion again; predictions follow.
+	@python -m crm_assets.registry rollback
 
 materialize: install $(DAGSTER_HOME)/dagster.yaml ## Materialise ASSETS (all) for MONTH (needed), as 2017-06 or 2017-06...2017-08.
 	dagster asset materialize $(DEFINITIONS) --select '$(ASSETS)' $(if $(findstring ...,$(MONTH)),--partition-range,--partition) '$(MONTH)'
@@ -82,7 +89,7 @@ stack-logs: install ## Follow the logs of the stack without Docker.
 	python -m crm_assets.stack logs
 
 test: install ## Run the tests.
-	pytest
+	pytest --numprocesses 2 --dist loadgroup
 
 lint: install ## Check style.
 	ruff check .

@@ -27,3 +27,7 @@ class NotEnoughDataError(CrmAssetsError):
 
 class StackError(CrmAssetsError):
     """A deployed stack that cannot be started or reached."""
+
+
+class RegistryError(CrmAssetsError):
+    """A version of the registered model that is missing, foreign, or cannot be what was asked of it."""

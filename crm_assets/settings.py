@@ -87,6 +87,16 @@ class Settings(BaseSettings):
         None,
         description="MLflow tracking server. Unset: an embedded SQLite registry under `CRM_HOME`.",
     )
+    mlflow_url: str | None = Field(
+        None,
+        pattern=r"^https?://",
+        description="Address of the MLflow UI as people reach it, for links. Unset: the tracking server's.",
+    )
+    dagster_url: str | None = Field(
+        None,
+        pattern=r"^https?://",
+        description="Address of the Dagster UI as people reach it, for links from MLflow to Dagster's runs.",
+    )
     engine_memory: str = Field(
         "4GB",
         pattern=r"^\d+(\.\d+)? ?[KMGT]i?B$",

@@ -18,12 +18,32 @@ from crm_assets.settings import get_settings
 from crm_assets.sources.sample import SyntheticSample
 from crm_assets.stack.postgres import find_programs
 from crm_assets.stack.stack import Stack
+from crm_assets_tests.mlflow_server import mlflow_server
 from crm_assets_tests.place import Place, place
 
 # The folder of the real CRM dump; tests that need it are skipped where it is not set.
 REAL_DUMP = "CRM_TEST_REAL_DUMP"
 # Now, since each test moves to a folder of its own.
 _REAL_DUMP = Path(os.environ[REAL_DUMP]).resolve() if os.environ.get(REAL_DUMP) else None
+
+# Fixtures that take long, by the worker that makes them where tests run on several.
+WORKERS = {
+    "deployed": {"stack", "real_run"},
+    "sample": {"sample_run"},
+    "registry": {"tracking_server"},
+    "s3": {"s3"},
+}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests that share a costly fixture on one worker."""
+    for item in items:
+        needs = set(getattr(item, "fixturenames", ()))
+        for worker, fixtures in WORKERS.items():
+            if needs & fixtures:
+                item.add_marker(pytest.mark.xdist_group(worker))
+                break
 
 
 @pytest.fixture(autouse=True)
@@ -58,6 +78,13 @@ def real_dump() -> Path:
 def engine() -> Backend:
     """An embedded DuckDB."""
     return connect()
+
+
+@pytest.fixture(scope="session")
+def tracking_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a real MLflow server, the same for the whole session: it takes seconds to start."""
+    with mlflow_server(tmp_path_factory.mktemp("mlflow")) as address:
+        yield address
 
 
 @pytest.fixture(scope="session")

@@ -45,8 +45,8 @@ class Place:
     def python(self, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
         return self.run(sys.executable, *arguments, **settings)
 
-    def dagster(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return self.run(str(Path(sys.executable).parent / "dagster"), *arguments)
+    def dagster(self, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+        return self.run(str(Path(sys.executable).parent / "dagster"), *arguments, **settings)
 
     def copy(self, folder: Path, **settings: str) -> Place:
         """Another installation with the same tables and models, and no history."""

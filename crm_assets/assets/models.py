@@ -9,7 +9,7 @@ import dagster as dg
 import ibis.expr.types as ir
 import pandas as pd
 
-from crm_assets.assets.options import picture, table, table_asset
+from crm_assets.assets.options import link, picture, table, table_asset
 from crm_assets.crm import training
 from crm_assets.crm.schema import TableSchema
 from crm_assets.crm.tables import BACKTEST, CHAMPION, LEAK_AUDIT, TRAINING_SET
@@ -72,14 +72,17 @@ def _model_asset(algorithm: Algorithm) -> dg.AssetsDefinition:
         scores = walk_forward(
             lambda: algorithm.build(features, get_settings().seed), training_set, features, split.scored
         )
-        run = context.resources.mlflow.log_backtest(context, algorithm, features, training_set, scores, split)
+        figures = {"auc_by_month": plots.auc_by_month({algorithm.name: scores}, split)}
+        run = context.resources.mlflow.log_backtest(
+            context, algorithm, features, training_set, scores, split, figures
+        )
         by_month = scores_by_month(scores, split.scored)
         context.add_output_metadata(
             {
                 "features": len(features),
-                "mlflow run": run,
+                "mlflow run": link(run),
                 "walk-forward (uncalibrated)": table(by_month),
-                "ROC AUC by month": picture(plots.auc_by_month({algorithm.name: scores}, split)),
+                "ROC AUC by month": picture(figures["auc_by_month"]),
             }
         )
         return scores
@@ -112,12 +115,13 @@ def champion(
     from crm_assets.assets import plots
     from crm_assets.modeling import champion as choice
     from crm_assets.modeling.leak_audit import admissible_features
-    from crm_assets.modeling.metrics import scores_by_month
+    from crm_assets.modeling.metrics import pooled, scores_by_month
 
     split, features = _split(training_set), admissible_features(leak_audit)
     candidate = choice.candidate(training_set, features, backtests, split, get_settings().seed)
     figures = plots.champion_plots(candidate, training_set, backtests)
-    decision, run = context.resources.mlflow.register(context, candidate, training_set, figures)
+    decision, run, version = context.resources.mlflow.register(context, candidate, training_set, figures)
+    test = pooled(candidate.walk_forward, split.test)
     board = choice.decided(
         candidate.leaderboard, decision.promoted, decision.former_version, decision.former_test
     )
@@ -131,7 +135,9 @@ def champion(
             "data": source().description,
             "synthetic": source().synthetic,
             "features": table(pd.DataFrame({"feature": features})),
-            "mlflow run": run,
+            "mlflow run": link(run),
+            "model version": link(version),
+            **{f"test {name}": value for name, value in test.items()},
             "leaderboard": table(board.set_index("contender").T.rename_axis("").reset_index()),
             "test months": table(scores_by_month(candidate.walk_forward, split.test)),
             **{name.replace("_", " "): picture(png) for name, png in figures.items()},

@@ -10,6 +10,7 @@ import pandas as pd
 
 from crm_assets.crm.schema import TableSchema
 from crm_assets.partitions import monthly
+from crm_assets.registry.resource import mlflow_run_fails_too
 from crm_assets.storage.io_manager import markdown
 
 OWNERS = ["team:sales-operations"]
@@ -34,6 +35,7 @@ def table_asset(
             # One run for any number of months, so that a backfill reads its inputs once.
             backfill_policy=dg.BackfillPolicy.single_run(),
             metadata={"dagster/column_schema": column_schema(table)},
+            hooks={mlflow_run_fails_too},
             **more,
         )
 
@@ -56,6 +58,11 @@ def column_schema(table: TableSchema) -> dg.TableSchema:
 def picture(png: bytes) -> dg.MarkdownMetadataValue:
     """A PNG shown inline in the UI."""
     return dg.MetadataValue.md(f"![plot](data:image/png;base64,{base64.b64encode(png).decode()})")
+
+
+def link(address: str) -> dg.MetadataValue:
+    """Where to look further: to click on where it is a URL."""
+    return dg.MetadataValue.url(address) if address.startswith("http") else dg.MetadataValue.text(address)
 
 
 def table(frame: pd.DataFrame) -> dg.MarkdownMetadataValue:

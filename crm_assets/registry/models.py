@@ -1,12 +1,14 @@
-"""The registered model: its versions, and the aliases `champion` and `challenger`."""
+"""The registered model: candidates become versions, and versions models that score."""
 
 from __future__ import annotations
 
 import json
+import math
 import tempfile
 from dataclasses import dataclass
 from importlib.metadata import version as installed
 from pathlib import Path
+from zipfile import BadZipFile
 
 import mlflow
 import pandas as pd
@@ -14,20 +16,22 @@ import skops.io
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.models import infer_signature
-from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 from mlflow.tracking import MlflowClient
+from skops.io.exceptions import UntrustedTypesFoundException
 
-from crm_assets.errors import NotEnoughDataError, StorageError
+from crm_assets.errors import NotEnoughDataError, RegistryError
 from crm_assets.modeling.backtest import KEYS
 from crm_assets.modeling.calibration import CalibratedModel
 from crm_assets.modeling.champion import Candidate
 from crm_assets.modeling.matrix import feature_matrix
-from crm_assets.modeling.metrics import pooled
+from crm_assets.modeling.metrics import METRICS, pooled
 from crm_assets.modeling.scoring import Champion
+from crm_assets.registry import aliases, tracking
+from crm_assets.registry.aliases import CHAMPION, MODEL
 
-MODEL = "monthly_win_probability_model"
-CHAMPION, CHALLENGER = "champion", "challenger"
 WALK_FORWARD_FILE = "walk_forward.parquet"
+
+ANOTHER = f"Give the alias {CHAMPION} to another version: make promote VERSION=…"
 
 # Types beyond scikit-learn's own that a stored model may hold; nothing else is ever loaded.
 TRUSTED_TYPES = [
@@ -75,29 +79,32 @@ def register(candidate: Candidate, table: pd.DataFrame, tags: dict[str, str], ru
     Returns:
         The decision; its numbers stand in the version's tags.
     """
-    former = find_champion()
-    version = _store(candidate, table, tags, run_id)
-    own = pooled(candidate.walk_forward, candidate.split.test)
-    theirs = None if former is None else _test_scores(former, candidate, table)
-    promoted, reason = _judge(own, former, theirs, candidate.features)
-    client = MlflowClient()
-    client.set_registered_model_alias(MODEL, CHAMPION if promoted else CHALLENGER, version)
-    client.set_model_version_tag(MODEL, version, "decision", "promoted" if promoted else "not promoted")
-    client.set_model_version_tag(MODEL, version, "decision_reason", reason)
+    # Alone, so that the champion it is held against is the one that it replaces.
+    with tracking.alone():
+        former = find_champion()
+        version = _store(candidate, table, tags, run_id)
+        own = pooled(candidate.walk_forward, candidate.split.test)
+        theirs = None if former is None else _test_scores(former, candidate, table)
+        promoted, reason = _judge(own, former, theirs, candidate.features)
+        if promoted:
+            aliases.make_champion(version)
+        else:
+            aliases.make_challenger(version)
     before = None if former is None else former.version
+    tell(version, "promoted" if promoted else "not promoted", reason, own, theirs)
+    if promoted and before is not None:
+        tell(before, "replaced", f"Version {version} was promoted. {reason}")
     return Decision(version, promoted, reason, version if promoted else str(before), before, theirs)
 
 
 def find_champion() -> Champion | None:
-    """The model version that holds the alias `champion`, or None where none does."""
-    client = MlflowClient()
-    try:
-        version = client.get_model_version_by_alias(MODEL, CHAMPION)
-    except MlflowException as error:
-        if error.error_code in (ErrorCode.Name(RESOURCE_DOES_NOT_EXIST), "INVALID_PARAMETER_VALUE"):
-            return None
-        raise
-    return _load(version)
+    """The model version that holds the alias `champion`, or None where none does.
+
+    Raises:
+        RegistryError: the version is no model of ours, or its files are gone.
+    """
+    version = aliases.holder(CHAMPION)
+    return None if version is None else load_version(version)
 
 
 def load_champion() -> Champion:
@@ -151,28 +158,51 @@ def _store(candidate: Candidate, table: pd.DataFrame, tags: dict[str, str], run_
     return str(version.version)
 
 
-def _load(version: ModelVersion) -> Champion:
+def load_version(version: ModelVersion) -> Champion:
+    """The model of a version, read without unpickling.
+
+    Raises:
+        RegistryError: it is no model of ours, its files are gone, or they hold what is not trusted.
+    """
+    name, tags = f"Version {version.version} of {MODEL}", version.tags
+    if missing := [tag for tag in ("algorithm", "features", "trained_months") if tag not in tags]:
+        raise RegistryError(f"{name} was not made by this graph: it has no tag {missing[0]}. {ANOTHER}")
     with tempfile.TemporaryDirectory() as folder:
-        files = mlflow.artifacts.download_artifacts(f"models:/{MODEL}/{version.version}", dst_path=folder)
-        # Not through mlflow.sklearn: it would follow the stored file into unpickling.
-        model = skops.io.load(Path(files) / "model.skops", trusted=TRUSTED_TYPES)
-        past = mlflow.artifacts.download_artifacts(
-            run_id=version.run_id, artifact_path=WALK_FORWARD_FILE, dst_path=folder
-        )
-        walk_forward = pd.read_parquet(past)
+        files = _files(version, folder)
+        try:
+            # Not through mlflow.sklearn: it would follow the stored file into unpickling.
+            model = skops.io.load(files / "model.skops", trusted=TRUSTED_TYPES)
+        except (UntrustedTypesFoundException, TypeError) as error:
+            raise RegistryError(f"{name} holds types that are not trusted: {error} {ANOTHER}") from error
+        except (BadZipFile, OSError, KeyError, ValueError) as error:
+            raise RegistryError(f"{name} is no model that skops has written: {error}. {ANOTHER}") from error
+        walk_forward = pd.read_parquet(files / WALK_FORWARD_FILE)
     if not isinstance(model, CalibratedModel):
-        raise StorageError(
-            f"Version {version.version} of {MODEL} holds a {type(model).__name__}, no model of ours: "
-            f"give the alias {CHAMPION} to another version."
-        )
+        raise RegistryError(f"{name} holds a {type(model).__name__}, no model of ours. {ANOTHER}")
     return Champion(
         version=str(version.version),
-        algorithm=version.tags["algorithm"],
+        algorithm=tags["algorithm"],
         model=model,
-        features=json.loads(version.tags["features"]),
-        trained_months=json.loads(version.tags["trained_months"]),
+        features=json.loads(tags["features"]),
+        trained_months=json.loads(tags["trained_months"]),
         walk_forward=walk_forward,
     )
+
+
+def _files(version: ModelVersion, folder: str) -> Path:
+    """The files of a version and of its run, downloaded to one folder."""
+    model = f"models:/{MODEL}/{version.version}"
+    try:
+        files = mlflow.artifacts.download_artifacts(model, dst_path=folder)
+        mlflow.artifacts.download_artifacts(
+            run_id=version.run_id, artifact_path=WALK_FORWARD_FILE, dst_path=files
+        )
+    except (MlflowException, OSError) as error:
+        raise RegistryError(
+            f"The files of version {version.version} of {MODEL} cannot be read: "
+            f"{str(error).splitlines()[0]} {ANOTHER}"
+        ) from error
+    return Path(files)
 
 
 def _test_scores(former: Champion, candidate: Candidate, table: pd.DataFrame) -> dict[str, float] | None:
@@ -212,8 +242,29 @@ def _judge(
         return True, (
             f"Version {former.version} learned from other deals and cannot be compared on these test months."
         )
+    if math.isnan(own["roc_auc"]) or math.isnan(theirs["roc_auc"]):
+        return (
+            False,
+            f"All test deals ended alike: no ROC AUC to compare with version {former.version}.",
+        )
     promoted = own["roc_auc"] >= theirs["roc_auc"]
     return promoted, (
         f"ROC AUC {own['roc_auc']:.4f} against {theirs['roc_auc']:.4f} of version {former.version} on the "
         f"same test months: {'no worse' if promoted else 'worse'}."
     )
+
+
+def tell(
+    version: str,
+    decision: str,
+    reason: str,
+    own: dict[str, float] | None = None,
+    theirs: dict[str, float] | None = None,
+) -> None:
+    """Write a decision and its numbers to the tags of a version."""
+    tags = {"decision": decision, "decision_reason": reason}
+    tags |= {f"test_{metric}": repr(own[metric]) for metric in METRICS if own is not None}
+    tags |= {f"champion_test_{metric}": repr(theirs[metric]) for metric in METRICS if theirs is not None}
+    client = MlflowClient()
+    for name, value in tags.items():
+        client.set_model_version_tag(MODEL, version, name, value)

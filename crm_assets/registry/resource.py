@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 import pandas as pd
 
-from crm_assets.modeling.algorithms import Algorithm
+from crm_assets.modeling.algorithms import Algorithm, algorithm
 from crm_assets.settings import get_settings
 
 if TYPE_CHECKING:
@@ -26,11 +27,12 @@ class MlflowSession:
     def log_backtest(
         self,
         context: dg.AssetExecutionContext,
-        algorithm: Algorithm,
+        contender: Algorithm,
         features: list[str],
         training_set: pd.DataFrame,
         scores: pd.DataFrame,
         split: Split,
+        figures: dict[str, bytes],
     ) -> str:
         """Log one algorithm's walk-forward as a nested run; returns the link to it."""
         import mlflow
@@ -38,10 +40,11 @@ class MlflowSession:
         from crm_assets.modeling.metrics import scores_by_month
         from crm_assets.registry import tracking
 
-        with tracking.nested_run(algorithm.name, _tags(context, training_set)) as run:
-            mlflow.log_params(
-                {"algorithm": algorithm.name, "features": ", ".join(features), "seed": get_settings().seed}
-            )
+        tags = _tags(context, training_set)
+        with tracking.nested_run(contender.name, tags) as run:
+            mlflow.log_params(_params(contender, features))
+            tracking.log_training_set(training_set, tags["data_version"])
+            tracking.log_figures(figures)
             tracking.log_scores("validation", scores_by_month(scores, split.validation))
             tracking.log_scores("test_uncalibrated", scores_by_month(scores, split.test))
         return tracking.run_link(run.info.run_id)
@@ -52,20 +55,27 @@ class MlflowSession:
         candidate: Candidate,
         training_set: pd.DataFrame,
         figures: dict[str, bytes],
-    ) -> tuple[Decision, str]:
-        """Log and register a candidate; returns what became of it and the link to its run."""
+    ) -> tuple[Decision, str, str]:
+        """Log and register a candidate; returns what became of it, and the links to its run and version."""
         import mlflow
 
         from crm_assets.modeling.metrics import scores_by_month
         from crm_assets.registry import models, tracking
+        from crm_assets.registry.tracking import NOTE
 
         tags = _tags(context, training_set)
         with tracking.nested_run("champion", tags) as run:
-            mlflow.log_params({"algorithm": candidate.algorithm, "features": ", ".join(candidate.features)})
+            mlflow.log_params(_params(algorithm(candidate.algorithm), candidate.features))
+            tracking.log_training_set(training_set, tags["data_version"])
             tracking.log_scores("test", scores_by_month(candidate.walk_forward, candidate.split.test))
             tracking.log_figures(figures)
             decision = models.register(candidate, training_set, tags, run.info.run_id)
-        return decision, tracking.run_link(run.info.run_id)
+            version = tracking.version_link(models.MODEL, decision.version)
+            mlflow.set_tags(
+                {"model_version": decision.version, "promoted": decision.promoted, NOTE: decision.reason}
+            )
+        _tell_parent(candidate, decision)
+        return decision, tracking.run_link(run.info.run_id), version
 
     def load_champion(self) -> Champion:
         """The champion of the registry."""
@@ -87,30 +97,81 @@ def mlflow_resource(context: dg.InitResourceContext) -> Iterator[MlflowSession]:
     """
     from crm_assets.registry import tracking
 
-    tracking.connect(get_settings().tracking_uri, get_settings().artifacts_dir)
+    settings = get_settings()
+    # Alone, since two steps that start at once would each find no parent run and open one.
+    with tracking.alone(), tracking.told(settings.tracking_uri):
+        tracking.connect(settings.tracking_uri, settings.artifacts_dir)
+        _open_parent(context)
+    try:
+        yield MlflowSession()
+    finally:
+        _end_run(context, sys.exc_info()[1])
+
+
+def _open_parent(context: dg.InitResourceContext) -> None:
+    import mlflow
+
+    from crm_assets.registry import parents
+    from crm_assets.registry.tracking import NOTE
+
+    parents.end_left_over(context.instance)
     with warnings.catch_warnings():
         # It is marked beta; that is known and decided.
         warnings.simplefilter("ignore", dg.BetaWarning)
         from dagster_mlflow.resources import MlFlow
 
         MlFlow(context)
-    try:
-        yield MlflowSession()
-    finally:
-        _end_run(context)
+    run = dagster_run(str(context.run_id))
+    mlflow.set_tags({"dagster.run": run, NOTE: f"Dagster run {run}"})
 
 
-def _end_run(context: dg.InitResourceContext) -> None:
+def _end_run(context: dg.InitResourceContext, error: BaseException | None) -> None:
     import mlflow
 
-    stats = context.instance.get_run_stats(context.run_id) if context.instance and context.run_id else None
-    mlflow.end_run("FAILED" if stats and stats.steps_failed else "FINISHED")
+    from crm_assets.registry import parents
+
+    mlflow.end_run(parents.fate(context.instance, str(context.run_id), error))
+
+
+def _tell_parent(candidate: Candidate, decision: Decision) -> None:
+    """Put what a list of runs should show on the parent run: the candidate's scores and its fate."""
+    import mlflow
+
+    from crm_assets.modeling.metrics import METRICS, pooled
+
+    if mlflow.active_run() is None:
+        return
+    test = pooled(candidate.walk_forward, candidate.split.test)
+    mlflow.log_metrics({f"test_{metric}": test[metric] for metric in METRICS})
+    mlflow.set_tags(
+        {
+            "algorithm": candidate.algorithm,
+            "model_version": decision.version,
+            "promoted": decision.promoted,
+            "champion_version": decision.champion_version,
+        }
+    )
+
+
+def _params(contender: Algorithm, features: list[str]) -> dict[str, object]:
+    from crm_assets.registry import tracking
+
+    seed = get_settings().seed
+    own = tracking.hyper_parameters(contender.build(features, seed)[-1])
+    return {"algorithm": contender.name, "features": ", ".join(features), "seed": seed, **own}
+
+
+def dagster_run(run_id: str) -> str:
+    """Where a person finds a Dagster run: a URL where the settings know the UI's address, else its id."""
+    url = get_settings().dagster_url
+    return f"{url.rstrip('/')}/runs/{run_id}" if url else run_id
 
 
 def _tags(context: dg.AssetExecutionContext, training_set: pd.DataFrame) -> dict[str, str]:
     return {
         # Not `dagster_run_id`: by that tag dagster-mlflow finds the parent run, and would take ours for it.
         "dagster.run_id": context.run_id,
+        "dagster.run": dagster_run(context.run_id),
         "dagster.asset_key": context.asset_key.to_user_string(),
         "data_version": data_version(training_set),
         "code_version": str(context.assets_def.code_versions_by_key[context.asset_key]),
@@ -121,3 +182,17 @@ def data_version(frame: pd.DataFrame) -> str:
     """A fingerprint of a table's values: the same rows give the same 16 hex digits."""
     hashes = pd.util.hash_pandas_object(frame, index=False).to_numpy()
     return hashlib.sha256(hashes.tobytes()).hexdigest()[:16]
+
+
+@dg.failure_hook(name="mlflow_run_fails_too")
+def mlflow_run_fails_too(context: dg.HookContext) -> None:
+    """Mark the parent MLflow run as failed, also where a step fails that knows nothing of MLflow.
+
+    Steps in one process end it with the run; a step in a process of its own has no other to do it.
+    """
+    from crm_assets.registry import parents, tracking
+
+    settings = get_settings()
+    if settings.mlflow_tracking_uri or (settings.home / "mlflow.db").exists():
+        tracking.connect(settings.tracking_uri, settings.artifacts_dir)
+        parents.fail(context.run_id)

@@ -1,4 +1,4 @@
-"""The MLflow experiment: where it is kept, and one nested run per algorithm."""
+"""The MLflow experiment: where it is kept, its runs, and the links to them."""
 
 from __future__ import annotations
 
@@ -8,21 +8,32 @@ import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 # Before the first import of MLflow, which reads them once.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+# A server that restarts is waited for, some 15 s; by default a missing one is waited for minutes.
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
 
 import mlflow
 import pandas as pd
+from filelock import FileLock
+from mlflow.data.pandas_dataset import from_pandas
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from crm_assets.errors import SourceUnavailableError
 from crm_assets.modeling.metrics import METRICS, POOLED
-from crm_assets.settings import without_password
+from crm_assets.settings import get_settings, without_password
 
 EXPERIMENT = "monthly_win_probability"
+DESCRIPTION = (
+    "Which open deals will be won next month. One run per Dagster run; below it one per algorithm, with its "
+    "uncalibrated walk-forward scores, and `champion`, the calibrated candidate on the test months. Metrics "
+    "by month have the month as step, 201709 for 2017-09."
+)
+NOTE = "mlflow.note.content"
 
 
 def connect(tracking_uri: str, artifacts_dir: Path) -> str:
@@ -42,11 +53,23 @@ def connect(tracking_uri: str, artifacts_dir: Path) -> str:
     embedded = tracking_uri.startswith("sqlite:")
     if embedded:
         artifacts_dir.mkdir(parents=True, exist_ok=True)
-    try:
+    with told(tracking_uri):
         experiment = mlflow.get_experiment_by_name(EXPERIMENT)
         if experiment is not None:
             return experiment.experiment_id
-        return mlflow.create_experiment(EXPERIMENT, artifacts_dir.as_uri() if embedded else None)
+        place = artifacts_dir.as_uri() if embedded else None
+        return mlflow.create_experiment(EXPERIMENT, place, tags={NOTE: DESCRIPTION})
+
+
+@contextmanager
+def told(tracking_uri: str) -> Generator[None]:
+    """Whatever MLflow answers instead of working, as a sentence.
+
+    Raises:
+        SourceUnavailableError: instead of MLflow's own error.
+    """
+    try:
+        yield
     except MlflowException as error:
         raise SourceUnavailableError(
             f"MLflow at {without_password(tracking_uri)} cannot be used: {error.message.splitlines()[0]} "
@@ -54,11 +77,34 @@ def connect(tracking_uri: str, artifacts_dir: Path) -> str:
         ) from error
 
 
+def alone() -> FileLock:
+    """Held while a process of this machine opens a parent run or moves an alias: MLflow has no lock."""
+    home = get_settings().home
+    home.mkdir(parents=True, exist_ok=True)
+    # One per process, so that who holds it may ask for it again.
+    return FileLock(home / "mlflow.lock", is_singleton=True)
+
+
 @contextmanager
 def nested_run(name: str, tags: dict[str, str]) -> Generator[mlflow.ActiveRun]:
     """One nested run of the active one; failed where its body fails."""
     with mlflow.start_run(run_name=name, nested=mlflow.active_run() is not None, tags=tags) as run:
         yield run
+
+
+def log_training_set(frame: pd.DataFrame, digest: str) -> None:
+    """Say on the active run which table it has learned from."""
+    # Types alone: MLflow's own digest and profile would read every row. It warns of whole numbers.
+    few = frame.head(100)
+    few = few.astype(dict.fromkeys(few.select_dtypes("number"), "float64"))
+    dataset = from_pandas(few, name="training_set", digest=digest)
+    mlflow.log_input(dataset, context="training")
+
+
+def hyper_parameters(estimator: Any) -> dict[str, Any]:
+    """What of a scikit-learn estimator is not as its class has it by default."""
+    default = type(estimator)().get_params()
+    return {k: v for k, v in estimator.get_params().items() if repr(v) != repr(default[k])}
 
 
 def log_scores(prefix: str, by_month: pd.DataFrame) -> None:
@@ -90,9 +136,16 @@ def log_figures(figures: dict[str, bytes]) -> None:
 
 
 def run_link(run_id: str) -> str:
-    """Where a person finds an MLflow run: a URL with a server, a store and an id without one."""
-    uri = without_password(mlflow.get_tracking_uri())
+    """Where a person finds an MLflow run: a URL with a server, experiment and id without one."""
     experiment = mlflow.get_run(run_id).info.experiment_id
-    if uri.startswith("http"):
-        return f"{uri}/#/experiments/{experiment}/runs/{run_id}"
-    return f"{EXPERIMENT}/{run_id}"
+    return _link(f"experiments/{experiment}/runs/{run_id}", f"{EXPERIMENT}/{run_id}")
+
+
+def version_link(model: str, version: str) -> str:
+    """Where a person finds a model version: a URL with a server, name and number without one."""
+    return _link(f"models/{model}/versions/{version}", f"{model}/{version}")
+
+
+def _link(page: str, name: str) -> str:
+    address = get_settings().mlflow_url or without_password(mlflow.get_tracking_uri())
+    return f"{address.rstrip('/')}/#/{page}" if address.startswith("http") else name

@@ -1,0 +1,73 @@
+"""What a person does to the champion: promote a version, or go back to the champion before.
+
+Both only move aliases; the rest of the graph cannot tell them from a promotion of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from crm_assets.crm.feature_table import FEATURE_NAMES
+from crm_assets.errors import RegistryError
+from crm_assets.registry import aliases, models, tracking
+from crm_assets.registry.aliases import CHAMPION, Move
+
+
+def promote(version: str, forbidden: Collection[str] = ()) -> Move:
+    """Make a version champion, whatever it scores.
+
+    Args:
+        version: its number.
+        forbidden: features that no model may use now.
+
+    Raises:
+        RegistryError: there is no such version, it is champion already, or it cannot score the tables.
+    """
+    with tracking.alone():
+        version = str(aliases.existing(version).version)
+        current = aliases.holder(CHAMPION)
+        if current is not None and str(current.version) == version:
+            raise RegistryError(f"Version {version} is champion already: nothing is changed.")
+        _fit_to_score(version, forbidden)
+        move = aliases.make_champion(version)
+    replaced = "There was no champion." if move.former is None else f"It replaced version {move.former}."
+    models.tell(version, "promoted", f"A person promoted it. {replaced}")
+    if move.former is not None:
+        models.tell(move.former, "replaced", f"A person promoted version {version}.")
+    return move
+
+
+def rollback(forbidden: Collection[str] = ()) -> Move:
+    """Make the champion before the present one champion again; once more goes back one further.
+
+    A version that was gone back from is forgotten: only a promotion makes it champion again.
+
+    Args:
+        forbidden: features that no model may use now.
+
+    Raises:
+        RegistryError: there is no champion, none before it, or the one before cannot score the tables.
+    """
+    with tracking.alone():
+        version, history = aliases.former_champion()
+        _fit_to_score(version, forbidden)
+        move = aliases.go_back(version, history)
+    if move.former is not None:
+        models.tell(move.former, "rolled back", f"A person went back to version {version}.")
+    models.tell(version, "promoted", f"A person went back to it from version {move.former}.")
+    return move
+
+
+def _fit_to_score(version: str, forbidden: Collection[str]) -> None:
+    features = models.load_version(aliases.existing(version)).features
+    if unknown := sorted(set(features) - set(FEATURE_NAMES)):
+        raise RegistryError(
+            f"Version {version} uses {', '.join(unknown)}, which win_features lacks: it cannot score. "
+            "Choose another version."
+        )
+    if guilty := [name for name in features if name in forbidden]:
+        raise RegistryError(
+            f"Version {version} uses {', '.join(guilty)}, which the leak audit or CRM_EXCLUDE_FEATURES keeps "
+            "out. Choose another version, or change CRM_ADMIT_FEATURES or CRM_EXCLUDE_FEATURES and "
+            "materialise leak_audit."
+        )

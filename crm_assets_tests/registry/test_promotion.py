@@ -1,0 +1,151 @@
+"""Candidates of real runs on a real server: worse, better, promoted by hand, and gone back from."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+from mlflow.entities import Run
+from mlflow.tracking import MlflowClient
+
+from crm_assets_tests.place import MODULE, ROOT, Place
+from crm_assets_tests.registry.conftest import emptied
+
+MODEL = "monthly_win_probability_model"
+MODELS = "leak_audit,logistic_regression,random_forest,xgboost,gradient_boosting,champion"
+MONTH = "2023-12"
+CRIPPLED = (
+    "days_open,days_open_vs_median_cycle,month_of_quarter,agent_win_rate,product_win_rate,account_win_rate"
+)
+RANGE = json.dumps(
+    {
+        "dagster/asset_partition_range_start": MONTH,
+        "dagster/asset_partition_range_end": MONTH,
+    }
+)
+DAGSTER = "http://dagster.example:3000"
+
+
+class Story:
+    """One installation that trains on a server of its own choice, and what it predicted."""
+
+    def __init__(self, there: Place, client: MlflowClient) -> None:
+        self.there, self.client = there, client
+
+    def train(self, assets: str = MODELS, **settings: str) -> None:
+        self._materialise(assets, **settings)
+
+    def predict(self) -> bytes:
+        self._materialise("win_predictions")
+        return (self.there.tables / "win_predictions" / f"{MONTH}.parquet").read_bytes()
+
+    def registry(self, *command: str) -> subprocess.CompletedProcess[str]:
+        return self.there.python("-m", "crm_assets.registry", *command)
+
+    def holder(self, alias: str) -> str | None:
+        return self.client.get_registered_model(MODEL).aliases.get(alias)
+
+    def _materialise(self, assets: str, **settings: str) -> None:
+        partition = ("--partition", MONTH) if assets == "win_predictions" else ()
+        done = self.there.dagster("asset", "materialize", *MODULE, "--select", assets, *partition, **settings)
+        assert done.returncode == 0, done.stderr[-3000:]
+
+
+@pytest.fixture(scope="module")
+def story(
+    sample_run: tuple[Place, str], tracking_server: str, tmp_path_factory: pytest.TempPathFactory
+) -> Story:
+    """A crippled model in force, version 1, with its predictions stored."""
+    folder = tmp_path_factory.mktemp("story") / "place"
+    there = sample_run[0].copy(folder, CRM_MLFLOW_TRACKING_URI=tracking_server, CRM_DAGSTER_URL=DAGSTER)
+    story = Story(there, emptied(tracking_server))
+    story.train(CRM_EXCLUDE_FEATURES=CRIPPLED)
+    return story
+
+
+def test_better_is_promoted_worse_is_not_and_rollback_restores_the_old_predictions(story: Story) -> None:
+    old = story.predict()
+    story.train()
+    assert (story.holder("champion"), story.holder("challenger")) == ("2", "1")
+    new = story.predict()
+    assert new != old
+
+    # Few months to learn from, on the same test months.
+    story.train(f"training_set,{MODELS}", CRM_FIRST_MONTH="2023-03")
+    assert (story.holder("champion"), story.holder("challenger")) == ("2", "3")
+    worse = story.client.get_model_version(MODEL, "3").tags
+    assert worse["decision"] == "not promoted"
+    assert float(worse["test_roc_auc"]) < float(worse["champion_test_roc_auc"])
+
+    back = story.registry("rollback")
+    assert back.returncode == 0, back.stderr
+    assert "Version 1 is champion now; it was version 2." in back.stdout
+    assert (story.holder("champion"), story.holder("challenger")) == ("1", "2")
+    assert story.predict() == old
+
+    again = story.registry("promote", "2")
+    assert again.returncode == 0, again.stderr
+    assert story.predict() == new
+
+
+def test_metadata_and_runs_link_to_each_other(story: Story, tracking_server: str) -> None:
+    shown = story.there.metadata("champion")
+    version = shown["version"].value
+    assert shown["model version"].value == f"{tracking_server}/#/models/{MODEL}/versions/{version}"
+    run_id = str(shown["mlflow run"].value).rpartition("/")[2]
+    run = story.client.get_run(run_id)
+    assert run.data.tags["dagster.run"] == f"{DAGSTER}/runs/{run.data.tags['dagster.run_id']}"
+    parent = story.client.get_run(run.data.tags["mlflow.parentRunId"])
+    assert (run.info.status, parent.info.status) == ("FINISHED", "FINISHED")
+    assert parent.data.metrics["test_roc_auc"] == run.data.metrics["test_roc_auc"]
+    assert {"algorithm", "features", "seed"} < set(run.data.params)
+    assert run.inputs is not None
+    assert run.inputs.dataset_inputs[0].dataset.digest == run.data.tags["data_version"]
+
+
+@pytest.mark.parametrize(
+    ("version", "said"),
+    [
+        ("", "No version is named: write one of 1, 2"),
+        ("two", "'two' is no version number: write one of 1, 2"),
+        ("99", "There is no version 99 of"),
+    ],
+)
+def test_a_version_that_cannot_be_promoted_is_told_in_a_sentence(
+    story: Story, version: str, said: str
+) -> None:
+    before = story.holder("champion")
+    done = story.registry("promote", version)
+    assert done.returncode == 1
+    assert done.stderr.startswith(said)
+    assert "Traceback" not in done.stderr
+    assert story.holder("champion") == before
+
+
+def test_steps_in_processes_of_their_own_share_one_parent_run_that_fails_with_them(
+    story: Story, tmp_path: Path
+) -> None:
+    there = story.there.copy(tmp_path / "copy")
+    # The step that fails knows nothing of MLflow.
+    for file in (there.tables / "win_predictions").iterdir():
+        file.write_bytes(b"no table")
+    known = {run.info.run_id for run in runs(story.client)}
+    module = ("-m", "crm_assets_tests.registry.separate_processes", "-d", str(ROOT))
+    done = there.dagster("job", "execute", *module, "--job", "two_models_and_a_forecast", "--tags", RANGE)
+    assert done.returncode != 0
+    new = [run for run in runs(story.client) if run.info.run_id not in known]
+    parents = [run for run in new if "mlflow.parentRunId" not in run.data.tags]
+    nested = [run for run in new if "mlflow.parentRunId" in run.data.tags]
+    assert len(parents) == 1
+    assert {run.data.tags["mlflow.parentRunId"] for run in nested} == {parents[0].info.run_id}
+    assert sorted(str(run.info.run_name) for run in nested) == ["random_forest", "xgboost"]
+    assert {run.info.status for run in nested} == {"FINISHED"}
+    assert parents[0].info.status == "FAILED"
+
+
+def runs(client: MlflowClient) -> list[Run]:
+    experiment = client.get_experiment_by_name("monthly_win_probability")
+    assert experiment is not None
+    return list(client.search_runs([experiment.experiment_id]))

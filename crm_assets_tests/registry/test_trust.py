@@ -1,0 +1,80 @@
+"""What is stored as a model is read, never executed."""
+
+from __future__ import annotations
+
+import pickle
+import zipfile
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+import skops.io
+from mlflow.tracking import MlflowClient
+from xgboost import XGBClassifier
+
+from crm_assets.errors import RegistryError
+from crm_assets.registry import promotion
+from crm_assets.registry.aliases import MODEL
+from crm_assets.registry.models import WALK_FORWARD_FILE
+
+OURS = {"algorithm": "xgboost", "features": '["days_open"]', "trained_months": '["2023-01"]'}
+
+
+class Malice:
+    """Touches a file when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, tuple[Path]]:
+        return Path.touch, (self.path,)
+
+
+def version(client: MlflowClient, model: Path, tags: dict[str, str]) -> str:
+    """Register a file as the model of a version."""
+    experiment = client.get_experiment_by_name("monthly_win_probability")
+    assert experiment is not None
+    run = client.create_run(experiment.experiment_id)
+    client.log_artifact(run.info.run_id, str(model), "model")
+    past = model.parent / WALK_FORWARD_FILE
+    past.touch()
+    client.log_artifact(run.info.run_id, str(past))
+    made = client.create_model_version(MODEL, f"{run.info.artifact_uri}/model", run.info.run_id, tags=tags)
+    client.set_terminated(run.info.run_id)
+    return str(made.version)
+
+
+def test_a_stored_file_of_an_unlisted_type_is_refused(registry: MlflowClient, tmp_path: Path) -> None:
+    skops.io.dump(Counter("ab"), tmp_path / "model.skops")
+    with pytest.raises(RegistryError, match=r"types that are not trusted: .*collections.Counter"):
+        promotion.promote(version(registry, tmp_path / "model.skops", OURS))
+
+
+def test_a_pickle_is_refused_and_not_executed(registry: MlflowClient, tmp_path: Path) -> None:
+    (tmp_path / "model.skops").write_bytes(pickle.dumps(Malice(tmp_path / "executed")))
+    with pytest.raises(RegistryError, match="no model that skops has written"):
+        promotion.promote(version(registry, tmp_path / "model.skops", OURS))
+    assert not (tmp_path / "executed").exists()
+
+
+def test_a_version_that_is_not_ours_or_has_lost_its_files_is_refused(
+    registry: MlflowClient, tmp_path: Path
+) -> None:
+    (tmp_path / "other.txt").touch()
+    foreign = version(registry, tmp_path / "other.txt", {})
+    empty = version(registry, tmp_path / "other.txt", OURS)
+    with pytest.raises(RegistryError, match=r"Version 1 .*was not made by this graph"):
+        promotion.promote(foreign)
+    with pytest.raises(RegistryError, match=r"Version 2 .*is no model that skops has written"):
+        promotion.promote(empty)
+
+
+def test_xgboost_is_stored_in_its_own_format(tmp_path: Path) -> None:
+    model = XGBClassifier(n_estimators=2).fit(np.arange(40.0).reshape(20, 2), [0, 1] * 10)
+    skops.io.dump(model, tmp_path / "model.skops")
+    with zipfile.ZipFile(tmp_path / "model.skops") as file:
+        (booster,) = (file.read(name) for name in file.namelist() if name.endswith(".bin"))
+    # UBJSON of XGBoost's: an object whose first key is Config.
+    assert booster.startswith(b"{L")
+    assert b"Config" in booster[:20]
