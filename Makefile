@@ -9,7 +9,7 @@ MONTH ?=
 ASSETS ?= *
 
 .DEFAULT_GOAL := help
-.PHONY: help install run dev mlflow materialize checks validate test lint types format docs lock clean benchmark
+.PHONY: help install run dev replay mlflow materialize checks validate test lint types format docs lock clean benchmark
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ run: install $(DAGSTER_HOME)/dagster.yaml ## Materialise everything for all mont
 
 dev: install $(DAGSTER_HOME)/dagster.yaml ## Open the Dagster UI on this machine.
 	dagster dev
+
+replay: install ## Live through the data month by month as if it came in live, and hold the forecasts to their backtest.
+	python -m crm_assets.automation.replay
 
 mlflow: install ## Open the MLflow UI of the embedded registry.
 	python -m crm_assets.registry.ui

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit, urlunsplit
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from crm_assets.crm.feature_table import FEATURE_NAMES
@@ -65,6 +65,22 @@ class Settings(BaseSettings):
     mlflow_tracking_uri: str | None = Field(
         None,
         description="MLflow tracking server. Unset: an embedded SQLite registry under `CRM_HOME`.",
+    )
+    automation: bool = Field(
+        False,
+        description="Whether the schedule and the sensors run when Dagster's daemon starts. Off, they stand "
+        "in the UI, stopped.",
+    )
+    poll_seconds: int = Field(
+        15, ge=1, description="Seconds between two looks of the sensors for a new champion or new labels."
+    )
+    alert_webhook: SecretStr | None = Field(
+        None,
+        description="Address that a message is posted to when a run fails, as of a Slack webhook. "
+        "Unset: no alerts.",
+    )
+    dagster_url: str | None = Field(
+        None, description="Address of the Dagster UI, for the links of alerts, as `https://dagster.example`."
     )
     engine_memory: str = Field(
         "4GB",
