@@ -66,7 +66,7 @@ def restarts(there: Place, address: str, changes: int) -> None:
         with daemon.daemon(there, **quick):
             daemon.wait_for("a tick", lambda: daemon.idle(there))
             daemon.set_champion(address, str(2 - number % 2))
-            time.sleep(chance.uniform(0, 25))
+            time.sleep(chance.uniform(0, 20))
     last = str(2 - (changes - 1) % 2)
     with daemon.daemon(there, **quick):
         daemon.wait_for("the last champion", lambda: daemon.predicted_by(there, MONTH) == {last})

@@ -74,6 +74,11 @@ def idle(there: Place) -> bool:
         return not instance.get_runs(dg.RunsFilter(statuses=UNFINISHED), limit=1)
 
 
+def refreshed(there: Place, month: str, version: str) -> bool:
+    """Whether a month is predicted by a version, and nothing is under way."""
+    return predicted_by(there, month) == {version} and idle(there)
+
+
 def predicted_by(there: Place, month: str) -> set[str]:
     """The model versions that the stored predictions of a month are of."""
     return set(there.frame("win_predictions", month)["model_version"])
