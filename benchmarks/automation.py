@@ -46,7 +46,7 @@ def latency(there: Place, address: str, changes: int) -> list[float]:
         time.sleep(60)
         daemon.wait_for("a daemon at rest", lambda: daemon.idle(there))
         for number in range(changes):
-            time.sleep(chance.uniform(0, 20))
+            time.sleep(chance.uniform(3, 22))
             version, before = str(2 - number % 2), len(daemon.refreshes(there))
             start = time.time()
             daemon.set_champion(address, version)
@@ -66,7 +66,7 @@ def restarts(there: Place, address: str, changes: int) -> None:
         with daemon.daemon(there, **quick):
             daemon.wait_for("a tick", lambda: daemon.idle(there))
             daemon.set_champion(address, str(2 - number % 2))
-            time.sleep(chance.uniform(0, 20))
+            time.sleep(chance.uniform(3, 22))
     last = str(2 - (changes - 1) % 2)
     with daemon.daemon(there, **quick):
         daemon.wait_for("the last champion", lambda: daemon.predicted_by(there, MONTH) == {last})

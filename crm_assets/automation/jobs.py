@@ -15,8 +15,8 @@ CHECKS = "data_quality_checks"
 MODELS = dg.AssetSelection.groups("models")
 PREDICTIONS = dg.AssetSelection.assets(WIN_PREDICTIONS.name, REVENUE_FORECAST.name)
 
-# The jobs that train, and those that write predictions: what a sensor must not do at the same time.
-TRAINING_JOBS = (EVERYTHING, RETRAINING)
+# The jobs that make features or train, and those that write predictions: what a sensor waits for.
+LABELLING_JOBS = (EVERYTHING, MONTH, RETRAINING)
 PREDICTING_JOBS = (EVERYTHING, MONTH, REFRESH)
 
 everything = dg.define_asset_job(

@@ -6,10 +6,10 @@ Each compares what is with what should be, both as they are kept, so that restar
 import dagster as dg
 
 from crm_assets.automation import state
-from crm_assets.automation.jobs import PREDICTING_JOBS, TRAINING_JOBS, refresh, retraining
+from crm_assets.automation.jobs import LABELLING_JOBS, PREDICTING_JOBS, refresh, retraining
 from crm_assets.automation.requests import SENSORS, run_over
 from crm_assets.crm.months import shift
-from crm_assets.crm.tables import CHAMPION, OPPORTUNITIES, REVENUE_FORECAST, WIN_PREDICTIONS
+from crm_assets.crm.tables import CHAMPION, OPPORTUNITIES, REVENUE_FORECAST, WIN_FEATURES, WIN_PREDICTIONS
 from crm_assets.crm.training import labelled_months
 from crm_assets.errors import NotEnoughDataError, SourceUnavailableError
 from crm_assets.partitions import data_horizon
@@ -68,11 +68,14 @@ def labels_arrived(
     months their labels, trains, and promotes if better. One run for each newest labelled month; a run
     that fails is tried again, at most three times.
     """
-    if run := state.under_way(context.instance, TRAINING_JOBS, (CHAMPION.name,)):
-        return dg.SkipReason(f"Run {run} trains.")
-    months, learned = state.stored_months(context.instance), state.trained_until(context.instance)
+    if run := state.under_way(context.instance, LABELLING_JOBS, (WIN_FEATURES.name, CHAMPION.name)):
+        return dg.SkipReason(f"Run {run} takes in months, or trains.")
+    months = state.stored_months(context.instance)
     if not months:
         return dg.SkipReason("No month has features yet.")
+    learned = state.trained_until(context.instance)
+    # Models that learned from other data, as from the sample of before, have learned nothing here.
+    learned = learned if learned in months else None
     if learned and learned >= shift(months[-1], -1):
         return dg.SkipReason(f"Nothing new: the models have learned from all labels, up to {learned}.")
     try:

@@ -38,7 +38,7 @@ def recipes(tracking_uri: str) -> dict[str, Recipe]:
             algorithm=version.tags["algorithm"],
             features=json.loads(version.tags["features"]),
             trained_months=json.loads(version.tags["trained_months"]),
-            decision=version.tags["decision"],
+            decision=version.tags.get("decision", "undecided"),
         )
         for version in found
     }

@@ -18,6 +18,7 @@ from crm_assets_tests.place import MODULE, Place
 
 MODEL = "monthly_win_probability_model"
 REFRESH = "prediction_refresh"
+SECONDS_TO_END = 60
 UNFINISHED = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
@@ -46,14 +47,16 @@ def daemon(there: Place, **settings: str) -> Generator[subprocess.Popen[bytes]]:
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
-    """End a daemon as a service manager does; it lets its runs end."""
+    """End a daemon as a service manager does: the runs that it has started may end, and nothing is left."""
     process.send_signal(signal.SIGTERM)
     with suppress(subprocess.TimeoutExpired):
-        process.wait(timeout=30)
-    try:
+        process.wait(timeout=SECONDS_TO_END)
+    end = time.monotonic() + SECONDS_TO_END
+    with suppress(ProcessLookupError):
+        while time.monotonic() < end:
+            os.killpg(process.pid, 0)
+            time.sleep(0.2)
         os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return
     process.wait()
 
 

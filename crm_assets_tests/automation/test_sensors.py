@@ -109,7 +109,7 @@ def test_new_labels_ask_for_one_retraining_of_their_months(history: History) -> 
     assert request.tags["dagster/asset_partition_range_end"] == LABELLED
     assert history.requested("labels_arrived").run_key == request.run_key
     run = history.run("retraining", STARTED)
-    assert history.skipped("labels_arrived") == f"Run {run.run_id} trains."
+    assert history.skipped("labels_arrived") == f"Run {run.run_id} takes in months, or trains."
 
 
 def test_automation_stands_still_until_it_is_switched_on(history: History) -> None:
@@ -122,3 +122,23 @@ def test_a_calendar_with_an_end_says_that_there_is_nothing_new(history: History)
     answer = history.schedule(2026, 5)
     assert isinstance(answer, dg.SkipReason)
     assert answer.skip_message == "Nothing new: the last month, 2023-12, is materialised."
+
+
+def test_what_trains_and_what_writes_predictions_waits_in_line(history: History) -> None:
+    graph = history.definitions.resolve_job_def("monthly_win_probability").graph
+    pools = {
+        node.name: node.definition.pool
+        for node in graph.nodes
+        if isinstance(node.definition, dg.OpDefinition)
+    }
+    assert {name for name, pool in pools.items() if pool == "training"} >= {
+        "training_set",
+        "xgboost",
+        "champion",
+    }
+    assert {name for name, pool in pools.items() if pool == "predictions"} == {
+        "win_predictions",
+        "revenue_forecast",
+    }
+    limits = history.instance.get_concurrency_config().pool_config
+    assert (str(limits.pool_granularity), limits.default_pool_limit) == ("PoolGranularity.RUN", 1)

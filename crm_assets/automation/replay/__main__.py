@@ -123,17 +123,22 @@ def _report(folder: Path) -> bool:
     home = folder / "home"
     uri = f"sqlite:///{home / 'mlflow.db'}"
     tracking.connect(uri, home / "mlflow-artifacts")
+    recipes = history.recipes(uri)
     compared = report.compare(
         TableStore(UPath(home / "tables"), settings.engine_memory),
-        history.recipes(uri),
+        recipes,
         report.features_of(source(), calendar().first, list(calendar())),
         models.load_champion().walk_forward,
         settings,
     )
+    for version in sorted(recipes.values(), key=lambda v: int(v.version)):
+        learned = f"{version.algorithm}, learned up to {version.trained_months[-1]}"
+        console.print(f"Version {version.version}: {learned}, {version.decision}.")
     shown = Table(title="Wins expected at the time, by walk-forward over the whole dump, and realised")
-    for column in compared.columns:
+    printed = compared.drop(columns=["algorithm", "chosen"])
+    for column in printed.columns:
         shown.add_column(column.replace("_", " "))
-    for row in compared.itertuples(index=False):
+    for row in printed.itertuples(index=False):
         shown.add_row(*(f"{cell:,.6g}" if isinstance(cell, float) else str(cell) for cell in row))
     console.print(shown)
     agree = bool(
