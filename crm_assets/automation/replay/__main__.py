@@ -99,6 +99,7 @@ def _environment(settings: Settings, folder: Path, first_month: str) -> dict[str
     own = {
         "DAGSTER_HOME": str(folder / "dagster"),
         "CRM_SOURCE": "csv",
+        "CRM_STORAGE": "local",
         "CRM_DATA_DIR": str(folder / "dump"),
         "CRM_HOME": str(folder / "home"),
         "CRM_FIRST_MONTH": first_month,
