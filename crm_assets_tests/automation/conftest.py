@@ -56,6 +56,9 @@ class History:
         assert isinstance(answer, dg.RunRequest), answer
         return answer
 
+    def sensor_names(self) -> set[str]:
+        return {sensor.name for sensor in self.definitions.get_repository_def().sensor_defs}
+
     def schedule(self, year: int, month: int) -> dg.RunRequest | dg.SkipReason:
         context = dg.build_schedule_context(
             self.instance,

@@ -9,7 +9,11 @@ from crm_assets_tests.automation.conftest import History
 RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
 
 
-SETTINGS = {"CRM_LAST_MONTH": "open", "CRM_AUTOMATION": "on"}
+SETTINGS = {
+    "CRM_LAST_MONTH": "open",
+    "CRM_AUTOMATION": "on",
+    "CRM_ALERT_WEBHOOK": "https://hooks.example/secret",
+}
 
 
 def test_the_finished_month_is_taken_in_and_only_once(history: History) -> None:
@@ -51,3 +55,7 @@ def test_before_the_first_champion_a_month_comes_without_predictions(history: Hi
     chosen = {key.to_user_string() for key in answer.asset_selection or []}
     assert "win_features" in chosen
     assert not chosen & {"win_predictions", "revenue_forecast", "champion"}
+
+
+def test_with_a_webhook_failures_are_watched(history: History) -> None:
+    assert history.sensor_names() == {"champion_changed", "labels_arrived", "run_failed"}

@@ -142,3 +142,7 @@ def test_what_trains_and_what_writes_predictions_waits_in_line(history: History)
     }
     limits = history.instance.get_concurrency_config().pool_config
     assert (str(limits.pool_granularity), limits.default_pool_limit) == ("PoolGranularity.RUN", 1)
+
+
+def test_without_a_webhook_nobody_watches_for_failures(history: History) -> None:
+    assert history.sensor_names() == {"champion_changed", "labels_arrived"}
