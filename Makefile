@@ -11,7 +11,7 @@ VERSION ?=
 ASSETS ?= *
 
 .DEFAULT_GOAL := help
-.PHONY: help install run dev mlflow promote rollback materialize checks validate storage-check up down status logs buckets ui stack stack-down stack-status stack-logs test lint types format docs benchmark lock clean
+.PHONY: help install run dev replay mlflow promote rollback materialize checks validate storage-check up down status logs buckets ui stack stack-down stack-status stack-logs test lint types format docs benchmark lock clean
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ run: install $(DAGSTER_HOME)/dagster.yaml ## Materialise everything for all mont
 
 dev: install $(DAGSTER_HOME)/dagster.yaml ## Open the Dagster UI on this machine.
 	dagster dev
+
+replay: install ## Live through the data month by month as if it came in live, and hold the forecasts to their backtest.
+	python -m crm_assets.automation.replay
 
 mlflow: install ## Open the MLflow UI of the embedded registry.
 	python -m crm_assets.registry.ui

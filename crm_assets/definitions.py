@@ -9,7 +9,10 @@ from crm_assets.assets.models import training_assets
 from crm_assets.assets.predictions import prediction_assets
 from crm_assets.assets.quality import quality_assets
 from crm_assets.assets.raw import raw_assets
+from crm_assets.automation.alerts import alerts
 from crm_assets.automation.jobs import jobs
+from crm_assets.automation.schedules import schedules
+from crm_assets.automation.sensors import sensors
 from crm_assets.checks.all import asset_checks
 from crm_assets.console.progress import LOGGER, progress_logger
 from crm_assets.registry.resource import mlflow_resource
@@ -19,6 +22,8 @@ defs = dg.Definitions(
     assets=[*raw_assets, *crm_assets, *training_assets, *prediction_assets, *quality_assets],
     asset_checks=asset_checks,
     jobs=jobs,
+    schedules=schedules,
+    sensors=[*sensors, *alerts],
     resources={
         "io_manager": TableIOManager(),
         "mlflow": mlflow_resource,

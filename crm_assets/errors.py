@@ -31,3 +31,7 @@ class StackError(CrmAssetsError):
 
 class RegistryError(CrmAssetsError):
     """A version of the registered model that is missing, foreign, or cannot be what was asked of it."""
+
+
+class ReplayError(CrmAssetsError):
+    """A replay that cannot go on."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit, urlunsplit
 
-from pydantic import AliasChoices, Field, ValidationError, field_validator, model_validator
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from crm_assets.crm.feature_table import FEATURE_NAMES
@@ -95,7 +95,20 @@ class Settings(BaseSettings):
     dagster_url: str | None = Field(
         None,
         pattern=r"^https?://",
-        description="Address of the Dagster UI as people reach it, for links from MLflow to Dagster's runs.",
+        description="Address of the Dagster UI as people reach it, for links to runs in MLflow and alerts.",
+    )
+    automation: bool = Field(
+        False,
+        description="Whether the schedule and the sensors run when Dagster's daemon starts. Off, they stand "
+        "in the UI, stopped.",
+    )
+    poll_seconds: int = Field(
+        15, ge=1, description="Seconds between two looks of the sensors for a new champion or new labels."
+    )
+    alert_webhook: SecretStr | None = Field(
+        None,
+        description="Address that a message is posted to when a run fails, as of a Slack webhook. "
+        "Unset: no alerts.",
     )
     engine_memory: str = Field(
         "4GB",

@@ -28,18 +28,26 @@ class Place:
     def tables(self) -> Path:
         return self.folder / "home" / "tables"
 
-    def run(self, *command: str, **settings: str) -> subprocess.CompletedProcess[str]:
-        """Run a command with this place's settings."""
+    def environment(self, **settings: str) -> dict[str, str]:
+        """What a process of this place finds in its environment."""
         clean = {name: value for name, value in os.environ.items() if not name.startswith("CRM_")}
-        environment = clean | {
+        return clean | {
             "CRM_HOME": str(self.folder / "home"),
             "DAGSTER_HOME": str(self.folder / "dagster"),
             "COLUMNS": "120",
             **self.settings,
             **settings,
         }
+
+    def run(self, *command: str, **settings: str) -> subprocess.CompletedProcess[str]:
+        """Run a command with this place's settings."""
         return subprocess.run(
-            command, env=environment, cwd=self.folder, capture_output=True, text=True, check=False
+            command,
+            env=self.environment(**settings),
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            check=False,
         )
 
     def python(self, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:

@@ -132,6 +132,7 @@ def champion(
             "promoted": decision.promoted,
             "decision": decision.reason,
             "champion version": decision.champion_version,
+            "trained until": candidate.trained_months[-1],
             "data": source().description,
             "synthetic": source().synthetic,
             "features": table(pd.DataFrame({"feature": features})),

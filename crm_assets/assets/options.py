@@ -8,6 +8,7 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
+from crm_assets.automation.freshness import monthly_freshness
 from crm_assets.crm.schema import TableSchema
 from crm_assets.partitions import monthly
 from crm_assets.registry.resource import mlflow_run_fails_too
@@ -15,6 +16,7 @@ from crm_assets.storage.io_manager import markdown
 
 OWNERS = ["team:sales-operations"]
 CODE_VERSION = "1"
+POOLS = {"models": "training", "predictions": "predictions"}
 
 
 def table_asset(
@@ -34,6 +36,9 @@ def table_asset(
             partitions_def=monthly if by_month else None,
             # One run for any number of months, so that a backfill reads its inputs once.
             backfill_policy=dg.BackfillPolicy.single_run(),
+            freshness_policy=monthly_freshness(),
+            # Runs with assets of the same pool wait for each other: no two trainings at once.
+            pool=POOLS.get(group),
             metadata={"dagster/column_schema": column_schema(table)},
             hooks={mlflow_run_fails_too},
             **more,

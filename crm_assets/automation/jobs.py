@@ -1,16 +1,43 @@
-"""Jobs: what a person or a schedule starts by name."""
+"""Jobs: what a person, a schedule or a sensor starts by name."""
 
 from __future__ import annotations
 
 import dagster as dg
 
+from crm_assets.crm.tables import REVENUE_FORECAST, WIN_FEATURES, WIN_PREDICTIONS
+
 EVERYTHING = "monthly_win_probability"
+MONTH = "finished_month"
+RETRAINING = "retraining"
+REFRESH = "prediction_refresh"
 CHECKS = "data_quality_checks"
+
+MODELS = dg.AssetSelection.groups("models")
+PREDICTIONS = dg.AssetSelection.assets(WIN_PREDICTIONS.name, REVENUE_FORECAST.name)
+
+# The jobs that make features or train, and those that write predictions: what a sensor waits for.
+LABELLING_JOBS = (EVERYTHING, MONTH, RETRAINING)
+PREDICTING_JOBS = (EVERYTHING, MONTH, REFRESH)
 
 everything = dg.define_asset_job(
     EVERYTHING,
     selection=dg.AssetSelection.all(),
     description="The whole graph: raw tables to predictions, for one month or a range of months.",
+)
+month = dg.define_asset_job(
+    MONTH,
+    selection=dg.AssetSelection.all() - MODELS,
+    description="A month that is over: raw tables, snapshot, features, checks, predictions. Trains nothing.",
+)
+retraining = dg.define_asset_job(
+    RETRAINING,
+    selection=dg.AssetSelection.assets(WIN_FEATURES.name) | MODELS,
+    description="Labels of the months of the run, then all models, and promotion of the champion if better.",
+)
+refresh = dg.define_asset_job(
+    REFRESH,
+    selection=PREDICTIONS,
+    description="Predictions and forecast of a month, by the champion of the registry.",
 )
 checks = dg.define_asset_job(
     CHECKS,
@@ -18,4 +45,4 @@ checks = dg.define_asset_job(
     description="All asset checks, on what is stored.",
 )
 
-jobs = [everything, checks]
+jobs = [everything, month, retraining, refresh, checks]

@@ -76,7 +76,7 @@ def progress_logger(_: dg.InitLoggerContext) -> logging.Logger:
 
 def failures(events: Iterator[dg.DagsterEvent]) -> list[str]:
     """What went wrong in a run, one text per failed step: our own sentence where there is one."""
-    return [_reason(event) for event in events if event.is_step_failure]
+    return [reason(event) for event in events if event.is_step_failure]
 
 
 def tell_failure(reason: str) -> None:
@@ -84,7 +84,8 @@ def tell_failure(reason: str) -> None:
     console.print(f"[red]✗[/red] {escape(reason)}", soft_wrap=True)
 
 
-def _reason(event: dg.DagsterEvent) -> str:
+def reason(event: dg.DagsterEvent) -> str:
+    """Why a step failed: our own sentence where there is one, else the error as it is."""
     error = event.step_failure_data.error
     causes = []
     while error is not None:

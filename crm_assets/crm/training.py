@@ -5,7 +5,7 @@ from __future__ import annotations
 import ibis.expr.types as ir
 
 from crm_assets.crm.feature_table import LABEL
-from crm_assets.crm.months import month_of, shift
+from crm_assets.crm.months import MonthRange, month_of, shift
 from crm_assets.errors import NotEnoughDataError
 
 
@@ -21,6 +21,19 @@ def first_training_month(opportunities: ir.Table) -> str:
             "sales_pipeline.csv has no closed deal: nothing can be learned before one is won or lost."
         )
     return shift(month_of(first_close), -1)
+
+
+def labelled_months(opportunities: ir.Table, horizon: str) -> list[str]:
+    """The months from the first training month on whose next month is over.
+
+    Args:
+        opportunities: columns of `crm.tables.OPPORTUNITIES`.
+        horizon: last month that the data covers completely.
+
+    Raises:
+        NotEnoughDataError: no deal is closed.
+    """
+    return list(MonthRange(first_training_month(opportunities), shift(horizon, -1)))
 
 
 def training_set(features: ir.Table, opportunities: ir.Table) -> ir.Table:

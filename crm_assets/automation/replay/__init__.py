@@ -1,0 +1,1 @@
+"""`make replay`: a dump that is complete, lived through again month by month."""

@@ -1,0 +1,44 @@
+"""How each registered version came about."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from mlflow.tracking import MlflowClient
+
+from crm_assets.registry.aliases import MODEL
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a version was made of: all that its walk-forward needs to be repeated.
+
+    Attributes:
+        version: the registered version.
+        algorithm: its algorithm.
+        features: those that the audit admitted then.
+        trained_months: the months that it learned from.
+        decision: `promoted` or `not promoted`.
+    """
+
+    version: str
+    algorithm: str
+    features: list[str]
+    trained_months: list[str]
+    decision: str
+
+
+def recipes(tracking_uri: str) -> dict[str, Recipe]:
+    """All registered versions, by version."""
+    found = MlflowClient(tracking_uri, tracking_uri).search_model_versions(f"name = '{MODEL}'")
+    return {
+        str(version.version): Recipe(
+            version=str(version.version),
+            algorithm=version.tags["algorithm"],
+            features=json.loads(version.tags["features"]),
+            trained_months=json.loads(version.tags["trained_months"]),
+            decision=version.tags.get("decision", "undecided"),
+        )
+        for version in found
+    }

@@ -1,0 +1,58 @@
+"""Who is champion, asked quickly: a sensor must not wait for a registry that does not answer."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from crm_assets.errors import SourceUnavailableError
+from crm_assets.settings import Settings, without_password
+
+# MLflow waits minutes by default. Both tries together stay far below the 60 s that a sensor has.
+PATIENCE = {
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+}
+
+
+def champion_version(settings: Settings) -> str | None:
+    """The version that holds the alias `champion`; None where no version does.
+
+    Raises:
+        SourceUnavailableError: the registry does not answer.
+    """
+    if settings.mlflow_tracking_uri is None and not (settings.home / "mlflow.db").exists():
+        # Asking would create the embedded registry.
+        return None
+    from mlflow.exceptions import MlflowException
+    from mlflow.tracking import MlflowClient
+
+    from crm_assets.registry.aliases import CHAMPION, MISSING, MODEL
+
+    uri = settings.tracking_uri
+    try:
+        with _impatient():
+            return str(MlflowClient(uri, uri).get_model_version_by_alias(MODEL, CHAMPION).version)
+    except MlflowException as error:
+        if error.error_code in MISSING:
+            return None
+        raise SourceUnavailableError(
+            f"MLflow at {without_password(uri)} does not answer; it is asked again at the next look."
+        ) from error
+
+
+@contextmanager
+def _impatient() -> Generator[None]:
+    """Limit what MLflow's client waits, in this process, for as long as one question takes."""
+    before = {name: os.environ.get(name) for name in PATIENCE}
+    os.environ.update(PATIENCE)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
