@@ -5,14 +5,15 @@ BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DAGSTER_HOME ?= $(CURDIR)/.dagster_home
 DEFINITIONS := -m crm_assets.definitions
+LARGE := pyspark py4j polars polars-runtime-32
 MONTH ?=
 ASSETS ?= *
 
 .DEFAULT_GOAL := help
-.PHONY: help install run dev mlflow materialize checks validate test lint types format docs lock clean benchmark
+.PHONY: help install install-scale run dev mlflow materialize checks validate test lint types format docs lock clean benchmark benchmark-tables
 
 help: ## List the targets.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(VENV)/installed ## Create the environment from the lock file.
 
@@ -22,6 +23,12 @@ $(VENV)/installed: requirements.lock pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check "$$(grep -o '^uv==[0-9.]*' requirements.lock)"
 	$(BIN)/uv pip sync --quiet --compile-bytecode --require-hashes requirements.lock
 	$(BIN)/uv pip install --quiet --no-deps --editable .
+	@touch $@
+
+install-scale: $(VENV)/scale ## Add what only large data needs: Spark and the alternatives of the benchmarks (400 MB).
+
+$(VENV)/scale: requirements-scale.lock $(VENV)/installed
+	$(BIN)/uv pip install --quiet --compile-bytecode --require-hashes -r requirements-scale.lock
 	@touch $@
 
 # Only where there is none: a home of yours keeps its own.
@@ -64,11 +71,16 @@ format: install ## Mend style.
 docs: install ## Write the settings into README.md and .env.example.
 	python -m crm_assets.settings_docs
 
+benchmark-tables: install-scale ## Time snapshots and features against pandas and Polars, up to 8.8 million deals.
+	python -m benchmarks.tables
+
 benchmark: install ## Time the graph against a plain script of the same models.
 	python -m benchmarks.whole_graph
 
-lock: install ## Resolve the lock file anew from pyproject.toml.
-	uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --no-emit-index-url --output-file requirements.lock --quiet
+# The large ones stand in a lock file of their own, with the versions of the first where both have a package.
+lock: install ## Resolve the lock files anew from pyproject.toml.
+	uv pip compile pyproject.toml --all-extras $(foreach package,$(LARGE),--no-emit-package $(package)) --universal --python-version 3.11 --generate-hashes --no-emit-index-url --output-file requirements.lock --quiet
+	uv pip compile --group pyproject.toml:scale --constraints requirements.lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url --output-file requirements-scale.lock --quiet
 
 clean: ## Remove what runs left: tables, models, Dagster's history. Not the environment.
 	rm -rf data $(CURDIR)/.dagster_home .pytest_cache .ruff_cache .hypothesis

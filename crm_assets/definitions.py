@@ -22,7 +22,10 @@ defs = dg.Definitions(
     jobs=jobs,
     resources={
         "io_manager": TableIOManager(
-            base=str(get_settings().tables_dir), engine_memory=get_settings().engine_memory
+            base=str(get_settings().tables_dir),
+            engine_memory=get_settings().engine_memory,
+            engine=get_settings().engine,
+            scratch=str(get_settings().scratch_dir),
         ),
         "mlflow": mlflow_resource,
     },

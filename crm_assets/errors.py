@@ -23,3 +23,7 @@ class StorageError(CrmAssetsError):
 
 class NotEnoughDataError(CrmAssetsError):
     """Too few months, deals or outcomes for what was asked."""
+
+
+class EngineError(CrmAssetsError):
+    """The table engine cannot be opened."""

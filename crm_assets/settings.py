@@ -66,6 +66,11 @@ class Settings(BaseSettings):
         None,
         description="MLflow tracking server. Unset: an embedded SQLite registry under `CRM_HOME`.",
     )
+    engine: Literal["duckdb", "pyspark"] = Field(
+        "duckdb",
+        description="What runs the tables. `duckdb`: this process, spilling to disk. `pyspark`: Apache Spark "
+        "(`make install-scale`), as `spark-defaults.conf` in `SPARK_CONF_DIR` describes it.",
+    )
     engine_memory: str = Field(
         "4GB",
         pattern=r"^\d+(\.\d+)? ?[KMGT]i?B$",
@@ -141,6 +146,11 @@ class Settings(BaseSettings):
     def tables_dir(self) -> Path:
         """Where tables are kept."""
         return self.home / "tables"
+
+    @property
+    def scratch_dir(self) -> Path:
+        """Where the table engine keeps what does not fit into memory."""
+        return self.home / "scratch"
 
     @property
     def downloads_dir(self) -> Path:

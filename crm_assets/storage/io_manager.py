@@ -2,6 +2,7 @@
 
 import math
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -26,11 +27,14 @@ class TableIOManager(dg.ConfigurableIOManager):
 
     base: str
     engine_memory: str = "4GB"
+    engine: str = "duckdb"
+    scratch: str | None = None
 
     @cached_property
     def store(self) -> TableStore:
         """The store behind this IO manager."""
-        return TableStore(UPath(self.base), self.engine_memory)
+        scratch = None if self.scratch is None else Path(self.scratch)
+        return TableStore(UPath(self.base), self.engine_memory, self.engine, scratch)
 
     def handle_output(
         self, context: dg.OutputContext, obj: TableLike | MonthlyTables | MonthlyFrames

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,10 +14,10 @@ import ibis.expr.types as ir
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from ibis.backends.duckdb import Backend
 from upath import UPath
 
-from crm_assets.crm.engine import connect
+from crm_assets.crm.engine import Engine, open_engine
+from crm_assets.crm.order import OutOfOrderError, in_order, without_sort
 from crm_assets.errors import StorageError
 
 # Fixed, so that the same rows give the same bytes however the engine hands them over.
@@ -43,11 +45,13 @@ class TableStore:
 
     base: UPath
     engine_memory: str = "4GB"
+    engine_name: str = "duckdb"
+    scratch: Path | None = None
 
     @cached_property
-    def engine(self) -> Backend:
+    def engine(self) -> Engine:
         """The engine that runs the expressions of this store; opened when first needed."""
-        return connect(self.engine_memory)
+        return open_engine(self.engine_name, self.engine_memory, self.scratch)
 
     def path(self, name: str, month: str | None = None) -> UPath:
         """Where a table, or one month of it, is kept."""
@@ -125,9 +129,16 @@ class TableStore:
         return self.engine.to_pyarrow(table).to_pandas()
 
     def _write_file(self, table: TableLike, schema: pa.Schema, path: Path) -> int:
+        if self.engine_name == "duckdb" and isinstance(table, ir.Table) and (known := without_sort(table)):
+            unsorted, keys = known
+            with suppress(OutOfOrderError):
+                return self._write_batches(in_order(self._batches(unsorted, schema), keys), schema, path)
+        return self._write_batches(self._batches(table, schema), schema, path)
+
+    def _write_batches(self, batches: Iterator[pa.Table], schema: pa.Schema, path: Path) -> int:
         rows = 0
         with pq.ParquetWriter(path, schema, compression="zstd") as writer:
-            for group in _row_groups(schema, self._batches(table, schema)):
+            for group in _row_groups(schema, _ahead(batches)):
                 writer.write_table(group, row_group_size=ROWS_PER_GROUP)
                 rows += group.num_rows
         return rows
@@ -140,6 +151,15 @@ class TableStore:
             yield pa.Table.from_pandas(table, schema, preserve_index=False).replace_schema_metadata(None)
         else:
             yield table.select(schema.names).cast(schema).replace_schema_metadata(None)
+
+
+def _ahead(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
+    """The same tables, each next one made while one is written."""
+    with ThreadPoolExecutor(1) as maker:
+        coming = maker.submit(next, tables, None)
+        while (table := coming.result()) is not None:
+            coming = maker.submit(next, tables, None)
+            yield table
 
 
 def _row_groups(schema: pa.Schema, batches: Iterator[pa.Table]) -> Iterator[pa.Table]:
