@@ -6,15 +6,19 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DAGSTER_HOME ?= $(CURDIR)/.dagster_home
 DEFINITIONS := -m crm_assets.definitions
 COMPOSE = python -m crm_assets.stack.docker
+LARGE := pyspark py4j polars polars-runtime-32
 MONTH ?=
 VERSION ?=
 ASSETS ?= *
 
 .DEFAULT_GOAL := help
-.PHONY: help install run dev replay mlflow promote rollback materialize checks validate storage-check up down status logs buckets ui stack stack-down stack-status stack-logs test lint types format docs benchmark lock clean
+.PHONY: help install install-scale run dev replay mlflow promote rollback materialize checks validate storage-check up down status logs buckets ui stack stack-down stack-status stack-logs test lint types format docs benchmark-tables benchmark lock clean
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+help: ## List the targets.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(VENV)/installed ## Create the environment from the lock file.
 
@@ -24,6 +28,12 @@ $(VENV)/installed: requirements.lock pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check "$$(grep -o '^uv==[0-9.]*' requirements.lock)"
 	$(BIN)/uv pip sync --quiet --compile-bytecode --require-hashes requirements.lock
 	$(BIN)/uv pip install --quiet --no-deps --editable .
+	@touch $@
+
+install-scale: $(VENV)/scale ## Add what only large data needs: Spark and the alternatives of the benchmarks (400 MB).
+
+$(VENV)/scale: requirements-scale.lock $(VENV)/installed
+	$(BIN)/uv pip install --quiet --compile-bytecode --require-hashes -r requirements-scale.lock
 	@touch $@
 
 # Only where there is none: a home of yours keeps its own.
@@ -108,12 +118,17 @@ format: install ## Mend style.
 docs: install ## Write the settings into README.md and .env.example.
 	python -m crm_assets.settings_docs
 
+benchmark-tables: install-scale ## Time snapshots and features against pandas and Polars, up to 8.8 million deals.
+	python -m benchmarks.tables
+
 benchmark: install ## Time the graph against a plain script of the same models.
 	python -m benchmarks.whole_graph
 
-lock: install ## Resolve the lock files, of the project and of the image, anew from pyproject.toml.
-	uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --no-emit-index-url --output-file requirements.lock --quiet
-	uv pip compile pyproject.toml --extra deployed --constraint requirements.lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url --output-file docker/requirements.lock --quiet
+# The large packages stand in a lock file of their own; versions are the same in all three.
+lock: install ## Resolve the lock files anew from pyproject.toml.
+	uv pip compile pyproject.toml --all-extras $(foreach package,$(LARGE),--no-emit-package $(package)) --universal --python-version 3.11 --generate-hashes --no-emit-index-url --output-file requirements.lock --quiet
+	uv pip compile --group pyproject.toml:scale --constraints requirements.lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url --output-file requirements-scale.lock --quiet
+	uv pip compile pyproject.toml --extra deployed --constraints requirements.lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url --output-file docker/requirements.lock --quiet
 
 clean: ## Remove what runs left: tables, models, Dagster's history. Not the environment.
 	rm -rf data $(CURDIR)/.dagster_home .pytest_cache .ruff_cache .hypothesis

@@ -35,3 +35,7 @@ class RegistryError(CrmAssetsError):
 
 class ReplayError(CrmAssetsError):
     """A replay that cannot go on."""
+
+
+class EngineError(CrmAssetsError):
+    """The table engine cannot be opened."""

@@ -110,6 +110,11 @@ class Settings(BaseSettings):
         description="Address that a message is posted to when a run fails, as of a Slack webhook. "
         "Unset: no alerts.",
     )
+    engine: Literal["duckdb", "pyspark"] = Field(
+        "duckdb",
+        description="What runs the tables. `duckdb`: this process, spilling to disk. `pyspark`: Apache Spark "
+        "(`make install-scale`), as `spark-defaults.conf` in `SPARK_CONF_DIR` describes it.",
+    )
     engine_memory: str = Field(
         "4GB",
         pattern=r"^\d+(\.\d+)? ?[KMGT]i?B$",
@@ -235,7 +240,7 @@ class Settings(BaseSettings):
 
     @property
     def scratch_dir(self) -> Path:
-        """Where unfinished files and copies of a bucket's tables lie while a process lives."""
+        """Where unfinished files, and what does not fit into memory, lie while a process lives."""
         return self.home / "scratch"
 
     @property

@@ -6,6 +6,7 @@ from typing import Any
 
 import ibis
 import ibis.expr.types as ir
+from ibis import _
 
 from crm_assets.crm.months import month_start
 from crm_assets.crm.schema import (
@@ -101,24 +102,15 @@ def _simulated_day(opportunity_id: ir.StringValue, first_month: str) -> ir.DateV
 
 def _check_unique(keyed: ir.Table, table: RawTable, column: str) -> None:
     key = f"{column}_key"
-    clashes = (
-        keyed.group_by(key)
-        .agg(
-            rows=keyed.source_row.collect(order_by="source_row"),
-            first=keyed[column].min(),
-            second=keyed[column].max(),
-        )
-        .filter(ibis._.rows.length() > 1)
-        .order_by(key)
-        .limit(1)
-        .to_pyarrow()
-        .to_pylist()
-    )
-    if clashes:
-        rows = ", ".join(str(row) for row in clashes[0]["rows"][:_ROWS_SHOWN])
+    shared = keyed.group_by(key).agg(names=keyed.count()).filter(_.names > 1)
+    clash = shared[key].min().to_pyarrow().as_py()
+    if clash is not None:
+        same = keyed.filter(keyed[key] == clash).order_by("source_row").select("source_row", column)
+        found = same.to_pyarrow().to_pydict()
+        rows = ", ".join(str(row) for row in found["source_row"][:_ROWS_SHOWN])
         raise BadInputError(
             f"{table.file_name}, column {column}, rows {rows}: "
-            f"{clashes[0]['first']!r} and {clashes[0]['second']!r} "
+            f"{min(found[column])!r} and {max(found[column])!r} "
             "are the same name but for case, blanks or punctuation; keep one of them."
         )
 

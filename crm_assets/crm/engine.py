@@ -1,15 +1,50 @@
-"""The table engine: an embedded DuckDB that runs Ibis expressions and spills to disk."""
+"""The table engine that runs Ibis expressions: DuckDB on this machine, or Apache Spark."""
 
 from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias, Union
 
 import ibis
 from ibis.backends.duckdb import Backend
 
+from crm_assets.errors import EngineError
 
-def connect(memory_limit: str = "4GB") -> Backend:
+if TYPE_CHECKING:
+    from crm_assets.crm.spark import SparkEngine
+
+Engine: TypeAlias = Union[Backend, "SparkEngine"]
+
+
+def connect(memory_limit: str = "4GB", scratch: Path | None = None) -> Backend:
     """Open an in-memory DuckDB.
 
     Args:
         memory_limit: what DuckDB keeps in memory before it spills, as in `4GB`.
+        scratch: folder that it spills to; `.tmp` of the working directory where None.
     """
-    return ibis.duckdb.connect(memory_limit=memory_limit)
+    if scratch is None:
+        return ibis.duckdb.connect(memory_limit=memory_limit)
+    return ibis.duckdb.connect(memory_limit=memory_limit, temp_directory=str(scratch))
+
+
+def open_engine(name: str, memory_limit: str, scratch: Path | None) -> Engine:
+    """Open the engine that settings name.
+
+    Args:
+        name: `duckdb` or `pyspark`.
+        memory_limit: of DuckDB; Spark has its own settings, in `spark-defaults.conf`.
+        scratch: folder that DuckDB spills to, and Spark hands results over in.
+
+    Raises:
+        EngineError: Spark is asked for and not installed, or does not start.
+    """
+    if name == "duckdb":
+        return connect(memory_limit, scratch)
+    try:
+        from crm_assets.crm.spark import connect_spark
+    except ModuleNotFoundError as error:
+        raise EngineError(
+            f"CRM_ENGINE is pyspark and {error.name} is not installed; run `make install-scale`."
+        ) from error
+    return connect_spark(scratch)

@@ -10,7 +10,7 @@ from crm_assets.storage.tables import TableStore
 
 def open_store(settings: Settings) -> TableStore:
     """The table store in force. Asks no server: one that does not answer changes nothing of the choice."""
-    return TableStore(_files(settings), settings.engine_memory)
+    return TableStore(_files(settings), settings.engine_memory, settings.engine, settings.scratch_dir)
 
 
 def _files(settings: Settings) -> Files:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -12,12 +14,13 @@ import ibis.expr.types as ir
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from ibis.backends.duckdb import Backend
 
-from crm_assets.crm.engine import connect
+from crm_assets.crm.engine import Engine, open_engine
+from crm_assets.crm.order import OutOfOrderError, in_order, without_sort
 from crm_assets.errors import StorageError
 from crm_assets.storage.files import Files
 from crm_assets.storage.folder import cannot
+from crm_assets.storage.scratch import Scratch
 
 SUFFIX = ".parquet"
 # Fixed, so that the same rows give the same bytes however the engine hands them over.
@@ -40,15 +43,28 @@ class TableStore:
     """Parquet tables in a folder of this machine or in a bucket.
 
     A table without months is `<name>.parquet`, one with months `<name>/<month>.parquet`.
+
+    Attributes:
+        files: the folder or bucket.
+        engine_memory: what DuckDB takes before it spills, as in `4GB`.
+        engine_name: `duckdb` or `pyspark`.
+        scratch_root: where the engine puts what does not fit into memory.
     """
 
     files: Files
     engine_memory: str = "4GB"
+    engine_name: str = "duckdb"
+    scratch_root: Path | None = None
 
     @cached_property
-    def engine(self) -> Backend:
+    def engine(self) -> Engine:
         """The engine that runs the expressions of this store; opened when first needed."""
-        return connect(self.engine_memory)
+        spill = None if self._scratch is None else self._scratch.folder
+        return open_engine(self.engine_name, self.engine_memory, spill)
+
+    @cached_property
+    def _scratch(self) -> Scratch | None:
+        return Scratch(self.scratch_root) if self.scratch_root else None
 
     def where(self, name: str, month: str | None = None) -> str:
         """The address of a table, or of one month of it."""
@@ -121,9 +137,16 @@ class TableStore:
         return self.engine.to_pyarrow(table).to_pandas()
 
     def _write_file(self, table: TableLike, schema: pa.Schema, path: Path) -> int:
+        if self.engine_name == "duckdb" and isinstance(table, ir.Table) and (known := without_sort(table)):
+            unsorted, keys = known
+            with suppress(OutOfOrderError):
+                return self._write_batches(in_order(self._batches(unsorted, schema), keys), schema, path)
+        return self._write_batches(self._batches(table, schema), schema, path)
+
+    def _write_batches(self, batches: Iterator[pa.Table], schema: pa.Schema, path: Path) -> int:
         rows = 0
         with pq.ParquetWriter(path, schema, compression="zstd") as writer:
-            for group in _row_groups(schema, self._batches(table, schema)):
+            for group in _row_groups(schema, _ahead(batches)):
                 writer.write_table(group, row_group_size=ROWS_PER_GROUP)
                 rows += group.num_rows
         return rows
@@ -136,6 +159,15 @@ class TableStore:
             yield pa.Table.from_pandas(table, schema, preserve_index=False).replace_schema_metadata(None)
         else:
             yield table.select(schema.names).cast(schema).replace_schema_metadata(None)
+
+
+def _ahead(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
+    """The same tables, each next one made while one is written."""
+    with ThreadPoolExecutor(1) as maker:
+        coming = maker.submit(next, tables, None)
+        while (table := coming.result()) is not None:
+            coming = maker.submit(next, tables, None)
+            yield table
 
 
 def _row_groups(schema: pa.Schema, batches: Iterator[pa.Table]) -> Iterator[pa.Table]:

@@ -103,8 +103,8 @@ def test_the_label_is_1_for_a_win_inside_the_next_month(
 ) -> None:
     deals = _deals(engage_date=date(2023, 1, 5), close_date=close_date, stage=stage)
     for horizon, expected in (("2023-02", label), ("2023-03", label), ("2023-01", None)):
-        labels = won_next_month(deals, "2023-01", horizon).to_pyarrow().to_pydict()["won_next_month"]
-        assert labels == [expected]
+        labels = won_next_month(deals.select("opportunity_id"), deals, "2023-01", horizon)
+        assert labels.to_pyarrow().to_pydict()["won_next_month"] == [expected]
 
 
 def test_snapshots_have_their_columns_and_types(small_chain: Chain) -> None:

@@ -1,0 +1,38 @@
+"""What the benchmarks share: the machine in a line, and their sections of README.md."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib.metadata import version
+from pathlib import Path
+
+PACKAGES = ("duckdb", "ibis-framework", "pandas", "polars", "pyspark", "pyarrow")
+
+
+def machine() -> str:
+    """Cores, memory and versions of what is measured."""
+    gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    versions = ", ".join(f"{name} {found}" for name in PACKAGES if (found := _version(name)))
+    return f"{os.cpu_count()} cores, {gib:.0f} GiB, Python {platform.python_version()}, {versions}."
+
+
+def write_section(path: Path, name: str, text: str) -> None:
+    """Replace what stands between the two marks of a section.
+
+    Raises:
+        ValueError: the file has no such section.
+    """
+    begin, end = f"<!-- {name}: begin, written by the benchmark -->", f"<!-- {name}: end -->"
+    before, found, rest = path.read_text().partition(begin)
+    _, closed, after = rest.partition(end)
+    if not (found and closed):
+        raise ValueError(f"{path} has no section {name}; give it the lines {begin} and {end}.")
+    path.write_text(f"{before}{begin}\n{text}\n{end}{after}")
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except ModuleNotFoundError:
+        return ""

@@ -1,0 +1,73 @@
+"""One side of `benchmarks.tables`, in a process of its own.
+
+`python -m benchmarks.tables_side SIDE STAGE DEALS OUT RESULT MONTH...` makes one table of some months
+and writes its seconds, imports not counted, into RESULT.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from crm_assets.crm import features, snapshots
+from crm_assets.crm.tables import MONTHLY_SNAPSHOTS, WIN_FEATURES
+from crm_assets.sources.sample import LAST_DAY
+from crm_assets.storage.folder import Folder
+from crm_assets.storage.tables import TableStore
+
+HORIZON = f"{LAST_DAY:%Y-%m}"
+SNAPSHOTS, FEATURES = "snapshots", "features"
+
+
+def in_engine(engine: str, stage: str, deals: Path, out: Path, months: list[str]) -> Callable[[], None]:
+    """The project's own tables; the engine is opened, not counted."""
+    store = TableStore(Folder(out), "4GB", engine, out / "scratch")
+    opportunities = store.engine.read_parquet([str(deals / "opportunities.parquet")])
+    if engine != "duckdb":
+        opportunities.limit(1).to_pyarrow()
+
+    def run() -> None:
+        for month in months:
+            if stage == SNAPSHOTS:
+                table = snapshots.snapshot(opportunities, month)
+                store.write("monthly_snapshots", table, MONTHLY_SNAPSHOTS.arrow, month)
+            else:
+                taken = store.read("monthly_snapshots", [month])
+                table = features.win_features(taken, opportunities, month, HORIZON)
+                store.write("win_features", table, WIN_FEATURES.arrow, month)
+
+    return run
+
+
+def in_frames(side: str, stage: str, deals: Path, out: Path, months: list[str]) -> Callable[[], None]:
+    """The same in pandas or Polars."""
+    if side == "pandas":
+        from benchmarks import tables_in_pandas as frames
+    else:
+        from benchmarks import tables_in_polars as frames
+    if stage == SNAPSHOTS:
+        return lambda: frames.snapshots(deals, months, out)
+    return lambda: frames.features(deals, months, out, HORIZON)
+
+
+def main(side: str, stage: str, deals: str, out: str, result: str, *months: str) -> None:
+    """Make one table and say how long it took."""
+    make = in_engine if side in ("duckdb", "pyspark") else in_frames
+    run = make(side, stage, Path(deals), Path(out), list(months))
+    start = time.perf_counter()
+    run()
+    seconds = time.perf_counter() - start
+    Path(result).write_text(json.dumps({"seconds": seconds, "megabytes": peak_megabytes()}))
+
+
+def peak_megabytes() -> float:
+    """The peak memory of this process; what `getrusage` says would include that of its parent before it."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) / 1024
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
