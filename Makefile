@@ -15,9 +15,6 @@ ASSETS ?= *
 .PHONY: help install install-scale run dev replay mlflow promote rollback materialize checks validate storage-check up down status logs buckets ui stack stack-down stack-status stack-logs test lint types format docs benchmark-tables benchmark lock clean
 
 help: ## List the targets.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-
-help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(VENV)/installed ## Create the environment from the lock file.

@@ -103,9 +103,9 @@ def test_a_killed_writer_leaves_the_old_table_and_the_next_process_tidies_up(
     """
     killed = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], check=False)
     assert killed.returncode == -signal.SIGKILL
+    left = set((tmp_path / "home" / "scratch").glob("process-*/"))
     assert numbers(store) == [1]
     assert store.files.keys("") == ["t.parquet"]
-    left = set((tmp_path / "home" / "scratch").glob("process-*/"))
     open_store(Settings()).write("other", pa.table({"n": [1]}), NUMBERS)
     gone = left - set((tmp_path / "home" / "scratch").glob("process-*/"))
     assert len(gone) == 1, "that of the killed process, and none of this one"
