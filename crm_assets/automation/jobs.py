@@ -19,9 +19,14 @@ PREDICTIONS = dg.AssetSelection.assets(WIN_PREDICTIONS.name, REVENUE_FORECAST.na
 LABELLING_JOBS = (EVERYTHING, MONTH, RETRAINING)
 PREDICTING_JOBS = (EVERYTHING, MONTH, REFRESH)
 
+# Of runs with this tag `dagster.yaml` lets one run at a time. The pools of the assets say the same, also of
+# runs by hand, but not yet in the first moment of a new instance, which does not know them then.
+TRAINS = {"crm/trains": "yes"}
+
 everything = dg.define_asset_job(
     EVERYTHING,
     selection=dg.AssetSelection.all(),
+    tags=TRAINS,
     description="The whole graph: raw tables to predictions, for one month or a range of months.",
 )
 month = dg.define_asset_job(
@@ -32,6 +37,7 @@ month = dg.define_asset_job(
 retraining = dg.define_asset_job(
     RETRAINING,
     selection=dg.AssetSelection.assets(WIN_FEATURES.name) | MODELS,
+    tags=TRAINS,
     description="Labels of the months of the run, then all models, and promotion of the champion if better.",
 )
 refresh = dg.define_asset_job(
