@@ -69,9 +69,7 @@ def main(folder: Path) -> None:
     backtests = {}
     for row in ALGORITHMS:
         with timed(row.name):
-            backtests[row.name] = backtest.walk_forward(
-                lambda row=row: row.build(used, settings.seed), train, used, split.scored
-            )
+            backtests[row.name] = backtest.walk_forward(row, train, used, split.scored, settings.seed)
     with timed("champion"):
         chosen = champion.candidate(train, used, backtests, split, settings.seed)
     with timed("predictions"):

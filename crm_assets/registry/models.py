@@ -10,6 +10,8 @@ from pathlib import Path
 
 import mlflow
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import skops.io
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
@@ -159,7 +161,7 @@ def _load(version: ModelVersion) -> Champion:
         past = mlflow.artifacts.download_artifacts(
             run_id=version.run_id, artifact_path=WALK_FORWARD_FILE, dst_path=folder
         )
-        walk_forward = pd.read_parquet(past)
+        walk_forward = _frame(pq.read_table(past))
     if not isinstance(model, CalibratedModel):
         raise StorageError(
             f"Version {version.version} of {MODEL} holds a {type(model).__name__}, no model of ours: "
@@ -173,6 +175,14 @@ def _load(version: ModelVersion) -> Champion:
         trained_months=json.loads(version.tags["trained_months"]),
         walk_forward=walk_forward,
     )
+
+
+def _frame(table: pa.Table) -> pd.DataFrame:
+    """A data frame whose lists stay in Arrow, as `modeling.explanation` makes them."""
+    in_arrow = {
+        field.type: pd.ArrowDtype(field.type) for field in table.schema if pa.types.is_list(field.type)
+    }
+    return table.to_pandas(ignore_metadata=True, types_mapper=in_arrow.get)
 
 
 def _test_scores(former: Champion, candidate: Candidate, table: pd.DataFrame) -> dict[str, float] | None:
