@@ -12,6 +12,7 @@ from scipy.special import expit
 from sklearn.compose import ColumnTransformer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import OrdinalEncoder
 
 from crm_assets.modeling.algorithms import AGE, SEASON
 
@@ -44,15 +45,15 @@ def win_scores(pipeline: Pipeline, matrix: pd.DataFrame, fast_from: int = ROWS_W
 def encode(columns: ColumnTransformer, matrix: pd.DataFrame) -> np.ndarray:
     """What the trees' ColumnTransformer makes of a feature matrix, each category encoded once."""
     blocks = []
-    for name, transformer, used in columns.transformers_:
+    for name, _, used in columns.transformers_:
         if not len(used):
             continue
-        transform = _by_value if name == "category" else type(transformer).transform
-        blocks.append(transform(transformer, matrix[used]))
+        rows, transformer = matrix[used], columns.named_transformers_[name]
+        blocks.append(_by_value(transformer, rows) if name == "category" else transformer.transform(rows))
     return np.hstack(blocks)
 
 
-def _by_value(encoder: object, frame: pd.DataFrame) -> np.ndarray:
+def _by_value(encoder: OrdinalEncoder, frame: pd.DataFrame) -> np.ndarray:
     """A column by column encoding of the distinct values, handed out to the rows."""
     codes, values = zip(*(pd.factorize(frame[name]) for name in frame), strict=True)
     longest = max(map(len, values))
@@ -60,7 +61,7 @@ def _by_value(encoder: object, frame: pd.DataFrame) -> np.ndarray:
     probe = {
         name: list(v) + [v[0]] * (longest - len(v)) for name, v in zip(frame.columns, values, strict=True)
     }
-    encoded = encoder.transform(pd.DataFrame(probe))  # ty: ignore[unresolved-attribute]
+    encoded = encoder.transform(pd.DataFrame(probe))
     return np.column_stack([encoded[code, column] for column, code in enumerate(codes)])
 
 
