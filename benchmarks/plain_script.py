@@ -24,6 +24,8 @@ from crm_assets.storage.folder import Folder
 from crm_assets.storage.tables import TableStore
 
 if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
     from crm_assets.modeling import scoring
 
 
@@ -38,25 +40,10 @@ def timed(what: str) -> Generator[None]:
 def main(folder: Path) -> None:
     """Raw tables to forecast, all months."""
     settings = get_settings()
-    source = select_source(settings)
-    months = month_range(settings, source)
+    months = month_range(settings, select_source(settings))
     store = TableStore(Folder(folder))
     with timed("tables"):
-        for table in RAW_TABLES:
-            store.write(table.name, source.read(table), table.arrow)
-        deals = cleaning.opportunities(*(store.read(table.name) for table in RAW_TABLES), months.first)
-        store.write("opportunities", deals, OPPORTUNITIES.arrow)
-        deals = store.read("opportunities")
-        last = horizon(deals, settings.last_month)
-        for month in months:
-            taken = snapshots.snapshot(deals, month)
-            store.write("monthly_snapshots", taken, MONTHLY_SNAPSHOTS.arrow, month)
-            taken = store.read("monthly_snapshots", [month])
-            table = features.win_features(taken, deals, month, last)
-            store.write("win_features", table, WIN_FEATURES.arrow, month)
-        labelled = training.training_set(store.read("win_features", list(months)), deals)
-        store.write("training_set", labelled, TRAINING_SET.arrow)
-        train = store.to_pandas(store.read("training_set"))
+        train, deals, last = make_tables(store)
     with timed("imports of the models"):
         from crm_assets.modeling import backtest, champion, leak_audit, scoring
         from crm_assets.modeling.algorithms import ALGORITHMS
@@ -69,9 +56,7 @@ def main(folder: Path) -> None:
     backtests = {}
     for row in ALGORITHMS:
         with timed(row.name):
-            backtests[row.name] = backtest.walk_forward(
-                lambda row=row: row.build(used, settings.seed), train, used, split.scored
-            )
+            backtests[row.name] = backtest.walk_forward(row, train, used, split.scored, settings.seed)
     with timed("champion"):
         chosen = champion.candidate(train, used, backtests, split, settings.seed)
     with timed("predictions"):
@@ -81,6 +66,32 @@ def main(folder: Path) -> None:
         scored = {month: _scored(store, month, model) for month in months}
         for month, frame in scored.items():
             forecast.revenue_forecast(frame, month)
+
+
+def make_tables(store: TableStore) -> tuple[pd.DataFrame, ir.Table, str]:
+    """Raw tables to training set, of the source and the months that settings name, month by month.
+
+    Returns:
+        The training set, the deals, and the data horizon.
+    """
+    settings = get_settings()
+    source = select_source(settings)
+    months = month_range(settings, source)
+    for table in RAW_TABLES:
+        store.write(table.name, source.read(table), table.arrow)
+    deals = cleaning.opportunities(*(store.read(table.name) for table in RAW_TABLES), months.first)
+    store.write("opportunities", deals, OPPORTUNITIES.arrow)
+    deals = store.read("opportunities")
+    last = horizon(deals, settings.last_month)
+    for month in months:
+        taken = snapshots.snapshot(deals, month)
+        store.write("monthly_snapshots", taken, MONTHLY_SNAPSHOTS.arrow, month)
+        taken = store.read("monthly_snapshots", [month])
+        table = features.win_features(taken, deals, month, last)
+        store.write("win_features", table, WIN_FEATURES.arrow, month)
+    labelled = training.training_set(store.read("win_features", list(months)), deals)
+    store.write("training_set", labelled, TRAINING_SET.arrow)
+    return store.to_pandas(store.read("training_set")), deals, last
 
 
 def _scored(store: TableStore, month: str, model: scoring.Champion) -> pd.DataFrame:

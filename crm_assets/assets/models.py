@@ -14,6 +14,7 @@ from crm_assets.crm import training
 from crm_assets.crm.schema import TableSchema
 from crm_assets.crm.tables import BACKTEST, CHAMPION, LEAK_AUDIT, TRAINING_SET
 from crm_assets.modeling.algorithms import ALGORITHMS, Algorithm
+from crm_assets.modeling.algorithms import algorithm as by_name
 from crm_assets.modeling.verdicts import INADMISSIBLE
 from crm_assets.partitions import data_horizon, source
 from crm_assets.settings import get_settings
@@ -69,9 +70,7 @@ def _model_asset(algorithm: Algorithm) -> dg.AssetsDefinition:
         from crm_assets.modeling.metrics import scores_by_month
 
         split, features = _split(training_set), admissible_features(leak_audit)
-        scores = walk_forward(
-            lambda: algorithm.build(features, get_settings().seed), training_set, features, split.scored
-        )
+        scores = walk_forward(algorithm, training_set, features, split.scored, get_settings().seed)
         figures = {"auc_by_month": plots.auc_by_month({algorithm.name: scores}, split)}
         run = context.resources.mlflow.log_backtest(
             context, algorithm, features, training_set, scores, split, figures
@@ -80,6 +79,7 @@ def _model_asset(algorithm: Algorithm) -> dg.AssetsDefinition:
         context.add_output_metadata(
             {
                 "features": len(features),
+                "learns from": _learns_from(algorithm, training_set),
                 "mlflow run": link(run),
                 "walk-forward (uncalibrated)": table(by_month),
                 "ROC AUC by month": picture(figures["auc_by_month"]),
@@ -128,6 +128,7 @@ def champion(
     context.add_output_metadata(
         {
             "algorithm": candidate.algorithm,
+            "learned from": _learns_from(by_name(candidate.algorithm), training_set),
             "version": decision.version,
             "promoted": decision.promoted,
             "decision": decision.reason,
@@ -145,6 +146,12 @@ def champion(
         }
     )
     return board
+
+
+def _learns_from(algorithm: Algorithm, training_set: pd.DataFrame) -> str:
+    if len(training_set) <= algorithm.max_training_rows:
+        return "all rows"
+    return f"a seeded sample of at most {algorithm.max_training_rows:,} rows, equally many of each month"
 
 
 def _split(training_set: pd.DataFrame) -> "Split":

@@ -34,12 +34,14 @@ CATEGORY_WEIGHT = 0.3
 class Algorithm:
     """One row of the table: a name that is also its asset's, and how its pipeline is built.
 
-    `build` takes the features to use and the seed, and returns an unfitted pipeline.
+    `build` takes the features to use and the seed, and returns an unfitted pipeline. Where there are
+    more rows than `max_training_rows`, it learns from a sample of them, see `modeling.sampling`.
     """
 
     name: str
     description: str
     build: Build
+    max_training_rows: int
 
 
 def _logistic_regression(features: list[str], seed: int) -> Pipeline:
@@ -123,11 +125,24 @@ ALGORITHMS: tuple[Algorithm, ...] = (
         "logistic_regression",
         "Logistic regression on a spline of age by season, and all else by rank.",
         _logistic_regression,
+        # A column for each of hundreds of agents, 8 bytes a cell: here 0.4 GB, and twice that at work.
+        max_training_rows=100_000,
     ),
-    Algorithm("random_forest", "Random forest of shallow trees.", _random_forest),
-    Algorithm("xgboost", "Gradient boosted stumps of two splits, by XGBoost.", _xgboost),
     Algorithm(
-        "gradient_boosting", "Gradient boosted trees, scikit-learn's histogram version.", _gradient_boosting
+        # It sorts all rows for every tree, the others' histograms do not.
+        "random_forest",
+        "Random forest of shallow trees.",
+        _random_forest,
+        max_training_rows=200_000,
+    ),
+    Algorithm(
+        "xgboost", "Gradient boosted stumps of two splits, by XGBoost.", _xgboost, max_training_rows=1_000_000
+    ),
+    Algorithm(
+        "gradient_boosting",
+        "Gradient boosted trees, scikit-learn's histogram version.",
+        _gradient_boosting,
+        max_training_rows=1_000_000,
     ),
 )
 

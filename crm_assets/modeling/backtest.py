@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pandas as pd
@@ -12,7 +12,10 @@ from threadpoolctl import threadpool_limits
 
 from crm_assets.crm.feature_table import LABEL
 from crm_assets.errors import NotEnoughDataError
+from crm_assets.modeling.algorithms import Algorithm
 from crm_assets.modeling.matrix import feature_matrix
+from crm_assets.modeling.predict import win_scores
+from crm_assets.modeling.sampling import training_sample
 
 KEYS = ["snapshot_month", "opportunity_id"]
 
@@ -78,23 +81,29 @@ def fit(pipeline: Pipeline, table: pd.DataFrame, features: list[str]) -> Pipelin
         return pipeline.fit(matrix, labels)
 
 
+def train(algorithm: Algorithm, table: pd.DataFrame, features: list[str], seed: int) -> Pipeline:
+    """Fit an algorithm on a training set, or on the sample of it that it can take."""
+    rows = training_sample(table, algorithm.max_training_rows, seed)
+    return fit(algorithm.build(features, seed), rows, features)
+
+
 def walk_forward(
-    build: Callable[[], Pipeline], table: pd.DataFrame, features: list[str], months: list[str]
+    algorithm: Algorithm, table: pd.DataFrame, features: list[str], months: list[str], seed: int
 ) -> pd.DataFrame:
     """Score each month with a model that has seen only the months before it.
 
     Args:
-        build: makes an unfitted pipeline.
+        algorithm: what is tested.
         table: the training set.
         features: the features to use.
         months: the months to score.
+        seed: of everything random.
 
     Returns:
         Columns `snapshot_month`, `opportunity_id`, `won_next_month`, `probability` (0 to 1).
     """
     parts = []
-    for _, train, test in folds(table, months):
-        model = fit(build(), train, features)
-        probability = model.predict_proba(feature_matrix(test, features))[:, 1]
+    for _, before, test in folds(table, months):
+        probability = win_scores(train(algorithm, before, features, seed), feature_matrix(test, features))
         parts.append(test[[*KEYS, LABEL.name]].assign(probability=probability))
     return pd.concat(parts, ignore_index=True)

@@ -12,6 +12,7 @@ from sklearn.pipeline import Pipeline
 
 from crm_assets.crm.feature_table import LABEL
 from crm_assets.modeling.backtest import Split
+from crm_assets.modeling.predict import win_scores
 
 # Keeps the pipeline's order among deals that isotonic regression puts on one step.
 TIE_BREAK = 1e-3
@@ -45,7 +46,7 @@ class CalibratedModel(ClassifierMixin, BaseEstimator):
 
     def predict_proba(self, X: pd.DataFrame) -> np.ndarray:
         """Probabilities, shape (n, 2): of not being won, and of being won, next month."""
-        won = calibrated(self.calibrator, self.pipeline.predict_proba(X)[:, 1])
+        won = calibrated(self.calibrator, win_scores(self.pipeline, X))
         return np.column_stack([1 - won, won])
 
     def predict(self, X: pd.DataFrame) -> np.ndarray:

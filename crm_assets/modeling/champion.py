@@ -14,7 +14,7 @@ import pandas as pd
 
 from crm_assets.errors import NotEnoughDataError
 from crm_assets.modeling.algorithms import ALGORITHMS, Algorithm, algorithm
-from crm_assets.modeling.backtest import KEYS, Split, fit, folds
+from crm_assets.modeling.backtest import KEYS, Split, folds, train
 from crm_assets.modeling.baselines import seasonal_rate
 from crm_assets.modeling.calibration import CalibratedModel, calibrate_walk_forward, fit_calibrator
 from crm_assets.modeling.explanation import explain
@@ -107,7 +107,7 @@ def candidate(
     chosen = algorithm(str(board.loc[board["chosen"], "contender"].item()))
     scores = backtests[chosen.name]
     calibrator = fit_calibrator(scores)
-    model = CalibratedModel(fit(chosen.build(features, seed), table, features), calibrator)
+    model = CalibratedModel(train(chosen, table, features, seed), calibrator)
     return Candidate(
         algorithm=chosen.name,
         model=model,
@@ -151,7 +151,7 @@ def _explained(
 ) -> pd.DataFrame:
     """Add to each prediction what pushed it, by the very model of its month."""
     parts = []
-    for _, train, test in folds(table, sorted(predictions["snapshot_month"].unique())):
-        pipeline = fit(chosen.build(features, seed), train, features)
+    for _, before, test in folds(table, sorted(predictions["snapshot_month"].unique())):
+        pipeline = train(chosen, before, features, seed)
         parts.append(pd.concat([test[KEYS], explain(pipeline, test, features)], axis=1))
     return predictions.merge(pd.concat(parts), on=KEYS, how="left", validate="one_to_one")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
@@ -13,6 +14,8 @@ from crm_assets.modeling.matrix import feature_matrix
 
 TOP = 3
 PUSHED_UP, PUSHED_DOWN = "pushed_up", "pushed_down"
+# Bounds the memory that encoding and SHAP take, whatever the number of deals.
+ROWS_AT_A_TIME = 50_000
 
 
 def contributions(pipeline: Pipeline, table: pd.DataFrame, features: list[str]) -> pd.DataFrame:
@@ -32,21 +35,26 @@ def contributions(pipeline: Pipeline, table: pd.DataFrame, features: list[str]) 
         Shape (rows, features), in the order of both; columns are named like the features.
     """
     transform, model = pipeline[:-1], pipeline[-1]
-    matrix = np.asarray(transform.transform(feature_matrix(table, features)), dtype="float64")
     shares = _shares(list(transform.get_feature_names_out()), features)
-    return pd.DataFrame(_of_columns(model, matrix) @ shares, columns=pd.Index(features), index=table.index)
+    parts = []
+    for start in range(0, max(len(table), 1), ROWS_AT_A_TIME):
+        rows = feature_matrix(table.iloc[start : start + ROWS_AT_A_TIME], features)
+        matrix = np.asarray(transform.transform(rows), dtype="float64")
+        parts.append(_of_columns(model, matrix) @ shares)
+    return pd.DataFrame(np.concatenate(parts), columns=pd.Index(features), index=table.index)
 
 
 def explain(pipeline: Pipeline, table: pd.DataFrame, features: list[str]) -> pd.DataFrame:
     """The `TOP` features that push each deal most up, and most down.
 
     Returns:
-        Columns `pushed_up` and `pushed_down`: lists of `{feature, value, contribution}`, the
-        strongest first; a feature that does not push is in neither.
+        Columns `pushed_up` and `pushed_down`, kept by Arrow: lists of `{feature, value, contribution}`,
+        the strongest first; a feature that does not push is in neither.
     """
-    pushes = contributions(pipeline, table, features)
-    up = _strongest(pushes.to_numpy(), table, features)
-    down = _strongest(-pushes.to_numpy(), table, features, sign=-1)
+    pushes = contributions(pipeline, table, features).to_numpy()
+    codes, shown = _shown(table, features)
+    up = _strongest(pushes, 1, codes, shown, features)
+    down = _strongest(pushes, -1, codes, shown, features)
     return pd.DataFrame({PUSHED_UP: up, PUSHED_DOWN: down}, index=table.index)
 
 
@@ -56,26 +64,35 @@ def importance(pipeline: Pipeline, table: pd.DataFrame, features: list[str]) -> 
 
 
 def _strongest(
-    strength: np.ndarray, table: pd.DataFrame, features: list[str], sign: int = 1
-) -> list[list[dict[str, object]]]:
+    pushes: np.ndarray, sign: int, codes: np.ndarray, shown: pa.Array, features: list[str]
+) -> pd.arrays.ArrowExtensionArray:
+    """The strongest pushes of one sign, as Arrow lists: a Python object for each would be gigabytes."""
+    strength = sign * pushes
     order = np.argsort(-strength, axis=1, kind="stable")[:, :TOP]
-    values = {name: _shown(table[name]) for name in features}
-    return [
+    pushing = np.take_along_axis(strength, order, axis=1) > 0
+    column, row = order[pushing], np.nonzero(pushing)[0]
+    offsets = np.concatenate([[0], pushing.sum(axis=1).cumsum()])
+    structs = pa.StructArray.from_arrays(
         [
-            {
-                "feature": features[column],
-                "value": values[features[column]][row],
-                "contribution": sign * float(strength[row, column]),
-            }
-            for column in columns
-            if strength[row, column] > 0
-        ]
-        for row, columns in enumerate(order)
-    ]
+            pa.array(features).take(pa.array(column)),
+            shown.take(pa.array(codes[row, column])),
+            pa.array(pushes[row, column].astype("float64")),
+        ],
+        ["feature", "value", "contribution"],
+    )
+    lists = pa.ListArray.from_arrays(pa.array(offsets, "int32"), structs)
+    return pd.arrays.ArrowExtensionArray(pa.chunked_array([lists]))
 
 
-def _shown(column: pd.Series) -> list[str]:
-    return ["none" if pd.isna(v) else f"{v:.5g}" if isinstance(v, float) else str(v) for v in column]
+def _shown(table: pd.DataFrame, features: list[str]) -> tuple[np.ndarray, pa.Array]:
+    """What is shown of each value: its number among all texts, shape (rows, features), and the texts."""
+    codes = np.empty((len(table), len(features)), dtype="int64")
+    texts: list[str] = []
+    for column, name in enumerate(features):
+        own, values = pd.factorize(table[name], use_na_sentinel=False)
+        codes[:, column] = own + len(texts)
+        texts += ["none" if pd.isna(v) else f"{v:.5g}" if isinstance(v, float) else str(v) for v in values]
+    return codes, pa.array(texts, "string")
 
 
 def _of_columns(model: object, matrix: np.ndarray) -> np.ndarray:

@@ -84,18 +84,21 @@ def admissible_features(audit: pd.DataFrame) -> list[str]:
 
 
 def _outcomes(table: pd.DataFrame, opportunities: pd.DataFrame, horizon: str) -> pd.DataFrame:
-    """Per row of `table`: month, deal, whether it closes later in the dump, whether it is won then."""
+    """Per row of `table`: month, deal, whether it closes later in the dump, whether it is won then.
+
+    Months and deals are numbered in their order: whole numbers are grouped much faster than text.
+    """
     deals = opportunities.set_index("opportunity_id").loc[table["opportunity_id"]]
     closes = pd.to_datetime(deals["close_date"]).le(pd.Timestamp(month_end(horizon))).to_numpy()
     outcomes = pd.DataFrame(
         {
-            "month": table["snapshot_month"].to_numpy(),
-            "deal": table["opportunity_id"].to_numpy(),
+            "month": pd.factorize(table["snapshot_month"], sort=True)[0],
+            "deal": pd.factorize(table["opportunity_id"], sort=True)[0],
             "closes": closes,
             "won": closes & deals["stage"].eq(Stage.WON.value).to_numpy(),
         }
     )
-    outcomes["fold"] = pd.factorize(outcomes["deal"], sort=True)[0] % TARGET_ENCODING_FOLDS
+    outcomes["fold"] = outcomes["deal"] % TARGET_ENCODING_FOLDS
     return outcomes
 
 
@@ -189,13 +192,11 @@ def _auc(
 
 def _target_encoded(values: pd.Series, frame: pd.DataFrame) -> pd.Series:
     """Each category as its rate among other deals: a deal never votes on itself."""
-    data = frame.assign(value=values.to_numpy())
-    total = data.groupby("value")["positive"].agg(["sum", "count"])
-    own = data.groupby(["value", "fold"])["positive"].agg(["sum", "count"])
-    keys = pd.MultiIndex.from_frame(data[["value", "fold"]])
-    others = total.loc[data["value"]].to_numpy() - own.loc[keys].to_numpy()
-    overall = data["positive"].mean()
-    return pd.Series((others[:, 0] + overall) / (others[:, 1] + 1), index=values.index)
+    data = frame.assign(value=pd.factorize(values)[0])
+    total, own = data.groupby("value")["positive"], data.groupby(["value", "fold"])["positive"]
+    wins, deals = (total.transform(what) - own.transform(what) for what in ("sum", "count"))
+    rates = (wins + data["positive"].mean()) / (deals + 1)
+    return pd.Series(rates.to_numpy(), index=values.index)
 
 
 def _deals(frame: pd.DataFrame) -> int:

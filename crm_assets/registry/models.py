@@ -12,6 +12,8 @@ from zipfile import BadZipFile
 
 import mlflow
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import skops.io
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
@@ -176,7 +178,7 @@ def load_version(version: ModelVersion) -> Champion:
             raise RegistryError(f"{name} holds types that are not trusted: {error} {ANOTHER}") from error
         except (BadZipFile, OSError, KeyError, ValueError) as error:
             raise RegistryError(f"{name} is no model that skops has written: {error}. {ANOTHER}") from error
-        walk_forward = pd.read_parquet(files / WALK_FORWARD_FILE)
+        walk_forward = _frame(pq.read_table(files / WALK_FORWARD_FILE))
     if not isinstance(model, CalibratedModel):
         raise RegistryError(f"{name} holds a {type(model).__name__}, no model of ours. {ANOTHER}")
     return Champion(
@@ -203,6 +205,14 @@ def _files(version: ModelVersion, folder: str) -> Path:
             f"{str(error).splitlines()[0]} {ANOTHER}"
         ) from error
     return Path(files)
+
+
+def _frame(table: pa.Table) -> pd.DataFrame:
+    """A data frame whose lists stay in Arrow, as `modeling.explanation` makes them."""
+    in_arrow = {
+        field.type: pd.ArrowDtype(field.type) for field in table.schema if pa.types.is_list(field.type)
+    }
+    return table.to_pandas(ignore_metadata=True, types_mapper=in_arrow.get)
 
 
 def _test_scores(former: Champion, candidate: Candidate, table: pd.DataFrame) -> dict[str, float] | None:

@@ -48,7 +48,7 @@ class Training:
 
     def backtest(self, name: str, months: list[str], table: pd.DataFrame | None = None) -> pd.DataFrame:
         rows = self.table if table is None else table
-        return walk_forward(lambda: algorithm(name).build(self.features, SEED), rows, self.features, months)
+        return walk_forward(algorithm(name), rows, self.features, months, SEED)
 
     def candidate(self, backtests: dict[str, pd.DataFrame]) -> Candidate:
         return candidate(self.table, self.features, backtests, self.split, SEED)

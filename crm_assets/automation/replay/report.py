@@ -97,6 +97,4 @@ def _walk_forward(
 
 def _scores(name: str, table: pd.DataFrame, recipe: Recipe, split: Split, settings: Settings) -> pd.DataFrame:
     algorithm = next(a for a in ALGORITHMS if a.name == name)
-    return walk_forward(
-        lambda: algorithm.build(recipe.features, settings.seed), table, recipe.features, split.scored
-    )
+    return walk_forward(algorithm, table, recipe.features, split.scored, settings.seed)

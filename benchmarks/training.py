@@ -1,0 +1,104 @@
+"""`python -m benchmarks.training [OPPORTUNITIES ...]`: the full training on the seeded sample, by size.
+
+Each part runs in a process of its own, on two cores, so that its peak memory is its own. All times are
+given against XGBoost's, the fastest of them on many rows.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import pandas as pd
+
+from crm_assets.crm.horizon import horizon
+from crm_assets.modeling.algorithms import ALGORITHMS, algorithm
+from crm_assets.settings import get_settings
+from crm_assets.storage.folder import Folder
+from crm_assets.storage.tables import TableStore
+
+SIZES = (8_800, 88_000, 880_000)
+NAMES = [row.name for row in ALGORITHMS]
+PARTS = ["leak_audit", *NAMES, "champion"]
+
+
+def part(name: str, folder: Path) -> None:
+    """One asset's work, from stored tables to stored result."""
+    from crm_assets.modeling import backtest, champion, leak_audit
+
+    settings = get_settings()
+    store = TableStore(Folder(folder))
+    table = store.to_pandas(store.read("training_set"))
+    if name == "leak_audit":
+        deals = store.read("opportunities")
+        last = horizon(deals, settings.last_month)
+        leak_audit.leak_audit(table, store.to_pandas(deals), last).to_parquet(folder / "audit.parquet")
+        return
+    used = leak_audit.admissible_features(pd.read_parquet(folder / "audit.parquet"))
+    split = backtest.split_months(
+        table["snapshot_month"].unique().tolist(), settings.min_training_months, settings.test_months
+    )
+    if name == "champion":
+        backtests = {name: pd.read_parquet(folder / f"{name}.parquet") for name in NAMES}
+        chosen = champion.candidate(table, used, backtests, split, settings.seed)
+        columns = ["contender", "chosen", "validation_roc_auc", "test_roc_auc", "test_brier", "test_ece"]
+        print(chosen.leaderboard[columns].round(4).to_string(index=False), flush=True)
+        return
+    scores = backtest.walk_forward(algorithm(name), table, used, split.scored, settings.seed)
+    scores.to_parquet(folder / f"{name}.parquet")
+
+
+def measure(name: str, folder: Path, opportunities: int) -> tuple[float, float]:
+    """Seconds and peak MB of a part in a process of its own."""
+    command = [sys.executable, "-m", "benchmarks.training", "--part", name, str(folder)]
+    start = time.perf_counter()
+    process = subprocess.Popen(command, env=_environment(opportunities))
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"{name} failed with {process.returncode}.")
+    return time.perf_counter() - start, usage.ru_maxrss / 1024
+
+
+def main(sizes: list[int]) -> None:
+    """Measure all sizes and print a table."""
+    lines = [
+        "| opportunities | part | seconds | against xgboost | peak MB |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for opportunities in sizes:
+        with tempfile.TemporaryDirectory() as folder:
+            measured = {name: measure(name, Path(folder), opportunities) for name in ["tables", *PARTS]}
+        base = measured["xgboost"][0]
+        training = [measured[name] for name in PARTS]
+        measured["training in all"] = (sum(s for s, _ in training), max(m for _, m in training))
+        lines += [
+            f"| {opportunities:,} | {name} | {seconds:.1f} | {seconds / base:.2f} | {megabytes:,.0f} |"
+            for name, (seconds, megabytes) in measured.items()
+        ]
+        print("\n".join(lines[2:]), flush=True)
+    print("\n" + "\n".join(lines))
+
+
+def _environment(opportunities: int) -> dict[str, str]:
+    return os.environ | {"CRM_SOURCE": "sample", "CRM_SAMPLE_OPPORTUNITIES": str(opportunities)}
+
+
+def _run_part(name: str, folder: Path) -> None:
+    from benchmarks.plain_script import make_tables
+
+    if name == "tables":
+        make_tables(TableStore(Folder(folder)))
+    else:
+        part(name, folder)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--part"]:
+        _run_part(sys.argv[2], Path(sys.argv[3]))
+    else:
+        main([int(size) for size in sys.argv[1:]] or list(SIZES))
