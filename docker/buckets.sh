@@ -2,7 +2,9 @@
 # Makes the private buckets and one user with least rights for each service of the stack.
 set -eu
 
-mc --quiet alias set s3 "$MINIO_ENDPOINT" "$MINIO_ROOT_USER" "$MINIO_ROOT_PASSWORD" >/dev/null
+# Through a pipe from the shell's own printf: no command line shows the administrator's password.
+printf '{"url": "%s", "accessKey": "%s", "secretKey": "%s", "api": "s3v4", "path": "auto"}' \
+    "$MINIO_ENDPOINT" "$MINIO_ROOT_USER" "$MINIO_ROOT_PASSWORD" | mc --quiet alias import s3 >/dev/null
 
 for bucket in "$CRM_S3_BUCKET" "$CRM_S3_LOGS_BUCKET" "$MLFLOW_S3_BUCKET"; do
     mc --quiet mb --ignore-existing "s3/$bucket"

@@ -21,6 +21,11 @@ def up(console: Console, folder: Path) -> None:
         folder, told=lambda name, seconds: console.print(f"✓ {name} healthy after {seconds:.1f} s")
     )
     status(console, folder, stack)
+    if stack.outdated:
+        console.print(
+            "The settings are not those that it was started with; `make stack-down`, then `make stack`, puts "
+            "them in force."
+        )
     console.print(
         f"Dagster: {stack.address('webserver')}   MLflow: {stack.address('mlflow')}\n"
         f"Ports are in {stack.place.state_file}, passwords and keys in {stack.place.secrets_file}.\n"
@@ -39,6 +44,8 @@ def status(console: Console, folder: Path, stack: Stack | None = None) -> None:
         memory = f"{stack.memory(name) / 2**20:,.0f} MiB" if stack.pid(name) else ""
         table.add_row(name, stack.address(name), state, seconds, memory)
     console.print(table)
+    if stack.abandoned:
+        console.print("Its process manager is gone, and services still run; `make stack-down` ends them.")
 
 
 def down(console: Console, folder: Path) -> None:

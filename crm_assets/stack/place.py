@@ -158,8 +158,14 @@ class Place:
 
     def prepare(self) -> None:
         """Make the folder, and choose ports and secrets where there are none."""
-        for folder in (self.folder, self.logs, self.dagster_home, self.crm_home, self.scratch, self.s3):
-            folder.mkdir(parents=True, exist_ok=True)
+        try:
+            for folder in (self.folder, self.logs, self.dagster_home, self.crm_home, self.scratch, self.s3):
+                folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StackError(
+                f"The folder {self.folder} cannot be made ({error.strerror}); set CRM_STACK_DIR to another."
+            ) from error
+        self.s3.chmod(0o700)
         # The database server's user passes through, and sees nothing.
         self.folder.chmod(0o711)
         for file in ("dagster.yaml", "workspace.yaml"):
@@ -170,6 +176,10 @@ class Place:
             ports = dict(zip(_PORT_NAMES, free_ports(str(self.folder)), strict=False))
             content = {"folder": str(self.folder), "secrets": str(self.secrets_file), "ports": ports}
             self.state_file.write_text(json.dumps(content, indent=2) + "\n", "utf-8")
+
+
+# The variable that names the folder of the stack.
+FOLDER = "CRM_STACK_DIR"
 
 
 def free_ports(seed: str) -> Iterator[int]:
@@ -199,7 +209,7 @@ def write_private(path: Path, content: object) -> None:
 
 def default_folder() -> Path:
     """The folder that `make stack` uses: `CRM_STACK_DIR`, or `.stack` in the checkout."""
-    return Path(os.environ.get("CRM_STACK_DIR") or ROOT / ".stack").expanduser().resolve()
+    return Path(os.environ.get(FOLDER) or ROOT / ".stack").expanduser().resolve()
 
 
 def existing(folder: Path) -> Place:

@@ -13,11 +13,12 @@ from pathlib import Path
 
 import psutil
 from dotenv import dotenv_values
+from filelock import FileLock
 
 from crm_assets.errors import StackError
 from crm_assets.stack import launch, postgres, s3, supervise
 from crm_assets.stack.compose import HealthCheck, Service, read_services
-from crm_assets.stack.place import HOST, Place, existing, is_free, write_private
+from crm_assets.stack.place import FOLDER, HOST, Place, existing, is_free, write_private
 
 SERVICES = ("postgres", "s3", "mlflow", "code", "webserver", "daemon")
 # The compose file's services that the native S3 server stands for.
@@ -53,26 +54,36 @@ class Stack:
             StackError: something is not installed, a port is taken, or a service does not become healthy.
         """
         stack = cls(Place(folder.expanduser().resolve()))
-        wanted = stack._with_needs(services)
         stack.place.prepare()
-        s3.write_identities(stack.place)
+        # One at a time: who comes second finds the stack of the first.
+        with stack._lock():
+            stack._start(services, settings, told)
+        return stack
+
+    def _start(
+        self,
+        services: Iterable[str],
+        settings: Mapping[str, str] | None,
+        told: Callable[[str, float], None],
+    ) -> None:
+        wanted = self._with_needs(services)
+        s3.write_identities(self.place)
         if "postgres" in wanted:
-            postgres.initialise(stack.place)
-        fresh = not supervise.is_running(stack.place)
+            postgres.initialise(self.place)
+        fresh = not supervise.is_running(self.place)
         if fresh:
             # Left by a process manager that was killed.
-            supervise.stop(stack.place)
-            stack._check_ports()
-            given = stack._callers_settings() if settings is None else dict(settings)
-            write_private(stack.place.settings_file, given)
-            supervise.start(stack.place, stack._programs())
+            supervise.stop(self.place)
+            self._check_ports()
+            given = self._callers_settings() if settings is None else dict(settings)
+            write_private(self.place.settings_file, given)
+            supervise.start(self.place, self._programs())
         try:
-            stack._start_all(wanted, told)
+            self._start_all(wanted, told)
         except BaseException:
             if fresh:
-                stack.stop()
+                supervise.stop(self.place)
             raise
-        return stack
 
     @classmethod
     def at(cls, folder: Path) -> Stack:
@@ -85,7 +96,21 @@ class Stack:
 
     def stop(self) -> None:
         """Stop everything; data, ports and secrets stay."""
-        supervise.stop(self.place)
+        with self._lock():
+            supervise.stop(self.place)
+
+    def _lock(self) -> FileLock:
+        return FileLock(self.place.folder / "lock")
+
+    @property
+    def outdated(self) -> bool:
+        """Whether the caller's settings are not those that the stack was started with."""
+        return self.place.settings != self._callers_settings()
+
+    @property
+    def abandoned(self) -> bool:
+        """Whether processes of the stack are there, and nobody who looks after them."""
+        return not supervise.is_running(self.place) and bool(supervise.members(self.place))
 
     def environment(self) -> dict[str, str]:
         """What a client adds to its environment to work with the stack, as `dagster job launch`."""
@@ -181,7 +206,8 @@ class Stack:
         settings: dict[str, str] = {}
         for file in self._services["code"].env_files:
             settings |= {name: value for name, value in dotenv_values(file).items() if value}
-        return settings | {k: v for k, v in os.environ.items() if k.startswith(("CRM_", "KAGGLE_"))}
+        own = {k: v for k, v in os.environ.items() if k.startswith(("CRM_", "KAGGLE_"))}
+        return {k: v for k, v in (settings | own).items() if k != FOLDER}
 
     def _needs(self, service: str) -> set[str]:
         if service == "s3":

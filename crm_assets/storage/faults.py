@@ -58,16 +58,19 @@ def told(error: Exception, doing: str, server: str, bucket: str) -> StorageError
             f"Cannot {doing}: there are no complete S3 credentials ({error}); set AWS_ACCESS_KEY_ID and "
             f"AWS_SECRET_ACCESS_KEY, or AWS_PROFILE. {LOCALLY}"
         )
-    if isinstance(error, OSError) and not isinstance(error, aws.HTTPClientError):
+    if isinstance(error, aws.SSLError):
+        return StorageError(
+            f"Cannot {doing}: there is no secure connection to {server} ({error}); check whether it speaks "
+            "http or https, and name the file of your own certificate authority in AWS_CA_BUNDLE."
+        )
+    if isinstance(error, _UNANSWERED):
+        return StorageError(
+            f"Cannot {doing}: the S3 server at {server} does not answer ({type(error).__name__}); "
+            f"start it, or correct CRM_S3_ENDPOINT. {LOCALLY}"
+        )
+    if isinstance(error, OSError) and error.errno is not None:
         return StorageError(f"Cannot {doing}: {error.strerror or error}; check the room on this machine.")
-    return StorageError(
-        f"Cannot {doing}: the S3 server at {server} does not answer ({_cause(error)}); "
-        f"start it, or correct CRM_S3_ENDPOINT. {LOCALLY}"
-    )
-
-
-def _cause(error: Exception) -> str:
-    return type(error).__name__ if isinstance(error, _UNANSWERED) else str(error)
+    return StorageError(f"Cannot {doing}: {error}; check CRM_S3_ENDPOINT and the variables AWS_….")
 
 
 def _refusal(error: aws.ClientError, doing: str, server: str, bucket: str) -> str:

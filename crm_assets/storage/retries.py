@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
+from tenacity import Retrying, retry_if_exception, stop_before_delay, wait_random_exponential
 
 from crm_assets.storage.faults import passing
 
@@ -20,14 +20,14 @@ def patiently(seconds: float, call: Callable[..., T], *arguments: Any, **named: 
     """The result of a call, made again while its faults are of the passing kind.
 
     Args:
-        seconds: how long; the last fault is raised after that.
+        seconds: no attempt begins later than that; the last fault is raised then.
         call: what is called.
         *arguments: its arguments.
         **named: those that it takes by name.
     """
     retrying = Retrying(
         retry=retry_if_exception(passing),
-        stop=stop_after_delay(seconds),
+        stop=stop_before_delay(seconds),
         wait=wait_random_exponential(multiplier=0.2, max=2),
         reraise=True,
     )

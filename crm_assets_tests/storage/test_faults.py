@@ -146,6 +146,14 @@ WRONG: dict[str, tuple[dict[str, str], str]] = {
     ),
     "a bucket that is another's": ({"CRM_S3_BUCKET": "another"}, "denies it to these credentials"),
     "a profile that is not there": ({"AWS_PROFILE": "nobody"}, "there are no complete S3 credentials"),
+    "a server without encryption": (
+        {"CRM_S3_ENDPOINT": "https"},
+        "there is no secure connection to https://.* AWS_CA_BUNDLE",
+    ),
+    "a region that is none": (
+        {"AWS_DEFAULT_REGION": "eu west 1"},
+        "region_name .* check CRM_S3_ENDPOINT and the",
+    ),
     "a name that nobody has": (
         {"CRM_S3_ENDPOINT": "http://nobody.invalid:9000"},
         r"the S3 server at http://nobody.invalid:9000 does not answer .*CRM_STORAGE=local",
@@ -159,7 +167,8 @@ def test_a_store_that_cannot_be_used_is_told_in_a_sentence(
 ) -> None:
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     for name, value in variables.items():
-        monkeypatch.setenv(name, value) if value else monkeypatch.delenv(name)
+        real = f"https://{bucket.s3.endpoint_url}".replace("http://", "") if value == "https" else value
+        monkeypatch.setenv(name, real) if value else monkeypatch.delenv(name)
     with pytest.raises(StorageError, match=says) as caught:
         TableStore(open_store(Settings()).files).write("t", pa.table({"n": [1]}), NUMBERS)
     assert "\n" not in str(caught.value)
