@@ -16,7 +16,11 @@ from crm_assets.automation.sensors import sensors
 from crm_assets.checks.all import asset_checks
 from crm_assets.console.progress import LOGGER, progress_logger
 from crm_assets.registry.resource import mlflow_resource
+from crm_assets.settings import get_settings
 from crm_assets.storage.io_manager import TableIOManager
+
+# Step processes each import everything again: below some hundred thousand deals they cost more than the work.
+EXECUTORS = {"in_process": dg.in_process_executor, "multiprocess": dg.multiprocess_executor}
 
 defs = dg.Definitions(
     assets=[*raw_assets, *crm_assets, *training_assets, *prediction_assets, *quality_assets],
@@ -29,6 +33,5 @@ defs = dg.Definitions(
         "mlflow": mlflow_resource,
     },
     loggers={"console": dg.colored_console_logger, LOGGER: progress_logger},
-    # Step processes each import everything again: at laptop size they cost more than the work.
-    executor=dg.in_process_executor,
+    executor=EXECUTORS[get_settings().executor],
 )

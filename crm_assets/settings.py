@@ -115,6 +115,11 @@ class Settings(BaseSettings):
         description="What runs the tables. `duckdb`: this process, spilling to disk. `pyspark`: Apache Spark "
         "(`make install-scale`), as `spark-defaults.conf` in `SPARK_CONF_DIR` describes it.",
     )
+    executor: Literal["in_process", "multiprocess"] = Field(
+        "in_process",
+        description="Where the steps of a run are executed: all in the process of the run, or each in one of "
+        "its own, which imports everything again and gives its memory back.",
+    )
     engine_memory: str = Field(
         "4GB",
         pattern=r"^\d+(\.\d+)? ?[KMGT]i?B$",

@@ -1,0 +1,91 @@
+"""`python -m benchmarks.startup`: until the graph is there, until its first step, and where steps run.
+
+Takes the data that the settings choose, as the graph does.
+"""
+
+from __future__ import annotations
+
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import dagster as dg
+
+from benchmarks.whole_graph import measure
+from crm_assets.stack.place import free_ports
+from crm_assets.stack.probe import grpc_health
+
+ROOT = Path(__file__).parent.parent
+RUNS = 5
+GRAPH = "import crm_assets.definitions"
+
+
+def main() -> None:
+    """Measure all of it and print two tables."""
+    bare = middle(lambda: python("import dagster"))
+    rows = {
+        "`import dagster`": bare,
+        "`import crm_assets.definitions`": middle(lambda: python(GRAPH)),
+        "code location, until it serves": middle(code_location),
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        first, whole = in_process(Path(folder) / "one")
+        rows["`make run`, until its first step"] = first
+        print("| what | seconds | against `import dagster` |\n| --- | --- | --- |")
+        for name, seconds in rows.items():
+            print(f"| {name} | {seconds:.1f} | {seconds / bare:.1f} |")
+        own = measure(*run(Path(folder) / "many", CRM_EXECUTOR="multiprocess")).seconds
+    print("\n| steps | seconds | ratio |\n| --- | --- | --- |")
+    print(f"| in the process of the run | {whole:.1f} | 1.0 |")
+    print(f"| in processes of their own | {own:.1f} | {own / whole:.1f} |")
+
+
+def middle(measured: Callable[[], float]) -> float:
+    """The median of some runs."""
+    return statistics.median(measured() for _ in range(RUNS))
+
+
+def python(code: str) -> float:
+    """Seconds that a Python process with this code takes."""
+    return measure([sys.executable, "-c", code], {}).seconds
+
+
+def code_location() -> float:
+    """Seconds until a code location says that it is serving."""
+    port = next(iter(free_ports("startup")))
+    command = ["dagster", "api", "grpc", "--host=127.0.0.1", f"--port={port}", "-m", "crm_assets.definitions"]
+    start = time.perf_counter()
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        while grpc_health(f"127.0.0.1:{port}"):
+            time.sleep(0.02)
+        seconds = time.perf_counter() - start
+        process.terminate()
+    return seconds
+
+
+def run(folder: Path, **settings: str) -> tuple[list[str], dict[str, str]]:
+    """The command and the environment of a first run of everything."""
+    (folder / "dagster").mkdir(parents=True)
+    shutil.copy(ROOT / "dagster.yaml", folder / "dagster")
+    home = {"CRM_HOME": str(folder / "home"), "DAGSTER_HOME": str(folder / "dagster")}
+    return [sys.executable, "-m", "crm_assets"], home | settings
+
+
+def in_process(folder: Path) -> tuple[float, float]:
+    """Seconds from the start of the process until the first step starts, and until the end."""
+    command, environment = run(folder)
+    start = time.time()
+    whole = measure(command, environment).seconds
+    with dg.DagsterInstance.from_config(environment["DAGSTER_HOME"]) as instance:
+        newest = instance.get_runs(limit=1)[0]
+        steps = instance.get_run_step_stats(newest.run_id)
+    return min(step.start_time or start for step in steps) - start, whole
+
+
+if __name__ == "__main__":
+    main()
