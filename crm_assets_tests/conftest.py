@@ -26,24 +26,17 @@ REAL_DUMP = "CRM_TEST_REAL_DUMP"
 # Now, since each test moves to a folder of its own.
 _REAL_DUMP = Path(os.environ[REAL_DUMP]).resolve() if os.environ.get(REAL_DUMP) else None
 
-# Fixtures that take long, by the worker that makes them where tests run on several.
-WORKERS = {
-    "deployed": {"stack", "real_run"},
-    "sample": {"sample_run"},
-    "registry": {"tracking_server"},
-    "s3": {"s3"},
-}
+# Where tests run on several workers, those that share a finished run share a worker.
+SHARED = {"deployed": {"stack", "real_run"}, "sample": {"sample_run"}}
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests that share a costly fixture on one worker."""
+    """Keep tests on one worker that share what takes long to make: a finished run, or a room's fixtures."""
     for item in items:
         needs = set(getattr(item, "fixturenames", ()))
-        for worker, fixtures in WORKERS.items():
-            if needs & fixtures:
-                item.add_marker(pytest.mark.xdist_group(worker))
-                break
+        group = next((name for name, fixtures in SHARED.items() if needs & fixtures), item.path.parent.name)
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(autouse=True)
