@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -30,13 +30,15 @@ _REAL_DUMP = Path(os.environ[REAL_DUMP]).resolve() if os.environ.get(REAL_DUMP) 
 SHARED = {"deployed": {"stack", "real_run"}, "sample": {"sample_run"}}
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+# A wrapper, since it must come before what hands out the tests by these marks.
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None]:
     """Keep tests on one worker that share what takes long to make: a finished run, or a room's fixtures."""
     for item in items:
         needs = set(getattr(item, "fixturenames", ()))
         group = next((name for name, fixtures in SHARED.items() if needs & fixtures), item.path.parent.name)
         item.add_marker(pytest.mark.xdist_group(group))
+    return (yield)
 
 
 @pytest.fixture(autouse=True)
