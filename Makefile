@@ -99,7 +99,7 @@ stack-logs: install ## Follow the logs of the stack without Docker.
 	python -m crm_assets.stack logs
 
 test: install ## Run the tests.
-	pytest --numprocesses 2 --dist loadgroup
+	pytest --numprocesses 2 --dist loadfile
 
 lint: install ## Check style.
 	ruff check .

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,20 +25,6 @@ from crm_assets_tests.place import Place, place
 REAL_DUMP = "CRM_TEST_REAL_DUMP"
 # Now, since each test moves to a folder of its own.
 _REAL_DUMP = Path(os.environ[REAL_DUMP]).resolve() if os.environ.get(REAL_DUMP) else None
-
-# Where tests run on several workers, those that share a finished run share a worker.
-SHARED = {"deployed": {"stack", "real_run"}, "sample": {"sample_run"}}
-
-
-# A wrapper, since it must come before what hands out the tests by these marks.
-@pytest.hookimpl(wrapper=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None]:
-    """Keep tests on one worker that share what takes long to make: a finished run, or a room's fixtures."""
-    for item in items:
-        needs = set(getattr(item, "fixturenames", ()))
-        group = next((name for name, fixtures in SHARED.items() if needs & fixtures), item.path.parent.name)
-        item.add_marker(pytest.mark.xdist_group(group))
-    return (yield)
 
 
 @pytest.fixture(autouse=True)

@@ -29,7 +29,9 @@ def run_over(
         assets: some assets of the job; None for all.
     """
     first, last = months[0], months[-1]
+    # What asked for the run asks again: two who try again would be two runs.
+    tags = {"dagster/max_retries": "0"} | (tags or {})
     if first == last:
         return dg.RunRequest(run_key, tags=tags, partition_key=first, asset_selection=assets)
     covered = dict(zip(RANGE_TAGS, (first, last), strict=True))
-    return dg.RunRequest(run_key, tags=covered | (tags or {}), asset_selection=assets)
+    return dg.RunRequest(run_key, tags=covered | tags, asset_selection=assets)

@@ -11,8 +11,11 @@ from crm_assets.automation.requests import SCHEDULES, run_over
 from crm_assets.crm.tables import WIN_FEATURES
 from crm_assets.partitions import monthly
 
-# 06:00 UTC on the first: by then a CRM has written down what the last day brought.
-FIRST_OF_MONTH = "0 6 1 * *"
+# 06:00 UTC: by then a CRM has written down what the last day brought. On the first a month is over; the other
+# days have nothing to do, unless the first was missed or its run has failed.
+EVERY_MORNING = "0 6 * * *"
+# Says of a run which months it takes in.
+MONTHS_TAG = "crm/months"
 
 # What of the month can be made before there is a champion.
 WITHOUT_PREDICTIONS = [key for asset in (*raw_assets, *crm_assets, *quality_assets) for key in asset.keys]
@@ -20,12 +23,12 @@ WITHOUT_PREDICTIONS = [key for asset in (*raw_assets, *crm_assets, *quality_asse
 Answer = dg.RunRequest | dg.SkipReason
 
 
-@dg.schedule(job=month, cron_schedule=FIRST_OF_MONTH, execution_timezone="UTC", default_status=SCHEDULES)
+@dg.schedule(job=month, cron_schedule=EVERY_MORNING, execution_timezone="UTC", default_status=SCHEDULES)
 def first_of_month(context: dg.ScheduleEvaluationContext) -> Answer:
     """Takes in the finished month: raw tables, snapshot, features, checks, predictions.
 
     Months that were missed, as in an outage, are caught up by the same run, from the first missing
-    one on. Where the calendar has an end and all of it is stored, it says so and starts nothing.
+    one on; a run that fails is tried again the next morning. Where the calendar has an end and all of it is stored, it says so and starts nothing.
     Retraining is the business of `labels_arrived`; while there has never been a champion, so are the
     first predictions of `champion_changed`.
     """
@@ -36,9 +39,11 @@ def first_of_month(context: dg.ScheduleEvaluationContext) -> Answer:
         last = over[-1] if over else "none"
         return dg.SkipReason(f"Nothing new: the last month, {last}, is materialised.")
     if run := state.under_way(context.instance, [MONTH], [WIN_FEATURES.name]):
-        return dg.SkipReason(f"Run {run} takes in months; {missing[0]} is left to the next tick.")
+        return dg.SkipReason(f"Run {run} takes in months; {missing[0]} is left to the next morning.")
     assets = None if state.predicted_before(context.instance) else WITHOUT_PREDICTIONS
-    return run_over([missing[0], over[-1]], f"{missing[0]}...{over[-1]}", assets=assets)
+    goal = f"{missing[0]}...{over[-1]}"
+    number = state.tries(context.instance, MONTHS_TAG, goal) + 1
+    return run_over([missing[0], over[-1]], f"{goal}-try-{number}", {MONTHS_TAG: goal}, assets)
 
 
 schedules = [first_of_month]

@@ -36,7 +36,7 @@ def champion_changed(context: dg.SensorEvaluationContext) -> Answer:
     the same, also after a restart between asking and remembering. A version that returns replaces a
     later forecast, so it is refreshed again. A change that is taken back before it is seen, or while
     a run is under way, ends with the predictions of the last one. A run that fails is tried again, at
-    most three times. The cursor shows the last goal.
+    most three times in six hours. The cursor shows the last goal.
     """
     if run := state.under_way(
         context.instance, PREDICTING_JOBS, (WIN_PREDICTIONS.name, REVENUE_FORECAST.name)
@@ -66,7 +66,7 @@ def labels_arrived(
 
     A month's labels are known when the month after it is over and stored. The run gives the new
     months their labels, trains, and promotes if better. One run for each newest labelled month; a run
-    that fails is tried again, at most three times.
+    that fails is tried again, at most three times in six hours.
     """
     if run := state.under_way(context.instance, LABELLING_JOBS, (WIN_FEATURES.name, CHAMPION.name)):
         return dg.SkipReason(f"Run {run} takes in months, or trains.")
@@ -101,11 +101,14 @@ def _labelled(store: TableStore, months: list[str]) -> list[str]:
 
 def _once(context: dg.SensorEvaluationContext, tag: str, goal: str, months: list[str]) -> Answer:
     """Ask for one run towards a goal: Dagster starts no second run with the same key."""
-    tried = state.tries(context.instance, tag, goal)
-    if tried >= state.MOST_TRIES:
-        return dg.SkipReason(f"{goal}: {tried} runs have failed; mend what they say and run it by hand.")
+    failed = state.failures(context.instance, tag, goal)
+    if failed >= state.MOST_TRIES:
+        return dg.SkipReason(
+            f"{goal}: {failed} runs have failed within {state.HOURS} hours; mend what they say and run it by "
+            "hand, or wait."
+        )
     context.update_cursor(goal)
-    return run_over(months, f"{goal}-try-{tried + 1}", {tag: goal})
+    return run_over(months, f"{goal}-try-{state.tries(context.instance, tag, goal) + 1}", {tag: goal})
 
 
 sensors = [champion_changed, labels_arrived]

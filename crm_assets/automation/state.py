@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 from dagster import DagsterRunStatus as Status
@@ -22,8 +23,8 @@ UNDER_WAY = (
 )
 GONE_WRONG = (Status.FAILURE, Status.CANCELED)
 
-# How often one and the same goal is tried before it is left to a person.
-MOST_TRIES = 3
+# How often one and the same goal is tried within the hours, lest what stays broken floods.
+MOST_TRIES, HOURS = 3, 6
 
 
 def stored_months(instance: dg.DagsterInstance) -> list[str]:
@@ -72,8 +73,15 @@ def under_way(instance: dg.DagsterInstance, jobs: Collection[str], assets: Colle
 
 
 def tries(instance: dg.DagsterInstance, tag: str, goal: str) -> int:
-    """How many runs towards a goal have failed or were cancelled."""
-    return instance.get_runs_count(dg.RunsFilter(tags={tag: goal}, statuses=GONE_WRONG))
+    """How many runs there were towards a goal, whatever became of them."""
+    return instance.get_runs_count(dg.RunsFilter(tags={tag: goal}))
+
+
+def failures(instance: dg.DagsterInstance, tag: str, goal: str) -> int:
+    """How many runs towards a goal have failed or were cancelled in the last `HOURS`."""
+    since = datetime.now(UTC) - timedelta(hours=HOURS)
+    chosen = dg.RunsFilter(tags={tag: goal}, statuses=GONE_WRONG, created_after=since)
+    return instance.get_runs_count(chosen)
 
 
 def _newest(instance: dg.DagsterInstance, asset: str, month: str | None = None) -> dg.EventLogRecord | None:

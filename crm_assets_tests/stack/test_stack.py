@@ -40,7 +40,9 @@ def folder() -> Iterator[Path]:
 
 
 def client(stack: Stack, key: str | None = None, secret: str | None = None) -> Any:
-    config = Config(retries={"total_max_attempts": 1}, signature_version=None if key else UNSIGNED)
+    config = Config(
+        retries={"total_max_attempts": 8, "mode": "standard"}, signature_version=None if key else UNSIGNED
+    )
     return boto3.client(
         "s3",
         endpoint_url=stack.place.s3_endpoint,
