@@ -39,8 +39,8 @@ def champion_version(settings: Settings) -> str | None:
         if error.error_code in MISSING:
             return None
         raise SourceUnavailableError(
-            f"MLflow at {without_password(uri)} gives no answer ({type(error).__name__}, {error.error_code}); it "
-            "is asked again at the next look."
+            f"MLflow at {without_password(uri)} gives no answer ({error.error_code}); "
+            "it is asked again at the next look."
         ) from error
 
 

@@ -40,9 +40,9 @@ def folder() -> Iterator[Path]:
 
 
 def client(stack: Stack, key: str | None = None, secret: str | None = None) -> Any:
-    config = Config(
-        retries={"total_max_attempts": 8, "mode": "standard"}, signature_version=None if key else UNSIGNED
-    )
+    # Faults of a server that has just come back pass; a refusal is not asked for twice.
+    retries = {"total_max_attempts": 8, "mode": "standard"}
+    config = Config(retries=retries, signature_version=None if key else UNSIGNED)
     return boto3.client(
         "s3",
         endpoint_url=stack.place.s3_endpoint,
