@@ -28,9 +28,9 @@ def first_of_month(context: dg.ScheduleEvaluationContext) -> Answer:
     """Takes in the finished month: raw tables, snapshot, features, checks, predictions.
 
     Months that were missed, as in an outage, are caught up by the same run, from the first missing
-    one on; a run that fails is tried again the next morning. Where the calendar has an end and all of it is stored, it says so and starts nothing.
-    Retraining is the business of `labels_arrived`; while there has never been a champion, so are the
-    first predictions of `champion_changed`.
+    one on; a run that fails is tried again the next morning. Where the calendar has an end and all of
+    it is stored, it says so and starts nothing. Retraining is the business of `labels_arrived`; while
+    there has never been a champion, so are the first predictions of `champion_changed`.
     """
     over = list(monthly.get_partition_keys(current_time=context.scheduled_execution_time))
     stored = state.stored_months(context.instance)
