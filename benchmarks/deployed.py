@@ -12,10 +12,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.whole_graph import Measured, measure
+from benchmarks.whole_graph import Measured, installation, measure
 from crm_assets.stack.stack import SERVICES, Stack
 
-ROOT = Path(__file__).parent.parent
 RUNS = 3
 IDLE_SECONDS = 20
 
@@ -63,11 +62,7 @@ def print_stores(stack: Stack, folder: Path) -> None:
 
 def run_graph(folder: Path, settings: dict[str, str]) -> Measured:
     """One first run of everything."""
-    (folder / "dagster").mkdir(parents=True)
-    shutil.copy(ROOT / "dagster.yaml", folder / "dagster")
-    home = {"CRM_HOME": str(folder / "home"), "DAGSTER_HOME": str(folder / "dagster")}
-    command = [sys.executable, "-m", "crm_assets"]
-    return measure(command, home | settings)
+    return measure([sys.executable, "-m", "crm_assets"], installation(folder) | settings)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ Takes the data that the settings choose, as the graph does.
 
 from __future__ import annotations
 
-import shutil
 import statistics
 import subprocess
 import sys
@@ -16,11 +15,10 @@ from pathlib import Path
 
 import dagster as dg
 
-from benchmarks.whole_graph import measure
+from benchmarks.whole_graph import installation, measure
 from crm_assets.stack.place import free_ports
 from crm_assets.stack.probe import grpc_health
 
-ROOT = Path(__file__).parent.parent
 RUNS = 5
 GRAPH = "import crm_assets.definitions"
 
@@ -70,10 +68,7 @@ def code_location() -> float:
 
 def run(folder: Path, **settings: str) -> tuple[list[str], dict[str, str]]:
     """The command and the environment of a first run of everything."""
-    (folder / "dagster").mkdir(parents=True)
-    shutil.copy(ROOT / "dagster.yaml", folder / "dagster")
-    home = {"CRM_HOME": str(folder / "home"), "DAGSTER_HOME": str(folder / "dagster")}
-    return [sys.executable, "-m", "crm_assets"], home | settings
+    return [sys.executable, "-m", "crm_assets"], installation(folder) | settings
 
 
 def in_process(folder: Path) -> tuple[float, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -11,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import dagster as dg
+
+ROOT = Path(__file__).parent.parent
 
 
 @dataclass(frozen=True)
@@ -36,17 +39,21 @@ def measure(command: list[str], environment: dict[str, str]) -> Measured:
     return Measured(time.perf_counter() - start, usage.ru_maxrss / 1024)
 
 
+def installation(folder: Path) -> dict[str, str]:
+    """The settings of a new installation in a folder, which is made."""
+    (folder / "dagster").mkdir(parents=True)
+    shutil.copy(ROOT / "dagster.yaml", folder / "dagster")
+    return {"CRM_HOME": str(folder / "home"), "DAGSTER_HOME": str(folder / "dagster")}
+
+
 def main() -> None:
     """Measure both and print a table."""
-    root = Path(__file__).parent.parent
     with tempfile.TemporaryDirectory() as folder:
-        home = {"CRM_HOME": f"{folder}/graph", "DAGSTER_HOME": f"{folder}/dagster"}
-        (Path(folder) / "dagster").mkdir()
-        (Path(folder) / "dagster" / "dagster.yaml").write_text((root / "dagster.yaml").read_text())
+        home = installation(Path(folder) / "graph")
         plain = measure([sys.executable, "-m", "benchmarks.plain_script", f"{folder}/plain"], {})
         first = measure([sys.executable, "-m", "crm_assets"], home)
         second = measure([sys.executable, "-m", "crm_assets"], home)
-        checks, steps = seconds_of_checks(f"{folder}/dagster")
+        checks, steps = seconds_of_checks(home["DAGSTER_HOME"])
     print("\n| what | seconds | against the script | peak MB |\n| --- | --- | --- | --- |")
     for name, run in (
         ("plain script", plain),

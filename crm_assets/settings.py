@@ -258,6 +258,10 @@ class Settings(BaseSettings):
         """The MLflow tracking URI in force."""
         return self.mlflow_tracking_uri or f"sqlite:///{self.home / 'mlflow.db'}"
 
+    def run_page(self, run_id: str) -> str | None:
+        """Where people find a Dagster run; None where nobody said where the UI is."""
+        return f"{self.dagster_url.rstrip('/')}/runs/{run_id}" if self.dagster_url else None
+
     @property
     def artifacts_dir(self) -> Path:
         """Where the embedded MLflow registry keeps artifacts."""

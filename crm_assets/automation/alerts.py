@@ -16,16 +16,15 @@ TRIES = Retry(total=2, backoff_factor=0.5, status_forcelist=(429, 500, 502, 503,
 Message = dict[str, str | list[str] | dict[str, str] | None]
 
 
-def alert(job: str, run_id: str, errors: dict[str, str], dagster_url: str | None) -> Message:
+def alert(job: str, run_id: str, errors: dict[str, str], link: str | None) -> Message:
     """The message about a failed run: a `text` as Slack takes it, and its parts for other readers.
 
     Args:
         job: the job's name.
         run_id: Dagster's id of the run.
         errors: what went wrong, by failed step.
-        dagster_url: address of the UI, or None.
+        link: where people find the run, or None.
     """
-    link = f"{dagster_url.rstrip('/')}/runs/{run_id}" if dagster_url else None
     first = next(iter(errors.values()), "The run ended before a step failed.")
     said = f"{job} failed: {_first_sentence(first)}"
     return {
@@ -60,7 +59,7 @@ def run_failed(context: dg.RunFailureSensorContext) -> dg.SkipReason | None:
     if not errors and context.failure_event.message:
         errors = {"run": context.failure_event.message}
     try:
-        message = alert(run.job_name, run.run_id, errors, settings.dagster_url)
+        message = alert(run.job_name, run.run_id, errors, settings.run_page(run.run_id))
         post(settings.alert_webhook.get_secret_value(), message)
     except requests.RequestException as error:
         # Without the address, which is a secret.

@@ -39,10 +39,15 @@ class Move:
     former: str | None
 
 
-def holder(alias: str) -> ModelVersion | None:
-    """The version that has an alias; None where no version has it, or the version is deleted."""
+def holder(alias: str, client: MlflowClient | None = None) -> ModelVersion | None:
+    """The version that has an alias; None where no version has it, or the version is deleted.
+
+    Args:
+        alias: `champion` or `challenger`.
+        client: whom to ask, in place of one for the registry that is connected.
+    """
     try:
-        return MlflowClient().get_model_version_by_alias(MODEL, alias)
+        return (client or MlflowClient()).get_model_version_by_alias(MODEL, alias)
     except MlflowException as error:
         if error.error_code in MISSING:
             return None

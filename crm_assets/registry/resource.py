@@ -163,8 +163,7 @@ def _params(contender: Algorithm, features: list[str]) -> dict[str, object]:
 
 def dagster_run(run_id: str) -> str:
     """Where a person finds a Dagster run: a URL where the settings know the UI's address, else its id."""
-    url = get_settings().dagster_url
-    return f"{url.rstrip('/')}/runs/{run_id}" if url else run_id
+    return get_settings().run_page(run_id) or run_id
 
 
 def _tags(context: dg.AssetExecutionContext, training_set: pd.DataFrame) -> dict[str, str]:

@@ -29,19 +29,18 @@ def champion_version(settings: Settings) -> str | None:
     from mlflow.exceptions import MlflowException
     from mlflow.tracking import MlflowClient
 
-    from crm_assets.registry.aliases import CHAMPION, MISSING, MODEL
+    from crm_assets.registry.aliases import CHAMPION, holder
 
     uri = settings.tracking_uri
     try:
         with _impatient():
-            return str(MlflowClient(uri, uri).get_model_version_by_alias(MODEL, CHAMPION).version)
+            champion = holder(CHAMPION, MlflowClient(uri, uri))
     except MlflowException as error:
-        if error.error_code in MISSING:
-            return None
         raise SourceUnavailableError(
             f"MLflow at {without_password(uri)} gives no answer ({error.error_code}); "
             "it is asked again at the next look."
         ) from error
+    return None if champion is None else str(champion.version)
 
 
 @contextmanager
