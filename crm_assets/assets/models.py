@@ -71,11 +71,11 @@ def _model_asset(algorithm: Algorithm) -> dg.AssetsDefinition:
 
         split, features = _split(training_set), admissible_features(leak_audit)
         scores = walk_forward(algorithm, training_set, features, split.scored, get_settings().seed)
-        figures = {"auc_by_month": plots.auc_by_month({algorithm.name: scores}, split)}
+        by_month = scores_by_month(scores, split.scored)
+        figures = {"auc_by_month": plots.auc_by_month({algorithm.name: by_month}, split)}
         run = context.resources.mlflow.log_backtest(
             context, algorithm, features, training_set, scores, split, figures
         )
-        by_month = scores_by_month(scores, split.scored)
         context.add_output_metadata(
             {
                 "features": len(features),

@@ -27,7 +27,13 @@ def champion_plots(
     return {
         "calibration_curve": calibration_curve(test),
         "roc_curve": roc(test),
-        "auc_by_month": auc_by_month({**backtests, **baseline}, candidate.split),
+        "auc_by_month": auc_by_month(
+            {
+                name: scores_by_month(scores, candidate.split.scored)
+                for name, scores in {**backtests, **baseline}.items()
+            },
+            candidate.split,
+        ),
         "expected_and_realised_wins": expected_and_realised(candidate.walk_forward),
         "top_features": top_features(importance(candidate.model.pipeline, newest, candidate.features)),
     }
@@ -61,18 +67,18 @@ def roc(predictions: pd.DataFrame) -> bytes:
     return _png(figure)
 
 
-def auc_by_month(backtests: dict[str, pd.DataFrame], split: Split) -> bytes:
-    """Walk-forward ROC AUC of each contender by month; test months shaded.
+def auc_by_month(by_month: dict[str, pd.DataFrame], split: Split) -> bytes:
+    """Walk-forward ROC AUC of each contender, from its `scores_by_month`; test months shaded.
 
     A contender that gives all deals of a month one probability, as the seasonal rate does, ranks
     none of them: 0.5.
     """
     figure, axes = _axes("Walk-forward ROC AUC by month", "snapshot month", "ROC AUC")
     axes.axvspan(len(split.validation) - 0.5, len(split.scored) - 0.5, color=GREY, alpha=0.12)
-    for name, scores in backtests.items():
-        by_month = scores_by_month(scores, split.scored).iloc[:-1]
+    for name, scores in by_month.items():
+        months = scores[scores["snapshot_month"] != POOLED]
         style = {"color": GREY, "linestyle": "--"} if name == SEASONAL_RATE else {}
-        axes.plot(by_month["snapshot_month"], by_month["roc_auc"], marker="o", label=name, **style)
+        axes.plot(months["snapshot_month"], months["roc_auc"], marker="o", label=name, **style)
     axes.legend(frameon=False, fontsize=8)
     return _png(figure)
 

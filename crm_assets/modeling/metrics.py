@@ -63,14 +63,7 @@ def scores_by_month(predictions: pd.DataFrame, months: list[str]) -> pd.DataFram
     parts = [(str(month), part) for month, part in chosen.groupby("snapshot_month", sort=True)]
     return pd.DataFrame(
         [
-            {
-                "snapshot_month": month,
-                "deals": len(part),
-                **scores(
-                    part[LABEL.name].to_numpy(dtype="int64"),
-                    part["probability"].to_numpy(dtype="float64"),
-                ),
-            }
+            {"snapshot_month": month, "deals": len(part), **_scores(part)}
             for month, part in [*parts, (POOLED, chosen)]
         ]
     )
@@ -78,8 +71,12 @@ def scores_by_month(predictions: pd.DataFrame, months: list[str]) -> pd.DataFram
 
 def pooled(predictions: pd.DataFrame, months: list[str]) -> dict[str, float]:
     """The metrics over some months together."""
-    row = scores_by_month(predictions, months).iloc[-1]
-    return {metric: float(row[metric]) for metric in METRICS}
+    return _scores(predictions[predictions["snapshot_month"].isin(months)])
+
+
+def _scores(predictions: pd.DataFrame) -> dict[str, float]:
+    outcome, probability = predictions[LABEL.name], predictions["probability"]
+    return scores(outcome.to_numpy(dtype="int64"), probability.to_numpy(dtype="float64"))
 
 
 def roc_auc_standard_error(auc: float, positives: float, negatives: float) -> float:
