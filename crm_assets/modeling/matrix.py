@@ -10,7 +10,7 @@ NO_CATEGORY = "none"
 
 
 def feature_matrix(table: pd.DataFrame, features: list[str]) -> pd.DataFrame:
-    """The features as model input: numbers and truth values as float, categories as text.
+    """The features as model input: numbers and truth values as float, texts as categories.
 
     Args:
         table: rows with at least the columns `features`.
@@ -22,12 +22,16 @@ def feature_matrix(table: pd.DataFrame, features: list[str]) -> pd.DataFrame:
     categorical = {feature.name for feature in FEATURES if feature.dtype == "category"}
     return pd.DataFrame(
         {
-            name: _text(table[name]) if name in categorical else table[name].astype("float64")
+            name: _category(table[name]) if name in categorical else table[name].astype("float64")
             for name in features
         },
         index=table.index,
     )
 
 
-def _text(column: pd.Series) -> pd.Series:
-    return column.astype("object").where(column.notna(), NO_CATEGORY)
+def _category(column: pd.Series) -> pd.Series:
+    # Each text is hashed once here; encoders then take numbers for it.
+    kept = column.astype("category")
+    if not kept.hasnans:
+        return kept
+    return kept.cat.set_categories(kept.cat.categories.union([NO_CATEGORY])).fillna(NO_CATEGORY)

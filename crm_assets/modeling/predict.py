@@ -18,8 +18,8 @@ from crm_assets.modeling.algorithms import AGE, SEASON
 
 # Below it a pipeline takes a second at most, and its last bit is what stored tables hold.
 ROWS_WORTH_TABLES = 50_000
-# Rows that fit into a core's cache while tree after tree passes over them.
-ROWS_PER_BLOCK = 8_192
+# Few enough for a core's cache while tree after tree passes over them, enough for threads to share.
+ROWS_PER_BLOCK = 65_536
 
 
 def win_scores(pipeline: Pipeline, matrix: pd.DataFrame, fast_from: int = ROWS_WORTH_TABLES) -> np.ndarray:

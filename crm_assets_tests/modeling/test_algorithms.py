@@ -100,6 +100,6 @@ def test_the_feature_matrix_has_one_dtype_per_feature_whatever_the_month() -> No
     for table in (full, empty, full.head(0)):
         matrix = feature_matrix(table, features)
         assert matrix.columns.tolist() == features
-        assert matrix.dtypes.astype(str).tolist() == ["float64", "object", "float64"]
+        assert matrix.dtypes.astype(str).tolist() == ["float64", "category", "float64"]
     assert feature_matrix(full, features)["sector"].tolist() == ["retail", NO_CATEGORY]
     assert feature_matrix(full, features)["has_account"].tolist() == [1.0, 0.0]
