@@ -18,6 +18,7 @@ from crm_assets.crm import cleaning, features, forecast, snapshots, training
 from crm_assets.crm.horizon import horizon
 from crm_assets.crm.schema import RAW_TABLES
 from crm_assets.crm.tables import MONTHLY_SNAPSHOTS, OPPORTUNITIES, TRAINING_SET, WIN_FEATURES
+from crm_assets.crm.training_rows import training_rows
 from crm_assets.settings import get_settings
 from crm_assets.sources.select import month_range, select_source
 from crm_assets.storage.folder import Folder
@@ -43,22 +44,21 @@ def main(folder: Path) -> None:
     months = month_range(settings, select_source(settings))
     store = TableStore(Folder(folder))
     with timed("tables"):
-        train, deals, last = make_tables(store)
+        deals, last = make_tables(store)
+        learned = training_rows(store.path("training_set"))
     with timed("imports of the models"):
         from crm_assets.modeling import backtest, champion, leak_audit, scoring
         from crm_assets.modeling.algorithms import ALGORITHMS
     with timed("leak audit"):
-        audit = leak_audit.leak_audit(train, store.to_pandas(deals), last)
+        audit = leak_audit.leak_audit(learned, store.to_pandas(deals.select(leak_audit.DEAL_COLUMNS)), last)
         used = leak_audit.admissible_features(audit)
-    split = backtest.split_months(
-        sorted(train["snapshot_month"].unique()), settings.min_training_months, settings.test_months
-    )
+    split = backtest.split_months(learned.months, settings.min_training_months, settings.test_months)
     backtests = {}
     for row in ALGORITHMS:
         with timed(row.name):
-            backtests[row.name] = backtest.walk_forward(row, train, used, split.scored, settings.seed)
+            backtests[row.name] = backtest.walk_forward(row, learned, used, split.scored, settings.seed)
     with timed("champion"):
-        chosen = champion.candidate(train, used, backtests, split, settings.seed)
+        chosen = champion.candidate(learned, used, backtests, split, settings.seed)
     with timed("predictions"):
         model = scoring.Champion(
             "1", chosen.algorithm, chosen.model, used, chosen.trained_months, chosen.walk_forward
@@ -68,11 +68,11 @@ def main(folder: Path) -> None:
             forecast.revenue_forecast(frame, month)
 
 
-def make_tables(store: TableStore) -> tuple[pd.DataFrame, ir.Table, str]:
+def make_tables(store: TableStore) -> tuple[ir.Table, str]:
     """Raw tables to training set, of the source and the months that settings name, month by month.
 
     Returns:
-        The training set, the deals, and the data horizon.
+        The deals, and the data horizon.
     """
     settings = get_settings()
     source = select_source(settings)
@@ -91,7 +91,7 @@ def make_tables(store: TableStore) -> tuple[pd.DataFrame, ir.Table, str]:
         store.write("win_features", table, WIN_FEATURES.arrow, month)
     labelled = training.training_set(store.read("win_features", list(months)), deals)
     store.write("training_set", labelled, TRAINING_SET.arrow)
-    return store.to_pandas(store.read("training_set")), deals, last
+    return deals, last
 
 
 def _scored(store: TableStore, month: str, model: scoring.Champion) -> pd.DataFrame:

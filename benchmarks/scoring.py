@@ -17,6 +17,7 @@ from joblib import parallel_config
 
 from benchmarks.plain_script import make_tables
 from crm_assets.crm.feature_table import FEATURE_NAMES, LABEL
+from crm_assets.crm.training_rows import HeldRows
 from crm_assets.modeling.algorithms import ALGORITHMS
 from crm_assets.modeling.backtest import train
 from crm_assets.modeling.calibration import CalibratedModel, fit_calibrator
@@ -31,12 +32,15 @@ HEADER = ("algorithm", "bare estimator", "scikit-learn's pipeline", "our path", 
 
 def main(rows: int, folder: Path) -> None:
     """Fit each algorithm on the source at hand, score many of its rows, and print a table."""
-    learned, _, _ = make_tables(TableStore(Folder(folder)))
+    store = TableStore(Folder(folder))
+    make_tables(store)
+    learned = store.to_pandas(store.read("training_set"))
+    rows_learned = HeldRows(learned)
     names = list(FEATURE_NAMES)
     deals = learned.sample(rows, replace=True, random_state=SEED, ignore_index=True)
     print(f"| {' | '.join(HEADER)} |\n|{' --- |' * len(HEADER)}")
     for row in ALGORITHMS:
-        pipeline = train(row, learned, names, SEED)
+        pipeline = train(row, rows_learned, rows_learned.months, names, SEED)
         few = deals.head(FEW)
         scores = pipeline.predict_proba(feature_matrix(few, names))[:, 1]
         calibrator = fit_calibrator(few[[LABEL.name]].assign(probability=scores))

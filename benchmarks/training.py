@@ -16,6 +16,7 @@ from pathlib import Path
 import pandas as pd
 
 from crm_assets.crm.horizon import horizon
+from crm_assets.crm.training_rows import training_rows
 from crm_assets.modeling.algorithms import ALGORITHMS, algorithm
 from crm_assets.settings import get_settings
 from crm_assets.storage.folder import Folder
@@ -32,23 +33,22 @@ def part(name: str, folder: Path) -> None:
 
     settings = get_settings()
     store = TableStore(Folder(folder))
-    table = store.to_pandas(store.read("training_set"))
+    rows = training_rows(store.path("training_set"))
     if name == "leak_audit":
         deals = store.read("opportunities")
         last = horizon(deals, settings.last_month)
-        leak_audit.leak_audit(table, store.to_pandas(deals), last).to_parquet(folder / "audit.parquet")
+        known = store.to_pandas(deals.select(leak_audit.DEAL_COLUMNS))
+        leak_audit.leak_audit(rows, known, last).to_parquet(folder / "audit.parquet")
         return
     used = leak_audit.admissible_features(pd.read_parquet(folder / "audit.parquet"))
-    split = backtest.split_months(
-        table["snapshot_month"].unique().tolist(), settings.min_training_months, settings.test_months
-    )
+    split = backtest.split_months(rows.months, settings.min_training_months, settings.test_months)
     if name == "champion":
         backtests = {name: pd.read_parquet(folder / f"{name}.parquet") for name in NAMES}
-        chosen = champion.candidate(table, used, backtests, split, settings.seed)
+        chosen = champion.candidate(rows, used, backtests, split, settings.seed)
         columns = ["contender", "chosen", "validation_roc_auc", "test_roc_auc", "test_brier", "test_ece"]
         print(chosen.leaderboard[columns].round(4).to_string(index=False), flush=True)
         return
-    scores = backtest.walk_forward(algorithm(name), table, used, split.scored, settings.seed)
+    scores = backtest.walk_forward(algorithm(name), rows, used, split.scored, settings.seed)
     scores.to_parquet(folder / f"{name}.parquet")
 
 

@@ -13,6 +13,7 @@ from crm_assets.assets.options import link, picture, table, table_asset
 from crm_assets.crm import training
 from crm_assets.crm.schema import TableSchema
 from crm_assets.crm.tables import BACKTEST, CHAMPION, LEAK_AUDIT, TRAINING_SET
+from crm_assets.crm.training_rows import TrainingRows
 from crm_assets.modeling.algorithms import ALGORITHMS, Algorithm
 from crm_assets.modeling.algorithms import algorithm as by_name
 from crm_assets.modeling.verdicts import INADMISSIBLE
@@ -33,14 +34,14 @@ def training_set(win_features: ir.Table, opportunities: ir.Table) -> ir.Table:
 
 @table_asset(LEAK_AUDIT, GROUP, "pandas", "parquet")
 def leak_audit(
-    context: dg.AssetExecutionContext, training_set: pd.DataFrame, opportunities: ir.Table
+    context: dg.AssetExecutionContext, training_set: TrainingRows, opportunities: ir.Table
 ) -> pd.DataFrame:
     """Which features know the outcome in a way that no date explains, and why they stay out."""
     from crm_assets.modeling import leak_audit as audit
 
     settings = get_settings()
     last = data_horizon(opportunities)
-    deals = opportunities.to_pyarrow().to_pandas()
+    deals = opportunities.select(audit.DEAL_COLUMNS).to_pyarrow().to_pandas()
     verdicts = audit.leak_audit(training_set, deals, last, settings.admit_features, settings.exclude_features)
     context.add_output_metadata(
         {
@@ -62,7 +63,7 @@ def _model_asset(algorithm: Algorithm) -> dg.AssetsDefinition:
         required_resource_keys={"mlflow"},
     )
     def model(
-        context: dg.AssetExecutionContext, training_set: pd.DataFrame, leak_audit: pd.DataFrame
+        context: dg.AssetExecutionContext, training_set: TrainingRows, leak_audit: pd.DataFrame
     ) -> pd.DataFrame:
         from crm_assets.assets import plots
         from crm_assets.modeling.backtest import walk_forward
@@ -103,7 +104,7 @@ model_assets = [_model_asset(algorithm) for algorithm in ALGORITHMS]
 )
 def champion(
     context: dg.AssetExecutionContext,
-    training_set: pd.DataFrame,
+    training_set: TrainingRows,
     leak_audit: pd.DataFrame,
     **backtests: pd.DataFrame,
 ) -> pd.DataFrame:
@@ -148,18 +149,17 @@ def champion(
     return board
 
 
-def _learns_from(algorithm: Algorithm, training_set: pd.DataFrame) -> str:
+def _learns_from(algorithm: Algorithm, training_set: TrainingRows) -> str:
     if len(training_set) <= algorithm.max_training_rows:
         return "all rows"
     return f"a seeded sample of at most {algorithm.max_training_rows:,} rows, equally many of each month"
 
 
-def _split(training_set: pd.DataFrame) -> "Split":
+def _split(training_set: TrainingRows) -> "Split":
     from crm_assets.modeling.backtest import split_months
 
     settings = get_settings()
-    months = training_set["snapshot_month"].unique().tolist()
-    return split_months(months, settings.min_training_months, settings.test_months)
+    return split_months(training_set.months, settings.min_training_months, settings.test_months)
 
 
 training_assets = [training_set, leak_audit, *model_assets, champion]

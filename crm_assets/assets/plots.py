@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from sklearn.metrics import roc_curve
 
 from crm_assets.crm.feature_table import LABEL
+from crm_assets.crm.training_rows import TrainingRows
 from crm_assets.modeling.backtest import Split
 from crm_assets.modeling.baselines import seasonal_rate
 from crm_assets.modeling.champion import Candidate
@@ -18,12 +19,12 @@ BLUE, ORANGE, GREY = "#1f5fa8", "#d9822b", "#8a8f98"
 
 
 def champion_plots(
-    candidate: Candidate, table: pd.DataFrame, backtests: dict[str, pd.DataFrame]
+    candidate: Candidate, rows: TrainingRows, backtests: dict[str, pd.DataFrame]
 ) -> dict[str, bytes]:
     """The plots that belong to a champion, by name."""
     test = candidate.walk_forward[candidate.walk_forward["snapshot_month"].isin(candidate.split.test)]
-    newest = table[table["snapshot_month"] == candidate.trained_months[-1]]
-    baseline = {SEASONAL_RATE: seasonal_rate(table, candidate.split.scored)}
+    newest = rows.rows(candidate.trained_months[-1:])
+    baseline = {SEASONAL_RATE: seasonal_rate(rows, candidate.split.scored)}
     return {
         "calibration_curve": calibration_curve(test),
         "roc_curve": roc(test),

@@ -5,6 +5,7 @@ import pandas as pd
 
 from crm_assets.assets.models import champion, leak_audit
 from crm_assets.assets.options import table
+from crm_assets.crm.training_rows import TrainingRows
 from crm_assets.modeling.verdicts import INADMISSIBLE, SEASONAL_RATE
 from crm_assets.partitions import monthly
 from crm_assets.storage.tables import TableStore
@@ -97,7 +98,7 @@ def no_inadmissible_feature(
     description="Features of training and of the newest month agree in name, type and range.",
 )
 def training_and_scoring_agree(
-    context: dg.AssetCheckExecutionContext, champion: pd.DataFrame, training_set: pd.DataFrame
+    context: dg.AssetCheckExecutionContext, champion: pd.DataFrame, training_set: TrainingRows
 ) -> dg.AssetCheckResult:
     """What the champion scores should look like what it has learned from."""
     from crm_assets.modeling.agreement import agreement

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pandas as pd
 
 from crm_assets.crm.feature_table import FEATURES
+from crm_assets.crm.training_rows import TrainingRows
 
 
-def agreement(training: pd.DataFrame, scoring: pd.DataFrame, features: list[str]) -> pd.DataFrame:
+def agreement(training: TrainingRows, scoring: pd.DataFrame, features: list[str]) -> pd.DataFrame:
     """Compare features of the training set with those of a month that is scored.
 
     Args:
@@ -25,12 +26,13 @@ def agreement(training: pd.DataFrame, scoring: pd.DataFrame, features: list[str]
 
 
 def _compare(
-    name: str, training: pd.DataFrame, scoring: pd.DataFrame, categorical: bool
+    name: str, training: TrainingRows, scoring: pd.DataFrame, categorical: bool
 ) -> dict[str, object]:
-    types = [_kind(frame[name]) if name in frame else "missing" for frame in (training, scoring)]
+    columns = [frame.get(name) for frame in (training, scoring)]
+    types = ["missing" if column is None else _kind(column) for column in columns]
     outside = float("nan")
     if "missing" not in types and types[0] == types[1]:
-        learned, met = training[name].dropna(), scoring[name].dropna()
+        learned, met = (column.dropna() for column in columns if column is not None)
         known = met.isin(learned.unique()) if categorical else met.between(learned.min(), learned.max())
         outside = float((~known).sum() / len(scoring)) if len(scoring) else 0.0
     return {"feature": name, "training_type": types[0], "scoring_type": types[1], "outside": outside}

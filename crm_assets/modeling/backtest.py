@@ -11,13 +11,13 @@ from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
 from crm_assets.crm.feature_table import LABEL
+from crm_assets.crm.training_rows import DEAL, MONTH, TrainingRows
 from crm_assets.errors import NotEnoughDataError
 from crm_assets.modeling.algorithms import Algorithm
 from crm_assets.modeling.matrix import feature_matrix
 from crm_assets.modeling.predict import win_scores
-from crm_assets.modeling.sampling import training_sample
 
-KEYS = ["snapshot_month", "opportunity_id"]
+KEYS = [MONTH, DEAL]
 
 # Where boosting with two threads starts to be faster than with one.
 ROWS_WORTH_THREADS = 100_000
@@ -55,20 +55,20 @@ def split_months(months: list[str], min_training_months: int, test_months: int) 
     return Split(months[:min_training_months], scored[:-test_months], scored[-test_months:])
 
 
-def folds(table: pd.DataFrame, months: list[str]) -> Iterator[tuple[str, pd.DataFrame, pd.DataFrame]]:
-    """For each month t of `months`: t, the rows before it, its own rows.
+def folds(rows: TrainingRows, months: list[str]) -> Iterator[tuple[str, list[str]]]:
+    """For each month t of `months`: t, and the months before it.
 
     Raises:
         NotEnoughDataError: all outcomes before a month are the same.
     """
     for month in months:
-        train = table[table["snapshot_month"] < month]
-        if train[LABEL.name].nunique() < 2:
+        before = [earlier for earlier in rows.months if earlier < month]
+        if not 0 < sum(rows.wins[m] for m in before) < sum(rows.deals[m] for m in before):
             raise NotEnoughDataError(
                 f"All labels before {month} are the same: a model needs won deals and others; "
                 "raise CRM_MIN_TRAINING_MONTHS."
             )
-        yield month, train, table[table["snapshot_month"] == month]
+        yield month, before
 
 
 def fit(pipeline: Pipeline, table: pd.DataFrame, features: list[str]) -> Pipeline:
@@ -81,20 +81,22 @@ def fit(pipeline: Pipeline, table: pd.DataFrame, features: list[str]) -> Pipelin
         return pipeline.fit(matrix, labels)
 
 
-def train(algorithm: Algorithm, table: pd.DataFrame, features: list[str], seed: int) -> Pipeline:
-    """Fit an algorithm on a training set, or on the sample of it that it can take."""
-    rows = training_sample(table, algorithm.max_training_rows, seed)
-    return fit(algorithm.build(features, seed), rows, features)
+def train(
+    algorithm: Algorithm, rows: TrainingRows, months: list[str], features: list[str], seed: int
+) -> Pipeline:
+    """Fit an algorithm on some months of the training set, or on the sample of them that it can take."""
+    table = rows.sample(months, algorithm.max_training_rows, seed)
+    return fit(algorithm.build(features, seed), table, features)
 
 
 def walk_forward(
-    algorithm: Algorithm, table: pd.DataFrame, features: list[str], months: list[str], seed: int
+    algorithm: Algorithm, rows: TrainingRows, features: list[str], months: list[str], seed: int
 ) -> pd.DataFrame:
     """Score each month with a model that has seen only the months before it.
 
     Args:
         algorithm: what is tested.
-        table: the training set.
+        rows: the training set.
         features: the features to use.
         months: the months to score.
         seed: of everything random.
@@ -103,7 +105,8 @@ def walk_forward(
         Columns `snapshot_month`, `opportunity_id`, `won_next_month`, `probability` (0 to 1).
     """
     parts = []
-    for _, before, test in folds(table, months):
-        probability = win_scores(train(algorithm, before, features, seed), feature_matrix(test, features))
+    for month, before in folds(rows, months):
+        pipeline, test = train(algorithm, rows, before, features, seed), rows.rows([month])
+        probability = win_scores(pipeline, feature_matrix(test, features))
         parts.append(test[[*KEYS, LABEL.name]].assign(probability=probability))
     return pd.concat(parts, ignore_index=True)

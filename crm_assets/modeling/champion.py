@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from crm_assets.crm.training_rows import TrainingRows
 from crm_assets.errors import NotEnoughDataError
 from crm_assets.modeling.algorithms import ALGORITHMS, Algorithm, algorithm
 from crm_assets.modeling.backtest import KEYS, Split, folds, train
@@ -45,11 +46,11 @@ class Candidate:
     leaderboard: pd.DataFrame
 
 
-def leaderboard(table: pd.DataFrame, backtests: dict[str, pd.DataFrame], split: Split) -> pd.DataFrame:
+def leaderboard(rows: TrainingRows, backtests: dict[str, pd.DataFrame], split: Split) -> pd.DataFrame:
     """Compare the algorithms, and the seasonal rate, on the same months.
 
     Args:
-        table: the training set.
+        rows: the training set.
         backtests: walk-forward scores by algorithm.
         split: which months choose and which report.
 
@@ -61,11 +62,11 @@ def leaderboard(table: pd.DataFrame, backtests: dict[str, pd.DataFrame], split: 
     Raises:
         NotEnoughDataError: no algorithm can be ranked on the validation months.
     """
-    baseline = seasonal_rate(table, split.scored)
-    rows = [_row(SEASONAL_RATE, True, baseline, baseline, split)]
+    baseline = seasonal_rate(rows, split.scored)
+    contenders = [_row(SEASONAL_RATE, True, baseline, baseline, split)]
     for name, scores in backtests.items():
-        rows.append(_row(name, False, scores, calibrate_walk_forward(scores, split), split))
-    board = pd.DataFrame(rows)
+        contenders.append(_row(name, False, scores, calibrate_walk_forward(scores, split), split))
+    board = pd.DataFrame(contenders)
     board.insert(2, "chosen", board["contender"] == _choice(board[~board["baseline"]], split))
     return board.sort_values(
         ["chosen", "baseline", "validation_roc_auc", "contender"], ascending=[False, True, False, True]
@@ -92,7 +93,7 @@ def decided(
 
 
 def candidate(
-    table: pd.DataFrame,
+    rows: TrainingRows,
     features: list[str],
     backtests: dict[str, pd.DataFrame],
     split: Split,
@@ -103,18 +104,18 @@ def candidate(
     Raises:
         NotEnoughDataError: no algorithm can be ranked on the validation months.
     """
-    board = leaderboard(table, backtests, split)
+    board = leaderboard(rows, backtests, split)
     chosen = algorithm(str(board.loc[board["chosen"], "contender"].item()))
     scores = backtests[chosen.name]
     calibrator = fit_calibrator(scores)
-    model = CalibratedModel(train(chosen, table, features, seed), calibrator)
+    model = CalibratedModel(train(chosen, rows, rows.months, features, seed), calibrator)
     return Candidate(
         algorithm=chosen.name,
         model=model,
         features=features,
-        trained_months=sorted(table["snapshot_month"].unique()),
+        trained_months=rows.months,
         split=split,
-        walk_forward=_explained(calibrate_walk_forward(scores, split), table, features, chosen, seed),
+        walk_forward=_explained(calibrate_walk_forward(scores, split), rows, features, chosen, seed),
         leaderboard=board,
     )
 
@@ -147,11 +148,11 @@ def _row(
 
 
 def _explained(
-    predictions: pd.DataFrame, table: pd.DataFrame, features: list[str], chosen: Algorithm, seed: int
+    predictions: pd.DataFrame, rows: TrainingRows, features: list[str], chosen: Algorithm, seed: int
 ) -> pd.DataFrame:
     """Add to each prediction what pushed it, by the very model of its month."""
     parts = []
-    for _, before, test in folds(table, sorted(predictions["snapshot_month"].unique())):
-        pipeline = train(chosen, before, features, seed)
+    for month, before in folds(rows, sorted(predictions["snapshot_month"].unique())):
+        pipeline, test = train(chosen, rows, before, features, seed), rows.rows([month])
         parts.append(pd.concat([test[KEYS], explain(pipeline, test, features)], axis=1))
     return predictions.merge(pd.concat(parts), on=KEYS, how="left", validate="one_to_one")

@@ -17,6 +17,7 @@ from scipy.stats import rankdata
 from crm_assets.crm.feature_table import FEATURES, Feature
 from crm_assets.crm.months import month_end
 from crm_assets.crm.schema import Stage
+from crm_assets.crm.training_rows import DEAL, MONTH, TrainingRows
 from crm_assets.modeling.verdicts import ADMISSIBLE, INADMISSIBLE
 
 # Honest knowledge reaches 0.92 on the real dump (`days_open` against 'closes later').
@@ -28,6 +29,9 @@ PRESENT_RATE = 0.05
 MIN_EXPECTED = 20
 MIN_DEALS_PER_SIDE = 20
 TARGET_ENCODING_FOLDS = 5
+
+SOURCES = sorted({source for feature in FEATURES for source in feature.sources})
+DEAL_COLUMNS = [DEAL, "stage", "close_date", *SOURCES]
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,7 @@ class Finding:
 
 
 def leak_audit(
-    table: pd.DataFrame,
+    rows: TrainingRows,
     opportunities: pd.DataFrame,
     horizon: str,
     admit: Iterable[str] = (),
@@ -51,8 +55,8 @@ def leak_audit(
     """Judge every feature.
 
     Args:
-        table: the training set, or any months of `win_features` before the horizon.
-        opportunities: columns of `crm.tables.OPPORTUNITIES`.
+        rows: the training set, or any months of `win_features` before the horizon.
+        opportunities: at least the columns `DEAL_COLUMNS` of `crm.tables.OPPORTUNITIES`.
         horizon: last month that the data covers; what closes after it counts as never closed.
         admit: features that an operator uses in spite of their verdict.
         exclude: features that an operator keeps out.
@@ -61,16 +65,17 @@ def leak_audit(
         One row per feature, in order: `feature`, `verdict`, `used`, `reason`, `overruled` and the
         statistics of `Finding`.
     """
-    outcomes = _outcomes(table, opportunities, horizon)
-    source_names = sorted({source for feature in FEATURES for source in feature.sources})
-    raw = opportunities.set_index("opportunity_id").loc[table["opportunity_id"], source_names]
+    ids = rows[DEAL]
+    place = pd.Index(opportunities[DEAL]).get_indexer(pd.Index(ids))
+    outcomes = _outcomes(rows[MONTH], ids, opportunities, place, horizon)
     guilty_sources = {
         name: reason
-        for name in source_names
-        if (reason := _one_sided(_null_rates(raw[name].isna().to_numpy(), outcomes)))
+        for name in SOURCES
+        if (reason := _one_sided(_null_rates(opportunities[name].isna().to_numpy()[place], outcomes)))
     }
-    rows = [_judge(feature, table, outcomes, guilty_sources) for feature in FEATURES]
-    audit = pd.DataFrame(rows)
+    audit = pd.DataFrame(
+        [_judge(feature, rows[feature.name], outcomes, guilty_sources) for feature in FEATURES]
+    )
     admitted, excluded = audit["feature"].isin(list(admit)), audit["feature"].isin(list(exclude))
     innocent = audit["verdict"] == ADMISSIBLE
     audit.insert(2, "used", (innocent | admitted) & ~excluded)
@@ -83,19 +88,21 @@ def admissible_features(audit: pd.DataFrame) -> list[str]:
     return audit.loc[audit["used"], "feature"].tolist()
 
 
-def _outcomes(table: pd.DataFrame, opportunities: pd.DataFrame, horizon: str) -> pd.DataFrame:
-    """Per row of `table`: month, deal, whether it closes later in the dump, whether it is won then.
+def _outcomes(
+    months: pd.Series, ids: pd.Series, opportunities: pd.DataFrame, place: np.ndarray, horizon: str
+) -> pd.DataFrame:
+    """Per row: month, deal, whether it closes later in the dump, whether it is won then.
 
     Months and deals are numbered in their order: whole numbers are grouped much faster than text.
     """
-    deals = opportunities.set_index("opportunity_id").loc[table["opportunity_id"]]
-    closes = pd.to_datetime(deals["close_date"]).le(pd.Timestamp(month_end(horizon))).to_numpy()
+    closes = pd.to_datetime(opportunities["close_date"]).le(pd.Timestamp(month_end(horizon))).to_numpy()
+    won = closes & opportunities["stage"].eq(Stage.WON.value).to_numpy()
     outcomes = pd.DataFrame(
         {
-            "month": pd.factorize(table["snapshot_month"], sort=True)[0],
-            "deal": pd.factorize(table["opportunity_id"], sort=True)[0],
-            "closes": closes,
-            "won": closes & deals["stage"].eq(Stage.WON.value).to_numpy(),
+            "month": pd.factorize(months, sort=True)[0],
+            "deal": pd.factorize(ids, sort=True)[0],
+            "closes": closes[place],
+            "won": won[place],
         }
     )
     outcomes["fold"] = outcomes["deal"] % TARGET_ENCODING_FOLDS
@@ -103,9 +110,9 @@ def _outcomes(table: pd.DataFrame, opportunities: pd.DataFrame, horizon: str) ->
 
 
 def _judge(
-    feature: Feature, table: pd.DataFrame, outcomes: pd.DataFrame, guilty_sources: dict[str, str]
+    feature: Feature, values: pd.Series, outcomes: pd.DataFrame, guilty_sources: dict[str, str]
 ) -> dict[str, object]:
-    finding = _finding(feature, table[feature.name], outcomes)
+    finding = _finding(feature, values, outcomes)
     reasons = [finding.reason] if finding.reason else []
     reasons += [
         f"made from column {source}, which is {guilty_sources[source]}"

@@ -21,6 +21,7 @@ from mlflow.models import infer_signature
 from mlflow.tracking import MlflowClient
 from skops.io.exceptions import UntrustedTypesFoundException
 
+from crm_assets.crm.training_rows import TrainingRows
 from crm_assets.errors import NotEnoughDataError, RegistryError
 from crm_assets.modeling.backtest import KEYS
 from crm_assets.modeling.calibration import CalibratedModel
@@ -69,12 +70,12 @@ class Decision:
     former_test: dict[str, float] | None
 
 
-def register(candidate: Candidate, table: pd.DataFrame, tags: dict[str, str], run_id: str) -> Decision:
+def register(candidate: Candidate, rows: TrainingRows, tags: dict[str, str], run_id: str) -> Decision:
     """Log a candidate to the active run, register it, and make it champion if it is no worse.
 
     Args:
         candidate: the model and its evidence.
-        table: the training set, for the former champion's scores on the same months.
+        rows: the training set, for the former champion's scores on the same months.
         tags: put on the model version, as `dagster.run_id`.
         run_id: the active MLflow run.
 
@@ -84,9 +85,9 @@ def register(candidate: Candidate, table: pd.DataFrame, tags: dict[str, str], ru
     # Alone, so that the champion it is held against is the one that it replaces.
     with tracking.alone():
         former = find_champion()
-        version = _store(candidate, table, tags, run_id)
+        version = _store(candidate, rows.head(), tags, run_id)
         own = pooled(candidate.walk_forward, candidate.split.test)
-        theirs = None if former is None else _test_scores(former, candidate, table)
+        theirs = None if former is None else _test_scores(former, candidate, rows)
         promoted, reason = _judge(own, former, theirs, candidate.features)
         if promoted:
             aliases.make_champion(version)
@@ -123,8 +124,8 @@ def load_champion() -> Champion:
     return champion
 
 
-def _store(candidate: Candidate, table: pd.DataFrame, tags: dict[str, str], run_id: str) -> str:
-    sample = feature_matrix(table.head(100), candidate.features)
+def _store(candidate: Candidate, few: pd.DataFrame, tags: dict[str, str], run_id: str) -> str:
+    sample = feature_matrix(few, candidate.features)
     info = mlflow.sklearn.log_model(
         candidate.model,
         name="model",
@@ -215,13 +216,13 @@ def _frame(table: pa.Table) -> pd.DataFrame:
     return table.to_pandas(ignore_metadata=True, types_mapper=in_arrow.get)
 
 
-def _test_scores(former: Champion, candidate: Candidate, table: pd.DataFrame) -> dict[str, float] | None:
+def _test_scores(former: Champion, candidate: Candidate, rows: TrainingRows) -> dict[str, float] | None:
     """The former champion on the candidate's test months, or None where it cannot be compared.
 
     Months that it has learned from count by its walk-forward predictions, later ones by its model.
     """
-    test = table[table["snapshot_month"].isin(candidate.split.test)]
-    known = former.walk_forward["opportunity_id"].isin(table["opportunity_id"])
+    test = rows.rows(candidate.split.test)
+    known = former.walk_forward["opportunity_id"].isin(rows["opportunity_id"])
     if not set(former.features) <= set(test.columns) or not known.any():
         return None
     seen = test[test["snapshot_month"] <= max(former.trained_months)]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 import pandas as pd
 
+from crm_assets.crm.training_rows import TrainingRows
 from crm_assets.modeling.algorithms import Algorithm, algorithm
 from crm_assets.settings import get_settings
 
@@ -29,7 +30,7 @@ class MlflowSession:
         context: dg.AssetExecutionContext,
         contender: Algorithm,
         features: list[str],
-        training_set: pd.DataFrame,
+        training_set: TrainingRows,
         scores: pd.DataFrame,
         split: Split,
         figures: dict[str, bytes],
@@ -43,7 +44,7 @@ class MlflowSession:
         tags = _tags(context, training_set)
         with tracking.nested_run(contender.name, tags) as run:
             mlflow.log_params(_params(contender, features))
-            tracking.log_training_set(training_set, tags["data_version"])
+            tracking.log_training_set(training_set.head(), tags["data_version"])
             tracking.log_figures(figures)
             tracking.log_scores("validation", scores_by_month(scores, split.validation))
             tracking.log_scores("test_uncalibrated", scores_by_month(scores, split.test))
@@ -53,7 +54,7 @@ class MlflowSession:
         self,
         context: dg.AssetExecutionContext,
         candidate: Candidate,
-        training_set: pd.DataFrame,
+        training_set: TrainingRows,
         figures: dict[str, bytes],
     ) -> tuple[Decision, str, str]:
         """Log and register a candidate; returns what became of it, and the links to its run and version."""
@@ -66,7 +67,7 @@ class MlflowSession:
         tags = _tags(context, training_set)
         with tracking.nested_run("champion", tags) as run:
             mlflow.log_params(_params(algorithm(candidate.algorithm), candidate.features))
-            tracking.log_training_set(training_set, tags["data_version"])
+            tracking.log_training_set(training_set.head(), tags["data_version"])
             tracking.log_scores("test", scores_by_month(candidate.walk_forward, candidate.split.test))
             tracking.log_figures(figures)
             decision = models.register(candidate, training_set, tags, run.info.run_id)
@@ -166,7 +167,7 @@ def dagster_run(run_id: str) -> str:
     return get_settings().run_page(run_id) or run_id
 
 
-def _tags(context: dg.AssetExecutionContext, training_set: pd.DataFrame) -> dict[str, str]:
+def _tags(context: dg.AssetExecutionContext, training_set: TrainingRows) -> dict[str, str]:
     return {
         # Not `dagster_run_id`: by that tag dagster-mlflow finds the parent run, and would take ours for it.
         "dagster.run_id": context.run_id,
@@ -177,10 +178,12 @@ def _tags(context: dg.AssetExecutionContext, training_set: pd.DataFrame) -> dict
     }
 
 
-def data_version(frame: pd.DataFrame) -> str:
-    """A fingerprint of a table's values: the same rows give the same 16 hex digits."""
-    hashes = pd.util.hash_pandas_object(frame, index=False).to_numpy()
-    return hashlib.sha256(hashes.tobytes()).hexdigest()[:16]
+def data_version(rows: TrainingRows) -> str:
+    """A fingerprint of a training set's values: the same rows give the same 16 hex digits."""
+    digest = hashlib.sha256()
+    for month in rows.months:
+        digest.update(pd.util.hash_pandas_object(rows.rows([month]), index=False).to_numpy().tobytes())
+    return digest.hexdigest()[:16]
 
 
 @dg.failure_hook(name="mlflow_run_fails_too")

@@ -92,10 +92,14 @@ def nested_run(name: str, tags: dict[str, str]) -> Generator[mlflow.ActiveRun]:
         yield run
 
 
-def log_training_set(frame: pd.DataFrame, digest: str) -> None:
-    """Say on the active run which table it has learned from."""
-    # Types alone: MLflow's own digest and profile would read every row. It warns of whole numbers.
-    few = frame.head(100)
+def log_training_set(few: pd.DataFrame, digest: str) -> None:
+    """Say on the active run which table it has learned from.
+
+    Args:
+        few: some of its rows: MLflow's own digest and profile would read them all.
+        digest: its fingerprint.
+    """
+    # MLflow warns of whole numbers.
     few = few.astype(dict.fromkeys(few.select_dtypes("number"), "float64"))
     dataset = from_pandas(few, name="training_set", digest=digest)
     mlflow.log_input(dataset, context="training")

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from crm_assets.crm.feature_table import LABEL
 from crm_assets.crm.schema import arrow_schema
+from crm_assets.crm.training_rows import TrainingRows, training_rows
 from crm_assets.settings import get_settings
 from crm_assets.storage.choice import open_store
 from crm_assets.storage.tables import MonthlyFrames, MonthlyTables, TableLike, TableStore
@@ -24,8 +25,9 @@ class TableIOManager(dg.ConfigurableIOManager):
     """Keeps each asset as a parquet table, monthly assets as one file a month.
 
     An asset takes its inputs in the form that it annotates: `ir.Table` (an Ibis expression),
-    `pd.DataFrame`, or `MonthlyTables` (an expression by month). Where a monthly asset is taken
-    as `ir.Table` or `pd.DataFrame`, its stored months lie one below the other.
+    `pd.DataFrame`, `TrainingRows` (a training set, month by month where it is large), or
+    `MonthlyTables` (an expression by month). Where a monthly asset is taken as `ir.Table` or
+    `pd.DataFrame`, its stored months lie one below the other.
     """
 
     @cached_property
@@ -67,6 +69,8 @@ class TableIOManager(dg.ConfigurableIOManager):
         """Read a table in the form that the asset annotates."""
         name = context.asset_key.to_user_string()
         wanted = context.dagster_type.typing_type
+        if wanted is TrainingRows:
+            return training_rows(self.store.path(name))
         if wanted in (MonthlyTables, MonthlyFrames):
             by_month = {month: self.store.read(name, [month]) for month in context.asset_partition_keys}
             if wanted is MonthlyTables:

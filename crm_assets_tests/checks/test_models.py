@@ -8,6 +8,7 @@ import dagster as dg
 import pandas as pd
 import pytest
 
+from crm_assets.crm.training_rows import HeldRows
 from crm_assets.modeling.agreement import agreement
 
 
@@ -77,8 +78,12 @@ def test_an_inadmissible_feature_is_told_and_one_that_is_used_is_an_error(
     assert (result.passed, result.severity) == (passed, severity)
 
 
+def learned(**columns: list[Any]) -> HeldRows:
+    return HeldRows(pd.DataFrame({"snapshot_month": "2017-03", "won_next_month": False, **columns}))
+
+
 def test_what_lies_outside_of_training_is_counted_by_feature() -> None:
-    training = pd.DataFrame({"days_open": [1, 10], "product": ["A", "B"], "list_price": [1.0, None]})
+    training = learned(days_open=[1, 10], product=["A", "B"], list_price=[1.0, None])
     scoring = pd.DataFrame({"days_open": [0, 5, 10, 11], "product": ["A", "C", None, "B"]})
     table = agreement(training, scoring, ["days_open", "product", "list_price"]).set_index("feature")
     assert table.loc["days_open", "outside"] == 0.5
@@ -87,7 +92,7 @@ def test_what_lies_outside_of_training_is_counted_by_feature() -> None:
 
 
 def test_a_feature_of_another_type_is_seen() -> None:
-    training = pd.DataFrame({"days_open": [1, 10]})
+    training = learned(days_open=[1, 10])
     scoring = pd.DataFrame({"days_open": ["1", "10"]})
     row = agreement(training, scoring, ["days_open"]).iloc[0]
     assert (row["training_type"], row["scoring_type"]) == ("number", "text")

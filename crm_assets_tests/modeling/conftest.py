@@ -13,6 +13,7 @@ import pytest
 from sklearn.pipeline import Pipeline
 
 from crm_assets.crm.training import training_set
+from crm_assets.crm.training_rows import HeldRows
 from crm_assets.modeling.algorithms import ALGORITHMS, algorithm
 from crm_assets.modeling.backtest import Split, fit, split_months, walk_forward
 from crm_assets.modeling.champion import Candidate, candidate
@@ -46,19 +47,23 @@ class Training:
     features: list[str]
     split: Split
 
+    @property
+    def rows(self) -> HeldRows:
+        return HeldRows(self.table)
+
     def backtest(self, name: str, months: list[str], table: pd.DataFrame | None = None) -> pd.DataFrame:
-        rows = self.table if table is None else table
+        rows = self.rows if table is None else HeldRows(table)
         return walk_forward(algorithm(name), rows, self.features, months, SEED)
 
     def candidate(self, backtests: dict[str, pd.DataFrame]) -> Candidate:
-        return candidate(self.table, self.features, backtests, self.split, SEED)
+        return candidate(self.rows, self.features, backtests, self.split, SEED)
 
 
 def training_of(chain: Chain, min_training_months: int = 3) -> Training:
     store = chain.store
     deals = store.read("opportunities")
     table = store.to_pandas(training_set(store.read("win_features", chain.months), deals))
-    audit = leak_audit(table, chain.opportunities(), chain.horizon)
+    audit = leak_audit(HeldRows(table), chain.opportunities(), chain.horizon)
     split = split_months(table["snapshot_month"].unique().tolist(), min_training_months, 3)
     return Training(chain, table, chain.opportunities(), audit, admissible_features(audit), split)
 

@@ -9,6 +9,7 @@ from pandas.testing import assert_frame_equal
 
 from crm_assets.crm.feature_table import LABEL
 from crm_assets.crm.tables import CHAMPION
+from crm_assets.crm.training_rows import HeldRows
 from crm_assets.errors import NotEnoughDataError
 from crm_assets.modeling.backtest import fit
 from crm_assets.modeling.calibration import calibrate_walk_forward, fit_calibrator
@@ -80,7 +81,7 @@ def test_the_choice_ignores_the_test_months(
         )
         for name, scores in real_backtests.items()
     }
-    board = leaderboard(upside_down(real.table), backtests, real.split).set_index("contender")
+    board = leaderboard(HeldRows(upside_down(real.table)), backtests, real.split).set_index("contender")
     before = real_candidate.leaderboard.set_index("contender")
     assert chosen(board.reset_index())["contender"] == real_candidate.algorithm
     validation = [name for name in before if name.startswith("validation_")]
@@ -167,10 +168,10 @@ def _backtest(months: list[str], noise: float) -> pd.DataFrame:
 def test_among_algorithms_that_chance_cannot_tell_apart_the_simplest_is_chosen(sample: Training) -> None:
     scored = sample.split.scored
     even = {name: _backtest(scored, noise=1 - step / 100) for step, name in enumerate(NAMES)}
-    assert leaderboard(sample.table, even, sample.split)["validation_roc_auc"].idxmax() > 0
-    assert chosen(leaderboard(sample.table, even, sample.split))["contender"] == "logistic_regression"
+    assert leaderboard(sample.rows, even, sample.split)["validation_roc_auc"].idxmax() > 0
+    assert chosen(leaderboard(sample.rows, even, sample.split))["contender"] == "logistic_regression"
     better = even | {"gradient_boosting": _backtest(scored, noise=0.4)}
-    assert chosen(leaderboard(sample.table, better, sample.split))["contender"] == "gradient_boosting"
+    assert chosen(leaderboard(sample.rows, better, sample.split))["contender"] == "gradient_boosting"
 
 
 def test_validation_months_without_a_win_are_refused_with_a_sentence(
@@ -182,7 +183,7 @@ def test_validation_months_without_a_win_are_refused_with_a_sentence(
 
     backtests = {name: without_wins(scores) for name, scores in sample_backtests.items()}
     with pytest.raises(NotEnoughDataError, match="No deal, or every deal, is won in the validation months"):
-        leaderboard(sample.table, backtests, sample.split)
+        leaderboard(sample.rows, backtests, sample.split)
 
 
 def test_the_champion_in_force_stands_beside_the_contenders(sample_candidate: Candidate) -> None:

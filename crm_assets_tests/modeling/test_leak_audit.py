@@ -9,6 +9,7 @@ from pandas.testing import assert_frame_equal
 
 from crm_assets.crm.feature_table import FEATURE_NAMES
 from crm_assets.crm.tables import LEAK_AUDIT
+from crm_assets.crm.training_rows import HeldRows
 from crm_assets.modeling.leak_audit import admissible_features, leak_audit
 from crm_assets.modeling.verdicts import INADMISSIBLE
 from crm_assets_tests.modeling.conftest import ACCOUNT_FEATURES, Training
@@ -19,7 +20,7 @@ def convicted(audit: pd.DataFrame) -> list[str]:
 
 
 def audit_of(training: Training, table: pd.DataFrame) -> pd.DataFrame:
-    return leak_audit(table, training.deals, training.chain.horizon)
+    return leak_audit(HeldRows(table), training.deals, training.chain.horizon)
 
 
 def test_on_the_real_dump_what_comes_from_the_account_is_inadmissible_and_nothing_else(
@@ -74,17 +75,17 @@ def test_values_missing_at_random_convict_nobody(complete: Training) -> None:
 
 
 def test_what_closes_after_the_horizon_counts_as_never_closed(real: Training) -> None:
-    table = real.table[real.table["snapshot_month"] <= "2017-08"]
+    rows = HeldRows(real.table[real.table["snapshot_month"] <= "2017-08"])
     deals = real.deals.copy()
     after = deals["close_date"].notna() & (pd.to_datetime(deals["close_date"]) > "2017-10-31")
     deals.loc[after, ["close_date", "close_value"]] = None
     deals.loc[after, "stage"] = "Engaging"
-    assert_frame_equal(leak_audit(table, real.deals, "2017-10"), leak_audit(table, deals, "2017-10"))
+    assert_frame_equal(leak_audit(rows, real.deals, "2017-10"), leak_audit(rows, deals, "2017-10"))
 
 
 def test_operators_overrule_verdicts_and_the_audit_says_so(real: Training) -> None:
     audit = leak_audit(
-        real.table,
+        real.rows,
         real.deals,
         real.chain.horizon,
         admit=["sector", "product"],
@@ -107,7 +108,7 @@ def test_operators_overrule_verdicts_and_the_audit_says_so(real: Training) -> No
 
 def test_the_order_of_rows_changes_no_verdict_and_no_figure(real: Training) -> None:
     shuffled = leak_audit(
-        real.table.sample(frac=1, random_state=3),
+        HeldRows(real.table.sample(frac=1, random_state=3)),
         real.deals.sample(frac=1, random_state=4),
         real.chain.horizon,
     )

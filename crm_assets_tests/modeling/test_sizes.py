@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from pandas.testing import assert_frame_equal
 from sklearn.pipeline import Pipeline
 
+from crm_assets.crm.sampling import training_sample
+from crm_assets.crm.tables import WIN_FEATURES
+from crm_assets.crm.training_rows import HeldRows, StoredRows
+from crm_assets.modeling.algorithms import Algorithm, algorithm
+from crm_assets.modeling.backtest import walk_forward
+from crm_assets.modeling.baselines import seasonal_rate
 from crm_assets.modeling.leak_audit import leak_audit
 from crm_assets.modeling.matrix import feature_matrix
 from crm_assets.modeling.predict import win_scores
-from crm_assets.modeling.sampling import training_sample
 from crm_assets_tests.modeling.conftest import NAMES, SEED, Training
 
 
@@ -60,5 +70,48 @@ def test_a_month_is_sampled_alike_whatever_months_stand_beside_it(sample: Traini
 
 def test_the_order_of_rows_does_not_change_the_audit(sample: Training) -> None:
     shuffled = sample.table.sample(frac=1, random_state=SEED)
-    again = leak_audit(shuffled, sample.deals, sample.chain.horizon)
+    again = leak_audit(HeldRows(shuffled), sample.deals, sample.chain.horizon)
     assert again["verdict"].tolist() == sample.audit["verdict"].tolist()
+
+
+@pytest.fixture(scope="module")
+def stored(sample: Training, tmp_path_factory: pytest.TempPathFactory) -> StoredRows:
+    path = tmp_path_factory.mktemp("stored") / "training_set.parquet"
+    pq.write_table(pa.Table.from_pandas(sample.table, WIN_FEATURES.arrow, preserve_index=False), path)
+    return StoredRows(path)
+
+
+def few_rows(name: str) -> Algorithm:
+    """An algorithm that takes less than there is, so that months give a part of their rows."""
+    return replace(algorithm(name), max_training_rows=700)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_training_set_read_by_month_gives_the_scores_of_one_held_in_memory(
+    sample: Training, stored: StoredRows, name: str
+) -> None:
+    for contender in (algorithm(name), few_rows(name)):
+        held, read = (
+            walk_forward(contender, rows, sample.features, sample.split.scored, SEED)
+            for rows in (sample.rows, stored)
+        )
+        assert_frame_equal(read, held)
+
+
+def test_the_audit_and_the_baseline_are_the_same_read_by_month(sample: Training, stored: StoredRows) -> None:
+    assert_frame_equal(leak_audit(stored, sample.deals, sample.chain.horizon), sample.audit)
+    months = sample.split.scored
+    assert_frame_equal(seasonal_rate(stored, months), seasonal_rate(sample.rows, months))
+
+
+def test_a_sample_is_drawn_from_one_month_at_a_time(
+    stored: StoredRows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[list[str]] = []
+    whole = StoredRows._read
+    monkeypatch.setattr(StoredRows, "_read", lambda self, months: read.append(months) or whole(self, months))
+    fresh = StoredRows(stored.path)
+    for last in (6, 8):
+        assert len(fresh.sample(fresh.months[:last], 240, SEED)) == 240
+    # The months of the first sample are not read again for the second, of which they give less.
+    assert read == [[month] for month in fresh.months[:8]]

@@ -10,6 +10,7 @@ from crm_assets.crm.feature_table import LABEL
 from crm_assets.crm.features import win_features
 from crm_assets.crm.schema import RAW_TABLES
 from crm_assets.crm.snapshots import snapshot
+from crm_assets.crm.training_rows import HeldRows
 from crm_assets.modeling.algorithms import ALGORITHMS
 from crm_assets.modeling.backtest import Split, fit, split_months, walk_forward
 from crm_assets.modeling.calibration import CalibratedModel, fit_calibrator
@@ -86,7 +87,7 @@ def _walk_forward(
     table = table.sort_values(["snapshot_month", "opportunity_id"], ignore_index=True)
     split = split_months(recipe.trained_months, settings.min_training_months, settings.test_months)
     backtests = {a.name: _scores(a.name, table, recipe, split, settings) for a in ALGORITHMS}
-    board = leaderboard(table, backtests, split)
+    board = leaderboard(HeldRows(table), backtests, split)
     chosen = next(a for a in ALGORITHMS if a.name == board.loc[board["chosen"], "contender"].item())
     pipeline = fit(chosen.build(recipe.features, settings.seed), table, recipe.features)
     model = CalibratedModel(pipeline, fit_calibrator(backtests[chosen.name]))
@@ -97,4 +98,4 @@ def _walk_forward(
 
 def _scores(name: str, table: pd.DataFrame, recipe: Recipe, split: Split, settings: Settings) -> pd.DataFrame:
     algorithm = next(a for a in ALGORITHMS if a.name == name)
-    return walk_forward(algorithm, table, recipe.features, split.scored, settings.seed)
+    return walk_forward(algorithm, HeldRows(table), recipe.features, split.scored, settings.seed)
