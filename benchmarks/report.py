@@ -7,18 +7,22 @@ import platform
 from importlib.metadata import version
 from pathlib import Path
 
-PACKAGES = ("duckdb", "ibis-framework", "pandas", "polars", "pyspark", "pyarrow")
+README = Path(__file__).parent / "README.md"
+
+TABLES = ("duckdb", "ibis-framework", "pandas", "polars", "pyspark", "pyarrow")
+MODELS = ("scikit-learn", "xgboost", "shap", "pandas", "duckdb")
+GRAPH = ("dagster", "mlflow", "great-expectations", "duckdb", "pandas")
 
 
-def machine() -> str:
+def machine(packages: tuple[str, ...] = TABLES) -> str:
     """Cores, memory and versions of what is measured."""
     gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    versions = ", ".join(f"{name} {found}" for name in PACKAGES if (found := _version(name)))
+    versions = ", ".join(f"{name} {found}" for name in packages if (found := _version(name)))
     return f"{os.cpu_count()} cores, {gib:.0f} GiB, Python {platform.python_version()}, {versions}."
 
 
-def write_section(path: Path, name: str, text: str) -> None:
-    """Replace what stands between the two marks of a section.
+def write_section(name: str, text: str, path: Path = README) -> None:
+    """Replace what stands between the two marks of a section of README.md.
 
     Raises:
         ValueError: the file has no such section.

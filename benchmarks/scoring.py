@@ -1,6 +1,7 @@
 """`python -m benchmarks.scoring [ROWS]`: rows per second, from feature frame to calibrated probability.
 
-Against the bare estimator, which gets its matrix ready made, in the same run. Median of five.
+Against the bare estimator, which gets its matrix ready made, in the same run. Median of five;
+writes its table into README.md.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy as np
 from joblib import parallel_config
 
 from benchmarks.plain_script import make_tables
+from benchmarks.report import MODELS, machine, write_section
 from crm_assets.crm.feature_table import FEATURE_NAMES, LABEL
 from crm_assets.crm.training_rows import HeldRows
 from crm_assets.modeling.algorithms import ALGORITHMS
@@ -38,7 +40,7 @@ def main(rows: int, folder: Path) -> None:
     rows_learned = HeldRows(learned)
     names = list(FEATURE_NAMES)
     deals = learned.sample(rows, replace=True, random_state=SEED, ignore_index=True)
-    print(f"| {' | '.join(HEADER)} |\n|{' --- |' * len(HEADER)}")
+    lines = [f"| {' | '.join(HEADER)} |", f"|{' --- |' * len(HEADER)}"]
     for row in ALGORITHMS:
         pipeline = train(row, rows_learned, rows_learned.months, names, SEED)
         few = deals.head(FEW)
@@ -54,7 +56,9 @@ def main(rows: int, folder: Path) -> None:
         )
         bare, plain, ours, explained = (f"{rate:,.0f}" for rate in rates)
         ratio = f"{rates[2] / rates[0]:.2f}"
-        print(f"| {' | '.join((row.name, bare, plain, ours, ratio, explained))} |", flush=True)
+        lines.append(f"| {' | '.join((row.name, bare, plain, ours, ratio, explained))} |")
+        print(lines[-1], flush=True)
+    write_section("scoring", f"{machine(MODELS)}\n\n" + "\n".join(lines))
 
 
 def _rate(rows: int, run: Callable[[], object]) -> float:

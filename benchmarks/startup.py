@@ -15,32 +15,34 @@ from pathlib import Path
 
 import dagster as dg
 
+from benchmarks.report import GRAPH, machine, write_section
 from benchmarks.whole_graph import installation, measure
 from crm_assets.stack.place import free_ports
 from crm_assets.stack.probe import grpc_health
 
 RUNS = 5
-GRAPH = "import crm_assets.definitions"
+LOCATION = "import crm_assets.definitions"
 
 
 def main() -> None:
-    """Measure all of it and print two tables."""
+    """Measure all of it, and write two tables into README.md."""
     bare = middle(lambda: python("import dagster"))
     rows = {
         "`import dagster`": bare,
-        "`import crm_assets.definitions`": middle(lambda: python(GRAPH)),
+        "`import crm_assets.definitions`": middle(lambda: python(LOCATION)),
         "code location, until it serves": middle(code_location),
     }
     with tempfile.TemporaryDirectory() as folder:
         first, whole = in_process(Path(folder) / "one")
         rows["`make run`, until its first step"] = first
-        print("| what | seconds | against `import dagster` |\n| --- | --- | --- |")
-        for name, seconds in rows.items():
-            print(f"| {name} | {seconds:.1f} | {seconds / bare:.1f} |")
         own = measure(*run(Path(folder) / "many", CRM_EXECUTOR="multiprocess")).seconds
-    print("\n| steps | seconds | ratio |\n| --- | --- | --- |")
-    print(f"| in the process of the run | {whole:.1f} | 1.0 |")
-    print(f"| in processes of their own | {own:.1f} | {own / whole:.1f} |")
+    lines = ["| what | seconds | against `import dagster` |", "| --- | --- | --- |"]
+    lines += [f"| {name} | {seconds:.1f} | {seconds / bare:.1f} |" for name, seconds in rows.items()]
+    lines += ["", "| the whole graph, its steps | seconds | ratio |", "| --- | --- | --- |"]
+    lines += [f"| in the process of the run | {whole:.1f} | 1.0 |"]
+    lines += [f"| in processes of their own | {own:.1f} | {own / whole:.1f} |"]
+    print("\n".join(lines))
+    write_section("startup", f"{machine(GRAPH)}\n\n" + "\n".join(lines))
 
 
 def middle(measured: Callable[[], float]) -> float:

@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from matplotlib.figure import Figure
 from pandas.testing import assert_frame_equal
 
-from benchmarks.report import machine, write_section
+from benchmarks.report import README, machine, write_section
 from benchmarks.tables_side import FEATURES, SNAPSHOTS
 from benchmarks.whole_graph import Measured, measure
 from crm_assets.sources.sample import SyntheticSample
@@ -68,9 +68,8 @@ def main() -> None:
                     rows += [one(options.sides[0], stage, folder, size, months) for stage in STAGES]
     text = f"{table(rows, options.sides)}\n\n{growth(rows, options.sides[0])}"
     print(f"\n{text}")
-    here = Path(__file__).parent
-    plot(rows, here / f"{options.section}.svg")
-    write_section(here / "README.md", options.section, f"{machine()}\n\n{text}")
+    plot(rows, README.parent / f"{options.section}.svg")
+    write_section(options.section, f"{machine()}\n\n{text}")
 
 
 def one(side: str, stage: str, folder: Path, size: int, months: list[str]) -> Row:

@@ -1,7 +1,7 @@
 """`python -m benchmarks.training [OPPORTUNITIES ...]`: the full training on the seeded sample, by size.
 
-Each part runs in a process of its own, on two cores, so that its peak memory is its own. All times are
-given against XGBoost's, the fastest of them on many rows.
+Writes its table into README.md. Each part runs in a process of its own, on two cores, so that its peak
+memory is its own. All times are given against XGBoost's.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from benchmarks.report import MODELS, machine, write_section
 from crm_assets.crm.horizon import horizon
 from crm_assets.crm.training_rows import training_rows
 from crm_assets.modeling.algorithms import ALGORITHMS, algorithm
@@ -81,7 +82,7 @@ def main(sizes: list[int]) -> None:
             for name, (seconds, megabytes) in measured.items()
         ]
         print("\n".join(lines[2:]), flush=True)
-    print("\n" + "\n".join(lines))
+    write_section("training", f"{machine(MODELS)}\n\n" + "\n".join(lines))
 
 
 def _environment(opportunities: int) -> dict[str, str]:

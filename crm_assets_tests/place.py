@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,6 +80,13 @@ class Place:
         with dg.DagsterInstance.from_config(str(self.folder / "dagster")) as instance:
             chosen = dg.AssetRecordsFilter(dg.AssetKey(asset), asset_partitions=[month] if month else None)
             return bool(instance.fetch_materializations(chosen, limit=1).records)
+
+    def events_of_first_run(self, kind: dg.DagsterEventType) -> Counter[str]:
+        """How often each step has an event of a kind in this place's first run."""
+        with dg.DagsterInstance.from_config(str(self.folder / "dagster")) as instance:
+            run = instance.get_runs(ascending=True, limit=1)[0]
+            records = instance.get_records_for_run(run.run_id, of_type=kind).records
+        return Counter(str(record.event_log_entry.step_key) for record in records)
 
     def metadata(self, asset: str, month: str | None = None) -> dict[str, dg.MetadataValue]:
         """The metadata of the newest materialisation, as the UI shows it."""

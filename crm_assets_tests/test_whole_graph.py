@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
 from crm_assets_tests.place import Place, place
@@ -63,6 +64,18 @@ def test_two_fresh_runs_store_the_same_bytes(sample_run: tuple[Place, str], tmp_
     assert done.returncode == 0, done.stdout + done.stderr
     # What the tests below materialise again must not change a byte either.
     assert again.contents() == there.contents()
+
+
+def test_a_run_of_many_months_makes_each_table_in_one_step(sample_run: tuple[Place, str]) -> None:
+    there, _ = sample_run
+    starts = there.events_of_first_run(dg.DagsterEventType.STEP_START)
+    assert set(starts.values()) == {1}
+    stored = there.events_of_first_run(dg.DagsterEventType.ASSET_MATERIALIZATION)
+    assert {name: stored[name] for name in ("raw_sales_pipeline", "opportunities", "win_features")} == {
+        "raw_sales_pipeline": 1,
+        "opportunities": 1,
+        "win_features": 15,
+    }
 
 
 def test_each_month_shows_its_own_row_count(sample_run: tuple[Place, str]) -> None:

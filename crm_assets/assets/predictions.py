@@ -30,35 +30,31 @@ def win_predictions(
     from crm_assets.modeling import scoring
 
     model = context.resources.mlflow.load_champion()
-    predictions = MonthlyFrames(
-        {
-            month: scoring.win_predictions(
-                features,
-                forecast.expected_values(monthly_snapshots[month]).to_pyarrow().to_pandas(),
-                model,
-                month,
-            )
-            for month, features in win_features.items()
-        }
-    )
-    for month, frame in predictions.items():
-        context.add_asset_metadata(
-            {**_facts(frame), "open deals without a prediction": len(win_features[month]) - len(frame)},
-            partition_key=month,
-        )
+
+    def predictions(month: str) -> pd.DataFrame:
+        deals = win_features[month]
+        values = forecast.expected_values(monthly_snapshots[month]).to_pyarrow().to_pandas()
+        frame = scoring.win_predictions(deals, values, model, month)
+        facts = {**_facts(frame), "open deals without a prediction": len(deals) - len(frame)}
+        context.add_asset_metadata(facts, partition_key=month)
+        return frame
+
     context.add_output_metadata({"champion version": model.version, "algorithm": model.algorithm})
-    return predictions
+    return MonthlyFrames(win_features, predictions)
 
 
 @table_asset(REVENUE_FORECAST, GROUP, "pandas", "parquet", by_month=True)
 def revenue_forecast(context: dg.AssetExecutionContext, win_predictions: MonthlyFrames) -> MonthlyFrames:
     """Next month's expected wins and revenue, in total and by agent, manager, region and product."""
-    forecasts = MonthlyFrames({m: forecast.revenue_forecast(p, m) for m, p in win_predictions.items()})
-    for month, frame in forecasts.items():
+
+    def forecasts(month: str) -> pd.DataFrame:
+        frame = forecast.revenue_forecast(win_predictions[month], month)
         totals = frame.loc[frame["level"] == forecast.TOTAL, ["expected_wins", "expected_revenue"]]
         facts = {name.replace("_", " "): float(value) for name, value in totals.sum().items()}
         context.add_asset_metadata(facts, partition_key=month)
-    return forecasts
+        return frame
+
+    return MonthlyFrames(win_predictions, forecasts)
 
 
 def _facts(predictions: pd.DataFrame) -> dict[str, Any]:

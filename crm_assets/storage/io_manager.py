@@ -25,9 +25,9 @@ class TableIOManager(dg.ConfigurableIOManager):
     """Keeps each asset as a parquet table, monthly assets as one file a month.
 
     An asset takes its inputs in the form that it annotates: `ir.Table` (an Ibis expression),
-    `pd.DataFrame`, `TrainingRows` (a training set, month by month where it is large), or
-    `MonthlyTables` (an expression by month). Where a monthly asset is taken as `ir.Table` or
-    `pd.DataFrame`, its stored months lie one below the other.
+    `pd.DataFrame`, `TrainingRows` (a training set, month by month where it is large),
+    `MonthlyTables` (an expression by month) or `MonthlyFrames` (a data frame by month). Where a
+    monthly asset is taken as `ir.Table` or `pd.DataFrame`, its stored months lie one below the other.
     """
 
     @cached_property
@@ -75,7 +75,7 @@ class TableIOManager(dg.ConfigurableIOManager):
             by_month = {month: self.store.read(name, [month]) for month in context.asset_partition_keys}
             if wanted is MonthlyTables:
                 return MonthlyTables(by_month)
-            return MonthlyFrames({m: self.store.to_pandas(table) for m, table in by_month.items()})
+            return MonthlyFrames(by_month, lambda month: self.store.to_pandas(by_month[month]))
         months = self._stored(name, context) if context.has_asset_partitions else None
         table = self.store.read(name, months)
         return self.store.to_pandas(table) if wanted is pd.DataFrame else table

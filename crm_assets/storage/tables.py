@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -31,8 +31,32 @@ class MonthlyTables(dict[str, ir.Table]):
     """Expressions by month, `YYYY-MM`: what a monthly asset returns or takes."""
 
 
-class MonthlyFrames(dict[str, pd.DataFrame]):
-    """Data frames by month, `YYYY-MM`: what a monthly asset returns or takes."""
+class MonthlyFrames(Mapping[str, pd.DataFrame]):
+    """Data frames by month, `YYYY-MM`: what a monthly asset returns or takes.
+
+    A month is made each time that it is asked for, so that memory holds one at a time.
+
+    Attributes:
+        months: which months there are.
+        make: gives the data frame of one.
+    """
+
+    def __init__(self, months: Iterable[str], make: Callable[[str], pd.DataFrame]) -> None:
+        self.months, self.make = list(months), make
+
+    def __getitem__(self, month: str) -> pd.DataFrame:
+        """The data frame of a month."""
+        if month not in self.months:
+            raise KeyError(month)
+        return self.make(month)
+
+    def __iter__(self) -> Iterator[str]:
+        """The months."""
+        return iter(self.months)
+
+    def __len__(self) -> int:
+        """How many months there are."""
+        return len(self.months)
 
 
 TableLike = ir.Table | pa.Table | pd.DataFrame
