@@ -13,8 +13,8 @@ from crm_assets.checks.rules import Rule
 from crm_assets.checks.suite import Outcome, Suite
 from crm_assets.storage.tables import TableStore
 
-# Beyond it great-expectations on pandas takes twice as long as the engine, and more with every row.
-ROWS_FOR_PANDAS = 20_000
+# Beyond it great-expectations on pandas takes three times as long as the engine, and more with every row.
+ROWS_FOR_PANDAS = 10_000
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import tempfile
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,7 @@ import mlflow
 import pandas as pd
 from filelock import FileLock
 from mlflow.data.pandas_dataset import from_pandas
+from mlflow.entities import Metric
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
@@ -118,12 +120,21 @@ def log_scores(prefix: str, by_month: pd.DataFrame) -> None:
         prefix: put before the metric's name, as in `test`.
         by_month: the result of `modeling.metrics.scores_by_month`.
     """
-    pooled = by_month[by_month["snapshot_month"] == POOLED].iloc[0]
-    mlflow.log_metrics({f"{prefix}_{metric}": float(pooled[metric]) for metric in METRICS})
-    for row in by_month[by_month["snapshot_month"] != POOLED].itertuples():
-        step = int(str(row.snapshot_month).replace("-", ""))
-        monthly = {f"{prefix}_month_{metric}": float(getattr(row, metric)) for metric in METRICS}
-        mlflow.log_metrics({k: v for k, v in monthly.items() if v == v}, step=step)
+    run = mlflow.active_run()
+    if run is None:
+        return
+    now = int(time.time() * 1000)
+    metrics = []
+    for row in by_month.to_dict("records"):
+        month = str(row["snapshot_month"])
+        name, step = (prefix, 0) if month == POOLED else (f"{prefix}_month", int(month.replace("-", "")))
+        metrics += [
+            Metric(f"{name}_{metric}", row[metric], now, step)
+            for metric in METRICS
+            if row[metric] == row[metric]
+        ]
+    # At once: each call is a transaction.
+    MlflowClient().log_batch(run.info.run_id, metrics)
 
 
 def log_figures(figures: dict[str, bytes]) -> None:
