@@ -62,7 +62,9 @@ def measure(name: str, folder: Path, opportunities: int) -> tuple[float, float]:
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise SystemExit(f"{name} failed with {process.returncode}.")
-    return time.perf_counter() - start, usage.ru_maxrss / 1024
+    seconds, megabytes = time.perf_counter() - start, usage.ru_maxrss / 1024
+    print(f"{opportunities:,} {name}: {seconds:.1f} s, {megabytes:,.0f} MB", flush=True)
+    return seconds, megabytes
 
 
 def main(sizes: list[int]) -> None:
@@ -81,7 +83,6 @@ def main(sizes: list[int]) -> None:
             f"| {opportunities:,} | {name} | {seconds:.1f} | {seconds / base:.2f} | {megabytes:,.0f} |"
             for name, (seconds, megabytes) in measured.items()
         ]
-        print("\n".join(lines[2:]), flush=True)
     write_section("training", f"{machine(MODELS)}\n\n" + "\n".join(lines))
 
 

@@ -18,6 +18,7 @@ from crm_assets.crm.feature_table import FEATURES, Feature
 from crm_assets.crm.months import month_end
 from crm_assets.crm.schema import Stage
 from crm_assets.crm.training_rows import DEAL, MONTH, TrainingRows
+from crm_assets.errors import StorageError
 from crm_assets.modeling.verdicts import ADMISSIBLE, INADMISSIBLE
 
 # Honest knowledge reaches 0.92 on the real dump (`days_open` against 'closes later').
@@ -64,9 +65,17 @@ def leak_audit(
     Returns:
         One row per feature, in order: `feature`, `verdict`, `used`, `reason`, `overruled` and the
         statistics of `Finding`.
+
+    Raises:
+        StorageError: the training set has deals that opportunities does not have.
     """
     ids = rows[DEAL]
     place = pd.Index(opportunities[DEAL]).get_indexer(pd.Index(ids))
+    if unknown := int((place < 0).sum()):
+        raise StorageError(
+            f"{unknown:,} rows of training_set are about deals that opportunities does not have: "
+            "materialise monthly_snapshots, win_features and training_set again."
+        )
     outcomes = _outcomes(rows[MONTH], ids, opportunities, place, horizon)
     guilty_sources = {
         name: reason

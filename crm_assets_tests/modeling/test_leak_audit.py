@@ -10,6 +10,7 @@ from pandas.testing import assert_frame_equal
 from crm_assets.crm.feature_table import FEATURE_NAMES
 from crm_assets.crm.tables import LEAK_AUDIT
 from crm_assets.crm.training_rows import HeldRows
+from crm_assets.errors import StorageError
 from crm_assets.modeling.leak_audit import admissible_features, leak_audit
 from crm_assets.modeling.verdicts import INADMISSIBLE
 from crm_assets_tests.modeling.conftest import ACCOUNT_FEATURES, Training
@@ -113,6 +114,11 @@ def test_the_order_of_rows_changes_no_verdict_and_no_figure(real: Training) -> N
         real.chain.horizon,
     )
     assert_frame_equal(shuffled, real.audit)
+
+
+def test_deals_that_are_gone_are_told_with_a_sentence(sample: Training) -> None:
+    with pytest.raises(StorageError, match=r"^\d+ rows of training_set are about deals .* again\.$"):
+        leak_audit(sample.rows, sample.deals.iloc[1:], sample.chain.horizon)
 
 
 def test_the_audit_is_a_table_of_its_schema(real: Training) -> None:
