@@ -46,6 +46,16 @@ class Finding:
     reason: str
 
 
+@dataclass(frozen=True)
+class Outcomes:
+    """What becomes of each row's deal, each of shape (rows,); months and deals are numbered in order."""
+
+    month: np.ndarray
+    deal: np.ndarray
+    closes: np.ndarray
+    won: np.ndarray
+
+
 def leak_audit(
     rows: TrainingRows,
     opportunities: pd.DataFrame,
@@ -99,27 +109,20 @@ def admissible_features(audit: pd.DataFrame) -> list[str]:
 
 def _outcomes(
     months: pd.Series, ids: pd.Series, opportunities: pd.DataFrame, place: np.ndarray, horizon: str
-) -> pd.DataFrame:
-    """Per row: month, deal, whether it closes later in the dump, whether it is won then.
-
-    Months and deals are numbered in their order: whole numbers are grouped much faster than text.
-    """
+) -> Outcomes:
+    """Outcomes of rows, each about the deal at its place of `opportunities`."""
     closes = pd.to_datetime(opportunities["close_date"]).le(pd.Timestamp(month_end(horizon))).to_numpy()
     won = closes & opportunities["stage"].eq(Stage.WON.value).to_numpy()
-    outcomes = pd.DataFrame(
-        {
-            "month": pd.factorize(months, sort=True)[0],
-            "deal": pd.factorize(ids, sort=True)[0],
-            "closes": closes[place],
-            "won": won[place],
-        }
+    return Outcomes(
+        month=pd.factorize(months, sort=True)[0],
+        deal=pd.factorize(ids, sort=True)[0],
+        closes=closes[place],
+        won=won[place],
     )
-    outcomes["fold"] = outcomes["deal"] % TARGET_ENCODING_FOLDS
-    return outcomes
 
 
 def _judge(
-    feature: Feature, values: pd.Series, outcomes: pd.DataFrame, guilty_sources: dict[str, str]
+    feature: Feature, values: pd.Series, outcomes: Outcomes, guilty_sources: dict[str, str]
 ) -> dict[str, object]:
     finding = _finding(feature, values, outcomes)
     reasons = [finding.reason] if finding.reason else []
@@ -136,15 +139,12 @@ def _judge(
     }
 
 
-def _finding(feature: Feature, values: pd.Series, outcomes: pd.DataFrame) -> Finding:
+def _finding(feature: Feature, values: pd.Series, outcomes: Outcomes) -> Finding:
     null = values.isna().to_numpy()
     rates = _null_rates(null, outcomes)
-    closers = outcomes["closes"].to_numpy()
     auc = {
-        "closing later": _auc(feature, values, outcomes, outcomes["closes"].to_numpy(), ~null),
-        "winning against losing": _auc(
-            feature, values, outcomes, outcomes["won"].to_numpy(), ~null & closers
-        ),
+        "closing later": _auc(feature, values, outcomes, outcomes.closes, ~null),
+        "winning against losing": _auc(feature, values, outcomes, outcomes.won, ~null & outcomes.closes),
     }
     reasons = [
         f"alone ranks {what} with ROC AUC {value:.3f}, beyond the {MAX_SINGLE_FEATURE_AUC} that "
@@ -158,20 +158,27 @@ def _finding(feature: Feature, values: pd.Series, outcomes: pd.DataFrame) -> Fin
     )
 
 
-def _null_rates(null: np.ndarray, outcomes: pd.DataFrame) -> tuple[float, float, int, int]:
+def _null_rates(null: np.ndarray, outcomes: Outcomes) -> tuple[float, float, int, int]:
     """Null rate of deals that close later and of those that never do, and how many deals each has.
 
     Deals are weighted equally within a side; only months that have both sides count.
     """
-    frame = outcomes.assign(null=null)
-    sides = frame.groupby("month")["closes"].transform("mean")
-    frame = frame[(sides > 0) & (sides < 1)]
-    per_deal = frame.groupby(["closes", "deal"], sort=True)["null"].mean()
-    by_side = {bool(side): part for side, part in per_deal.groupby(level="closes")}
-    if len(by_side) < 2 or min(map(len, by_side.values())) < MIN_DEALS_PER_SIDE:
+    closing, rows = _tally(outcomes.month, outcomes.closes)
+    counts = (closing > 0) & (closing < rows)
+    deal, closes = outcomes.deal[counts], outcomes.closes[counts]
+    nulls, rows = _sums(deal, null[counts])
+    later = np.zeros(len(rows), dtype=bool)
+    later[deal] = closes
+    there = rows > 0
+    rates, later = nulls[there] / rows[there], later[there]
+    if min(later.sum(), (~later).sum()) < MIN_DEALS_PER_SIDE:
         return float("nan"), float("nan"), 0, 0
-    later, never = by_side[True], by_side[False]
-    return float(later.mean()), float(never.mean()), len(later), len(never)
+    return (
+        float(rates[later].mean()),
+        float(rates[~later].mean()),
+        int(later.sum()),
+        int((~later).sum()),
+    )
 
 
 def _one_sided(rates: tuple[float, float, int, int]) -> str:
@@ -186,34 +193,44 @@ def _one_sided(rates: tuple[float, float, int, int]) -> str:
 
 
 def _auc(
-    feature: Feature, values: pd.Series, outcomes: pd.DataFrame, positive: np.ndarray, rows: np.ndarray
+    feature: Feature, values: pd.Series, outcomes: Outcomes, positive: np.ndarray, rows: np.ndarray
 ) -> float:
     """ROC AUC of one feature within months, pooled over pairs; NaN without evidence."""
-    frame = outcomes[rows].assign(positive=positive[rows])
-    if min(_deals(frame[frame["positive"]]), _deals(frame[~frame["positive"]])) < MIN_DEALS_PER_SIDE:
+    month, deal, positive = outcomes.month[rows], outcomes.deal[rows], positive[rows]
+    if min(_distinct(deal[positive]), _distinct(deal[~positive])) < MIN_DEALS_PER_SIDE:
         return float("nan")
-    score = values[rows]
     if feature.dtype == "category":
-        score = _target_encoded(score, frame)
-    frame["score"] = score.to_numpy(dtype="float64")
+        score = _target_encoded(values[rows], deal % TARGET_ENCODING_FOLDS, positive)
+    else:
+        score = values[rows].to_numpy(dtype="float64")
     pairs = wins = 0.0
-    for _, month in frame.groupby("month", sort=True):
-        is_positive = month["positive"].to_numpy()
-        n_positive, n_negative = is_positive.sum(), (~is_positive).sum()
-        ranks = rankdata(month["score"].to_numpy())
-        wins += ranks[is_positive].sum() - n_positive * (n_positive + 1) / 2
+    for part in np.split(np.argsort(month, kind="stable"), np.bincount(month).cumsum()[:-1]):
+        wanted = positive[part]
+        n_positive, n_negative = wanted.sum(), (~wanted).sum()
+        ranks = rankdata(score[part])
+        wins += ranks[wanted].sum() - n_positive * (n_positive + 1) / 2
         pairs += n_positive * n_negative
     return float(wins / pairs) if pairs else float("nan")
 
 
-def _target_encoded(values: pd.Series, frame: pd.DataFrame) -> pd.Series:
+def _target_encoded(values: pd.Series, fold: np.ndarray, positive: np.ndarray) -> np.ndarray:
     """Each category as its rate among other deals: a deal never votes on itself."""
-    data = frame.assign(value=pd.factorize(values)[0])
-    total, own = data.groupby("value")["positive"], data.groupby(["value", "fold"])["positive"]
-    wins, deals = (total.transform(what) - own.transform(what) for what in ("sum", "count"))
-    rates = (wins + data["positive"].mean()) / (deals + 1)
-    return pd.Series(rates.to_numpy(), index=values.index)
+    value = pd.factorize(values)[0]
+    all_wins, all_rows = _tally(value, positive)
+    own_wins, own_rows = _tally(value * TARGET_ENCODING_FOLDS + fold, positive)
+    return (all_wins - own_wins + positive.mean()) / (all_rows - own_rows + 1)
 
 
-def _deals(frame: pd.DataFrame) -> int:
-    return frame["deal"].nunique()
+def _tally(group: np.ndarray, true: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """For each row, how many rows of its group are true, and how many there are."""
+    trues, rows = _sums(group, true)
+    return trues[group], rows[group]
+
+
+def _sums(group: np.ndarray, true: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """For each group, numbered from 0, how many of its rows are true, and how many there are."""
+    return np.bincount(group, weights=true), np.bincount(group)
+
+
+def _distinct(numbers: np.ndarray) -> int:
+    return int(np.count_nonzero(np.bincount(numbers)))
