@@ -87,10 +87,11 @@ class StoredRows(TrainingRows):
     """Rows of a parquet file. Memory holds one month, and the largest sample drawn of each so far."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
-        self.columns = pq.read_schema(path).names
+        # Open to the end: where another run puts a new file in its place, this one goes on with its own.
+        self._file = pa.OSFile(str(path))
+        self.columns = pq.read_schema(self._file).names
         self._samples: dict[tuple[str, int], pa.Table] = {}
-        labels = pq.read_table(path, columns=[MONTH, LABEL.name])
+        labels = pq.read_table(self._file, columns=[MONTH, LABEL.name])
         tallies = labels.group_by(MONTH).aggregate([(LABEL.name, "count"), (LABEL.name, "sum")])
         found = tallies.sort_by(MONTH).to_pylist()
         self.deals = {tally[MONTH]: tally[f"{LABEL.name}_count"] for tally in found}
@@ -113,11 +114,11 @@ class StoredRows(TrainingRows):
         return _drawn(held, month, share, seed)
 
     def _read(self, months: list[str]) -> pa.Table:
-        return pq.read_table(self.path, filters=[(MONTH, "in", months)])
+        return pq.read_table(self._file, filters=[(MONTH, "in", months)])
 
     def __getitem__(self, column: str) -> pd.Series:
         """One column."""
-        return pq.read_table(self.path, columns=[column])[column].to_pandas()
+        return pq.read_table(self._file, columns=[column])[column].to_pandas()
 
 
 def training_rows(path: Path) -> TrainingRows:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -74,11 +75,19 @@ def test_the_order_of_rows_does_not_change_the_audit(sample: Training) -> None:
     assert again["verdict"].tolist() == sample.audit["verdict"].tolist()
 
 
+def write(table: pd.DataFrame, path: Path) -> Path:
+    pq.write_table(pa.Table.from_pandas(table, WIN_FEATURES.arrow, preserve_index=False), path)
+    return path
+
+
 @pytest.fixture(scope="module")
-def stored(sample: Training, tmp_path_factory: pytest.TempPathFactory) -> StoredRows:
-    path = tmp_path_factory.mktemp("stored") / "training_set.parquet"
-    pq.write_table(pa.Table.from_pandas(sample.table, WIN_FEATURES.arrow, preserve_index=False), path)
-    return StoredRows(path)
+def file(sample: Training, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write(sample.table, tmp_path_factory.mktemp("stored") / "training_set.parquet")
+
+
+@pytest.fixture(scope="module")
+def stored(file: Path) -> StoredRows:
+    return StoredRows(file)
 
 
 def few_rows(name: str) -> Algorithm:
@@ -104,13 +113,17 @@ def test_the_audit_and_the_baseline_are_the_same_read_by_month(sample: Training,
     assert_frame_equal(seasonal_rate(stored, months), seasonal_rate(sample.rows, months))
 
 
-def test_a_sample_is_drawn_from_one_month_at_a_time(
-    stored: StoredRows, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_that_is_replaced_meanwhile_is_read_to_its_end(sample: Training, tmp_path: Path) -> None:
+    rows = StoredRows(write(sample.table, tmp_path / "training_set.parquet"))
+    write(sample.table.head(50), tmp_path / "draft").replace(tmp_path / "training_set.parquet")
+    assert_frame_equal(rows.rows(rows.months), sample.table)
+
+
+def test_a_sample_is_drawn_from_one_month_at_a_time(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[list[str]] = []
     whole = StoredRows._read
     monkeypatch.setattr(StoredRows, "_read", lambda self, months: read.append(months) or whole(self, months))
-    fresh = StoredRows(stored.path)
+    fresh = StoredRows(file)
     for last in (6, 8):
         assert len(fresh.sample(fresh.months[:last], 240, SEED)) == 240
     # The months of the first sample are not read again for the second, of which they give less.
