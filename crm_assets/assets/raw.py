@@ -3,6 +3,7 @@
 import dagster as dg
 import pyarrow as pa
 
+from crm_assets import partitions
 from crm_assets.assets.options import table as shown
 from crm_assets.assets.options import table_asset
 from crm_assets.crm.schema import RAW_TABLES, RawTable
@@ -14,7 +15,7 @@ from crm_assets.sources.quarantine import by_rule, by_table, joined
 def _raw_asset(table: RawTable) -> dg.AssetsDefinition:
     @table_asset(table, "raw", "csv", "parquet", description=f"{table.description} From {table.file_name}.")
     def raw(context: dg.AssetExecutionContext) -> pa.Table:
-        sifted = source().sift(table)
+        sifted = partitions.sifted(table)
         context.add_output_metadata(
             {
                 "source": source().description,

@@ -9,7 +9,6 @@ import dagster as dg
 from crm_assets.console import progress, summary
 from crm_assets.errors import CrmAssetsError
 from crm_assets.settings import get_settings
-from crm_assets.sources.base import Source
 from crm_assets.storage.choice import open_store
 
 
@@ -41,7 +40,7 @@ def _run() -> int:
     store = open_store(get_settings())
     store.files.check()
     if not source.quarantines:
-        _check_input(source, months.first)
+        _check_input(months.first)
     failed = _execute(months.first, months.last)
     if failed:
         for reason in failed:
@@ -55,18 +54,18 @@ def _run() -> int:
     return 0
 
 
-def _check_input(source: Source, first_month: str) -> None:
-    """Read all of the input once before the run, so that bad input touches nothing that is stored.
+def _check_input(first_month: str) -> None:
+    """Read all of the input before the run, so that bad input touches nothing that is stored.
 
     Raises:
         BadInputError, SourceUnavailableError: with the first thing that is wrong.
     """
     import ibis
 
+    from crm_assets import partitions
     from crm_assets.crm import cleaning
-    from crm_assets.crm.schema import RAW_TABLES
 
-    cleaning.opportunities(*(ibis.memtable(source.read(table)) for table in RAW_TABLES), first_month)
+    cleaning.opportunities(*map(ibis.memtable, partitions.read_ahead()), first_month)
 
 
 def _execute(first: str, last: str) -> list[str]:

@@ -56,3 +56,26 @@ def test_where_bad_rows_stop_the_run_the_quarantine_is_an_empty_table(spoiled: P
     stopped = there.dagster("asset", "materialize", *MODULE, "--select", "raw_products")
     assert stopped.returncode != 0
     assert "products.csv, column sales_price, row 4: '?' is no number" in stopped.stdout + stopped.stderr
+
+
+def test_what_was_read_ahead_of_a_run_is_not_read_again(small_dump: Path, tmp_path: Path) -> None:
+    there = place(tmp_path / "place", CRM_SOURCE="csv", CRM_DATA_DIR=str(small_dump))
+    rows = len((small_dump / RAW_SALES_PIPELINE.file_name).read_text().splitlines()) - 1
+    done = there.python("-c", READ_AHEAD)
+    assert done.returncode == 0, done.stderr
+    assert not list(small_dump.glob("*.csv"))
+    assert len(there.frame("raw_sales_pipeline")) == rows
+
+
+READ_AHEAD = """
+import dagster as dg
+from crm_assets import partitions
+from crm_assets.assets.raw import raw_assets
+from crm_assets.settings import get_settings
+from crm_assets.storage.io_manager import TableIOManager
+
+partitions.read_ahead()
+for file in get_settings().data_dir.glob("*.csv"):
+    file.unlink()
+dg.materialize(raw_assets, resources={"io_manager": TableIOManager()})
+"""
