@@ -14,25 +14,25 @@ MODELS = ("scikit-learn", "xgboost", "shap", "pandas", "duckdb")
 GRAPH = ("dagster", "mlflow", "great-expectations", "duckdb", "pandas")
 
 
-def machine(packages: tuple[str, ...] = TABLES) -> str:
+def machine(packages: tuple[str, ...]) -> str:
     """Cores, memory and versions of what is measured."""
     gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     versions = ", ".join(f"{name} {found}" for name in packages if (found := _version(name)))
     return f"{os.cpu_count()} cores, {gib:.0f} GiB, Python {platform.python_version()}, {versions}."
 
 
-def write_section(name: str, text: str, path: Path = README) -> None:
-    """Replace what stands between the two marks of a section of README.md.
+def write_section(name: str, text: str, packages: tuple[str, ...]) -> None:
+    """Replace what stands between the two marks of a section of README.md, and say on what it was measured.
 
     Raises:
         ValueError: the file has no such section.
     """
     begin, end = f"<!-- {name}: begin, written by the benchmark -->", f"<!-- {name}: end -->"
-    before, found, rest = path.read_text().partition(begin)
+    before, found, rest = README.read_text().partition(begin)
     _, closed, after = rest.partition(end)
     if not (found and closed):
-        raise ValueError(f"{path} has no section {name}; give it the lines {begin} and {end}.")
-    path.write_text(f"{before}{begin}\n{text}\n{end}{after}")
+        raise ValueError(f"{README} has no section {name}; give it the lines {begin} and {end}.")
+    README.write_text(f"{before}{begin}\n{machine(packages)}\n\n{text}\n{end}{after}")
 
 
 def _version(package: str) -> str:

@@ -17,9 +17,9 @@ import numpy as np
 from joblib import parallel_config
 
 from benchmarks.plain_script import make_tables
-from benchmarks.report import MODELS, machine, write_section
+from benchmarks.report import MODELS, write_section
 from crm_assets.crm.feature_table import FEATURE_NAMES, LABEL
-from crm_assets.crm.training_rows import HeldRows
+from crm_assets.crm.training_rows import training_rows
 from crm_assets.modeling.algorithms import ALGORITHMS
 from crm_assets.modeling.backtest import train
 from crm_assets.modeling.calibration import CalibratedModel, fit_calibrator
@@ -36,13 +36,12 @@ def main(rows: int, folder: Path) -> None:
     """Fit each algorithm on the source at hand, score many of its rows, and print a table."""
     store = TableStore(Folder(folder))
     make_tables(store)
-    learned = store.to_pandas(store.read("training_set"))
-    rows_learned = HeldRows(learned)
+    learned = training_rows(store.path("training_set"))
     names = list(FEATURE_NAMES)
-    deals = learned.sample(rows, replace=True, random_state=SEED, ignore_index=True)
+    deals = learned.rows(learned.months).sample(rows, replace=True, random_state=SEED, ignore_index=True)
     lines = [f"| {' | '.join(HEADER)} |", f"|{' --- |' * len(HEADER)}"]
     for row in ALGORITHMS:
-        pipeline = train(row, rows_learned, rows_learned.months, names, SEED)
+        pipeline = train(row, learned, learned.months, names, SEED)
         few = deals.head(FEW)
         scores = pipeline.predict_proba(feature_matrix(few, names))[:, 1]
         calibrator = fit_calibrator(few[[LABEL.name]].assign(probability=scores))
@@ -58,7 +57,7 @@ def main(rows: int, folder: Path) -> None:
         ratio = f"{rates[2] / rates[0]:.2f}"
         lines.append(f"| {' | '.join((row.name, bare, plain, ours, ratio, explained))} |")
         print(lines[-1], flush=True)
-    write_section("scoring", f"{machine(MODELS)}\n\n" + "\n".join(lines))
+    write_section("scoring", "\n".join(lines), MODELS)
 
 
 def _rate(rows: int, run: Callable[[], object]) -> float:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from benchmarks.report import GRAPH, machine, write_section
+from benchmarks.report import GRAPH, write_section
 from benchmarks.whole_graph import installation, measure
 from crm_assets.stack.place import free_ports
 from crm_assets.stack.probe import grpc_health
@@ -42,7 +42,7 @@ def main() -> None:
     lines += [f"| in the process of the run | {whole:.1f} | 1.0 |"]
     lines += [f"| in processes of their own | {own:.1f} | {own / whole:.1f} |"]
     print("\n".join(lines))
-    write_section("startup", f"{machine(GRAPH)}\n\n" + "\n".join(lines))
+    write_section("startup", "\n".join(lines), GRAPH)
 
 
 def middle(measured: Callable[[], float]) -> float:

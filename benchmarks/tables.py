@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from matplotlib.figure import Figure
 from pandas.testing import assert_frame_equal
 
-from benchmarks.report import README, machine, write_section
+from benchmarks.report import README, TABLES, write_section
 from benchmarks.tables_side import FEATURES, SNAPSHOTS
 from benchmarks.whole_graph import Measured, measure
 from crm_assets.sources.sample import SyntheticSample
@@ -69,7 +69,7 @@ def main() -> None:
     text = f"{table(rows, options.sides)}\n\n{growth(rows, options.sides[0])}"
     print(f"\n{text}")
     plot(rows, README.parent / f"{options.section}.svg")
-    write_section(options.section, f"{machine()}\n\n{text}")
+    write_section(options.section, text, TABLES)
 
 
 def one(side: str, stage: str, folder: Path, size: int, months: list[str]) -> Row:

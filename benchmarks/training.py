@@ -6,16 +6,14 @@ memory is its own. All times are given against XGBoost's.
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import pandas as pd
 
-from benchmarks.report import MODELS, machine, write_section
+from benchmarks.report import MODELS, write_section
+from benchmarks.whole_graph import Measured, measure
 from crm_assets.crm.horizon import horizon
 from crm_assets.crm.training_rows import training_rows
 from crm_assets.modeling.algorithms import ALGORITHMS, algorithm
@@ -53,41 +51,33 @@ def part(name: str, folder: Path) -> None:
     scores.to_parquet(folder / f"{name}.parquet")
 
 
-def measure(name: str, folder: Path, opportunities: int) -> tuple[float, float]:
-    """Seconds and peak MB of a part in a process of its own."""
+def measured_part(name: str, folder: Path, opportunities: int) -> Measured:
+    """A part in a process of its own."""
     command = [sys.executable, "-m", "benchmarks.training", "--part", name, str(folder)]
-    start = time.perf_counter()
-    process = subprocess.Popen(command, env=_environment(opportunities))
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"{name} failed with {process.returncode}.")
-    seconds, megabytes = time.perf_counter() - start, usage.ru_maxrss / 1024
-    print(f"{opportunities:,} {name}: {seconds:.1f} s, {megabytes:,.0f} MB", flush=True)
-    return seconds, megabytes
+    found = measure(command, {"CRM_SOURCE": "sample", "CRM_SAMPLE_OPPORTUNITIES": str(opportunities)})
+    print(f"{opportunities:,} {name}: {found.seconds:.1f} s, {found.megabytes:,.0f} MB", flush=True)
+    return found
 
 
 def main(sizes: list[int]) -> None:
-    """Measure all sizes and print a table."""
+    """Measure all sizes, and write a table into README.md."""
     lines = [
         "| opportunities | part | seconds | against xgboost | peak MB |",
         "| --- | --- | --- | --- | --- |",
     ]
     for opportunities in sizes:
         with tempfile.TemporaryDirectory() as folder:
-            measured = {name: measure(name, Path(folder), opportunities) for name in ["tables", *PARTS]}
-        base = measured["xgboost"][0]
-        training = [measured[name] for name in PARTS]
-        measured["training in all"] = (sum(s for s, _ in training), max(m for _, m in training))
+            found = {name: measured_part(name, Path(folder), opportunities) for name in ["tables", *PARTS]}
+        base = found["xgboost"].seconds
+        training = [found[name] for name in PARTS]
+        found["training in all"] = Measured(
+            sum(one.seconds for one in training), max(one.megabytes for one in training)
+        )
         lines += [
-            f"| {opportunities:,} | {name} | {seconds:.1f} | {seconds / base:.2f} | {megabytes:,.0f} |"
-            for name, (seconds, megabytes) in measured.items()
+            f"| {opportunities:,} | {name} | {m.seconds:.1f} | {m.seconds / base:.2f} | {m.megabytes:,.0f} |"
+            for name, m in found.items()
         ]
-    write_section("training", f"{machine(MODELS)}\n\n" + "\n".join(lines))
-
-
-def _environment(opportunities: int) -> dict[str, str]:
-    return os.environ | {"CRM_SOURCE": "sample", "CRM_SAMPLE_OPPORTUNITIES": str(opportunities)}
+    write_section("training", "\n".join(lines), MODELS)
 
 
 def _run_part(name: str, folder: Path) -> None:

@@ -24,16 +24,13 @@ def champion_plots(
     """The plots that belong to a champion, by name."""
     test = candidate.walk_forward[candidate.walk_forward["snapshot_month"].isin(candidate.split.test)]
     newest = rows.rows(candidate.trained_months[-1:])
-    baseline = {SEASONAL_RATE: seasonal_rate(rows, candidate.split.scored)}
+    scored = candidate.split.scored
+    contenders = backtests | {SEASONAL_RATE: seasonal_rate(rows, scored)}
     return {
         "calibration_curve": calibration_curve(test),
         "roc_curve": roc(test),
         "auc_by_month": auc_by_month(
-            {
-                name: scores_by_month(scores, candidate.split.scored)
-                for name, scores in {**backtests, **baseline}.items()
-            },
-            candidate.split,
+            {name: scores_by_month(scores, scored) for name, scores in contenders.items()}, candidate.split
         ),
         "expected_and_realised_wins": expected_and_realised(candidate.walk_forward),
         "top_features": top_features(importance(candidate.model.pipeline, newest, candidate.features)),

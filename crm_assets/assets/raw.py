@@ -3,29 +3,28 @@
 import dagster as dg
 import pyarrow as pa
 
-from crm_assets import partitions
 from crm_assets.assets.options import table as shown
 from crm_assets.assets.options import table_asset
 from crm_assets.crm.schema import RAW_TABLES, RawTable
 from crm_assets.crm.tables import QUARANTINED_ROWS
-from crm_assets.partitions import source
+from crm_assets.partitions import sifted, source
 from crm_assets.sources.quarantine import by_rule, by_table, joined
 
 
 def _raw_asset(table: RawTable) -> dg.AssetsDefinition:
     @table_asset(table, "raw", "csv", "parquet", description=f"{table.description} From {table.file_name}.")
     def raw(context: dg.AssetExecutionContext) -> pa.Table:
-        sifted = partitions.sifted(table)
+        read = sifted(table)
         context.add_output_metadata(
             {
                 "source": source().description,
                 "synthetic": source().synthetic,
-                "rows read": sifted.rows_read,
-                "rows set aside": sifted.set_aside,
-                "rows set aside by rule": shown(by_rule(sifted.quarantined)),
+                "rows read": read.rows_read,
+                "rows set aside": read.set_aside,
+                "rows set aside by rule": shown(by_rule(read.quarantined)),
             }
         )
-        return sifted.rows
+        return read.rows
 
     return raw
 
@@ -36,12 +35,12 @@ def quarantined_rows(context: dg.AssetExecutionContext) -> pa.Table:
 
     Empty where `CRM_ON_BAD_ROWS` is `stop`, and nothing is read then.
     """
-    sifted = {table.name: source().sift(table) for table in RAW_TABLES if source().quarantines}
-    quarantined = joined(sifted)
+    parted = {table.name: source().sift(table) for table in RAW_TABLES if source().quarantines}
+    quarantined = joined(parted)
     context.add_output_metadata(
         {
-            "rows set aside": sum(one.set_aside for one in sifted.values()),
-            "rows set aside by table": shown(by_table(sifted)),
+            "rows set aside": sum(one.set_aside for one in parted.values()),
+            "rows set aside by table": shown(by_table(parted)),
             "rows set aside by rule": shown(by_rule(quarantined)),
         }
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 import dagster as dg
+import pyarrow as pa
 
 from crm_assets.console import progress, summary
 from crm_assets.errors import CrmAssetsError
@@ -40,7 +41,7 @@ def _run() -> int:
     store = open_store(get_settings())
     store.files.check()
     if not source.quarantines:
-        _check_input(months.first)
+        _check_input(partitions.read_ahead(), months.first)
     failed = _execute(months.first, months.last)
     if failed:
         for reason in failed:
@@ -54,18 +55,17 @@ def _run() -> int:
     return 0
 
 
-def _check_input(first_month: str) -> None:
-    """Read all of the input before the run, so that bad input touches nothing that is stored.
+def _check_input(raw_tables: list[pa.Table], first_month: str) -> None:
+    """Clean the input before the run, so that bad input touches nothing that is stored.
 
     Raises:
-        BadInputError, SourceUnavailableError: with the first thing that is wrong.
+        BadInputError: with the first thing that is wrong.
     """
     import ibis
 
-    from crm_assets import partitions
     from crm_assets.crm import cleaning
 
-    cleaning.opportunities(*map(ibis.memtable, partitions.read_ahead()), first_month)
+    cleaning.opportunities(*map(ibis.memtable, raw_tables), first_month)
 
 
 def _execute(first: str, last: str) -> list[str]:

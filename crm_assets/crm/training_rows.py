@@ -11,8 +11,9 @@ import pyarrow.parquet as pq
 
 from crm_assets.crm.feature_table import LABEL
 from crm_assets.crm.sampling import drawn, share_of_month, training_sample
+from crm_assets.crm.tables import OPPORTUNITY_ID, SNAPSHOT_MONTH
 
-MONTH, DEAL = "snapshot_month", "opportunity_id"
+MONTH, DEAL = SNAPSHOT_MONTH.name, OPPORTUNITY_ID.name
 
 # Some 250 MB as a data frame.
 ROWS_HELD = 500_000

@@ -18,18 +18,14 @@ def seasonal_rate(rows: TrainingRows, months: list[str]) -> pd.DataFrame:
     Returns:
         Columns `snapshot_month`, `opportunity_id`, `won_next_month`, `probability`.
     """
-    tallies = {month: _tally(rows.rows([month])) for month in rows.months}
-    parts = []
-    for month, before in folds(rows, months):
-        seen = pd.concat(tallies[earlier] for earlier in before).groupby(level=0).sum()
-        test = rows.rows([month])
-        rates = seen["wins"] / seen["deals"]
-        overall = seen["wins"].sum() / seen["deals"].sum()
-        probability = test["month_of_quarter"].map(rates).fillna(overall)
-        parts.append(test[[*KEYS, LABEL.name]].assign(probability=probability.astype("float64")))
+    wanted = {month for month, _ in folds(rows, months)}
+    parts, tallies = [], []
+    for month in rows.months:
+        table = rows.rows([month])
+        if month in wanted:
+            seen = pd.concat(tallies).groupby(level=0).sum()
+            overall = seen["wins"].sum() / seen["deals"].sum()
+            probability = table["month_of_quarter"].map(seen["wins"] / seen["deals"]).fillna(overall)
+            parts.append(table[[*KEYS, LABEL.name]].assign(probability=probability.astype("float64")))
+        tallies.append(table.groupby("month_of_quarter")[LABEL.name].agg(wins="sum", deals="count"))
     return pd.concat(parts, ignore_index=True)
-
-
-def _tally(table: pd.DataFrame) -> pd.DataFrame:
-    """Wins and deals by month of the quarter."""
-    return table.groupby("month_of_quarter")[LABEL.name].agg(wins="sum", deals="count")

@@ -163,22 +163,18 @@ def _null_rates(null: np.ndarray, outcomes: Outcomes) -> tuple[float, float, int
 
     Deals are weighted equally within a side; only months that have both sides count.
     """
-    closing, rows = _tally(outcomes.month, outcomes.closes)
-    counts = (closing > 0) & (closing < rows)
+    closers, rows = _tally(outcomes.month, outcomes.closes)
+    counts = (closers > 0) & (closers < rows)
     deal, closes = outcomes.deal[counts], outcomes.closes[counts]
-    nulls, rows = _sums(deal, null[counts])
-    later = np.zeros(len(rows), dtype=bool)
-    later[deal] = closes
-    there = rows > 0
-    rates, later = nulls[there] / rows[there], later[there]
-    if min(later.sum(), (~later).sum()) < MIN_DEALS_PER_SIDE:
+    nulls, rows_of_deal = _sums(deal, null[counts])
+    closing = np.zeros(len(rows_of_deal), dtype=bool)
+    closing[deal] = closes
+    there = rows_of_deal > 0
+    rates, closing = nulls[there] / rows_of_deal[there], closing[there]
+    later, never = rates[closing], rates[~closing]
+    if min(len(later), len(never)) < MIN_DEALS_PER_SIDE:
         return float("nan"), float("nan"), 0, 0
-    return (
-        float(rates[later].mean()),
-        float(rates[~later].mean()),
-        int(later.sum()),
-        int((~later).sum()),
-    )
+    return float(later.mean()), float(never.mean()), len(later), len(never)
 
 
 def _one_sided(rates: tuple[float, float, int, int]) -> str:

@@ -76,6 +76,7 @@ def test_every_fold_trains_on_all_earlier_months_and_on_no_other(sample: Trainin
         train = sample.rows.sample(before, len(sample.table), SEED)
         assert train["snapshot_month"].max() < month
         assert len(train) == (sample.table["snapshot_month"] < month).sum()
+        assert sample.rows.rows([month])["snapshot_month"].unique().tolist() == [month]
 
 
 def test_a_backtest_scores_every_row_of_its_months_once(sample: Training) -> None:

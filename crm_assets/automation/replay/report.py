@@ -12,7 +12,7 @@ from crm_assets.crm.schema import RAW_TABLES
 from crm_assets.crm.snapshots import snapshot
 from crm_assets.crm.training_rows import HeldRows
 from crm_assets.modeling.algorithms import ALGORITHMS
-from crm_assets.modeling.backtest import Split, fit, split_months, walk_forward
+from crm_assets.modeling.backtest import fit, split_months, walk_forward
 from crm_assets.modeling.calibration import CalibratedModel, fit_calibrator
 from crm_assets.modeling.champion import leaderboard
 from crm_assets.modeling.matrix import feature_matrix
@@ -86,16 +86,14 @@ def _walk_forward(
     table = features[features["snapshot_month"].isin(recipe.trained_months)]
     table = table.sort_values(["snapshot_month", "opportunity_id"], ignore_index=True)
     split = split_months(recipe.trained_months, settings.min_training_months, settings.test_months)
-    backtests = {a.name: _scores(a.name, table, recipe, split, settings) for a in ALGORITHMS}
-    board = leaderboard(HeldRows(table), backtests, split)
+    rows = HeldRows(table)
+    backtests = {
+        a.name: walk_forward(a, rows, recipe.features, split.scored, settings.seed) for a in ALGORITHMS
+    }
+    board = leaderboard(rows, backtests, split)
     chosen = next(a for a in ALGORITHMS if a.name == board.loc[board["chosen"], "contender"].item())
     pipeline = fit(chosen.build(recipe.features, settings.seed), table, recipe.features)
     model = CalibratedModel(pipeline, fit_calibrator(backtests[chosen.name]))
     scored = features[features["snapshot_month"] == month]
     probability = model.predict_proba(feature_matrix(scored, recipe.features))[:, 1]
     return chosen.name, scored[["opportunity_id"]].assign(probability=probability)
-
-
-def _scores(name: str, table: pd.DataFrame, recipe: Recipe, split: Split, settings: Settings) -> pd.DataFrame:
-    algorithm = next(a for a in ALGORITHMS if a.name == name)
-    return walk_forward(algorithm, HeldRows(table), recipe.features, split.scored, settings.seed)
