@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
+from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit, urlunsplit
 
+from dotenv import dotenv_values
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -16,6 +19,9 @@ from crm_assets.crm.months import is_month
 from crm_assets.errors import SettingsError
 
 OPEN_END = "open"
+# How alike an unknown name and a setting's must be (0 to 1) to be taken for a misspelling: a letter or a part
+# of the name. Less alike are the deployed stack's own variables, and those of other programs.
+MISSPELT = 0.85
 
 FeatureNames = Annotated[tuple[str, ...], NoDecode]
 
@@ -289,14 +295,28 @@ def read_settings() -> Settings:
     """Read the settings from the environment.
 
     Raises:
-        SettingsError: a variable is malformed or contradicts another one, or `.env` is no text.
+        SettingsError: a variable is malformed, misspelt or contradicts another one, or `.env` is no text.
     """
     try:
-        return Settings()
+        settings = Settings()
     except ValidationError as error:
         raise SettingsError("; ".join(_sentence(e["loc"], e["msg"]) for e in error.errors())) from None
     except UnicodeDecodeError:
         raise SettingsError("The file .env is not UTF-8 text; save it with the encoding UTF-8.") from None
+    if misspelt := _misspelt():
+        raise SettingsError(
+            "; ".join(f"{name}: no such setting; did you mean {meant}?" for name, meant in misspelt)
+        )
+    return settings
+
+
+def _misspelt() -> list[tuple[str, str]]:
+    """Names that are almost a setting's, which would be ignored in silence, and the names they resemble."""
+    known = {variable(field) for field in Settings.model_fields}
+    given = {name.upper() for name in (*dotenv_values(".env"), *os.environ)}
+    unknown = sorted(name for name in given - known if name.startswith("CRM_"))
+    alike = {name: get_close_matches(name, sorted(known), n=1, cutoff=MISSPELT) for name in unknown}
+    return [(name, found[0]) for name, found in alike.items() if found]
 
 
 @cache

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from crm_assets.errors import SettingsError
 from crm_assets.settings import Settings, get_settings, read_settings, variable
+
+DOCKER = Path(__file__).parent.parent / "docker"
 
 BAD: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {
     "a month that is none": (
@@ -64,6 +67,9 @@ BAD: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {
         ("CRM_STORAGE=local contradicts USE_S3_STORAGE=true", "unset one"),
     ),
     "a switch that is none": ({"USE_S3_STORAGE": "maybe"}, ("USE_S3_STORAGE: ", "boolean")),
+    "a letter amiss": ({"CRM_SORUCE": "csv"}, ("CRM_SORUCE: no such setting; did you mean CRM_SOURCE?",)),
+    "a word cut short": ({"CRM_STORE": "s3"}, ("CRM_STORE: no such setting; did you mean CRM_STORAGE?",)),
+    "a part left out": ({"CRM_ENDPOINT": "x"}, ("CRM_ENDPOINT: ", "did you mean CRM_S3_ENDPOINT?")),
     "two faults": ({"CRM_SEED": "-1", "CRM_SOURCE": "foo"}, ("CRM_SEED: ", "; ", "CRM_SOURCE: ")),
 }
 
@@ -100,6 +106,23 @@ def test_a_dotenv_file_is_read_and_the_environment_wins(monkeypatch: pytest.Monk
     Path(".env").write_text("CRM_SEED=1\nCRM_SAMPLE_SEED=2\nOTHER=3\n")
     monkeypatch.setenv("CRM_SEED", "5")
     assert (read_settings().seed, read_settings().sample_seed) == (5, 2)
+
+
+def test_a_misspelt_name_in_a_dotenv_file_is_told() -> None:
+    Path(".env").write_text("CRM_TEST_MONTH=2\n")
+    with pytest.raises(
+        SettingsError, match=r"^CRM_TEST_MONTH: no such setting; did you mean CRM_TEST_MONTHS\?$"
+    ):
+        read_settings()
+
+
+def test_variables_of_the_stack_and_of_other_programs_are_let_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = "".join(path.read_text() for path in DOCKER.rglob("*") if path.is_file())
+    theirs = {"CRM_API_KEY", "CRM_URL", "CRM_DATABASE_URL", "CRM_HOST", "CRM_USER", "CRM_BASE_URL"}
+    names = set(re.findall(r"\bCRM_[A-Z0-9_]*[A-Z0-9]\b", written)) | theirs
+    for name in names - {variable(field) for field in Settings.model_fields}:
+        monkeypatch.setenv(name, "something")
+    assert read_settings() == Settings()
 
 
 def test_a_dotenv_file_that_is_no_text_is_told_in_one_sentence() -> None:
