@@ -117,7 +117,8 @@ def _report(folder: Path) -> bool:
     """Print forecast, walk-forward and what came; whether the first two agree."""
     from crm_assets.automation.replay import report
     from crm_assets.partitions import calendar, source
-    from crm_assets.registry import history, models, tracking
+    from crm_assets.registry import models, tracking
+    from crm_assets.registry.recipes import recipes_of
     from crm_assets.storage.folder import Folder
     from crm_assets.storage.tables import TableStore
 
@@ -125,7 +126,7 @@ def _report(folder: Path) -> bool:
     home = folder / "home"
     uri = f"sqlite:///{home / 'mlflow.db'}"
     tracking.connect(uri, home / "mlflow-artifacts")
-    recipes = history.recipes(uri)
+    recipes = recipes_of(uri)
     compared = report.compare(
         TableStore(Folder(home / "tables"), settings.engine_memory),
         recipes,

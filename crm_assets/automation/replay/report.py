@@ -16,7 +16,7 @@ from crm_assets.modeling.backtest import fit, split_months, walk_forward
 from crm_assets.modeling.calibration import CalibratedModel, fit_calibrator
 from crm_assets.modeling.champion import leaderboard
 from crm_assets.modeling.matrix import feature_matrix
-from crm_assets.registry.history import Recipe
+from crm_assets.registry.recipes import Recipe
 from crm_assets.settings import Settings
 from crm_assets.sources.base import Source
 from crm_assets.storage.tables import TableStore

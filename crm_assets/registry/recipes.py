@@ -29,7 +29,7 @@ class Recipe:
     decision: str
 
 
-def recipes(tracking_uri: str) -> dict[str, Recipe]:
+def recipes_of(tracking_uri: str) -> dict[str, Recipe]:
     """All registered versions, by version."""
     found = MlflowClient(tracking_uri, tracking_uri).search_model_versions(f"name = '{MODEL}'")
     return {
