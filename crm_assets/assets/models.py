@@ -72,17 +72,18 @@ def _model_asset(algorithm: Algorithm) -> dg.AssetsDefinition:
 
         split, features = _split(training_set), admissible_features(leak_audit)
         scores = walk_forward(algorithm, training_set, features, split.scored, get_settings().seed)
-        by_month = scores_by_month(scores, split.scored)
-        figures = {"auc_by_month": plots.auc_by_month({algorithm.name: by_month}, split)}
+        validation, test = scores_by_month(scores, split.validation), scores_by_month(scores, split.test)
+        figures = {"auc_by_month": plots.auc_by_month({algorithm.name: pd.concat([validation, test])}, split)}
         run = context.resources.mlflow.log_backtest(
-            context, algorithm, features, training_set, scores, split, figures
+            context, algorithm, features, training_set, validation, test, figures
         )
         context.add_output_metadata(
             {
                 "features": len(features),
                 "learns from": _learns_from(algorithm, training_set),
                 "mlflow run": link(run),
-                "walk-forward (uncalibrated)": table(by_month),
+                "validation months": table(validation),
+                "test months (uncalibrated)": table(test),
                 "ROC AUC by month": picture(figures["auc_by_month"]),
             }
         )
@@ -120,7 +121,7 @@ def champion(
 
     split, features = _split(training_set), admissible_features(leak_audit)
     candidate = choice.candidate(training_set, features, backtests, split, get_settings().seed)
-    figures = plots.champion_plots(candidate, training_set, backtests)
+    figures = plots.champion_plots(candidate, training_set)
     decision, run, version = context.resources.mlflow.register(context, candidate, training_set, figures)
     test = pooled(candidate.walk_forward, split.test)
     board = choice.decided(

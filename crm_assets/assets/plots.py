@@ -9,7 +9,6 @@ from sklearn.metrics import roc_curve
 from crm_assets.crm.feature_table import LABEL
 from crm_assets.crm.training_rows import TrainingRows
 from crm_assets.modeling.backtest import Split
-from crm_assets.modeling.baselines import seasonal_rate
 from crm_assets.modeling.champion import Candidate
 from crm_assets.modeling.explanation import importance
 from crm_assets.modeling.metrics import ECE_BINS, POOLED, scores_by_month
@@ -18,19 +17,17 @@ from crm_assets.modeling.verdicts import SEASONAL_RATE
 BLUE, ORANGE, GREY = "#1f5fa8", "#d9822b", "#8a8f98"
 
 
-def champion_plots(
-    candidate: Candidate, rows: TrainingRows, backtests: dict[str, pd.DataFrame]
-) -> dict[str, bytes]:
+def champion_plots(candidate: Candidate, rows: TrainingRows) -> dict[str, bytes]:
     """The plots that belong to a champion, by name."""
     test = candidate.walk_forward[candidate.walk_forward["snapshot_month"].isin(candidate.split.test)]
     newest = rows.rows(candidate.trained_months[-1:])
     scored = candidate.split.scored
-    contenders = backtests | {SEASONAL_RATE: seasonal_rate(rows, scored)}
     return {
         "calibration_curve": calibration_curve(test),
         "roc_curve": roc(test),
         "auc_by_month": auc_by_month(
-            {name: scores_by_month(scores, scored) for name, scores in contenders.items()}, candidate.split
+            {name: scores_by_month(scores, scored) for name, scores in candidate.contenders.items()},
+            candidate.split,
         ),
         "expected_and_realised_wins": expected_and_realised(candidate.walk_forward),
         "top_features": top_features(importance(candidate.model.pipeline, newest, candidate.features)),
@@ -97,16 +94,18 @@ def expected_and_realised(predictions: pd.DataFrame) -> bytes:
 
 def top_features(strength: pd.Series, most: int = 12) -> bytes:
     """Mean absolute contribution of the strongest features."""
-    figure, axes = _axes("Top features", "mean absolute contribution", "")
+    # Room for the longest name.
+    figure, axes = _axes("Top features", "mean absolute contribution", "", left=0.34)
     shown = strength[strength > 0].head(most)[::-1]
     axes.barh(list(shown.index), shown.to_numpy(), color=BLUE)
     return _png(figure)
 
 
-def _axes(title: str, x: str, y: str):  # noqa: ANN202
-    # Without pyplot: no global state, nothing to close, safe in threads.
-    figure = Figure(figsize=(6.4, 4), dpi=110, layout="constrained")
-    axes = figure.subplots()
+def _axes(title: str, x: str, y: str, left: float = 0.13):  # noqa: ANN202
+    # Without pyplot: no global state, nothing to close, safe in threads. Margins are said, since a layout
+    # that measures its texts draws each of them twice.
+    figure = Figure(figsize=(6.4, 4), dpi=110)
+    axes = figure.subplots(gridspec_kw={"left": left, "right": 0.97, "bottom": 0.13, "top": 0.91})
     axes.set(title=title, xlabel=x, ylabel=y)
     axes.spines[["top", "right"]].set_visible(False)
     return figure, axes

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import time
+from pathlib import Path
 
 import dagster as dg
 import pyarrow as pa
 
 from crm_assets.console import progress, summary
-from crm_assets.errors import CrmAssetsError
+from crm_assets.errors import CrmAssetsError, SettingsError
 from crm_assets.settings import get_settings
 from crm_assets.storage.choice import open_store
 
@@ -33,6 +35,7 @@ def everything() -> dg.JobDefinition:
 def _run() -> int:
     # After the settings, so that what is wrong with them is told before anything is loaded.
     get_settings()
+    _check_dagster_home()
     from crm_assets import partitions
 
     source, months = partitions.source(), partitions.months()
@@ -53,6 +56,18 @@ def _run() -> int:
         "`make dev` opens the Dagster UI, `make mlflow` the models."
     )
     return 0
+
+
+def _check_dagster_home() -> None:
+    """Tell, before a traceback of Dagster's does, that it has no folder for its history."""
+    given = os.environ.get("DAGSTER_HOME", "")
+    home = Path(given)
+    if home.is_absolute() and home.is_dir():
+        return
+    raise SettingsError(
+        f"DAGSTER_HOME {f'is {given}, not the whole path of a folder' if given else 'is not set'}; "
+        "use make run, or set it to the folder where Dagster keeps its history."
+    )
 
 
 def _check_input(raw_tables: list[pa.Table], first_month: str) -> None:

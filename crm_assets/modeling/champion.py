@@ -34,7 +34,8 @@ class Candidate:
         trained_months: the labelled months that it has seen.
         split: which months chose and which reported.
         walk_forward: calibrated walk-forward predictions of the scored months, with explanations.
-        leaderboard: one row per algorithm and baseline.
+        contenders: uncalibrated walk-forward scores of each algorithm and baseline.
+        leaderboard: one row per contender.
     """
 
     algorithm: str
@@ -43,14 +44,15 @@ class Candidate:
     trained_months: list[str]
     split: Split
     walk_forward: pd.DataFrame
+    contenders: dict[str, pd.DataFrame]
     leaderboard: pd.DataFrame
 
 
-def leaderboard(rows: TrainingRows, backtests: dict[str, pd.DataFrame], split: Split) -> pd.DataFrame:
+def leaderboard(baseline: pd.DataFrame, backtests: dict[str, pd.DataFrame], split: Split) -> pd.DataFrame:
     """Compare the algorithms, and the seasonal rate, on the same months.
 
     Args:
-        rows: the training set.
+        baseline: the result of `baselines.seasonal_rate` for the scored months.
         backtests: walk-forward scores by algorithm.
         split: which months choose and which report.
 
@@ -62,7 +64,6 @@ def leaderboard(rows: TrainingRows, backtests: dict[str, pd.DataFrame], split: S
     Raises:
         NotEnoughDataError: no algorithm can be ranked on the validation months.
     """
-    baseline = seasonal_rate(rows, split.scored)
     contenders = [_row(SEASONAL_RATE, True, baseline, baseline, split)]
     for name, scores in backtests.items():
         contenders.append(_row(name, False, scores, calibrate_walk_forward(scores, split), split))
@@ -104,7 +105,8 @@ def candidate(
     Raises:
         NotEnoughDataError: no algorithm can be ranked on the validation months.
     """
-    board = leaderboard(rows, backtests, split)
+    baseline = seasonal_rate(rows, split.scored)
+    board = leaderboard(baseline, backtests, split)
     chosen = algorithm(str(board.loc[board["chosen"], "contender"].item()))
     scores = backtests[chosen.name]
     calibrator = fit_calibrator(scores)
@@ -116,6 +118,7 @@ def candidate(
         trained_months=rows.months,
         split=split,
         walk_forward=_explained(calibrate_walk_forward(scores, split), rows, features, chosen, seed),
+        contenders=backtests | {SEASONAL_RATE: baseline},
         leaderboard=board,
     )
 

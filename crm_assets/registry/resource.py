@@ -16,7 +16,6 @@ from crm_assets.modeling.algorithms import Algorithm, algorithm
 from crm_assets.settings import get_settings
 
 if TYPE_CHECKING:
-    from crm_assets.modeling.backtest import Split
     from crm_assets.modeling.champion import Candidate
     from crm_assets.modeling.scoring import Champion
     from crm_assets.registry.models import Decision
@@ -31,14 +30,13 @@ class MlflowSession:
         contender: Algorithm,
         features: list[str],
         training_set: TrainingRows,
-        scores: pd.DataFrame,
-        split: Split,
+        validation: pd.DataFrame,
+        test: pd.DataFrame,
         figures: dict[str, bytes],
     ) -> str:
-        """Log one algorithm's walk-forward as a nested run; returns the link to it."""
+        """Log one algorithm's walk-forward, scored by month, as a nested run; returns the link to it."""
         import mlflow
 
-        from crm_assets.modeling.metrics import scores_by_month
         from crm_assets.registry import tracking
 
         tags = _tags(context, training_set)
@@ -46,8 +44,8 @@ class MlflowSession:
             mlflow.log_params(_params(contender, features))
             tracking.log_training_set(training_set.head(), tags["data_version"])
             tracking.log_figures(figures)
-            tracking.log_scores("validation", scores_by_month(scores, split.validation))
-            tracking.log_scores("test_uncalibrated", scores_by_month(scores, split.test))
+            tracking.log_scores("validation", validation)
+            tracking.log_scores("test_uncalibrated", test)
         return tracking.run_link(run.info.run_id)
 
     def register(

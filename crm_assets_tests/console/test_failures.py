@@ -48,6 +48,8 @@ def test_a_deal_of_an_unknown_product_leaves_what_is_stored(
         ({"CRM_SOURCE": "csv", "CRM_DATA_DIR": "nowhere"}, "There is no folder"),
         ({"CRM_FIRST_MONTH": "soon"}, "CRM_FIRST_MONTH: 'soon' is not a month"),
         ({"CRM_SOURCE": "elsewhere"}, "CRM_SOURCE: "),
+        ({"DAGSTER_HOME": ""}, "DAGSTER_HOME is not set; use make run"),
+        ({"DAGSTER_HOME": "/nowhere"}, "DAGSTER_HOME is /nowhere, not the whole path of a folder"),
         ({"CRM_LAST_MONTH": "2023-04"}, "CRM_MIN_TRAINING_MONTHS"),
     ],
 )

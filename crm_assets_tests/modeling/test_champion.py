@@ -12,6 +12,7 @@ from crm_assets.crm.tables import CHAMPION
 from crm_assets.crm.training_rows import HeldRows
 from crm_assets.errors import NotEnoughDataError
 from crm_assets.modeling.backtest import fit
+from crm_assets.modeling.baselines import seasonal_rate
 from crm_assets.modeling.calibration import calibrate_walk_forward, fit_calibrator
 from crm_assets.modeling.champion import Candidate, decided, leaderboard
 from crm_assets.modeling.matrix import feature_matrix
@@ -81,7 +82,8 @@ def test_the_choice_ignores_the_test_months(
         )
         for name, scores in real_backtests.items()
     }
-    board = leaderboard(HeldRows(upside_down(real.table)), backtests, real.split).set_index("contender")
+    baseline = seasonal_rate(HeldRows(upside_down(real.table)), real.split.scored)
+    board = leaderboard(baseline, backtests, real.split).set_index("contender")
     before = real_candidate.leaderboard.set_index("contender")
     assert chosen(board.reset_index())["contender"] == real_candidate.algorithm
     validation = [name for name in before if name.startswith("validation_")]
@@ -167,11 +169,12 @@ def _backtest(months: list[str], noise: float) -> pd.DataFrame:
 
 def test_among_algorithms_that_chance_cannot_tell_apart_the_simplest_is_chosen(sample: Training) -> None:
     scored = sample.split.scored
+    baseline = seasonal_rate(sample.rows, scored)
     even = {name: _backtest(scored, noise=1 - step / 100) for step, name in enumerate(NAMES)}
-    assert leaderboard(sample.rows, even, sample.split)["validation_roc_auc"].idxmax() > 0
-    assert chosen(leaderboard(sample.rows, even, sample.split))["contender"] == "logistic_regression"
+    assert leaderboard(baseline, even, sample.split)["validation_roc_auc"].idxmax() > 0
+    assert chosen(leaderboard(baseline, even, sample.split))["contender"] == "logistic_regression"
     better = even | {"gradient_boosting": _backtest(scored, noise=0.4)}
-    assert chosen(leaderboard(sample.rows, better, sample.split))["contender"] == "gradient_boosting"
+    assert chosen(leaderboard(baseline, better, sample.split))["contender"] == "gradient_boosting"
 
 
 def test_validation_months_without_a_win_are_refused_with_a_sentence(
@@ -182,8 +185,9 @@ def test_validation_months_without_a_win_are_refused_with_a_sentence(
         return table.assign(**{LABEL.name: table[LABEL.name].mask(chosen, 0)})
 
     backtests = {name: without_wins(scores) for name, scores in sample_backtests.items()}
+    baseline = without_wins(seasonal_rate(sample.rows, sample.split.scored))
     with pytest.raises(NotEnoughDataError, match="No deal, or every deal, is won in the validation months"):
-        leaderboard(sample.rows, backtests, sample.split)
+        leaderboard(baseline, backtests, sample.split)
 
 
 def test_the_champion_in_force_stands_beside_the_contenders(sample_candidate: Candidate) -> None:

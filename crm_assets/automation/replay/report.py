@@ -13,6 +13,7 @@ from crm_assets.crm.snapshots import snapshot
 from crm_assets.crm.training_rows import HeldRows
 from crm_assets.modeling.algorithms import ALGORITHMS
 from crm_assets.modeling.backtest import fit, split_months, walk_forward
+from crm_assets.modeling.baselines import seasonal_rate
 from crm_assets.modeling.calibration import CalibratedModel, fit_calibrator
 from crm_assets.modeling.champion import leaderboard
 from crm_assets.modeling.matrix import feature_matrix
@@ -90,7 +91,7 @@ def _walk_forward(
     backtests = {
         a.name: walk_forward(a, rows, recipe.features, split.scored, settings.seed) for a in ALGORITHMS
     }
-    board = leaderboard(rows, backtests, split)
+    board = leaderboard(seasonal_rate(rows, split.scored), backtests, split)
     chosen = next(a for a in ALGORITHMS if a.name == board.loc[board["chosen"], "contender"].item())
     pipeline = fit(chosen.build(recipe.features, settings.seed), table, recipe.features)
     model = CalibratedModel(pipeline, fit_calibrator(backtests[chosen.name]))
