@@ -12,7 +12,7 @@ from crm_assets.crm.schema import RAW_TABLES
 from crm_assets.crm.snapshots import snapshot
 from crm_assets.crm.training_rows import HeldRows
 from crm_assets.modeling.algorithms import ALGORITHMS
-from crm_assets.modeling.backtest import fit, split_months, walk_forward
+from crm_assets.modeling.backtest import split_months, train, walk_forward
 from crm_assets.modeling.baselines import seasonal_rate
 from crm_assets.modeling.calibration import CalibratedModel, fit_calibrator
 from crm_assets.modeling.champion import leaderboard
@@ -93,7 +93,7 @@ def _walk_forward(
     }
     board = leaderboard(seasonal_rate(rows, split.scored), backtests, split)
     chosen = next(a for a in ALGORITHMS if a.name == board.loc[board["chosen"], "contender"].item())
-    pipeline = fit(chosen.build(recipe.features, settings.seed), table, recipe.features)
+    pipeline = train(chosen, rows, rows.months, recipe.features, settings.seed)
     model = CalibratedModel(pipeline, fit_calibrator(backtests[chosen.name]))
     scored = features[features["snapshot_month"] == month]
     probability = model.predict_proba(feature_matrix(scored, recipe.features))[:, 1]
