@@ -23,9 +23,11 @@ def connect(memory_limit: str = "4GB", scratch: Path | None = None) -> Backend:
         memory_limit: what DuckDB keeps in memory before it spills, as in `4GB`.
         scratch: folder that it spills to; `.tmp` of the working directory where None.
     """
-    if scratch is None:
-        return ibis.duckdb.connect(memory_limit=memory_limit)
-    return ibis.duckdb.connect(memory_limit=memory_limit, temp_directory=str(scratch))
+    spill = {} if scratch is None else {"temp_directory": str(scratch)}
+    engine = ibis.duckdb.connect(memory_limit=memory_limit, **spill)
+    # DuckDB takes a step's or a run's own process for a person at a prompt, and draws bars into its log.
+    engine.raw_sql("SET enable_progress_bar = false")
+    return engine
 
 
 def open_engine(name: str, memory_limit: str, scratch: Path | None) -> Engine:
