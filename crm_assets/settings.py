@@ -312,11 +312,12 @@ def read_settings() -> Settings:
 
 def _misspelt() -> list[tuple[str, str]]:
     """Names that are almost a setting's, which would be ignored in silence, and the names they resemble."""
-    known = {variable(field) for field in Settings.model_fields}
+    known = sorted(variable(field) for field in Settings.model_fields)
     given = {name.upper() for name in (*dotenv_values(".env"), *os.environ)}
-    unknown = sorted(name for name in given - known if name.startswith("CRM_"))
-    alike = {name: get_close_matches(name, sorted(known), n=1, cutoff=MISSPELT) for name in unknown}
-    return [(name, found[0]) for name, found in alike.items() if found]
+    unknown = sorted(name for name in given.difference(known) if name.startswith("CRM_"))
+    return [
+        (name, meant) for name in unknown for meant in get_close_matches(name, known, n=1, cutoff=MISSPELT)
+    ]
 
 
 @cache

@@ -121,8 +121,11 @@ def champion(
 
     split, features = _split(training_set), admissible_features(leak_audit)
     candidate = choice.candidate(training_set, features, backtests, split, get_settings().seed)
+    by_month = scores_by_month(candidate.walk_forward, split.test)
     figures = plots.champion_plots(candidate, training_set)
-    decision, run, version = context.resources.mlflow.register(context, candidate, training_set, figures)
+    decision, run, version = context.resources.mlflow.register(
+        context, candidate, training_set, by_month, figures
+    )
     test = pooled(candidate.walk_forward, split.test)
     board = choice.decided(
         candidate.leaderboard, decision.promoted, decision.former_version, decision.former_test
@@ -143,7 +146,7 @@ def champion(
             "model version": link(version),
             **{f"test {name}": value for name, value in test.items()},
             "leaderboard": table(board.set_index("contender").T.rename_axis("").reset_index()),
-            "test months": table(scores_by_month(candidate.walk_forward, split.test)),
+            "test months": table(by_month),
             **{name.replace("_", " "): picture(png) for name, png in figures.items()},
         }
     )

@@ -53,12 +53,16 @@ class MlflowSession:
         context: dg.AssetExecutionContext,
         candidate: Candidate,
         training_set: TrainingRows,
+        test: pd.DataFrame,
         figures: dict[str, bytes],
     ) -> tuple[Decision, str, str]:
-        """Log and register a candidate; returns what became of it, and the links to its run and version."""
+        """Log a candidate, its test months scored, and register it.
+
+        Returns:
+            What became of it, and the links to its run and version.
+        """
         import mlflow
 
-        from crm_assets.modeling.metrics import scores_by_month
         from crm_assets.registry import models, tracking
         from crm_assets.registry.tracking import NOTE
 
@@ -66,7 +70,7 @@ class MlflowSession:
         with tracking.nested_run("champion", tags) as run:
             mlflow.log_params(_params(algorithm(candidate.algorithm), candidate.features))
             tracking.log_training_set(training_set.head(), tags["data_version"])
-            tracking.log_scores("test", scores_by_month(candidate.walk_forward, candidate.split.test))
+            tracking.log_scores("test", test)
             tracking.log_figures(figures)
             decision = models.register(candidate, training_set, tags, run.info.run_id)
             version = tracking.version_link(models.MODEL, decision.version)

@@ -11,7 +11,7 @@ from crm_assets.crm.features import win_features
 from crm_assets.crm.schema import RAW_TABLES
 from crm_assets.crm.snapshots import snapshot
 from crm_assets.crm.training_rows import HeldRows
-from crm_assets.modeling.algorithms import ALGORITHMS
+from crm_assets.modeling.algorithms import ALGORITHMS, algorithm
 from crm_assets.modeling.backtest import split_months, train, walk_forward
 from crm_assets.modeling.baselines import seasonal_rate
 from crm_assets.modeling.calibration import CalibratedModel, fit_calibrator
@@ -92,7 +92,7 @@ def _walk_forward(
         a.name: walk_forward(a, rows, recipe.features, split.scored, settings.seed) for a in ALGORITHMS
     }
     board = leaderboard(seasonal_rate(rows, split.scored), backtests, split)
-    chosen = next(a for a in ALGORITHMS if a.name == board.loc[board["chosen"], "contender"].item())
+    chosen = algorithm(str(board.loc[board["chosen"], "contender"].item()))
     pipeline = train(chosen, rows, rows.months, recipe.features, settings.seed)
     model = CalibratedModel(pipeline, fit_calibrator(backtests[chosen.name]))
     scored = features[features["snapshot_month"] == month]
