@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DAGSTER_HOME ?= $(CURDIR)/.dagster_home
 DEFINITIONS := -m crm_assets.definitions
-COMPOSE = python -m crm_assets.stack.docker
+COMPOSE = python -m dev.stack.docker
 LARGE := pyspark py4j polars polars-runtime-32
 MONTH ?=
 VERSION ?=
@@ -45,16 +45,16 @@ dev: install $(DAGSTER_HOME)/dagster.yaml ## Open the Dagster UI on this machine
 	dagster dev
 
 replay: install ## Live through the data month by month as if it came in live, and hold the forecasts to their backtest.
-	python -m crm_assets.automation.replay
+	python -m crm_assets.console.replay
 
 mlflow: install ## Open the MLflow UI of the embedded registry.
-	python -m crm_assets.registry.ui
+	python -m crm_assets.console.mlflow_ui
 
 promote: install ## Make model version VERSION the champion; predictions follow.
-	@python -m crm_assets.registry promote '$(VERSION)'
+	@python -m crm_assets.console.registry promote '$(VERSION)'
 
 rollback: install ## Make the former champion champion again; predictions follow.
-	@python -m crm_assets.registry rollback
+	@python -m crm_assets.console.registry rollback
 
 materialize: install $(DAGSTER_HOME)/dagster.yaml ## Materialise ASSETS (all) for MONTH (needed), as 2017-06 or 2017-06...2017-08.
 	dagster asset materialize $(DEFINITIONS) --select '$(ASSETS)' $(if $(findstring ...,$(MONTH)),--partition-range,--partition) '$(MONTH)'
@@ -66,7 +66,7 @@ validate: install $(DAGSTER_HOME)/dagster.yaml ## Load the definitions and say w
 	dagster definitions validate
 
 storage-check: install ## Tell where tables are kept, and whether they can be.
-	python -m crm_assets.storage.check
+	python -m crm_assets.console.storage_check
 
 up: install ## Start the deployed stack in Docker (docker/env.example says how).
 	$(COMPOSE) up --build --detach --wait
@@ -87,16 +87,16 @@ ui: install ## Say where the stack in Docker shows its UIs.
 	$(COMPOSE) ui
 
 stack: install ## Start the same stack without Docker, as processes of this machine.
-	python -m crm_assets.stack up
+	python -m dev.stack up
 
 stack-down: install ## Stop the stack without Docker; what it stored stays.
-	python -m crm_assets.stack down
+	python -m dev.stack down
 
 stack-status: install ## Show the services of the stack without Docker.
-	python -m crm_assets.stack status
+	python -m dev.stack status
 
 stack-logs: install ## Follow the logs of the stack without Docker.
-	python -m crm_assets.stack logs
+	python -m dev.stack logs
 
 test: install ## Run the tests.
 	pytest --numprocesses 2 --dist loadfile
@@ -113,7 +113,7 @@ format: install ## Mend style.
 	ruff format .
 
 docs: install ## Write the settings into README.md and .env.example.
-	python -m crm_assets.settings_docs
+	python -m dev.settings_docs
 
 benchmark-tables: install-scale ## Time snapshots and features against pandas and Polars, up to 8.8 million deals.
 	python -m benchmarks.tables

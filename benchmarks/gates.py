@@ -16,14 +16,15 @@ from pathlib import Path
 
 from pyarrow import csv
 
-from crm_assets.checks import crm, features, raw, snapshots
-from crm_assets.checks.evaluate import Verdict, evaluate
-from crm_assets.checks.suite import Suite
-from crm_assets.crm import cleaning, training
+from crm_assets.crm import cleaning
 from crm_assets.crm import features as win_features
 from crm_assets.crm import snapshots as monthly
 from crm_assets.crm.schema import RAW_TABLES, SOURCE_ROW
 from crm_assets.crm.tables import MONTHLY_SNAPSHOTS, OPPORTUNITIES, TRAINING_SET, WIN_FEATURES
+from crm_assets.defs.checks import crm, features, raw, snapshots
+from crm_assets.defs.checks.evaluate import Verdict, evaluate
+from crm_assets.defs.checks.suite import Suite
+from crm_assets.modeling import training
 from crm_assets.sources.csv_folder import CsvFolder
 from crm_assets.sources.sample import SyntheticSample
 from crm_assets.storage.folder import Folder

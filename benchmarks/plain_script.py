@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from crm_assets.crm import cleaning, features, forecast, snapshots, training
+from crm_assets.crm import cleaning, features, snapshots
 from crm_assets.crm.horizon import horizon
 from crm_assets.crm.schema import RAW_TABLES
 from crm_assets.crm.tables import MONTHLY_SNAPSHOTS, OPPORTUNITIES, TRAINING_SET, WIN_FEATURES
-from crm_assets.crm.training_rows import training_rows
+from crm_assets.modeling import forecast, training
+from crm_assets.modeling.training_rows import training_rows
 from crm_assets.settings import get_settings
 from crm_assets.sources.select import month_range, select_source
 from crm_assets.storage.folder import Folder

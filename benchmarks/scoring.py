@@ -19,12 +19,12 @@ from joblib import parallel_config
 from benchmarks.plain_script import make_tables
 from benchmarks.report import MODELS, write_section
 from crm_assets.crm.feature_table import FEATURE_NAMES, LABEL
-from crm_assets.crm.training_rows import training_rows
 from crm_assets.modeling.algorithms import ALGORITHMS
 from crm_assets.modeling.backtest import train
 from crm_assets.modeling.calibration import CalibratedModel, fit_calibrator
 from crm_assets.modeling.explanation import explain
 from crm_assets.modeling.matrix import feature_matrix
+from crm_assets.modeling.training_rows import training_rows
 from crm_assets.storage.folder import Folder
 from crm_assets.storage.tables import TableStore
 

@@ -15,8 +15,8 @@ import pandas as pd
 from benchmarks.report import MODELS, write_section
 from benchmarks.whole_graph import Measured, measure
 from crm_assets.crm.horizon import horizon
-from crm_assets.crm.training_rows import training_rows
 from crm_assets.modeling.algorithms import ALGORITHMS, algorithm
+from crm_assets.modeling.training_rows import training_rows
 from crm_assets.settings import get_settings
 from crm_assets.storage.folder import Folder
 from crm_assets.storage.tables import TableStore

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from crm_assets.settings import Settings, variable
-from crm_assets.settings_docs import env_example, with_table
+from dev.settings_docs import env_example, with_table
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")

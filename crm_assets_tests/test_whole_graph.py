@@ -8,7 +8,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from crm_assets_tests.place import Place, place
+from dev.place import Place, place
 
 ALGORITHMS = ("logistic_regression", "random_forest", "xgboost", "gradient_boosting")
 FACTS_OF_EVERY_TABLE = {"dagster/row_count", "path", "preview"}

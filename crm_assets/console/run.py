@@ -6,10 +6,10 @@ import os
 import time
 from pathlib import Path
 
-import dagster as dg
 import pyarrow as pa
 
-from crm_assets.console import progress, summary
+from crm_assets.console import summary
+from crm_assets.defs import progress
 from crm_assets.errors import CrmAssetsError, SettingsError
 from crm_assets.settings import get_settings
 from crm_assets.storage.choice import open_store
@@ -24,19 +24,11 @@ def main() -> int:
         return 1
 
 
-def everything() -> dg.JobDefinition:
-    """The job of the whole graph, found again by Dagster through this name."""
-    from crm_assets.automation.jobs import EVERYTHING
-    from crm_assets.definitions import defs
-
-    return defs.resolve_job_def(EVERYTHING)
-
-
 def _run() -> int:
     # After the settings, so that what is wrong with them is told before anything is loaded.
     get_settings()
     _check_dagster_home()
-    from crm_assets import partitions
+    from crm_assets.defs import partitions
 
     source, months = partitions.source(), partitions.months()
     progress.console.print(f"{source.description}: {months.first} to {months.last}", soft_wrap=True)
@@ -45,7 +37,10 @@ def _run() -> int:
     store.files.check()
     if not source.quarantines:
         _check_input(partitions.read_ahead(), months.first)
-    failed = _execute(months.first, months.last)
+    from crm_assets.definitions import everything
+    from crm_assets.defs.run import run_months
+
+    failed = run_months(everything, months.first, months.last)
     if failed:
         for reason in failed:
             progress.tell_failure(reason)
@@ -81,16 +76,3 @@ def _check_input(raw_tables: list[pa.Table], first_month: str) -> None:
     from crm_assets.crm import cleaning
 
     cleaning.opportunities(*map(ibis.memtable, raw_tables), first_month)
-
-
-def _execute(first: str, last: str) -> list[str]:
-    """Run the job over a range of months; what failed, in sentences."""
-    from crm_assets.partitions import RANGE_TAGS
-
-    tags = dict(zip(RANGE_TAGS, (first, last), strict=True))
-    config = {"loggers": {progress.LOGGER: {}}}
-    with (
-        dg.DagsterInstance.get() as instance,
-        dg.execute_job(dg.reconstructable(everything), instance, config, tags) as result,
-    ):
-        return [] if result.success else progress.failures(iter(result.all_events))

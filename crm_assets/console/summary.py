@@ -10,8 +10,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from crm_assets.crm.forecast import TOTAL
 from crm_assets.crm.months import MonthRange, shift
+from crm_assets.modeling.forecast import TOTAL
 from crm_assets.modeling.verdicts import INADMISSIBLE
 from crm_assets.storage.tables import TableStore
 

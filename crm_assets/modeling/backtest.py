@@ -11,11 +11,11 @@ from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
 from crm_assets.crm.feature_table import LABEL
-from crm_assets.crm.training_rows import DEAL, MONTH, TrainingRows
 from crm_assets.errors import NotEnoughDataError
 from crm_assets.modeling.algorithms import Algorithm
 from crm_assets.modeling.matrix import feature_matrix
 from crm_assets.modeling.predict import win_scores
+from crm_assets.modeling.training_rows import DEAL, MONTH, TrainingRows
 
 KEYS = [MONTH, DEAL]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pandas as pd
 
 from crm_assets.crm.feature_table import LABEL
-from crm_assets.crm.training_rows import TrainingRows
 from crm_assets.modeling.backtest import KEYS, folds
+from crm_assets.modeling.training_rows import TrainingRows
 
 
 def seasonal_rate(rows: TrainingRows, months: list[str]) -> pd.DataFrame:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from crm_assets.crm.training_rows import TrainingRows
 from crm_assets.errors import NotEnoughDataError
 from crm_assets.modeling.algorithms import ALGORITHMS, Algorithm, algorithm
 from crm_assets.modeling.backtest import KEYS, Split, folds, train
@@ -20,6 +19,7 @@ from crm_assets.modeling.baselines import seasonal_rate
 from crm_assets.modeling.calibration import CalibratedModel, calibrate_walk_forward, fit_calibrator
 from crm_assets.modeling.explanation import explain
 from crm_assets.modeling.metrics import METRICS, pooled, roc_auc_standard_error
+from crm_assets.modeling.training_rows import TrainingRows
 from crm_assets.modeling.verdicts import SEASONAL_RATE
 
 

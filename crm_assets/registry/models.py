@@ -21,7 +21,6 @@ from mlflow.models import infer_signature
 from mlflow.tracking import MlflowClient
 from skops.io.exceptions import UntrustedTypesFoundException
 
-from crm_assets.crm.training_rows import TrainingRows
 from crm_assets.errors import NotEnoughDataError, RegistryError
 from crm_assets.modeling.backtest import KEYS
 from crm_assets.modeling.calibration import CalibratedModel
@@ -29,6 +28,7 @@ from crm_assets.modeling.champion import Candidate
 from crm_assets.modeling.matrix import feature_matrix
 from crm_assets.modeling.metrics import METRICS, pooled
 from crm_assets.modeling.scoring import Champion
+from crm_assets.modeling.training_rows import TrainingRows
 from crm_assets.registry import aliases, tracking
 from crm_assets.registry.aliases import CHAMPION, MODEL
 

@@ -13,7 +13,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from crm_assets.crm.cleaning import normalised
-from crm_assets.crm.engine import connect
 from crm_assets.crm.schema import (
     RAW_ACCOUNTS,
     RAW_PRODUCTS,
@@ -23,6 +22,7 @@ from crm_assets.crm.schema import (
     RawTable,
 )
 from crm_assets.crm.tables import QUARANTINED_ROWS
+from crm_assets.engine.duckdb import connect
 from crm_assets.errors import BadInputError
 from crm_assets.sources.parsing import parse_table
 from crm_assets.sources.rules import Fault, Rule, faults, rules_of, violation

@@ -15,8 +15,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from crm_assets.crm.engine import Engine, open_engine
-from crm_assets.crm.order import OutOfOrderError, in_order, without_sort
+from crm_assets.engine.duckdb import Engine, open_engine
+from crm_assets.engine.order import OutOfOrderError, in_order, without_sort
 from crm_assets.errors import StorageError
 from crm_assets.storage.files import Files
 from crm_assets.storage.folder import cannot

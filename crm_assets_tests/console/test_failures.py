@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from crm_assets_tests.place import Place, place
+from dev.place import Place, place
 
 
 def refuses_untouched(there: Place, dump: Path, said: str) -> None:

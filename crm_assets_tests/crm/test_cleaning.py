@@ -13,7 +13,7 @@ from crm_assets.crm.cleaning import SIMULATED_DAYS, normalised, opportunities
 from crm_assets.crm.schema import RAW_TABLES
 from crm_assets.crm.tables import OPPORTUNITIES
 from crm_assets.sources.sample import SyntheticSample
-from crm_assets_tests.crm.conftest import Chain, cleaned
+from crm_assets_tests.chain import Chain, cleaned
 
 SAMPLE = SyntheticSample(200, seed=5)
 

@@ -27,7 +27,7 @@ from crm_assets.crm.tables import MONTHLY_SNAPSHOTS, OPPORTUNITIES, WIN_FEATURES
 from crm_assets.sources.sample import SyntheticSample
 from crm_assets.storage.folder import Folder
 from crm_assets.storage.tables import TableStore
-from crm_assets_tests.crm.conftest import CLOSED, cleaned, rewrite_dump_after, run_chain
+from crm_assets_tests.chain import CLOSED, cleaned, rewrite_dump_after, run_chain
 
 Deal = dict[str, Any]
 

@@ -12,15 +12,14 @@ import pandas as pd
 import pytest
 from sklearn.pipeline import Pipeline
 
-from crm_assets.crm.training import training_set
-from crm_assets.crm.training_rows import HeldRows
 from crm_assets.modeling.algorithms import ALGORITHMS, algorithm
 from crm_assets.modeling.backtest import Split, fit, split_months, walk_forward
 from crm_assets.modeling.champion import Candidate, candidate
 from crm_assets.modeling.leak_audit import admissible_features, leak_audit
+from crm_assets.modeling.training import training_set
+from crm_assets.modeling.training_rows import HeldRows
 from crm_assets.sources.sample import SyntheticSample
-from crm_assets_tests.conftest import write_dump
-from crm_assets_tests.crm.conftest import Chain, run_chain
+from crm_assets_tests.chain import Chain, run_chain, write_dump
 
 SEED = 11
 NAMES = [row.name for row in ALGORITHMS]

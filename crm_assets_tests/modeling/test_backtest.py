@@ -14,7 +14,7 @@ from crm_assets.crm.feature_table import LABEL
 from crm_assets.errors import NotEnoughDataError
 from crm_assets.modeling.backtest import Split, folds, split_months
 from crm_assets.modeling.baselines import seasonal_rate
-from crm_assets_tests.crm.conftest import rewrite_dump_after, run_chain
+from crm_assets_tests.chain import rewrite_dump_after, run_chain
 from crm_assets_tests.modeling.conftest import NAMES, SEED, Training, training_of
 
 MONTHS = [f"2023-{month:02d}" for month in range(2, 12)]

@@ -9,7 +9,6 @@ from pandas.testing import assert_frame_equal
 
 from crm_assets.crm.feature_table import LABEL
 from crm_assets.crm.tables import CHAMPION
-from crm_assets.crm.training_rows import HeldRows
 from crm_assets.errors import NotEnoughDataError
 from crm_assets.modeling.backtest import fit
 from crm_assets.modeling.baselines import seasonal_rate
@@ -17,6 +16,7 @@ from crm_assets.modeling.calibration import calibrate_walk_forward, fit_calibrat
 from crm_assets.modeling.champion import Candidate, decided, leaderboard
 from crm_assets.modeling.matrix import feature_matrix
 from crm_assets.modeling.metrics import METRICS, POOLED, pooled, scores_by_month
+from crm_assets.modeling.training_rows import HeldRows
 from crm_assets.modeling.verdicts import SEASONAL_RATE
 from crm_assets_tests.modeling.conftest import NAMES, SEED, Training
 

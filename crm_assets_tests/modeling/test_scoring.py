@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 from pandas.testing import assert_frame_equal
 
-from crm_assets.crm.forecast import TOTAL, expected_values, revenue_forecast
 from crm_assets.crm.tables import REVENUE_FORECAST, WIN_PREDICTIONS
 from crm_assets.modeling.champion import Candidate
+from crm_assets.modeling.forecast import TOTAL, expected_values, revenue_forecast
 from crm_assets.modeling.matrix import feature_matrix
 from crm_assets.modeling.scoring import Champion, win_predictions
 from crm_assets_tests.modeling.conftest import Training

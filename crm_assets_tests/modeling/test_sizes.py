@@ -13,15 +13,15 @@ import pytest
 from pandas.testing import assert_frame_equal
 from sklearn.pipeline import Pipeline
 
-from crm_assets.crm.sampling import training_sample
 from crm_assets.crm.tables import WIN_FEATURES
-from crm_assets.crm.training_rows import HeldRows, StoredRows
 from crm_assets.modeling.algorithms import Algorithm, algorithm
 from crm_assets.modeling.backtest import walk_forward
 from crm_assets.modeling.baselines import seasonal_rate
 from crm_assets.modeling.leak_audit import leak_audit
 from crm_assets.modeling.matrix import feature_matrix
 from crm_assets.modeling.predict import win_scores
+from crm_assets.modeling.sampling import training_sample
+from crm_assets.modeling.training_rows import HeldRows, StoredRows
 from crm_assets_tests.modeling.conftest import NAMES, SEED, Training
 
 

@@ -11,15 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from crm_assets.checks.evaluate import evaluate
-from crm_assets.checks.features import FEATURES
-from crm_assets.checks.snapshots import SNAPSHOTS
-from crm_assets.checks.suite import Suite
-from crm_assets.crm import cleaning, features, forecast, snapshots, training
+from crm_assets.crm import cleaning, features, snapshots
 from crm_assets.crm.horizon import horizon
 from crm_assets.crm.schema import RAW_TABLES
 from crm_assets.crm.tables import MONTHLY_SNAPSHOTS, OPPORTUNITIES, TRAINING_SET, WIN_FEATURES
+from crm_assets.defs.checks.evaluate import evaluate
+from crm_assets.defs.checks.features import FEATURES
+from crm_assets.defs.checks.snapshots import SNAPSHOTS
+from crm_assets.defs.checks.suite import Suite
 from crm_assets.errors import BadInputError
+from crm_assets.modeling import forecast, training
 from crm_assets.sources.sample import SyntheticSample
 from crm_assets.storage.folder import Folder
 from crm_assets.storage.tables import TableStore
@@ -134,7 +135,7 @@ def test_xgboost_trains_on_the_workers(stores: dict[str, TableStore], tmp_path: 
 def test_without_pyspark_the_setting_says_what_to_install() -> None:
     script = (
         "import sys; sys.modules['pyspark'] = None\n"
-        "from crm_assets.crm.engine import open_engine\n"
+        "from crm_assets.engine.duckdb import open_engine\n"
         "from crm_assets.errors import EngineError\n"
         "try: open_engine('pyspark', '1GB', None)\n"
         "except EngineError as error: print(error)"

@@ -1,0 +1,100 @@
+"""What a replay said month by month, beside the same rule walked forward over the whole dump at once."""
+
+from __future__ import annotations
+
+import ibis
+import pandas as pd
+
+from crm_assets.crm import cleaning
+from crm_assets.crm.feature_table import LABEL
+from crm_assets.crm.features import win_features
+from crm_assets.crm.schema import RAW_TABLES
+from crm_assets.crm.snapshots import snapshot
+from crm_assets.modeling.algorithms import ALGORITHMS, algorithm
+from crm_assets.modeling.backtest import split_months, train, walk_forward
+from crm_assets.modeling.baselines import seasonal_rate
+from crm_assets.modeling.calibration import CalibratedModel, fit_calibrator
+from crm_assets.modeling.champion import leaderboard
+from crm_assets.modeling.matrix import feature_matrix
+from crm_assets.modeling.training_rows import HeldRows
+from crm_assets.registry.recipes import Recipe
+from crm_assets.settings import Settings
+from crm_assets.sources.base import Source
+from crm_assets.storage.tables import TableStore
+
+
+def features_of(source: Source, first_month: str, months: list[str]) -> pd.DataFrame:
+    """The features and labels of some months, from the whole dump."""
+    deals = cleaning.opportunities(*(ibis.memtable(source.read(t)) for t in RAW_TABLES), first_month)
+    last = months[-1]
+    parts = [win_features(snapshot(deals, month), deals, month, last) for month in months]
+    return pd.concat([part.to_pyarrow().to_pandas() for part in parts], ignore_index=True)
+
+
+def compare(
+    store: TableStore,
+    recipes: dict[str, Recipe],
+    features: pd.DataFrame,
+    last_backtest: pd.DataFrame,
+    settings: Settings,
+) -> pd.DataFrame:
+    """The forecasts of a replay against walk-forward, month by month.
+
+    Args:
+        store: the tables of the replay.
+        recipes: the champions of the replay by version.
+        features: columns of `win_features`, all months, of the whole dump.
+        last_backtest: calibrated walk-forward predictions of the replay's last champion, which
+            calibrates its test months on its validation months alone.
+        settings: those of the replay.
+
+    Returns:
+        One row per month with predictions: `month`, `version`, `algorithm`, `chosen` (what the whole
+        dump chooses as of then), `deals`, `expected` and `walk_forward` (wins), `difference` (the
+        largest of a deal's probability), `last_backtest` and `realised` (wins; NaN where unknown).
+    """
+    rows = []
+    for month in store.months("win_predictions"):
+        said = store.to_pandas(store.read("win_predictions", [month]))
+        if said.empty:
+            continue
+        recipe = recipes[str(said["model_version"].iloc[0])]
+        chosen, again = _walk_forward(features, recipe, month, settings)
+        both = said.merge(again, on="opportunity_id", how="outer", suffixes=("", "_again"))
+        labels = features.loc[features["snapshot_month"] == month, LABEL.name]
+        past = last_backtest.loc[last_backtest["snapshot_month"] == month, "probability"]
+        rows.append(
+            {
+                "month": month,
+                "version": recipe.version,
+                "algorithm": recipe.algorithm,
+                "chosen": chosen,
+                "deals": len(said),
+                "expected": said["probability"].sum(),
+                "walk_forward": again["probability"].sum(),
+                "difference": (both["probability"] - both["probability_again"]).abs().max(skipna=False),
+                "last_backtest": past.sum() if len(past) else float("nan"),
+                "realised": labels.sum() if labels.notna().all() else float("nan"),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _walk_forward(
+    features: pd.DataFrame, recipe: Recipe, month: str, settings: Settings
+) -> tuple[str, pd.DataFrame]:
+    """Choose, calibrate and fit on the months that the champion knew; its probabilities of `month`."""
+    table = features[features["snapshot_month"].isin(recipe.trained_months)]
+    table = table.sort_values(["snapshot_month", "opportunity_id"], ignore_index=True)
+    split = split_months(recipe.trained_months, settings.min_training_months, settings.test_months)
+    rows = HeldRows(table)
+    backtests = {
+        a.name: walk_forward(a, rows, recipe.features, split.scored, settings.seed) for a in ALGORITHMS
+    }
+    board = leaderboard(seasonal_rate(rows, split.scored), backtests, split)
+    chosen = algorithm(str(board.loc[board["chosen"], "contender"].item()))
+    pipeline = train(chosen, rows, rows.months, recipe.features, settings.seed)
+    model = CalibratedModel(pipeline, fit_calibrator(backtests[chosen.name]))
+    scored = features[features["snapshot_month"] == month]
+    probability = model.predict_proba(feature_matrix(scored, recipe.features))[:, 1]
+    return chosen.name, scored[["opportunity_id"]].assign(probability=probability)

@@ -1,0 +1,81 @@
+"""Raw assets and the quarantine, materialised by the `dagster` CLI in real processes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from crm_assets.crm.schema import RAW_PRODUCTS, RAW_SALES_PIPELINE, RAW_TABLES
+from crm_assets.crm.tables import QUARANTINED_ROWS
+from crm_assets_tests.sources.test_bad_input import each, put
+from dev.place import MODULE, Place, place
+
+RAW = [table.name for table in RAW_TABLES]
+
+
+def materialised(folder: Path, dump: Path, assets: list[str], **settings: str) -> Place:
+    there = place(folder, CRM_SOURCE="csv", CRM_DATA_DIR=str(dump), **settings)
+    done = there.dagster("asset", "materialize", *MODULE, "--select", ",".join(assets))
+    assert done.returncode == 0, done.stderr
+    return there
+
+
+@pytest.fixture
+def spoiled(small_dump: Path) -> Path:
+    """A dump with a product without a price, and two deals of one id."""
+    each(put(RAW_PRODUCTS, 4, sales_price="?"), put(RAW_SALES_PIPELINE, 5, 9, opportunity_id="X"))(small_dump)
+    return small_dump
+
+
+def test_a_run_sets_bad_rows_aside_counts_them_and_goes_on(spoiled: Path, tmp_path: Path) -> None:
+    assets = [*RAW, QUARANTINED_ROWS.name, "opportunities"]
+    there = materialised(tmp_path / "place", spoiled, assets, CRM_ON_BAD_ROWS="quarantine")
+    quarantined = there.frame(QUARANTINED_ROWS.name)
+    assert quarantined.columns.tolist() == QUARANTINED_ROWS.names
+    for table in RAW_TABLES:
+        in_file = len((spoiled / table.file_name).read_text().splitlines()) - 1
+        aside = quarantined.loc[quarantined["table"] == table.name, "source_row"].nunique()
+        assert len(there.frame(table.name)) + aside == in_file
+        shown = there.metadata(table.name)
+        assert (shown["rows read"].value, shown["rows set aside"].value) == (in_file, aside)
+    assert set(quarantined["rule"]) == {"number", "unique", "unknown_product"}
+    assert len(there.frame("opportunities")) == len(there.frame("raw_sales_pipeline")) < 900
+    shown = there.metadata(QUARANTINED_ROWS.name)
+    assert "| raw_products | number | 1 |" in str(shown["rows set aside by rule"].value)
+    assert "| raw_products | 7 | 1 |" in str(shown["rows set aside by table"].value)
+    assert "| raw_sales_pipeline | unique | 2 |" in str(
+        there.metadata("raw_sales_pipeline")["rows set aside by rule"].value
+    )
+
+
+def test_where_bad_rows_stop_the_run_the_quarantine_is_an_empty_table(spoiled: Path, tmp_path: Path) -> None:
+    there = materialised(tmp_path / "place", spoiled, [QUARANTINED_ROWS.name])
+    assert there.frame(QUARANTINED_ROWS.name).columns.tolist() == QUARANTINED_ROWS.names
+    assert there.frame(QUARANTINED_ROWS.name).empty
+    stopped = there.dagster("asset", "materialize", *MODULE, "--select", "raw_products")
+    assert stopped.returncode != 0
+    assert "products.csv, column sales_price, row 4: '?' is no number" in stopped.stdout + stopped.stderr
+
+
+def test_what_was_read_ahead_of_a_run_is_not_read_again(small_dump: Path, tmp_path: Path) -> None:
+    there = place(tmp_path / "place", CRM_SOURCE="csv", CRM_DATA_DIR=str(small_dump))
+    rows = len((small_dump / RAW_SALES_PIPELINE.file_name).read_text().splitlines()) - 1
+    done = there.python("-c", READ_AHEAD)
+    assert done.returncode == 0, done.stderr
+    assert not list(small_dump.glob("*.csv"))
+    assert len(there.frame("raw_sales_pipeline")) == rows
+
+
+READ_AHEAD = """
+import dagster as dg
+from crm_assets.defs import partitions
+from crm_assets.defs.assets.raw import raw_assets
+from crm_assets.settings import get_settings
+from crm_assets.defs.resources.tables import TableIOManager
+
+partitions.read_ahead()
+for file in get_settings().data_dir.glob("*.csv"):
+    file.unlink()
+dg.materialize(raw_assets, resources={"io_manager": TableIOManager()})
+"""
