@@ -7,7 +7,10 @@ from the start cannot know how many deals of its month have closed since, so its
 month's mix of outcomes. A value that is written at closing follows it exactly.
 
 It compares a within and a between estimator, as Hausman's test for panel data does (Econometrica 1978), in the
-setting of Goodman's ecological regression (American Sociological Review 1953).
+setting of Goodman's ecological regression (American Sociological Review 1953). Each deal is held against the
+outcomes of the other deals of its cohort, never its own: the jackknife of Angrist, Imbens and Krueger
+(Journal of Applied Econometrics 1999). Otherwise a cohort that by chance has more deals of a kind that loses
+would have more lost deals too, and the share of an honest kind would seem to follow the mix.
 """
 
 from __future__ import annotations
@@ -16,102 +19,188 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.stats import chi2
+from scipy.stats import t as student
 
 # Mean and linear trend over cohorts, and the slope itself.
 FITTED_BETWEEN = 3
 FEWEST_COHORTS = FITTED_BETWEEN + 2
+# The mix must differ between cohorts by so many times what drawing deals alone makes of it.
+MIN_SPREAD = 2.0
+# Of the interval that the slope's error stands for.
+CONFIDENCE = 0.975
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Sums over the deals of each cohort and status.
+
+    The cohorts are in order of time and equally spaced, and the open deals are the first status.
+
+    Attributes:
+        deals: how many there are, shape (cohorts, statuses).
+        sums: of each quantity, shape (cohorts, statuses, quantities).
+        squares: of each quantity squared, same shape. For a quantity that is 0 or 1 these are the sums.
+    """
+
+    deals: np.ndarray
+    sums: np.ndarray
+    squares: np.ndarray
+
+    def merged(self, status: np.ndarray) -> Moments:
+        """Return the moments with statuses put together: `status` says which new one each becomes."""
+        to = np.eye(status.max() + 1)[status]
+        return Moments(
+            self.deals @ to,
+            np.einsum("csk,st->ctk", self.sums, to),
+            np.einsum("csk,st->ctk", self.squares, to),
+        )
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What the cohorts say of each level of a column; every array has shape (levels,).
+    """What the cohorts say of each quantity; every array has shape (quantities,).
 
     Attributes:
-        effect: largest difference between the statuses' shares of the level within cohorts, 0 to 1.
-        p_value: of the hypothesis that all statuses share the level alike within cohorts.
-        slope: how far the cohorts' shares follow their mix of statuses: near 0 for what was there from the
+        effect: largest difference between the statuses' means within cohorts; of a share, 0 to 1.
+        strength: how much of the variance within cohorts the statuses explain, 0 to 1.
+        p_value: of the hypothesis that within cohorts all statuses have the same mean.
+        slope: how far the cohorts' means follow their mix of statuses: near 0 for what was there from the
             start, near 1 for what is written at closing; NaN where the cohorts cannot tell.
-        error: standard error of the slope.
-        share: share of the level among all deals, 0 to 1.
+        error: half the width of the slope's 95 % confidence interval; infinite where the cohorts cannot tell.
+        fit: how much of the differences between cohorts and statuses the statuses alone explain, up to 1.
+        mean: over all deals.
+        shift: mean of the closed deals less that of the open ones, within cohorts.
+        shift_error: standard error of the shift.
     """
 
     effect: np.ndarray
+    strength: np.ndarray
     p_value: np.ndarray
     slope: np.ndarray
     error: np.ndarray
-    share: np.ndarray
+    fit: np.ndarray
+    mean: np.ndarray
+    shift: np.ndarray
+    shift_error: np.ndarray
 
 
-def within_between(counts: np.ndarray) -> Evidence:
-    """Hold what differs within cohorts against what differs between them.
-
-    Args:
-        counts: how many deals of each cohort, status and level there are, shape (cohorts, statuses, levels);
-            the cohorts in order of time, equally spaced, and the open deals as the first status. The levels
-            partition the deals: each deal is counted in one of them.
-
-    Returns:
-        The evidence of each level.
-    """
-    counts = counts.astype("float64")
-    deals = counts.sum(axis=2)
-    there = deals.sum(axis=1) > 0
+def within_between(moments: Moments) -> Evidence:
+    """Hold what differs within cohorts against what differs between them."""
+    # A single deal has no others to be held against.
+    there = moments.deals.sum(axis=1) > 1
     time = np.flatnonzero(there).astype("float64")
-    counts, deals = counts[there], deals[there]
-    size = deals.sum(axis=1)
-    effects, covariance = _within(counts, deals, size)
+    kept = Moments(moments.deals[there], moments.sums[there], moments.squares[there])
+    size = kept.deals.sum(axis=1)
+    effects, covariance = within(kept)
     chi_square = np.einsum("sl,lst,tl->l", effects, np.linalg.pinv(covariance, hermitian=True), effects)
     with_open = np.vstack([np.zeros(effects.shape[1]), effects])
-    slope, error = _between(counts, deals, size, effects, time)
+    slope, error = _between(kept, size, effects, covariance, time)
+    closed = kept.deals.sum(axis=0)[1:] / max(kept.deals[:, 1:].sum(), 1)
     return Evidence(
         effect=with_open.max(axis=0) - with_open.min(axis=0),
+        strength=_strength(kept, size, effects),
         p_value=chi2.sf(chi_square, len(effects)),
         slope=slope,
         error=error,
-        share=counts.sum(axis=(0, 1)) / size.sum(),
+        fit=_fit(kept, time),
+        mean=kept.sums.sum(axis=(0, 1)) / size.sum(),
+        shift=closed @ effects,
+        shift_error=np.sqrt(np.einsum("s,lst,t->l", closed, covariance, closed)),
     )
 
 
-def _within(counts: np.ndarray, deals: np.ndarray, size: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Least squares of the level on the closed statuses' dummies, with a fixed effect for each cohort.
+def within(m: Moments) -> tuple[np.ndarray, np.ndarray]:
+    """Fit least squares of a quantity on the closed statuses' dummies, with a fixed effect for each cohort.
 
     Returns:
-        The effects against open deals, shape (closed statuses, levels), and their heteroskedasticity-robust
-        covariance (White 1980), shape (levels, closed statuses, closed statuses).
+        The effects against open deals, shape (closed statuses, quantities), and their
+        heteroskedasticity-robust covariance (White, Econometrica 1980), shape (quantities, closed statuses,
+        closed statuses).
     """
-    statuses = deals.shape[1] - 1
-    mix = deals[:, 1:] / size[:, None]
-    # The dummies of a deal of each cohort and status, less their mean in the cohort.
-    dummies = np.eye(statuses + 1)[:, 1:][None] - mix[:, None, :]
-    gram = np.einsum("cs,csi,csj->ij", deals, dummies, dummies)
+    size = np.maximum(m.deals.sum(axis=1), 1)
+    dummies = _dummies(m, size)
+    gram = np.einsum("cs,csi,csj->ij", m.deals, dummies, dummies)
     inverse = np.linalg.pinv(gram, hermitian=True)
-    effects = inverse @ np.einsum("csl,csi->il", counts, dummies)
-    # Residuals of deals with the level and without it, by cohort and status.
-    fitted = np.einsum("csi,il->csl", dummies, effects) + (counts.sum(axis=1) / size[:, None])[:, None, :]
-    squares = counts * (1 - fitted) ** 2 + (deals[:, :, None] - counts) * fitted**2
+    effects = inverse @ np.einsum("csl,csi->il", m.sums, dummies)
+    fitted = np.einsum("csi,il->csl", dummies, effects) + (m.sums.sum(axis=1) / size[:, None])[:, None, :]
+    squares = m.squares - 2 * fitted * m.sums + fitted**2 * m.deals[:, :, None]
     meat = np.einsum("csl,csi,csj->lij", squares, dummies, dummies)
     return effects, inverse @ meat @ inverse
 
 
-def _between(
-    counts: np.ndarray, deals: np.ndarray, size: np.ndarray, effects: np.ndarray, time: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Slope of the cohorts' shares on what their mix predicts, mean and trend taken out of both."""
-    cohorts, levels = len(size), counts.shape[2]
-    if cohorts < FEWEST_COHORTS:
-        return np.full(levels, np.nan), np.full(levels, np.inf)
-    actual = counts.sum(axis=1) / size[:, None]
-    predicted = (deals[:, 1:] / size[:, None]) @ effects
-    trend = np.column_stack([np.ones(cohorts), time])
-    root = np.sqrt(size)[:, None]
-    basis, _ = np.linalg.qr(root * trend)
-    actual, predicted = (root * values for values in (actual, predicted))
-    actual, predicted = (values - basis @ (basis.T @ values) for values in (actual, predicted))
-    spread = (predicted**2).sum(axis=0)
+def _dummies(m: Moments, size: np.ndarray) -> np.ndarray:
+    """The dummies of a deal of each cohort and status, less their mean in the cohort."""
+    mix = m.deals[:, 1:] / size[:, None]
+    return np.eye(m.deals.shape[1])[:, 1:][None] - mix[:, None, :]
+
+
+def _strength(m: Moments, size: np.ndarray, effects: np.ndarray) -> np.ndarray:
+    total = m.squares.sum(axis=(0, 1)) - (m.sums.sum(axis=1) ** 2 / size[:, None]).sum(axis=0)
+    explained = (np.einsum("csl,csi->il", m.sums, _dummies(m, size)) * effects).sum(axis=0)
     with np.errstate(divide="ignore", invalid="ignore"):
-        slope = (actual * predicted).sum(axis=0) / spread
-        residual = ((actual - slope * predicted) ** 2).sum(axis=0) / (cohorts - FITTED_BETWEEN)
-        # Never below what drawing deals alone makes of a share.
-        share = counts.sum(axis=(0, 1)) / size.sum()
-        error = np.sqrt(np.maximum(residual, share * (1 - share)) / spread)
-    return slope, error
+        return np.where(total > 0, explained / total, 0.0)
+
+
+def _between(
+    m: Moments, size: np.ndarray, effects: np.ndarray, covariance: np.ndarray, time: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Slope of the cohorts' means on what their mix predicts, mean and trend taken out of both."""
+    cohorts, quantities = len(size), m.sums.shape[2]
+    if cohorts < FEWEST_COHORTS:
+        return np.full(quantities, np.nan), np.full(quantities, np.inf)
+    with_open = np.vstack([np.zeros(quantities), effects])
+    mean = m.sums.sum(axis=1) / size[:, None]
+    predicted = (m.deals @ with_open) / size[:, None]
+    # Within each cohort: variances of a deal's value and of what its status predicts, and their covariance.
+    degrees = (size - 1)[:, None]
+    of_value = (m.squares.sum(axis=1) - size[:, None] * mean**2) / degrees
+    of_predicted = (m.deals @ with_open**2 - size[:, None] * predicted**2) / degrees
+    of_both = (np.einsum("csl,sl->cl", m.sums, with_open) - size[:, None] * mean * predicted) / degrees
+
+    root = np.sqrt(size)[:, None]
+    basis, _ = np.linalg.qr(root * np.column_stack([np.ones(cohorts), time]))
+    mean, predicted, mix = (
+        root * values - basis @ (basis.T @ (root * values))
+        for values in (mean, predicted, m.deals[:, 1:] / size[:, None])
+    )
+    # What a deal's own outcome adds to each sum of products.
+    own = 1 - (basis**2).sum(axis=1)[:, None]
+    spread = (predicted**2).sum(axis=0)
+    by_chance = (own * of_predicted).sum(axis=0)
+    by_error_of_effects = np.einsum("ci,lij,cj->l", mix, covariance, mix)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        clean = spread - by_chance - by_error_of_effects
+        slope = ((mean * predicted).sum(axis=0) - (own * of_both).sum(axis=0)) / clean
+        inside = np.clip(slope, 0, 1)
+        residual = ((mean - slope * predicted) ** 2).sum(axis=0) / (cohorts - FITTED_BETWEEN)
+        # Never below what drawing deals alone makes of a cohort's mean.
+        drawing = (of_value - 2 * inside * of_both + inside**2 * of_predicted).mean(axis=0)
+        error = np.sqrt(np.maximum(residual, drawing) * spread) / clean
+        tells = clean > (MIN_SPREAD - 1) * by_chance
+    error = error * student.ppf(CONFIDENCE, cohorts - FITTED_BETWEEN)
+    return np.where(tells, slope, np.nan), np.where(tells, error, np.inf)
+
+
+def _fit(m: Moments, time: np.ndarray) -> np.ndarray:
+    """How well the statuses, mean and trend describe the means of all cells of cohort and status.
+
+    Both sums of squares are freed of what drawing deals alone adds to them.
+    """
+    cohorts, statuses, quantities = m.sums.shape
+    filled = m.deals > 1
+    deals = m.deals[filled]
+    mean = m.sums[filled] / deals[:, None]
+    variance = (m.squares[filled] - deals[:, None] * mean**2) / (deals - 1)[:, None]
+    status = np.tile(np.eye(statuses), (cohorts, 1, 1))[filled]
+    trend = np.repeat(time[:, None, None], statuses, axis=1)[filled]
+    root = np.sqrt(deals)[:, None]
+
+    def left(design: np.ndarray) -> np.ndarray:
+        basis, _ = np.linalg.qr(root * design)
+        rest = root * mean - basis @ (basis.T @ (root * mean))
+        own = 1 - (basis**2).sum(axis=1)[:, None]
+        return (rest**2).sum(axis=0) - (own * variance).sum(axis=0)
+
+    alone = left(np.column_stack([np.ones(len(deals)), trend]))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(alone > 0, 1 - left(np.hstack([status, trend])) / alone, np.nan)

@@ -1,4 +1,44 @@
-"""The words of the audit's and the champion's tables, for those who only read them."""
+"""The audit's and the champion's words, and the thresholds that the verdicts depend on, with their reasons.
 
-ADMISSIBLE, INADMISSIBLE = "admissible", "inadmissible"
+The figures are from `python -m benchmarks.leaks`, whose table is docs/leak-audit.md.
+"""
+
+from __future__ import annotations
+
+ADMISSIBLE, INADMISSIBLE, UNPROVEN = "admissible", "inadmissible", "unproven"
 SEASONAL_RATE = "seasonal_rate"
+
+# Days after closing that a CRM may take to rewrite a value; each is looked at.
+DELAYS = (0, 30, 75, 150)
+# Chance that an honest dump has one level, of all that are looked at, that differs between outcomes.
+FALSE_ALARM = 0.01
+# Less than this share of a status's deals, or of the variance, moves the validation ROC AUC by less than 0.01.
+MIN_EFFECT, MIN_STRENGTH = 0.05, 0.004
+# The slope's interval excludes what was there from the start. Where it is wide it must do so by far.
+MIN_SLOPE, MIN_SLOPE_IF_WIDE, WIDE = 0.25, 0.50, 0.50
+# It holds a value near 1. Rewriting within days of a delay that is looked at gives up to 1.4.
+NEAR_ONE_FROM, NEAR_ONE_TO, MAX_SLOPE = 0.75, 1.25, 1.6
+# Rewriting at closing gives every cohort the same shares by status: leaks fit by 0.94 and more. Channels that
+# grow, close faster or are launched late fit by 0.3 to 0.7.
+MIN_FIT = 0.80
+# Levels much weaker than the strongest of their column move with it: their shares add up to one.
+SHARE_OF_STRONGEST = 0.10
+
+# Doubt needs more: less than this part of the variance moves the validation ROC AUC by less than 0.02.
+MIN_DOUBTFUL_STRENGTH, DOUBTFUL_SHARE_OF_STRONGEST = 0.010, 0.5
+# Below it, rewriting cannot be what makes closed deals different, however wide the slope's interval.
+MAX_HONEST_FIT = 0.65
+# An interval that ends below it clears a column that fits.
+MAX_HONEST_SLOPE = 0.60
+# Where closed deals taken together look like open ones, up to this part of the difference between won and
+# lost, a value tells who wins and not who has closed: rewriting would do that only by coincidence. What is
+# tied to the outcome as strongly as the second figure (a rating that is hot for all that is won) stays in
+# doubt.
+MAX_SHIFT, MAX_BALANCED_STRENGTH = 0.20, 0.35
+
+# A single honest feature reaches 0.92 within a month (`days_open` against closing later, on the real dump).
+MAX_SINGLE_FEATURE_AUC = 0.97
+
+# An unproven column that adds more than this to the validation ROC AUC stays out until an operator admits it.
+# The error of that AUC is about 0.008: less is hardly worth a doubt, and costs little if it is false.
+MAX_UNPROVEN_PRICE = 0.02
