@@ -1,4 +1,4 @@
-"""Honest columns that look like leaks: their values were there from the start, and outcomes depend on them."""
+"""Honest columns that look like leaks: outcomes depend on values that were there from the start."""
 
 from __future__ import annotations
 

@@ -1,14 +1,13 @@
 """Leaks to put into a dump's cleaned deals: each a column that is written when deals close.
 
-Each kind takes the deals and a random generator, and returns the column and its rewritten values. The deals
-have the columns of `crm.tables.OPPORTUNITIES`, dates as datetime64; deals without an engage date count as open.
+Each kind takes the deals and a random generator, and returns the column and the deals with it rewritten. The
+deals have the columns of `crm.tables.OPPORTUNITIES`, dates as datetime64.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -37,14 +36,29 @@ class Sides:
         self.age = age.fillna(-1).to_numpy()
 
 
+ACCOUNT_COLUMNS = (
+    "sector",
+    "account_revenue",
+    "account_employees",
+    "account_year_established",
+    "account_parent",
+)
+
+
 def written(deals: pd.DataFrame, column: str, where: np.ndarray, value: object) -> tuple[str, pd.DataFrame]:
-    """Return the deals with a value, or one for each of them, written into a column of some of them."""
+    """Return the deals with a value, or one for each of them, written into a column of some of them.
+
+    Where the account goes, all that is known of it goes too.
+    """
     values = deals[column].astype(object).to_numpy().copy()
     values[where] = value
     kept = pd.Series(values, deals.index)
     if pd.api.types.is_numeric_dtype(deals[column]) and not isinstance(value, str):
         kept = kept.astype("float64")
-    return column, deals.assign(**{column: kept})
+    changed = deals.assign(**{column: kept})
+    if column == "account" and (value is None or isinstance(value, str)):
+        changed = changed.assign(**{name: deals[name].mask(where) for name in ACCOUNT_COLUMNS})
+    return column, changed
 
 
 def hidden_while_open(
@@ -208,6 +222,10 @@ LEAKS: tuple[Kind, ...] = (
     _kind("revenue filled in 45 days after winning", late, "account_revenue", np.nan, "won", 45),
     _kind("rating swapped both ways at closing", swapped_both_ways),
 )
+
+
+# Shares of the deals that are rewritten, to see how strong a leak must be.
+DOSES = (0.05, 0.1, 0.2, 0.4)
 
 
 def dosed(dose: float) -> tuple[Kind, ...]:

@@ -109,8 +109,8 @@ LEAK_AUDIT = TableSchema(
         Column(
             "verdict",
             "string",
-            "`admissible`; `inadmissible`: written at or after closing; `unproven`: tied to the outcome, and the "
-            "months cannot tell since when.",
+            "`admissible`; `inadmissible`: written at or after closing; `unproven`: tied to the outcome, and "
+            "the months cannot tell since when.",
             nullable=False,
         ),
         Column("used", "boolean", "Whether the models use it.", nullable=False),
@@ -131,14 +131,15 @@ LEAK_AUDIT = TableSchema(
         Column(
             "effect",
             "float64",
-            "Largest difference between the shares that open, won and lost deals of a month have of the level; "
-            "of all values together, in standard deviations.",
+            "Largest difference between the shares that open, won and lost deals of a month have of the "
+            "level; of all values together, in standard deviations.",
         ),
         Column(
             "slope",
             "float64",
-            "How far the months' shares of the level follow their mix of open, won and lost deals: 0 for what was "
-            "there from the start, 1 for what is written at closing; null where the months cannot tell.",
+            "How far the months' shares of the level follow their mix of open, won and lost deals: 0 for "
+            "what was there from the start, 1 for what is written at closing; null where the months cannot "
+            "tell.",
         ),
         Column("error", "float64", "Half the width of the slope's 95 % confidence interval."),
         Column(

@@ -1,16 +1,16 @@
 """The within/between test: was a value written when deals closed, or was it there from the start?
 
-A CRM that fills in a column when a deal closes leaves the same trace as one whose column honestly foretells the
-outcome: in both, closed deals look different from open ones. Cohorts tell the two apart. Of the deals engaged
-in one month some have closed by now and others have not, and of an older month more have. A value that was there
-from the start cannot know how many deals of its month have closed since, so its share does not follow the
-month's mix of outcomes. A value that is written at closing follows it exactly.
+A CRM that fills in a column when a deal closes leaves the same trace as one whose column honestly foretells
+the outcome: in both, closed deals look different from open ones. Cohorts tell the two apart. Of the deals
+engaged in one month some have closed by now and others have not, and of an older month more have. A value
+that was there from the start cannot know how many deals of its month have closed since, so its share does
+not follow the month's mix of outcomes. A value that is written at closing follows it exactly.
 
-It compares a within and a between estimator, as Hausman's test for panel data does (Econometrica 1978), in the
-setting of Goodman's ecological regression (American Sociological Review 1953). Each deal is held against the
-outcomes of the other deals of its cohort, never its own: the jackknife of Angrist, Imbens and Krueger
-(Journal of Applied Econometrics 1999). Otherwise a cohort that by chance has more deals of a kind that loses
-would have more lost deals too, and the share of an honest kind would seem to follow the mix.
+The test compares a within and a between estimator, as Hausman's test for panel data does (Econometrica
+1978), in the setting of Goodman's ecological regression (American Sociological Review 1953). Each deal is
+held against the outcomes of the other deals of its cohort, never its own: the jackknife of Angrist, Imbens
+and Krueger (Journal of Applied Econometrics 1999). Otherwise a cohort that by chance has more deals of a
+kind that loses would have more lost deals too, and the share of an honest kind would seem to follow the mix.
 """
 
 from __future__ import annotations
@@ -186,7 +186,7 @@ def _fit(m: Moments, time: np.ndarray) -> np.ndarray:
 
     Both sums of squares are freed of what drawing deals alone adds to them.
     """
-    cohorts, statuses, quantities = m.sums.shape
+    cohorts, statuses, _ = m.sums.shape
     filled = m.deals > 1
     deals = m.deals[filled]
     mean = m.sums[filled] / deals[:, None]

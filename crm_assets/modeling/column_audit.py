@@ -19,6 +19,7 @@ from crm_assets.modeling.verdicts import (
     FALSE_ALARM,
     INADMISSIBLE,
     MAX_BALANCED_STRENGTH,
+    MAX_ERROR,
     MAX_HONEST_FIT,
     MAX_HONEST_SLOPE,
     MAX_SHIFT,
@@ -51,7 +52,7 @@ class Deals:
     Attributes:
         rows: its place in `opportunities`.
         cohort: month of engagement, counted from the first.
-        status: 0 open; else odd where won and even where lost, and the higher the longer closed, see `DELAYS`.
+        status: 0 open; else odd where won, even where lost, and the higher the longer closed, see `DELAYS`.
         half: 0 or 1: what is learned from one half of the deals is tested on the other.
         first_month: the first cohort.
     """
@@ -89,7 +90,7 @@ def engaged_deals(opportunities: pd.DataFrame, horizon: str) -> Deals:
 
 
 def merge_of(delay: int) -> np.ndarray:
-    """Return which of open, won and lost each status of `Deals` is, as far as values are rewritten by then."""
+    """Return what each status of `Deals` is: 0 open, or closed too lately; 1 won; 2 lost."""
     fine = np.arange(STATUSES)
     return np.where((fine == 0) | ((fine - 1) // 2 < DELAYS.index(delay)), 0, 1 + (fine - 1) % 2)
 
@@ -102,8 +103,8 @@ def audit_columns(columns: pd.DataFrame, deals: Deals) -> pd.DataFrame:
         deals: of the same `opportunities`.
 
     Returns:
-        One row per column, level and delay: `column`, `sorting` (a number), `level`, `delay` (days), the fields
-        of `Evidence`, and `verdict`.
+        One row per column, level and delay: `column`, `sorting` (a number), `level`, `delay` (days), the
+        fields of `Evidence`, and `verdict`.
     """
     looked_at = []
     for name in columns.columns:
@@ -200,7 +201,9 @@ def _verdicts(t: pd.DataFrame) -> np.ndarray:
     strong = significant & large & (t["strength"] >= MIN_STRENGTH)
     part = t["strength"] / t["strength"].where(strong).groupby(t["column"]).transform("max")
     low, high = t["slope"] - t["error"], t["slope"] + t["error"]
-    excludes_zero = low > np.where(t["error"] < WIDE, MIN_SLOPE, MIN_SLOPE_IF_WIDE)
+    excludes_zero = (low > np.where(t["error"] < WIDE, MIN_SLOPE, MIN_SLOPE_IF_WIDE)) & (
+        t["error"] < MAX_ERROR
+    )
     holds_one = (high > NEAR_ONE_FROM) & (low < NEAR_ONE_TO) & (t["slope"] < MAX_SLOPE)
     fits = t["fit"] >= MIN_FIT
     guilty = strong & excludes_zero & holds_one & fits & (part >= SHARE_OF_STRONGEST)

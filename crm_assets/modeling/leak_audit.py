@@ -92,7 +92,7 @@ def admissible_features(audit: pd.DataFrame) -> list[str]:
 
 
 def strongest(looked_at: pd.DataFrame) -> pd.DataFrame:
-    """Return of each column what decides its verdict, by column: a single level if one does, else all values."""
+    """Return what decides the verdict of each column: a single level if one does, else all values."""
     order = looked_at.assign(
         severity=looked_at["verdict"].map(SEVERITY),
         alone=(looked_at["level"] != ALL_VALUES) & (looked_at["verdict"] != ADMISSIBLE),
@@ -135,7 +135,7 @@ def _sentence(row: pd.Series) -> str:
 
 
 def _shown(evidence: pd.DataFrame, columns: list[str]) -> dict[str, Any]:
-    """Return the evidence of the column that decides about a feature, or of the one most tied to the outcome."""
+    """Return the evidence of the column that decides, or of the one most tied to the outcome."""
     known = evidence.loc[evidence.index.isin(columns)]
     fields = {
         "level": "level",

@@ -15,16 +15,18 @@ import numpy as np
 import pandas as pd
 
 # How people write "no value", in lower case without blanks at the ends.
-PLACEHOLDERS = frozenset(
-    """unknown|unkown|n/a|na|n.a.|n.a|#n/a|nan|none|null|nil|-|--|---|–|—|.|..|...|?|??|???|x|xx|xxx|0|tbd|t.b.d.|tba|
-    to be determined|to be defined|to be confirmed|tbc|not set|not specified|unspecified|not assigned|unassigned|
-    not available|not applicable|not known|undefined|empty|blank|(blank)|[blank]|(none)|[none]|<none>|missing|
-    no value|no account|no name|generic|default|dummy|test|placeholder|other|misc|any|pending|new|to do|todo|
-    select|please select|-select-|--select--|--none--|-none-|no data|keine|unbekannt|inconnu|desconocido|
-    sconosciuto|onbekend|不明|未知|не указано|неизвестно""".replace("\n", "")
-    .replace("    ", "")
-    .split("|")
-) | {""}
+_WORDS = """
+unknown unkown undefined unspecified unassigned empty blank missing none null nil nan na default generic
+dummy test placeholder other misc any pending new todo select tbd tba tbc n/a n.a n.a. #n/a t.b.d. x xx xxx 0
+- -- --- . .. ... ? ?? ??? <none> (none) [none] (blank) [blank] --none-- -none- --select-- -select-
+keine unbekannt inconnu desconocido sconosciuto onbekend 不明 未知 неизвестно
+"""
+_PHRASES = """
+to be determined;to be defined;to be confirmed;to do;not set;not specified;not assigned;not available;
+not applicable;not known;no value;no account;no name;no data;please select;не указано
+"""
+DASHES = "\N{EN DASH}", "\N{EM DASH}"
+PLACEHOLDERS = frozenset({"", *DASHES, *_WORDS.split(), *(phrase.strip() for phrase in _PHRASES.split(";"))})
 # A level of fewer deals says little alone; it counts among the rare values.
 MIN_SHARE = 0.01
 MOST_LEVELS = 60

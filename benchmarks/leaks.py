@@ -1,0 +1,129 @@
+"""`python -m benchmarks.leaks [SEEDS]`: which leaks and honest columns the audit convicts, on three dumps.
+
+Each kind of `dev.leaks` and `dev.confounders` is put into the cleaned deals of the dump in `CRM_DATA_DIR`
+(its missing accounts filled in), of the sample, and of a sample of another size and seed. Snapshots and
+features are made anew, and the audit judges them. Writes docs/leak-audit.md.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import ibis
+import numpy as np
+import pandas as pd
+
+from crm_assets.crm import cleaning, features, snapshots
+from crm_assets.crm.horizon import horizon
+from crm_assets.crm.schema import RAW_TABLES
+from crm_assets.crm.tables import OPPORTUNITIES
+from crm_assets.modeling.leak_audit import COLUMNS, leak_audit
+from crm_assets.modeling.price import Prices
+from crm_assets.modeling.training import labelled_months
+from crm_assets.modeling.training_rows import HeldRows
+from crm_assets.modeling.verdicts import INADMISSIBLE
+from crm_assets.sources.csv_folder import CsvFolder
+from crm_assets.sources.sample import SyntheticSample
+from dev.confounders import CONFOUNDERS
+from dev.leaks import ACCOUNT_COLUMNS, DOSES, LEAKS, Kind, dosed
+
+PAGE = Path(__file__).parent.parent / "docs" / "leak-audit.md"
+TRAINING_MONTHS, VALIDATION_MONTHS, SEED = 3, 3, 20161020
+DATES = ("engage_date", "close_date", "created_date")
+# What a leak must add to the validation ROC AUC to be worth a conviction.
+MATTERS = 0.03
+
+
+@dataclass(frozen=True)
+class Dump:
+    """Cleaned deals without a leak, and the last month that they cover."""
+
+    name: str
+    deals: pd.DataFrame
+    horizon: str
+    first_month: str
+
+
+def dumps() -> Iterable[Dump]:
+    """Yield the dump of `CRM_DATA_DIR`, if it is set, and two samples."""
+    if folder := os.environ.get("CRM_DATA_DIR"):
+        source = CsvFolder(Path(folder), "benchmark")
+        yield dump("real", source, source.month_range().first)
+    for name, size, seed in (("sample", 8_800, 7), ("small sample", 4_000, 11)):
+        sample = SyntheticSample(size, seed)
+        yield dump(name, sample, sample.month_range().first)
+
+
+def dump(name: str, source: CsvFolder | SyntheticSample, first_month: str) -> Dump:
+    """Clean a source's deals, and give those without an account that of another deal."""
+    raw = (ibis.memtable(source.read(table)) for table in RAW_TABLES)
+    table = cleaning.opportunities(*raw, first_month)
+    deals, last = table.to_pyarrow().to_pandas(), horizon(table, None)
+    dates = {name: pd.to_datetime(deals[name]) for name in DATES}
+    deals = deals.assign(**dates)
+    missing = deals["account"].isna()
+    donors = np.random.default_rng(1).choice(np.flatnonzero(~missing), int(missing.sum()))
+    for column in ("account", *ACCOUNT_COLUMNS):
+        deals.loc[missing, column] = deals[column].to_numpy()[donors]
+    return Dump(name, deals, last, first_month)
+
+
+def training_rows(deals: pd.DataFrame, last: str) -> HeldRows:
+    """Make the labelled rows of the months that train and validate."""
+    stored = {c.name: deals[c.name] for c in OPPORTUNITIES.columns}
+    table = ibis.memtable(pd.DataFrame(stored)).cast(dict.fromkeys(DATES, "date"))
+    months = labelled_months(table, last)[: TRAINING_MONTHS + VALIDATION_MONTHS]
+    parts = []
+    for month in months:
+        known = snapshots.snapshot(table, month)
+        parts.append(features.win_features(known, table, month, last).to_pyarrow().to_pandas())
+    return HeldRows(pd.concat(parts, ignore_index=True))
+
+
+def measured(kind: Kind, honest: bool, of: Dump, seed: int, priced: bool = True) -> dict[str, object]:
+    """Put one kind into a dump, audit it, and measure what its column adds to the validation ROC AUC."""
+    # The kind's name settles its draws, so that adding a kind changes no other.
+    column, deals = kind.make(of.deals, np.random.default_rng([seed, *kind.name.encode()]))
+    rows = training_rows(deals, of.horizon)
+    validation = rows.months[TRAINING_MONTHS:] if priced else []
+    audit = leak_audit(rows, deals, of.horizon, validation=validation, seed=SEED)
+    from_it = audit["feature"].map(lambda name: column in COLUMNS[name])
+    # Judged by its own column: a leak next door is no merit.
+    guilty = audit["verdict"] == INADMISSIBLE
+    adds = audit.loc[from_it, "auc_with"].sub(audit["auc_without"]).max()
+    if priced and pd.isna(adds):
+        base = audit.loc[~from_it & ~guilty, "feature"].tolist()
+        adds = Prices(rows, validation, base, SEED).of(audit.loc[from_it, "feature"].tolist()).price
+    shown = audit[from_it].iloc[0]
+    return {
+        "dump": of.name,
+        "kind": kind.name,
+        "honest": honest,
+        "seed": seed,
+        "adds": adds,
+        "convicted": bool((guilty & from_it).any()),
+        "others": ", ".join(audit.loc[guilty & ~from_it, "feature"]),
+        "verdict": shown["verdict"],
+        "used": bool(audit.loc[from_it, "used"].all()),
+        **{name: shown[name] for name in ("level", "delay_days", "effect", "slope", "error", "fit")},
+    }
+
+
+def main(seeds: int) -> None:
+    """Measure all kinds on all dumps, and write the page."""
+    found = []
+    for of in dumps():
+        for seed in range(seeds):
+            for kinds, honest in ((LEAKS, False), (CONFOUNDERS, True)):
+                found += [measured(kind, honest, of, seed) for kind in kinds]
+            found += [measured(kind, False, of, seed) for dose in DOSES for kind in dosed(dose)]
+            print(f"{of.name}, seed {seed}: done", flush=True)
+    pd.DataFrame(found).to_csv("/tmp/leaks.csv")
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 1)
