@@ -14,6 +14,7 @@ from crm_assets.modeling.cohorts import Evidence, Moments, within, within_betwee
 from crm_assets.modeling.levels import Sorting, sortings
 from crm_assets.modeling.verdicts import (
     ADMISSIBLE,
+    CLOSE_FIT,
     DELAYS,
     DOUBTFUL_SHARE_OF_STRONGEST,
     FALSE_ALARM,
@@ -28,6 +29,7 @@ from crm_assets.modeling.verdicts import (
     MIN_EFFECT,
     MIN_FIT,
     MIN_SLOPE,
+    MIN_SLOPE_IF_CLOSE,
     MIN_SLOPE_IF_WIDE,
     MIN_STRENGTH,
     NEAR_ONE_FROM,
@@ -35,6 +37,7 @@ from crm_assets.modeling.verdicts import (
     SHARE_OF_STRONGEST,
     UNPROVEN,
     WIDE,
+    WIDE_IF_CLOSE,
 )
 
 ALL_VALUES = "all values together"
@@ -201,9 +204,10 @@ def _verdicts(t: pd.DataFrame) -> np.ndarray:
     strong = significant & large & (t["strength"] >= MIN_STRENGTH)
     part = t["strength"] / t["strength"].where(strong).groupby(t["column"]).transform("max")
     low, high = t["slope"] - t["error"], t["slope"] + t["error"]
-    excludes_zero = (low > np.where(t["error"] < WIDE, MIN_SLOPE, MIN_SLOPE_IF_WIDE)) & (
-        t["error"] < MAX_ERROR
-    )
+    close = t["fit"] >= CLOSE_FIT
+    narrow = t["error"] < np.where(close, WIDE_IF_CLOSE, WIDE)
+    needed = np.where(narrow, np.where(close, MIN_SLOPE_IF_CLOSE, MIN_SLOPE), MIN_SLOPE_IF_WIDE)
+    excludes_zero = (low > needed) & (t["error"] < MAX_ERROR)
     holds_one = (high > NEAR_ONE_FROM) & (low < NEAR_ONE_TO) & (t["slope"] < MAX_SLOPE)
     fits = t["fit"] >= MIN_FIT
     guilty = strong & excludes_zero & holds_one & fits & (part >= SHARE_OF_STRONGEST)

@@ -14,14 +14,15 @@ DELAYS = (0, 30, 75, 150)
 FALSE_ALARM = 0.01
 # Less than this share of deals, or of the variance, moves the validation ROC AUC by less than 0.01.
 MIN_EFFECT, MIN_STRENGTH = 0.05, 0.004
-# The slope's interval excludes what was there from the start. Where it is wide it must do so by far.
-MIN_SLOPE, MIN_SLOPE_IF_WIDE, WIDE = 0.25, 0.50, 0.50
-MAX_ERROR = 1.0
-# It holds a value near 1. Rewriting within days of a delay that is looked at gives up to 1.4.
-NEAR_ONE_FROM, NEAR_ONE_TO, MAX_SLOPE = 0.75, 1.25, 2.0
 # Rewriting at closing gives every cohort the same shares by status: leaks fit by 0.94 and more. Channels that
 # grow, close faster or are launched late fit by 0.3 to 0.7.
-MIN_FIT = 0.80
+MIN_FIT, CLOSE_FIT = 0.80, 0.95
+# The slope's interval excludes 0, what was there from the start: by so much, the less the better the fit; and
+# by far where the interval is wide.
+MIN_SLOPE, MIN_SLOPE_IF_CLOSE, MIN_SLOPE_IF_WIDE = 0.25, 0.15, 0.50
+WIDE, WIDE_IF_CLOSE, MAX_ERROR = 0.50, 0.75, 1.0
+# It holds a value near 1. Rewriting within days of a delay that is looked at gives up to 1.4.
+NEAR_ONE_FROM, NEAR_ONE_TO, MAX_SLOPE = 0.75, 1.25, 2.0
 # Levels much weaker than the strongest of their column move with it: their shares add up to one.
 SHARE_OF_STRONGEST = 0.10
 
