@@ -173,10 +173,10 @@ def many_spellings(deals: pd.DataFrame, random: Random) -> tuple[str, pd.DataFra
 
 
 def swapped_both_ways(deals: pd.DataFrame, random: Random) -> tuple[str, pd.DataFrame]:
-    """A rating, half hot and half cold, that becomes hot when won and cold when lost."""
-    sides = Sides(deals)
+    """A rating, half hot and half cold, that becomes hot on most of the won and cold on most of the lost."""
+    sides, lots = Sides(deals), random.random(len(deals)) < 0.7
     rating = np.where(random.random(len(deals)) < 0.5, "hot", "cold").astype(object)
-    rating[sides.won], rating[sides.lost] = "hot", "cold"
+    rating[sides.won & lots], rating[sides.lost & lots] = "hot", "cold"
     return "sector", deals.assign(sector=rating)
 
 

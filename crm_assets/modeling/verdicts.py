@@ -24,14 +24,14 @@ WIDE, WIDE_IF_CLOSE, MAX_ERROR = 0.50, 0.75, 1.0
 # It holds a value near 1. Rewriting within days of a delay that is looked at gives up to 1.4.
 NEAR_ONE_FROM, NEAR_ONE_TO, MAX_SLOPE = 0.75, 1.25, 2.0
 # Levels much weaker than the strongest of their column move with it: their shares add up to one.
-SHARE_OF_STRONGEST = 0.10
+SHARE_OF_STRONGEST = 0.30
 
 # Doubt needs more: less than this part of the variance moves the validation ROC AUC by less than 0.02.
 MIN_DOUBTFUL_STRENGTH, DOUBTFUL_SHARE_OF_STRONGEST = 0.010, 0.5
 # Below it, rewriting cannot be what makes closed deals different, however wide the slope's interval.
 MAX_HONEST_FIT = 0.65
-# An interval that ends below it clears a column that fits.
-MAX_HONEST_SLOPE = 0.60
+# An interval that ends below it holds no value near 1: that clears a column.
+MAX_HONEST_SLOPE = 0.75
 # Where closed deals taken together look like open ones, up to this part of the difference between won and
 # lost, a value tells who wins and not who has closed: rewriting would do that only by coincidence. What is
 # tied to the outcome as strongly as the second figure (a rating that is hot for all that is won) stays in
