@@ -67,7 +67,8 @@ class Evidence:
         slope: how far the cohorts' means follow their mix of statuses: near 0 for what was there from the
             start, near 1 for what is written at closing; NaN where the cohorts cannot tell.
         error: half the width of the slope's 95 % confidence interval; infinite where the cohorts cannot tell.
-        fit: how much of the differences between cohorts and statuses the statuses alone explain, up to 1.
+        fit: how much of the differences between a cohort's statuses is the same in all cohorts, up to 1: all
+            of it where values are written at closing, little where time itself brings the difference.
         mean: over all deals.
         shift: mean of the closed deals less that of the open ones, within cohorts.
         shift_error: standard error of the shift.
@@ -102,7 +103,7 @@ def within_between(moments: Moments) -> Evidence:
         p_value=chi2.sf(chi_square, len(effects)),
         slope=slope,
         error=error,
-        fit=_fit(kept, time),
+        fit=_fit(kept, size, effects),
         mean=kept.sums.sum(axis=(0, 1)) / size.sum(),
         shift=closed @ effects,
         shift_error=np.sqrt(np.einsum("s,lst,t->l", closed, covariance, closed)),
@@ -181,26 +182,25 @@ def _between(
     return np.where(tells, slope, np.nan), np.where(tells, error, np.inf)
 
 
-def _fit(m: Moments, time: np.ndarray) -> np.ndarray:
-    """How well the statuses, mean and trend describe the means of all cells of cohort and status.
+def _fit(m: Moments, size: np.ndarray, effects: np.ndarray) -> np.ndarray:
+    """How much of the differences between the statuses of a cohort is the same in all cohorts.
 
     Both sums of squares are freed of what drawing deals alone adds to them.
     """
-    cohorts, statuses, _ = m.sums.shape
-    filled = m.deals > 1
-    deals = m.deals[filled]
-    mean = m.sums[filled] / deals[:, None]
-    variance = (m.squares[filled] - deals[:, None] * mean**2) / (deals - 1)[:, None]
-    status = np.tile(np.eye(statuses), (cohorts, 1, 1))[filled]
-    trend = np.repeat(time[:, None, None], statuses, axis=1)[filled]
-    root = np.sqrt(deals)[:, None]
-
-    def left(design: np.ndarray) -> np.ndarray:
-        basis, _ = np.linalg.qr(root * design)
-        rest = root * mean - basis @ (basis.T @ (root * mean))
-        own = 1 - (basis**2).sum(axis=1)[:, None]
-        return (rest**2).sum(axis=0) - (own * variance).sum(axis=0)
-
-    alone = left(np.column_stack([np.ones(len(deals)), trend]))
+    some = np.maximum(m.deals, 1)[:, :, None]
+    mean = m.sums / some
+    variance = (m.squares - m.sums * mean) / np.maximum(some - 1, 1)
+    of_cohort = (m.sums.sum(axis=1) / size[:, None])[:, None, :]
+    dummies = _dummies(m, size)
+    apart = (m.deals[:, :, None] * (mean - of_cohort) ** 2).sum(axis=(0, 1))
+    rest = mean - of_cohort - np.einsum("csi,il->csl", dummies, effects)
+    left = (m.deals[:, :, None] * rest**2).sum(axis=(0, 1))
+    share = m.deals / size[:, None]
+    noise = np.where(m.deals[:, :, None] > 1, variance * (1 - share)[:, :, None], 0)
+    gram = np.einsum("cs,csi,csj->ij", m.deals, dummies, dummies)
+    own = m.deals * np.einsum("csi,ij,csj->cs", dummies, np.linalg.pinv(gram, hermitian=True), dummies)
+    apart_noise = noise.sum(axis=(0, 1))
+    left_noise = apart_noise - (own[:, :, None] * variance).sum(axis=(0, 1))
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(alone > 0, 1 - left(np.hstack([status, trend])) / alone, np.nan)
+        clean = apart - apart_noise
+        return np.where(clean > 0, 1 - (left - left_noise) / clean, np.nan)
