@@ -12,6 +12,7 @@ from crm_assets.console import summary
 from crm_assets.defs import progress
 from crm_assets.errors import CrmAssetsError, SettingsError
 from crm_assets.settings import get_settings
+from crm_assets.sources.select import month_range, select_source
 from crm_assets.storage.choice import open_store
 
 
@@ -26,14 +27,16 @@ def main() -> int:
 
 def _run() -> int:
     # After the settings, so that what is wrong with them is told before anything is loaded.
-    get_settings()
+    settings = get_settings()
     _check_dagster_home()
+    # Before the definitions, which open no data and take the months as they are noted.
+    month_range(settings, select_source(settings))
     from crm_assets.defs import partitions
 
     source, months = partitions.source(), partitions.months()
     progress.console.print(f"{source.description}: {months.first} to {months.last}", soft_wrap=True)
     start = time.perf_counter()
-    store = open_store(get_settings())
+    store = open_store(settings)
     store.files.check()
     if not source.quarantines:
         _check_input(partitions.read_ahead(), months.first)

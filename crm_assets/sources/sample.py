@@ -58,6 +58,16 @@ class SyntheticSample:
     quarantines: bool = False
     synthetic: bool = True
 
+    @property
+    def identity(self) -> str:
+        """Its size and seed, which decide every value of it."""
+        return f"{self.name}:{self.opportunities}-seed-{self.seed}"
+
+    @property
+    def known_months(self) -> MonthRange:
+        """The sample's calendar, whatever its size."""
+        return MonthRange(f"{FIRST_DAY:%Y-%m}", f"{LAST_DAY:%Y-%m}")
+
     def read(self, table: RawTable) -> pa.Table:
         """One raw table of the sample."""
         makers: dict[str, Callable[[], dict[str, pa.Array]]] = {
@@ -76,8 +86,8 @@ class SyntheticSample:
         return Sifted.whole(self.read(table))
 
     def month_range(self) -> MonthRange:
-        """The sample's calendar, whatever its size."""
-        return MonthRange(f"{FIRST_DAY:%Y-%m}", f"{LAST_DAY:%Y-%m}")
+        """The sample's calendar."""
+        return self.known_months
 
     @property
     def _agents(self) -> int:

@@ -3,11 +3,11 @@
 import dagster as dg
 import pyarrow as pa
 
-from crm_assets.crm.schema import RAW_TABLES, RawTable
+from crm_assets.crm.schema import RAW_SALES_PIPELINE, RAW_TABLES, RawTable
 from crm_assets.crm.tables import QUARANTINED_ROWS
 from crm_assets.defs.assets.options import table as shown
 from crm_assets.defs.assets.options import table_asset
-from crm_assets.defs.partitions import sifted, source
+from crm_assets.defs.partitions import note_months, sifted, source
 from crm_assets.sources.quarantine import by_rule, by_table, joined
 
 
@@ -15,6 +15,10 @@ def _raw_asset(table: RawTable) -> dg.AssetsDefinition:
     @table_asset(table, "raw", "csv", "parquet", description=f"{table.description} From {table.file_name}.")
     def raw(context: dg.AssetExecutionContext) -> pa.Table:
         read = sifted(table)
+        if table is RAW_SALES_PIPELINE and (new := note_months(read.rows)):
+            context.log.info(
+                f"The data covers {new.first} to {new.last} now: reload the code location to see its months."
+            )
         context.add_output_metadata(
             {
                 "source": source().description,
