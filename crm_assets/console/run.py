@@ -38,6 +38,8 @@ def _run() -> int:
     start = time.perf_counter()
     store = open_store(settings)
     store.files.check()
+    if told := store.claim():
+        progress.console.print(told, soft_wrap=True)
     if not source.quarantines:
         _check_input(partitions.read_ahead(), months.first)
     from crm_assets.definitions import everything

@@ -14,6 +14,8 @@ import pandas as pd
 from crm_assets.modeling.algorithms import Algorithm, algorithm
 from crm_assets.modeling.training_rows import TrainingRows
 from crm_assets.settings import get_settings
+from crm_assets.sources.select import select_source
+from crm_assets.storage.choice import open_store
 
 if TYPE_CHECKING:
     from crm_assets.modeling.champion import Candidate
@@ -98,12 +100,14 @@ def mlflow_resource(context: dg.InitResourceContext) -> Iterator[MlflowSession]:
     dagster-mlflow finds the parent run again from every step process. It comes with all of MLflow,
     so it is imported when a step needs it, not when the code location loads.
     """
-    from crm_assets.registry import tracking
+    from crm_assets.registry import ownership, tracking
 
-    settings = get_settings()
+    settings, source = get_settings(), select_source(get_settings())
+    # Before the registry is opened: what another source has left there is refused, or moves away.
+    open_store(settings).claim()
     # Alone, since two steps that start at once would each find no parent run and open one.
     with tracking.alone(), tracking.told(settings.tracking_uri):
-        tracking.connect(settings.tracking_uri, settings.artifacts_dir)
+        ownership.connect(settings, source.identity)
         _open_parent(context)
     try:
         yield MlflowSession()

@@ -1,0 +1,90 @@
+"""The embedded registry follows its home: MLflow writes absolute paths, which a move makes stale."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from crm_assets.errors import StorageError
+
+# Every column in which MLflow keeps where artifacts lie.
+PLACES = (
+    ("experiments", "artifact_location"),
+    ("runs", "artifact_uri"),
+    ("logged_models", "artifact_location"),
+    ("model_versions", "source"),
+    ("model_versions", "storage_location"),
+)
+SECONDS_TO_WAIT = 30
+
+
+def relocate(database: Path, artifacts_dir: Path, experiment: str) -> int:
+    """Make an embedded registry look for its artifacts where they are now; all in one transaction.
+
+    Does nothing where the registry is new, is where it was, or where the artifacts have stayed behind.
+    A copy of a home becomes a registry of its own that way; the original keeps its paths.
+
+    Args:
+        database: the SQLite file; need not exist.
+        artifacts_dir: where the artifacts are now.
+        experiment: the name of the experiment whose location says where they were.
+
+    Returns:
+        How many paths were rewritten.
+
+    Raises:
+        StorageError: the database cannot be read or written.
+    """
+    if not database.is_file():
+        return 0
+    try:
+        with closing(sqlite3.connect(database, timeout=SECONDS_TO_WAIT, isolation_level=None)) as connection:
+            before, now = _location(connection, experiment), artifacts_dir.as_uri()
+            if before in (None, now) or _stayed_behind(str(before), artifacts_dir):
+                return 0
+            return _rewrite(connection, str(before), now)
+    except sqlite3.Error as error:
+        raise StorageError(
+            f"Cannot bring the paths in {database} up to date: {error}; check that the file is yours, is no "
+            "other program's at the moment, and that the disk has room."
+        ) from error
+
+
+def _location(connection: sqlite3.Connection, experiment: str) -> str | None:
+    if not _has(connection, "experiments", "artifact_location"):
+        return None
+    found = connection.execute("SELECT artifact_location FROM experiments WHERE name = ?", [experiment])
+    row = found.fetchone()
+    return row[0] if row and str(row[0]).startswith("file:") else None
+
+
+def _stayed_behind(before: str, artifacts_dir: Path) -> bool:
+    """Whether the artifacts still lie where they were, and nothing is here."""
+    here = artifacts_dir.is_dir() and any(artifacts_dir.iterdir())
+    return not here and Path(unquote(urlsplit(before).path)).is_dir()
+
+
+def _rewrite(connection: sqlite3.Connection, before: str, now: str) -> int:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        rows = 0
+        for table, column in PLACES:
+            if _has(connection, table, column):
+                rows += connection.execute(
+                    f"UPDATE {table} SET {column} = ? || substr({column}, ?) "  # noqa: S608 - our own names
+                    f"WHERE {column} = ? OR substr({column}, 1, ?) = ?",
+                    [now, len(before) + 1, before, len(before) + 1, f"{before}/"],
+                ).rowcount
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+    return rows
+
+
+def _has(connection: sqlite3.Connection, table: str, column: str) -> bool:
+    """Whether this version of MLflow has the column."""
+    columns = connection.execute("SELECT name FROM pragma_table_info(?)", [table]).fetchall()
+    return (column,) in columns
