@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import subprocess
 import sys
@@ -14,6 +15,9 @@ PORT = 5000
 
 def main() -> int:
     """Serve the embedded registry on this machine, or say where the tracking server is."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--port", type=int, default=PORT, help=f"port of the UI; {PORT} by default")
+    port = parser.parse_args().port
     settings = get_settings()
     if settings.mlflow_tracking_uri:
         print(f"MLflow runs at {without_password(settings.mlflow_tracking_uri)} (CRM_MLFLOW_TRACKING_URI).")
@@ -27,7 +31,7 @@ def main() -> int:
     except CrmAssetsError as error:
         print(error, file=sys.stderr)
         return 1
-    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(PORT)]
+    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)]
     command += ["--backend-store-uri", settings.tracking_uri]
     command += ["--default-artifact-root", settings.artifacts_dir.as_uri()]
     quiet = os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true"}

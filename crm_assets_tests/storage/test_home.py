@@ -17,6 +17,7 @@ from crm_assets.sources.calendar import note
 from crm_assets.sources.csv_folder import CsvFolder
 from crm_assets.sources.kaggle import KaggleDataset
 from crm_assets.sources.sample import SyntheticSample
+from crm_assets.storage.bucket import Bucket
 from crm_assets.storage.home import RECORD, Home
 from crm_assets.storage.tables import TableStore
 from crm_assets_tests.storage.conftest import open_again
@@ -117,7 +118,8 @@ def test_what_is_put_aside_keeps_its_bytes_and_the_new_source_starts_afresh(
     assert set(everything(store)) == {RECORD, "win_features/2023-03.parquet"}
     aside = re.findall(r"The tables of sample:900-seed-1 were put aside to (\S+?)[.,]?$", told)[0]
     if aside.startswith("s3://"):
-        kept = store.files.s3.get_client()  # type: ignore[attr-defined]
+        assert isinstance(store.files, Bucket)
+        kept = store.files.s3.get_client()
         bucket, prefix = aside.removeprefix("s3://").split("/", 1)
         found = {
             entry["Key"].removeprefix(f"{prefix}/"): kept.get_object(Bucket=bucket, Key=entry["Key"])[
