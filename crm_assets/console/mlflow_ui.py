@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 
-from crm_assets.errors import CrmAssetsError
+from crm_assets.console.terminal import run_command
 from crm_assets.settings import get_settings, without_password
 
 PORT = 5000
@@ -22,15 +22,11 @@ def main() -> int:
     if settings.mlflow_tracking_uri:
         print(f"MLflow runs at {without_password(settings.mlflow_tracking_uri)} (CRM_MLFLOW_TRACKING_URI).")
         return 0
-    try:
-        # The server shows artifacts where the registry says they are: bring that up to date first.
-        from crm_assets.registry.relocation import relocate
-        from crm_assets.registry.tracking import EXPERIMENT
+    # The server shows artifacts where the registry says they are: bring that up to date first.
+    from crm_assets.registry.relocation import relocate
+    from crm_assets.registry.tracking import EXPERIMENT
 
-        relocate(settings.home / "mlflow.db", settings.artifacts_dir, EXPERIMENT)
-    except CrmAssetsError as error:
-        print(error, file=sys.stderr)
-        return 1
+    relocate(settings.home / "mlflow.db", settings.artifacts_dir, EXPERIMENT)
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)]
     command += ["--backend-store-uri", settings.tracking_uri]
     command += ["--default-artifact-root", settings.artifacts_dir.as_uri()]
@@ -39,4 +35,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command(main))

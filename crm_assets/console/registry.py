@@ -6,6 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
+from crm_assets.console.terminal import run_command
 from crm_assets.errors import CrmAssetsError
 from crm_assets.settings import get_settings
 from crm_assets.sources.select import select_source
@@ -58,4 +59,4 @@ def _forbidden() -> list[str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command(main))

@@ -10,22 +10,18 @@ import pyarrow as pa
 
 from crm_assets.console import summary
 from crm_assets.defs import progress
-from crm_assets.errors import CrmAssetsError, SettingsError
+from crm_assets.errors import SettingsError
 from crm_assets.settings import get_settings
 from crm_assets.sources.select import month_range, select_source
 from crm_assets.storage.choice import open_store
 
 
 def main() -> int:
-    """Materialise everything and print the summary; 0 where all went well."""
-    try:
-        return _run()
-    except CrmAssetsError as error:
-        progress.tell_failure(str(error))
-        return 1
+    """Materialise everything and print the summary; 0 where all went well.
 
-
-def _run() -> int:
+    Raises:
+        CrmAssetsError: what was wrong before anything ran.
+    """
     # After the settings, so that what is wrong with them is told before anything is loaded.
     settings = get_settings()
     _check_dagster_home()

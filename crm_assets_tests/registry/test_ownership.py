@@ -49,7 +49,7 @@ def test_models_that_are_put_aside_keep_their_versions_under_another_name(
     before = owned.get_experiment_by_name(tracking.EXPERIMENT)
     assert before is not None
     run = owned.create_run(before.experiment_id)
-    owned.create_model_version(MODEL, "file:///nowhere", run_id=run.info.run_id)
+    owned.create_model_version(MODEL, "s3://bucket/model", run_id=run.info.run_id)
     owned.set_registered_model_alias(MODEL, "champion", "1")
     monkeypatch.setenv("CRM_ON_OTHER_SOURCE", "put_aside")
     experiment = ownership.connect(Settings(), OTHER)

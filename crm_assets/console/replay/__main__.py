@@ -13,9 +13,10 @@ from rich.table import Table
 
 from crm_assets.console.replay.live import Dagster, dagster_dev
 from crm_assets.console.replay.past import export_as_of
+from crm_assets.console.terminal import run_command
 from crm_assets.crm.months import MonthRange
-from crm_assets.defs.progress import console, tell_failure
-from crm_assets.errors import CrmAssetsError, ReplayError
+from crm_assets.defs.progress import console
+from crm_assets.errors import ReplayError
 from crm_assets.settings import Settings, get_settings, variable
 from crm_assets.sources.base import Source
 from crm_assets.sources.calendar import note
@@ -45,11 +46,7 @@ def main() -> int:
     parser.add_argument("--to", dest="last", help="last month; the last of the dump by default")
     parser.add_argument("--port", type=int, help="port of the UI; any free one by default")
     asked = parser.parse_args()
-    try:
-        return _replay(asked.first, asked.last, asked.port)
-    except CrmAssetsError as error:
-        tell_failure(str(error))
-        return 1
+    return _replay(asked.first, asked.last, asked.port)
 
 
 def _replay(first: str | None, last: str | None, port: int | None) -> int:
@@ -168,4 +165,4 @@ def _report(folder: Path, source: Source, whole: list[str]) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command(main))
