@@ -66,6 +66,11 @@ class Owner(Protocol):
         """Raise a `HomeError` where they are another's."""
         ...
 
+    def check(self) -> None:
+        """Raise a `HomeError` where the tables are another source's."""
+        if self.owner:
+            self.owner.check()
+
     def claim(self) -> str | None:
         """Make them the owner's, or raise a `HomeError`."""
         ...
@@ -128,6 +133,11 @@ class TableStore:
         """The row count of a stored table, or of one month of it."""
         return pq.read_metadata(self.path(name, month)).num_rows
 
+    def check(self) -> None:
+        """Raise a `HomeError` where the tables are another source's."""
+        if self.owner:
+            self.owner.check()
+
     def claim(self) -> str | None:
         """Make the store the owner's; a sentence where something was there before. `write` does so too.
 
@@ -137,8 +147,7 @@ class TableStore:
         return self.owner.claim() if self.owner else None
 
     def _paths(self, name: str, months: Sequence[str | None]) -> list[Path]:
-        if self.owner:
-            self.owner.check()
+        self.check()
         paths = self.files.fetch([_key(name, month) for month in months])
         return [path or self._not_there(name, month) for path, month in zip(paths, months, strict=True)]
 

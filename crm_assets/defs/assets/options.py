@@ -10,7 +10,7 @@ import pandas as pd
 
 from crm_assets.crm.schema import TableSchema
 from crm_assets.defs.automation.freshness import monthly_freshness
-from crm_assets.defs.partitions import monthly
+from crm_assets.defs.partitions import monthly, source
 from crm_assets.defs.resources.mlflow import mlflow_run_fails_too
 from crm_assets.defs.resources.tables import markdown
 
@@ -39,7 +39,7 @@ def table_asset(
             freshness_policy=monthly_freshness(),
             # Runs with assets of the same pool wait for each other: no two trainings at once.
             pool=POOLS.get(group),
-            metadata={"dagster/column_schema": column_schema(table)},
+            metadata={"dagster/column_schema": column_schema(table), "source in force": source().description},
             hooks={mlflow_run_fails_too},
             **more,
         )
