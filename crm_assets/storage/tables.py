@@ -66,11 +66,6 @@ class Owner(Protocol):
         """Raise a `HomeError` where they are another's."""
         ...
 
-    def check(self) -> None:
-        """Raise a `HomeError` where the tables are another source's."""
-        if self.owner:
-            self.owner.check()
-
     def claim(self) -> str | None:
         """Make them the owner's, or raise a `HomeError`."""
         ...
