@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from functools import cache
 
 import ibis.expr.types as ir
@@ -112,6 +113,20 @@ def _partitions() -> Months:
 
 unknown_when_loaded = unknown()
 monthly = _partitions()
+
+
+def check_run(tags: Mapping[str, str]) -> None:
+    """Refuse a run over months that do not exist before its first step does anything.
+
+    Args:
+        tags: the run's. Dagster itself checks those of the UI and of its command line, not of a launched job.
+
+    Raises:
+        NoSuchMonthError: which months there are.
+    """
+    for month in (tags[tag] for tag in (MONTH_TAG, *RANGE_TAGS) if tag in tags):
+        if not monthly.has_partition_key(month):
+            raise monthly.missing(month)
 
 
 def months() -> MonthRange:

@@ -121,6 +121,18 @@ def test_a_month_that_does_not_exist_is_one_line_that_says_which_there_are(
         assert "Traceback" not in done.stdout + done.stderr
 
 
+def test_a_launched_run_over_a_month_that_does_not_exist_ends_at_its_first_step(
+    sample_run: tuple[Place, str],
+) -> None:
+    there, _ = sample_run
+    before = there.contents()
+    tags = '{"dagster/partition": "2031-01"}'
+    done = there.dagster("job", "execute", *MODULE, "--job", "finished_month", "--tags", tags)
+    assert done.returncode == 1
+    assert "NoSuchMonthError: There is no month '2031-01'; there are 2022-10 to 2023-12" in done.stderr
+    assert there.contents() == before
+
+
 def test_an_impossible_last_month_is_refused_at_once(sample_run: tuple[Place, str]) -> None:
     there, _ = sample_run
     before = state(there)

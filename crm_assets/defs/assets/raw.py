@@ -7,13 +7,14 @@ from crm_assets.crm.schema import RAW_SALES_PIPELINE, RAW_TABLES, RawTable
 from crm_assets.crm.tables import QUARANTINED_ROWS
 from crm_assets.defs.assets.options import table as shown
 from crm_assets.defs.assets.options import table_asset
-from crm_assets.defs.partitions import note_months, sifted, source
+from crm_assets.defs.partitions import check_run, note_months, sifted, source
 from crm_assets.sources.quarantine import by_rule, by_table, joined
 
 
 def _raw_asset(table: RawTable) -> dg.AssetsDefinition:
     @table_asset(table, "raw", "csv", "parquet", description=f"{table.description} From {table.file_name}.")
     def raw(context: dg.AssetExecutionContext) -> pa.Table:
+        check_run(context.run.tags)
         read = sifted(table)
         if table is RAW_SALES_PIPELINE and (new := note_months(read.rows)):
             context.log.info(
