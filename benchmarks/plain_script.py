@@ -78,9 +78,9 @@ def make_tables(store: TableStore) -> tuple[ir.Table, str]:
     settings = get_settings()
     source = select_source(settings)
     months = month_range(settings, source)
-    for table in RAW_TABLES:
-        store.write(table.name, source.read(table), table.arrow)
-    deals = cleaning.opportunities(*(store.read(table.name) for table in RAW_TABLES), months.first)
+    for name, taken in source.take(*RAW_TABLES).items():
+        store.write(name, taken.rows, taken.rows.schema)
+    deals = cleaning.opportunities({table.name: store.read(table.name) for table in RAW_TABLES}, months.first)
     store.write("opportunities", deals, OPPORTUNITIES.arrow)
     deals = store.read("opportunities")
     last = horizon(deals, settings.last_month)

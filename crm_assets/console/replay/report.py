@@ -25,7 +25,8 @@ from crm_assets.storage.tables import TableStore
 
 def features_of(source: Source, first_month: str, months: list[str]) -> pd.DataFrame:
     """The features and labels of some months, from the whole dump."""
-    deals = cleaning.opportunities(*(ibis.memtable(source.read(t)) for t in RAW_TABLES), first_month)
+    dump = source.take(*RAW_TABLES)
+    deals = cleaning.opportunities({n: ibis.memtable(taken.rows) for n, taken in dump.items()}, first_month)
     last = months[-1]
     parts = [win_features(snapshot(deals, month), deals, month, last) for month in months]
     return pd.concat([part.to_pyarrow().to_pandas() for part in parts], ignore_index=True)
