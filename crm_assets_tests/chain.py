@@ -82,7 +82,7 @@ def cleaned(sample: SyntheticSample, tables: dict[str, pa.Table] | None = None) 
 
 
 def made_up(table: RawTable, others: Mapping[str, pa.Table], rows: int, seed: int) -> pa.Table:
-    """Make rows of any raw table that keep the rules of every table: dates of the sample, names of `others`."""
+    """Make rows of any raw table that keep its rules: dates of the sample, names of `others`."""
     random = np.random.default_rng(seed)
     names = {
         rule.blames: others[rule.of.table][rule.of.column].to_pylist()
@@ -146,7 +146,7 @@ def _rows_rewritten(rows: pa.Table, table: RawTable, month: str, random: np.rand
             if random.random() < DELETED:
                 continue
             row[first.column] = known = _day(end, random)
-            for name in set(table.names) - set(table.key) - {SOURCE_ROW.name, *_dated(table)}:
+            for name in sorted(set(table.names) - set(table.key) - {SOURCE_ROW.name, *_dated(table)}):
                 row[name] = records[random.integers(len(records))][name]
         for dating in later:
             if known is not None and not (row[dating.column] and row[dating.column] <= end):

@@ -269,19 +269,19 @@ KIND = Column("kind", "string", "A text.")
         (
             (DAY, KIND),
             (),
-            "no dated_by names the date column day; add a Dating that says what is known since",
+            "no dated_by names the date column day; add a Dating that says what",
         ),
         ((DAY, END), (Dating("day"),), "no dated_by names the date column end; add a Dating"),
         (
             (DAY, KIND),
             (Dating("kind"),),
-            "dated_by names kind, which is no date column of the table; name one",
+            "dated_by names kind, which is no date column of the table; name",
         ),
         ((KIND,), (Dating("day"),), "dated_by names day, which is no date column of the table"),
         (
             (DAY,),
             (Dating("day", known_with=("value",)),),
-            "the dating by day names value, which the table does",
+            "the dating by day names value, which the table",
         ),
     ],
 )
