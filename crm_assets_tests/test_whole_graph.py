@@ -71,8 +71,9 @@ def test_a_run_of_many_months_makes_each_table_in_one_step(sample_run: tuple[Pla
     starts = there.events_of_first_run(dg.DagsterEventType.STEP_START)
     assert set(starts.values()) == {1}
     stored = there.events_of_first_run(dg.DagsterEventType.ASSET_MATERIALIZATION)
-    assert {name: stored[name] for name in ("raw_sales_pipeline", "opportunities", "win_features")} == {
-        "raw_sales_pipeline": 1,
+    assert {name: stored[name] for name in ("raw_tables", "opportunities", "win_features")} == {
+        # The four raw tables, and the rows that were set aside.
+        "raw_tables": 5,
         "opportunities": 1,
         "win_features": 15,
     }

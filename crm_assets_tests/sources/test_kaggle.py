@@ -284,9 +284,7 @@ def test_bad_files_of_a_data_set_are_told_like_those_of_a_folder(
 ) -> None:
     (small_dump / "products.csv").write_text("product,series,sales_price\nGTX,G,-1\n")
     kaggle.body = archive(small_dump)
-    with pytest.raises(
-        BadInputError, match=r"^products\.csv, column sales_price, row 2: '-1' is negative"
-    ):
+    with pytest.raises(BadInputError, match=r"^products\.csv, column sales_price, row 2: '-1' is negative"):
         dataset(downloads).read(RAW_PRODUCTS)
 
 
