@@ -128,6 +128,12 @@ def rewritten_after(dump: Mapping[str, pa.Table], month: str, seed: int) -> dict
     return without_strays(tables)
 
 
+def rewrite_dump_after(folder: Path, month: str, seed: int) -> None:
+    """Change everything in the files of a dump that is dated after `month`."""
+    dump = {name: taken.rows for name, taken in CsvFolder(folder, "test").take(*RAW_TABLES).items()}
+    write_tables(folder, rewritten_after(dump, month, seed))
+
+
 def _rows_rewritten(rows: pa.Table, table: RawTable, month: str, random: np.random.Generator) -> pa.Table:
     if not table.dated_by or not rows.num_rows:
         return rows

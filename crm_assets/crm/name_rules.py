@@ -37,9 +37,10 @@ class _Spelled(OfColumn):
 
 @dataclass(frozen=True, kw_only=True)
 class KnownName(_Spelled):
-    """The column's name is one of another table's, however it is spelled."""
+    """The column's name is one of another table's, however it is spelled; an identifier, to the letter."""
 
     of: Of
+    to_the_letter: bool = False
 
     @property
     def other_table(self) -> str | None:
@@ -48,8 +49,9 @@ class KnownName(_Spelled):
 
     def resolved(self, table: ir.Table, read: Read) -> Self:
         """The rule with the names that the other table does not have."""
-        listed = _keyed(read(self.of.table), self.of.column)
-        return replace(self, faulty=_names(_keyed(table, self.column).anti_join(listed, "key")))
+        listed = _keyed(read(self.of.table), self.of.column, to_the_letter=self.to_the_letter)
+        names = _keyed(table, self.column, to_the_letter=self.to_the_letter)
+        return replace(self, faulty=_names(names.anti_join(listed, "key")))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,10 +65,10 @@ class OneSpelling(_Spelled):
         return replace(self, faulty=_names(names.semi_join(several, "key")))
 
 
-def _keyed(table: ir.Table, column: str) -> ir.Table:
-    """The names of a column, each once, and what their spellings share."""
+def _keyed(table: ir.Table, column: str, *, to_the_letter: bool = False) -> ir.Table:
+    """The names of a column, each once, and what they are compared by."""
     names = table.select(name=table[column]).distinct().drop_null()
-    return names.mutate(key=normalised(names["name"]))
+    return names.mutate(key=names["name"] if to_the_letter else normalised(names["name"]))
 
 
 def _names(keyed: ir.Table) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from crm_assets.crm.schema import TableSchema
 
 Severity = Literal["must", "should"]
 
+YES: Any = ibis.literal(value=True)
 NO: Any = ibis.literal(value=False)
 
 
@@ -83,7 +84,7 @@ class Rule:
     def about(self, table: ir.Table) -> ir.BooleanValue:
         """Which rows it is about; never null."""
         if self.where is None:
-            return ibis.literal(value=True)
+            return YES
         return table[self.where.column].isin(self.where.one_of).fill_null(NO)
 
     def broken(self, table: ir.Table) -> ir.BooleanValue:
