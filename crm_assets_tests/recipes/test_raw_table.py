@@ -107,7 +107,7 @@ def test_a_month_before_the_first_activity_has_no_file(dump: Path, tmp_path: Pat
 def test_an_activity_of_no_deal_is_told(dump: Path) -> None:
     with (dump / "activities.csv").open("a") as file:
         file.write("NOBODY,2023-06-01,call\\n")
-    with pytest.raises(BadInputError, match=r"^activities\\.csv, column opportunity_id, row 902: 'NOBODY' is"):
+    with pytest.raises(BadInputError, match=r"^activities\\.csv, column opportunity_id, row 902: 'NOBODY'"):
         CsvFolder(dump, "test").take(RAW_ACTIVITIES)
 '''
 CONTRACTS = (
