@@ -24,9 +24,8 @@ def main() -> int:
         return 0
     # The server shows artifacts where the registry says they are: bring that up to date first.
     from crm_assets.registry.relocation import relocate
-    from crm_assets.registry.tracking import EXPERIMENT
 
-    relocate(settings.home / "mlflow.db", settings.artifacts_dir, EXPERIMENT)
+    relocate(settings.home / "mlflow.db", settings.artifacts_dir)
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)]
     command += ["--backend-store-uri", settings.tracking_uri]
     command += ["--default-artifact-root", settings.artifacts_dir.as_uri()]

@@ -11,14 +11,12 @@ import pyarrow as pa
 
 from crm_assets.crm.horizon import horizon
 from crm_assets.crm.months import MonthRange, shift
-from crm_assets.crm.schema import RAW_TABLES, RawTable
 from crm_assets.defs.months import Months
 from crm_assets.errors import SettingsError
 from crm_assets.settings import OPEN_END, get_settings
 from crm_assets.sources import calendar as file
 from crm_assets.sources.base import Source
 from crm_assets.sources.calendar import covered
-from crm_assets.sources.quarantine import Sifted
 from crm_assets.sources.select import known_range, select_source, within
 
 # How a run says which months it covers.
@@ -32,35 +30,11 @@ UNKNOWN = (
 # Without a month: what a code location shows of a source that nobody has read yet.
 NO_MONTHS = "1970-01"
 
-_ahead: dict[str, pa.Table] = {}
-
 
 @cache
 def source() -> Source:
     """The source of raw data that the settings choose."""
     return select_source(get_settings())
-
-
-def read_ahead() -> list[pa.Table]:
-    """Read all raw tables; the next `sifted` of each, in this process, hands it out and reads nothing.
-
-    For sources that do not quarantine.
-
-    Raises:
-        BadInputError, SourceUnavailableError: as for `Source.read`.
-    """
-    _ahead.update({table.name: source().read(table) for table in RAW_TABLES})
-    return [_ahead[table.name] for table in RAW_TABLES]
-
-
-def sifted(table: RawTable) -> Sifted:
-    """A raw table: as it was read ahead, or from the source.
-
-    Raises:
-        BadInputError, SourceUnavailableError: as for `Source.sift`.
-    """
-    rows = _ahead.pop(table.name, None)
-    return source().sift(table) if rows is None else Sifted.whole(rows)
 
 
 @cache

@@ -20,7 +20,7 @@ PLACES = (
 SECONDS_TO_WAIT = 30
 
 
-def relocate(database: Path, artifacts_dir: Path, experiment: str) -> int:
+def relocate(database: Path, artifacts_dir: Path) -> int:
     """Make an embedded registry look for its artifacts where they are now; all in one transaction.
 
     Does nothing where the registry is new, is where it was, or where the artifacts have stayed behind.
@@ -28,8 +28,7 @@ def relocate(database: Path, artifacts_dir: Path, experiment: str) -> int:
 
     Args:
         database: the SQLite file; need not exist.
-        artifacts_dir: where the artifacts are now.
-        experiment: the name of the experiment whose location says where they were.
+        artifacts_dir: where the artifacts are now; experiments tell where a folder of that name was.
 
     Returns:
         How many paths were rewritten.
@@ -41,10 +40,12 @@ def relocate(database: Path, artifacts_dir: Path, experiment: str) -> int:
         return 0
     try:
         with closing(sqlite3.connect(database, timeout=SECONDS_TO_WAIT, isolation_level=None)) as connection:
-            before, now = _location(connection, experiment), artifacts_dir.as_uri()
-            if before in (None, now) or _stayed_behind(str(before), artifacts_dir):
-                return 0
-            return _rewrite(connection, str(before), now)
+            moved = [
+                before
+                for before in _locations(connection, artifacts_dir.name)
+                if before != artifacts_dir.as_uri() and not _stayed_behind(before, artifacts_dir)
+            ]
+            return _rewrite(connection, moved, artifacts_dir.as_uri()) if moved else 0
     except sqlite3.Error as error:
         raise StorageError(
             f"Cannot bring the paths in {database} up to date: {error}; check that the file is yours, is no "
@@ -52,12 +53,12 @@ def relocate(database: Path, artifacts_dir: Path, experiment: str) -> int:
         ) from error
 
 
-def _location(connection: sqlite3.Connection, experiment: str) -> str | None:
+def _locations(connection: sqlite3.Connection, name: str) -> list[str]:
+    """Where the experiments of the embedded registry keep their artifacts."""
     if not _has(connection, "experiments", "artifact_location"):
-        return None
-    found = connection.execute("SELECT artifact_location FROM experiments WHERE name = ?", [experiment])
-    row = found.fetchone()
-    return row[0] if row and str(row[0]).startswith("file:") else None
+        return []
+    found = connection.execute("SELECT DISTINCT artifact_location FROM experiments")
+    return [place for (place,) in found if str(place).startswith("file:") and place.endswith(f"/{name}")]
 
 
 def _stayed_behind(before: str, artifacts_dir: Path) -> bool:
@@ -66,12 +67,12 @@ def _stayed_behind(before: str, artifacts_dir: Path) -> bool:
     return not here and Path(unquote(urlsplit(before).path)).is_dir()
 
 
-def _rewrite(connection: sqlite3.Connection, before: str, now: str) -> int:
+def _rewrite(connection: sqlite3.Connection, moved: list[str], now: str) -> int:
     connection.execute("BEGIN IMMEDIATE")
     try:
         rows = 0
         for table, column in PLACES:
-            if _has(connection, table, column):
+            for before in moved if _has(connection, table, column) else ():
                 rows += connection.execute(
                     f"UPDATE {table} SET {column} = ? || substr({column}, ?) "  # noqa: S608 - our own names
                     f"WHERE {column} = ? OR substr({column}, 1, ?) = ?",

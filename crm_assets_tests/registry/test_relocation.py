@@ -131,15 +131,15 @@ def test_artifacts_that_stayed_behind_keep_their_paths(sample_run: tuple[Place, 
     there, _ = sample_run
     database = tmp_path / "mlflow.db"
     database.write_bytes((there.folder / "home" / "mlflow.db").read_bytes())
-    assert relocate(database, tmp_path / "mlflow-artifacts", EXPERIMENT) == 0
+    assert relocate(database, tmp_path / "mlflow-artifacts") == 0
 
 
 def test_nothing_is_rewritten_where_there_is_nothing_to_do(
     sample_run: tuple[Place, str], tmp_path: Path
 ) -> None:
     home = sample_run[0].folder / "home"
-    assert relocate(home / "mlflow.db", home / "mlflow-artifacts", EXPERIMENT) == 0
-    assert relocate(tmp_path / "mlflow.db", tmp_path, EXPERIMENT) == 0
+    assert relocate(home / "mlflow.db", home / "mlflow-artifacts") == 0
+    assert relocate(tmp_path / "mlflow.db", tmp_path) == 0
 
 
 def test_a_rewrite_that_fails_midway_changes_no_path(sample_run: tuple[Place, str], tmp_path: Path) -> None:
@@ -151,5 +151,5 @@ def test_a_rewrite_that_fails_midway_changes_no_path(sample_run: tuple[Place, st
         )
     before = paths(home)
     with pytest.raises(StorageError, match=r"Cannot bring the paths in .* up to date: disk full; check"):
-        relocate(home / "mlflow.db", home / "mlflow-artifacts", EXPERIMENT)
+        relocate(home / "mlflow.db", home / "mlflow-artifacts")
     assert paths(home) == before

@@ -45,6 +45,22 @@ def table_asset(
         )
 
 
+def table_out(table: TableSchema, group: str, *kinds: str, description: str) -> dg.AssetOut:
+    """Describe one of the tables that an asset of several tables makes, as `table_asset` does for one."""
+    return dg.AssetOut(
+        key=table.name,
+        description=description,
+        group_name=group,
+        kinds=set(kinds),
+        owners=OWNERS,
+        tags={"domain": "crm"},
+        code_version=CODE_VERSION,
+        freshness_policy=monthly_freshness(),
+        metadata={"dagster/column_schema": column_schema(table)},
+        is_required=False,
+    )
+
+
 def column_schema(table: TableSchema) -> dg.TableSchema:
     """The columns of a table as Dagster shows them."""
     return dg.TableSchema(
