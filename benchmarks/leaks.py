@@ -24,7 +24,7 @@ from crm_assets.crm.schema import RAW_TABLES
 from crm_assets.crm.tables import OPPORTUNITIES
 from crm_assets.modeling.leak_audit import COLUMNS, leak_audit
 from crm_assets.modeling.price import Prices
-from crm_assets.modeling.training import labelled_months
+from crm_assets.modeling.training import labeled_months
 from crm_assets.modeling.training_rows import HeldRows
 from crm_assets.modeling.verdicts import INADMISSIBLE, UNPROVEN
 from crm_assets.sources.csv_folder import CsvFolder
@@ -77,7 +77,7 @@ def training_rows(deals: pd.DataFrame, last: str) -> HeldRows:
     """Make the labelled rows of the months that train and validate."""
     stored = {c.name: deals[c.name] for c in OPPORTUNITIES.columns}
     table = ibis.memtable(pd.DataFrame(stored)).cast(dict.fromkeys(DATES, "date"))
-    months = labelled_months(table, last)[: TRAINING_MONTHS + VALIDATION_MONTHS]
+    months = labeled_months(table, last)[: TRAINING_MONTHS + VALIDATION_MONTHS]
     parts = []
     for month in months:
         known = snapshots.snapshot(table, month)
@@ -120,43 +120,37 @@ def page(found: pd.DataFrame) -> str:
     honest = found[found["honest"]]
     leaks = found[~found["honest"] & ~kinds.isin(dosed_names)]
     telling = leaks[leaks["adds"] >= MATTERS]
-    out = honest["verdict"].eq(UNPROVEN) & ~honest["used"]
     columns = honest["others"].str.count("[^, ]+").sum() + honest["convicted"].sum()
-    return "\n".join(
-        [
-            HEAD,
-            f"- Leaks that add {MATTERS} or more to the validation ROC AUC: **{telling['convicted'].sum()} of "
-            f"{len(telling)} convicted**; {int((telling['verdict'].eq(UNPROVEN) & ~telling['used']).sum())} more "
-            "are unproven and kept out.",
-            f"- Dumps with an honest column that looks like a leak: {len(honest)}, with {len(FEATURES)} features "
-            f"each. **{int(columns)} features convicted**; the column is unproven and kept out in "
-            f"{int(out.sum())} of them.",
-            "",
-            "## Leaks",
-            "",
-            _table(leaks),
-            "",
-            "## How strong a leak must be",
-            "",
-            "Each is written into a share of the deals only.",
-            "",
-            _table(found[kinds.isin(dosed_names)]),
-            "",
-            "## Honest columns",
-            "",
-            _table(honest),
-            "",
-        ]
-    )
+    lines = [
+        HEAD,
+        f"- Leaks that add {MATTERS} or more to the validation ROC AUC: **{telling['convicted'].sum()} of "
+        f"{len(telling)} convicted**, {_kept_out(telling)} more unproven and kept out.",
+        f"- Honest columns that look like leaks: {len(honest)} dumps of {len(FEATURES)} features. "
+        f"**{int(columns)} features convicted**; in {_kept_out(honest)} dumps the column is unproven and kept "
+        "out.",
+        "\n## Leaks\n",
+        _table(leaks),
+        "\n## How strong a leak must be\n",
+        "Each is written into a share of the deals only.\n",
+        _table(found[kinds.isin(dosed_names)]),
+        "\n## Honest columns\n",
+        _table(honest),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _kept_out(found: pd.DataFrame) -> int:
+    return int((found["verdict"].eq(UNPROVEN) & ~found["used"]).sum())
 
 
 HEAD = """# What the leak audit sees
 
-Written by `python -m benchmarks.leaks`. Each kind of leak, and each honest column that looks like one, is put into
-the deals of three dumps: the Kaggle data with its missing accounts filled in (real), the synthetic sample of 8,800
-deals (sample), and one of 4,000 with another seed (small sample). Snapshots and features are made anew. *Adds* is
-what the column and all that is made from it adds to the ROC AUC on validation months; the verdict is that on the
-column. "Kept out" says that an unproven column adds more than 0.02.
+Written by `python -m benchmarks.leaks`. Each kind of leak, and each honest column that looks like one, is put
+into the deals of three dumps: the Kaggle data with its missing accounts filled in (real), the synthetic sample
+of 8,800 deals (sample), and one of 4,000 with another seed (small sample). Snapshots and features are made
+anew. *Adds* is what the column and all that is made from it adds to the ROC AUC on validation months; the
+verdict is that on the column. "Kept out" says that an unproven column adds more than 0.02.
 """
 
 
@@ -193,7 +187,7 @@ def main(seeds: int) -> None:
         for seed in range(seeds):
             for kind, honest in kinds:
                 found.append(measured(kind, honest, of, seed))
-                said = {name: value for name, value in found[-1].items() if name not in ("honest", "effect")}
+                said = {n: value for n, value in found[-1].items() if n not in ("honest", "effect")}
                 print(
                     *(f"{v:.3f}" if isinstance(v, float) else v for v in said.values()), sep=" | ", flush=True
                 )

@@ -15,6 +15,7 @@ from crm_assets.defs.automation.schedules import schedules
 from crm_assets.defs.automation.sensors import sensors
 from crm_assets.defs.checks.all import asset_checks
 from crm_assets.defs.progress import LOGGER, progress_logger
+from crm_assets.defs.resources.fold_models import RunFoldModels
 from crm_assets.defs.resources.mlflow import mlflow_resource
 from crm_assets.defs.resources.tables import TableIOManager
 from crm_assets.settings import get_settings
@@ -31,6 +32,7 @@ defs = dg.Definitions(
     resources={
         "io_manager": TableIOManager(),
         "mlflow": mlflow_resource,
+        "fold_models": RunFoldModels(),
     },
     loggers={"console": dg.colored_console_logger, LOGGER: progress_logger},
     executor=EXECUTORS[get_settings().executor],

@@ -145,7 +145,8 @@ LEAK_AUDIT = TableSchema(
         Column(
             "fit",
             "float64",
-            "How much of the differences between a month's open, won and lost deals is the same in all months.",
+            "How much of the differences between a month's open, won and lost deals is the same in all "
+            "months.",
             "up to 1",
         ),
         Column("auc_without", "float64", "Validation ROC AUC without what comes from the column.", "0 to 1"),

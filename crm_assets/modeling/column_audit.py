@@ -57,14 +57,14 @@ class Deals:
         cohort: month of engagement, counted from the first.
         status: 0 open; else odd where won, even where lost, and the higher the longer closed, see `DELAYS`.
         half: 0 or 1: what is learned from one half of the deals is tested on the other.
-        first_month: the first cohort.
+        first_month: the first cohort, `YYYY-MM`.
     """
 
     rows: np.ndarray
     cohort: np.ndarray
     status: np.ndarray
     half: np.ndarray
-    first_month: pd.Period
+    first_month: str
 
 
 def engaged_deals(opportunities: pd.DataFrame, horizon: str) -> Deals:
@@ -88,7 +88,7 @@ def engaged_deals(opportunities: pd.DataFrame, horizon: str) -> Deals:
         cohort=(month - first).astype("int64"),
         status=np.where(bucket < 0, 0, 1 + lost + 2 * bucket).astype("int64"),
         half=(pd.util.hash_array(names, categorize=False) % 2).astype("int64"),
-        first_month=pd.Period(year=first // 12, month=first % 12 + 1, freq="M"),
+        first_month=f"{first // 12:04d}-{first % 12 + 1:02d}",
     )
 
 

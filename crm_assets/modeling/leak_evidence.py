@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from crm_assets.crm.months import shift
 from crm_assets.modeling.cohorts import Moments, within
 from crm_assets.modeling.column_audit import ALL_VALUES, CLEARLY, Deals, counts, engaged_deals, merge_of
 from crm_assets.modeling.levels import Sorting, sortings
@@ -80,7 +81,7 @@ def _months(values: pd.Series, level: str, delay: int, deals: Deals) -> pd.DataF
         rates = m.sums[:, :, 0] / m.deals
     return pd.DataFrame(
         {
-            "month": [str(deals.first_month + int(step)) for step in time],
+            "month": [shift(deals.first_month, int(step)) for step in time],
             **{f"{name}_deals": m.deals[:, place].astype("int64") for place, name in enumerate(STATUSES)},
             **{f"{name}_rate": rates[:, place] for place, name in enumerate(STATUSES)},
             "share": share,

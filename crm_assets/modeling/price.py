@@ -7,17 +7,18 @@ from dataclasses import dataclass, replace
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from crm_assets.modeling.algorithms import algorithm
-from crm_assets.modeling.backtest import KEYS, LABEL, folds, train
-from crm_assets.modeling.matrix import feature_matrix
+from crm_assets.modeling.algorithm import TRAINING_ROWS
+from crm_assets.modeling.algorithms import ALGORITHMS
+from crm_assets.modeling.folds import learn, lessons
 from crm_assets.modeling.metrics import pooled
-from crm_assets.modeling.predict import win_scores
-from crm_assets.modeling.training_rows import TrainingRows
+from crm_assets.modeling.training_rows import KEYS, TrainingRows
 
 # The simplest algorithm, on a part of the rows where they are many: the price is a difference of two of its
 # scores, and a hundredth of ROC AUC is what matters.
-ALGORITHM = "logistic_regression"
 MAX_ROWS = 10_000
+CHEAP = replace(
+    next(row for row in ALGORITHMS if row.learns_from == TRAINING_ROWS), max_training_rows=MAX_ROWS
+)
 
 
 @dataclass(frozen=True)
@@ -64,13 +65,12 @@ class Prices:
         return self._known[key]
 
     def _walk_forward(self, features: list[str]) -> pd.DataFrame:
-        cheap = replace(algorithm(ALGORITHM), max_training_rows=MAX_ROWS)
-        parts = []
-        for month, before in folds(self._rows, self._months):
+        rows, seed, parts = self._rows, self._seed, []
+        for lesson in lessons(rows, self._months, features, seed):
             # So few rows are done before a second thread has begun.
             with threadpool_limits(1):
-                pipeline = train(cheap, self._rows, before, features, self._seed)
-            test = self._rows.sample([month], MAX_ROWS, self._seed)
-            probability = win_scores(pipeline, feature_matrix(test, features))
-            parts.append(test[[*KEYS, LABEL.name]].assign(probability=probability))
+                fitted = learn(CHEAP, lesson)
+            test = rows.sample([lesson.as_of], MAX_ROWS, seed)
+            probability = CHEAP.scores(fitted, CHEAP.matrix(test, features))
+            parts.append(test[[*KEYS, rows.target.name]].assign(probability=probability))
         return pd.concat(parts, ignore_index=True)

@@ -10,7 +10,7 @@ import pandas as pd
 
 from crm_assets.crm.schema import TableSchema
 from crm_assets.defs.automation.freshness import monthly_freshness
-from crm_assets.defs.partitions import monthly
+from crm_assets.defs.partitions import monthly, source
 from crm_assets.defs.resources.mlflow import mlflow_run_fails_too
 from crm_assets.defs.resources.tables import markdown
 
@@ -39,10 +39,26 @@ def table_asset(
             freshness_policy=monthly_freshness(),
             # Runs with assets of the same pool wait for each other: no two trainings at once.
             pool=POOLS.get(group),
-            metadata={"dagster/column_schema": column_schema(table)},
+            metadata={"dagster/column_schema": column_schema(table), "source in force": source().description},
             hooks={mlflow_run_fails_too},
             **more,
         )
+
+
+def table_out(table: TableSchema, group: str, *kinds: str, description: str) -> dg.AssetOut:
+    """Describe one of the tables that an asset of several tables makes, as `table_asset` does for one."""
+    return dg.AssetOut(
+        key=table.name,
+        description=description,
+        group_name=group,
+        kinds=set(kinds),
+        owners=OWNERS,
+        tags={"domain": "crm"},
+        code_version=CODE_VERSION,
+        freshness_policy=monthly_freshness(),
+        metadata={"dagster/column_schema": column_schema(table)},
+        is_required=False,
+    )
 
 
 def column_schema(table: TableSchema) -> dg.TableSchema:

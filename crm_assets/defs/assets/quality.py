@@ -37,7 +37,14 @@ def data_quality(context: dg.AssetExecutionContext) -> pd.DataFrame:
         score = float(sums["clean_rows"] / max(sums["rows"], 1))
         context.add_output_metadata({f"quality score, {name}": score})
     context.add_output_metadata({f"quality score, {name}": float(s) for name, s in scores["score"].items()})
-    context.add_output_metadata({"scores": table(scores.reset_index())})
+    rows = scores["rows"].reindex(RAW, fill_value=0)
+    absent = [raw.name for raw in RAW_TABLES if not raw.is_there(int(rows[raw.name]))]
+    context.add_output_metadata(
+        {
+            "tables that the source does not have": ", ".join(absent) or "none",
+            "scores": table(scores.reset_index()),
+        }
+    )
     return scores.reset_index()
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
+from crm_assets.crm.schema import RawTable, TableSchema
 from crm_assets.crm.tables import QUALITY_SCORES
 from crm_assets.defs.assets.options import table as shown
 from crm_assets.defs.checks.evaluate import Verdict, evaluate, sentence, summary
@@ -56,7 +57,7 @@ def quality_checks(*suites: Suite, by_month: bool = False) -> dg.AssetChecksDefi
         _keep(store, verdict, history)
         # A person may execute one of them alone.
         for check in sorted(key.name for key in context.selected_asset_check_keys):
-            yield _result(verdict, check)
+            yield _result(verdict, check, suites[0].table)
 
     return checks
 
@@ -84,7 +85,7 @@ def _keep(store: TableStore, verdict: Verdict, history: list[str] | None) -> Non
     store.write(QUALITY_SCORES.name, frame.sort_values("month"), QUALITY_SCORES.arrow, verdict.table)
 
 
-def _result(verdict: Verdict, check: str) -> dg.AssetCheckResult:
+def _result(verdict: Verdict, check: str, table: TableSchema) -> dg.AssetCheckResult:
     severity, level = LEVELS[check]
     outcomes = [outcome for outcome in verdict.outcomes if outcome.severity == severity]
     return dg.AssetCheckResult(
@@ -92,7 +93,7 @@ def _result(verdict: Verdict, check: str) -> dg.AssetCheckResult:
         asset_key=verdict.table,
         passed=all(outcome.success for outcome in outcomes),
         severity=level,
-        description=sentence(outcomes),
+        description=_absent(table, verdict.rows) or sentence(outcomes),
         metadata={
             "rows judged": verdict.rows,
             "quality score": verdict.score,
@@ -105,6 +106,13 @@ def _result(verdict: Verdict, check: str) -> dg.AssetCheckResult:
     )
 
 
+def _absent(table: TableSchema, rows: int) -> str:
+    """Tell that there is nothing to judge, where an optional table is missing."""
+    if not isinstance(table, RawTable) or table.is_there(rows):
+        return ""
+    return f"The source has no rows of {table.file_name}, which is optional: there is nothing to judge."
+
+
 def _evidence(outcome: Outcome) -> dg.JsonMetadataValue:
     evidence: dict[str, Any] = {
         "expectation": outcome.expectation,
@@ -115,6 +123,8 @@ def _evidence(outcome: Outcome) -> dg.JsonMetadataValue:
         "percent": round(outcome.percent, 4),
         "examples": outcome.examples,
     }
+    if outcome.remedy:
+        evidence["remedy"] = outcome.remedy
     if outcome.by_month:
         evidence["unexpected by month"] = outcome.by_month
     return dg.MetadataValue.json(evidence)

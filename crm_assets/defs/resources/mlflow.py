@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import sys
 import warnings
 from collections.abc import Iterator
@@ -11,9 +10,12 @@ from typing import TYPE_CHECKING
 import dagster as dg
 import pandas as pd
 
-from crm_assets.modeling.algorithms import Algorithm, algorithm
+from crm_assets.modeling.algorithm import Algorithm
+from crm_assets.modeling.algorithms import algorithm
 from crm_assets.modeling.training_rows import TrainingRows
 from crm_assets.settings import get_settings
+from crm_assets.sources.select import select_source
+from crm_assets.storage.choice import open_store
 
 if TYPE_CHECKING:
     from crm_assets.modeling.champion import Candidate
@@ -55,6 +57,7 @@ class MlflowSession:
         training_set: TrainingRows,
         test: pd.DataFrame,
         figures: dict[str, bytes],
+        source: str,
     ) -> tuple[Decision, str, str]:
         """Log a candidate, its test months scored, and register it.
 
@@ -64,6 +67,7 @@ class MlflowSession:
         import mlflow
 
         from crm_assets.registry import models, tracking
+        from crm_assets.registry.names import model_name
         from crm_assets.registry.tracking import NOTE
 
         tags = _tags(context, training_set)
@@ -72,8 +76,8 @@ class MlflowSession:
             tracking.log_training_set(training_set.head(), tags["data_version"])
             tracking.log_scores("test", test)
             tracking.log_figures(figures)
-            decision = models.register(candidate, training_set, tags, run.info.run_id)
-            version = tracking.version_link(models.MODEL, decision.version)
+            decision = models.register(candidate, training_set, tags, run.info.run_id, source)
+            version = tracking.version_link(model_name(candidate.target), decision.version)
             mlflow.set_tags(
                 {"model_version": decision.version, "promoted": decision.promoted, NOTE: decision.reason}
             )
@@ -98,12 +102,14 @@ def mlflow_resource(context: dg.InitResourceContext) -> Iterator[MlflowSession]:
     dagster-mlflow finds the parent run again from every step process. It comes with all of MLflow,
     so it is imported when a step needs it, not when the code location loads.
     """
-    from crm_assets.registry import tracking
+    from crm_assets.registry import ownership, tracking
 
-    settings = get_settings()
+    settings, source = get_settings(), select_source(get_settings())
+    # Before the registry is opened: what another source has left there is refused, or moves away.
+    open_store(settings).claim()
     # Alone, since two steps that start at once would each find no parent run and open one.
     with tracking.alone(), tracking.told(settings.tracking_uri):
-        tracking.connect(settings.tracking_uri, settings.artifacts_dir)
+        ownership.connect(settings, source.identity)
         _open_parent(context)
     try:
         yield MlflowSession()
@@ -160,7 +166,7 @@ def _params(contender: Algorithm, features: list[str]) -> dict[str, object]:
     from crm_assets.registry import tracking
 
     seed = get_settings().seed
-    own = tracking.hyper_parameters(contender.build(features, seed)[-1])
+    own = tracking.hyper_parameters(contender.build(features, seed))
     return {"algorithm": contender.name, "features": ", ".join(features), "seed": seed, **own}
 
 
@@ -175,17 +181,9 @@ def _tags(context: dg.AssetExecutionContext, training_set: TrainingRows) -> dict
         "dagster.run_id": context.run_id,
         "dagster.run": dagster_run(context.run_id),
         "dagster.asset_key": context.asset_key.to_user_string(),
-        "data_version": data_version(training_set),
+        "data_version": training_set.fingerprint,
         "code_version": str(context.assets_def.code_versions_by_key[context.asset_key]),
     }
-
-
-def data_version(rows: TrainingRows) -> str:
-    """A fingerprint of a training set's values: the same rows give the same 16 hex digits."""
-    digest = hashlib.sha256()
-    for month in rows.months:
-        digest.update(pd.util.hash_pandas_object(rows.rows([month]), index=False).to_numpy().tobytes())
-    return digest.hexdigest()[:16]
 
 
 @dg.failure_hook(name="mlflow_run_fails_too")
