@@ -127,8 +127,8 @@ def page(found: pd.DataFrame) -> str:
         f"- Leaks that add {MATTERS} or more to the validation ROC AUC: **{telling['convicted'].sum()} of "
         f"{len(telling)} convicted**, {_kept_out(telling)} more unproven and kept out.",
         f"- Honest columns that look like leaks: {len(honest)} dumps, {len(FEATURES)} features each. "
-        f"**{int(columns)} features convicted**; in {_kept_out(honest)} dumps the column is unproven and kept "
-        "out.",
+        f"**{int(columns)} features convicted**; in {_kept_out(honest)} dumps the column is unproven and "
+        "kept out.",
         "\n## Leaks\n",
         _table(leaks),
         "\n## How strong a leak must be\n",
@@ -148,9 +148,9 @@ def _kept_out(found: pd.DataFrame) -> int:
 HEAD = """# What the leak audit sees
 
 Written by `python -m benchmarks.leaks`. Each kind of leak, and each honest column that looks like one, is put
-into the deals of three dumps: the Kaggle data with its missing accounts filled in (real), the synthetic sample
-of 8,800 deals (sample), and one of 4,000 with another seed (small sample). Snapshots and features are made
-anew. *Adds* is what the column and all that is made from it adds to the ROC AUC on validation months; the
+into the deals of three dumps: the Kaggle data with its missing accounts filled in (real), the synthetic
+sample of 8,800 deals (sample), and one of 4,000 with another seed (small sample). Snapshots and features are
+made anew. *Adds* is what the column and all that is made from it adds to the ROC AUC on validation months; the
 verdict is that on the column. "Kept out" says that an unproven column adds more than 0.02.
 """
 
