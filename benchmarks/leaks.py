@@ -62,8 +62,9 @@ def dumps() -> Iterable[Dump]:
 
 def dump(name: str, source: CsvFolder | SyntheticSample, first_month: str) -> Dump:
     """Clean a source's deals, and give those without an account that of another deal."""
-    raw = (ibis.memtable(source.read(table)) for table in RAW_TABLES)
-    table = cleaning.opportunities(*raw, first_month)
+    taken = source.take(*RAW_TABLES)
+    raw = {name: ibis.memtable(table.rows) for name, table in taken.items()}
+    table = cleaning.opportunities(raw, first_month)
     deals, last = table.to_pyarrow().to_pandas(), horizon(table, None)
     dates = {name: pd.to_datetime(deals[name]) for name in DATES}
     deals = deals.assign(**dates)
@@ -150,8 +151,8 @@ HEAD = """# What the leak audit sees
 Written by `python -m benchmarks.leaks`. Each kind of leak, and each honest column that looks like one, is put
 into the deals of three dumps: the Kaggle data with its missing accounts filled in (real), the synthetic
 sample of 8,800 deals (sample), and one of 4,000 with another seed (small sample). Snapshots and features are
-made anew. *Adds* is what the column and all that is made from it adds to the ROC AUC on validation months; the
-verdict is that on the column. "Kept out" says that an unproven column adds more than 0.02.
+made anew. *Adds* is what the column and all that is made from it adds to the ROC AUC on a validation month;
+the verdict is that on the column. "Kept out" says that an unproven column adds more than 0.02.
 """
 
 
