@@ -42,6 +42,8 @@ TRUSTED_TYPES = [
     "numpy.dtype",
     "scipy._lib.array_api_compat.numpy._aliases.asarray",
     "scipy.interpolate._bsplines.BSpline",
+    # Its name from SciPy 1.18 on.
+    "scipy.interpolate._bsplines._BSpline",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "sklearn.tree._tree.Tree",
     "xgboost.core.Booster",
