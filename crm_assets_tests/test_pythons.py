@@ -1,4 +1,4 @@
-"""The Pythons that pyproject.toml promises: one set of versions for all of them, and the image's among them."""
+"""The Pythons that pyproject.toml promises: one set of versions for all, and the image is one of them."""
 
 from __future__ import annotations
 

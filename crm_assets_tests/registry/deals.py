@@ -21,7 +21,7 @@ DEALS_A_MONTH = 200
 
 
 def training_rows() -> HeldRows:
-    """Rows of six months with every feature, missing values among them; long open deals are won more often."""
+    """Rows of six months with every feature and missing values; long open deals are won more often."""
     random = np.random.default_rng(SEED)
     count = DEALS_A_MONTH * len(MONTHS)
     columns: dict[str, object] = {
