@@ -8,33 +8,32 @@ import tempfile
 from dataclasses import dataclass
 from importlib.metadata import version as installed
 from pathlib import Path
-from zipfile import BadZipFile
 
 import mlflow
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-import skops.io
 from mlflow.entities.model_registry import ModelVersion
-from mlflow.exceptions import MlflowException
 from mlflow.models import infer_signature
 from mlflow.tracking import MlflowClient
-from skops.io.exceptions import UntrustedTypesFoundException
 
 from crm_assets.crm.training_rows import TrainingRows
 from crm_assets.errors import NotEnoughDataError, RegistryError
 from crm_assets.modeling.backtest import KEYS
-from crm_assets.modeling.calibration import CalibratedModel
 from crm_assets.modeling.champion import Candidate
 from crm_assets.modeling.matrix import feature_matrix
 from crm_assets.modeling.metrics import METRICS, pooled
 from crm_assets.modeling.scoring import Champion
-from crm_assets.registry import aliases, tracking
+from crm_assets.registry import aliases, tracking, versions
 from crm_assets.registry.aliases import CHAMPION, MODEL
-
-WALK_FORWARD_FILE = "walk_forward.parquet"
-
-ANOTHER = f"Give the alias {CHAMPION} to another version: make promote VERSION=…"
+from crm_assets.registry.reading import (
+    MODEL_FILE,
+    WALK_FORWARD_FILE,
+    fetch_files,
+    first_line,
+    read_model,
+    refuse,
+)
 
 # Types beyond scikit-learn's own that a stored model may hold; nothing else is ever loaded.
 TRUSTED_TYPES = [
@@ -86,30 +85,34 @@ def register(candidate: Candidate, rows: TrainingRows, tags: dict[str, str], run
     """
     # Alone, so that the champion it is held against is the one that it replaces.
     with tracking.alone():
-        former = find_champion()
+        holder = aliases.holder(CHAMPION)
+        former, unreadable = _former(holder)
         version = _store(candidate, rows.head(), tags, run_id)
         own = pooled(candidate.walk_forward, candidate.split.test)
         theirs = None if former is None else _test_scores(former, candidate, rows)
-        promoted, reason = _judge(own, former, theirs, candidate.features)
+        promoted, reason = (
+            (True, unreadable) if unreadable else _judge(own, former, theirs, candidate.features)
+        )
         if promoted:
             aliases.make_champion(version)
         else:
             aliases.make_challenger(version)
-    before = None if former is None else former.version
+    before = None if holder is None else str(holder.version)
     tell(version, "promoted" if promoted else "not promoted", reason, own, theirs)
     if promoted and before is not None:
         tell(before, "replaced", f"Version {version} was promoted. {reason}")
     return Decision(version, promoted, reason, version if promoted else str(before), before, theirs)
 
 
-def find_champion() -> Champion | None:
-    """The model version that holds the alias `champion`, or None where none does.
-
-    Raises:
-        RegistryError: the version is no model of ours, or its files are gone.
-    """
-    version = aliases.holder(CHAMPION)
-    return None if version is None else load_version(version)
+def _former(holder: ModelVersion | None) -> tuple[Champion | None, str]:
+    """The champion before, and why it must be replaced whatever a candidate scores; "" where it need not."""
+    if holder is None:
+        return None, ""
+    try:
+        return load_version(holder), ""
+    except RegistryError as error:
+        # Training anew is the way out of it, so it must not stop training.
+        return None, f"The champion before cannot be used. {error}"
 
 
 def load_champion() -> Champion:
@@ -117,13 +120,14 @@ def load_champion() -> Champion:
 
     Raises:
         NotEnoughDataError: there is no champion yet.
+        RegistryError: it is no model of ours, its files are gone, or other versions wrote it.
     """
-    champion = find_champion()
-    if champion is None:
+    version = aliases.holder(CHAMPION)
+    if version is None:
         raise NotEnoughDataError(
             f"No version of {MODEL} has the alias {CHAMPION}: materialise the asset champion first."
         )
-    return champion
+    return load_version(version)
 
 
 def _store(candidate: Candidate, few: pd.DataFrame, tags: dict[str, str], run_id: str) -> str:
@@ -157,6 +161,7 @@ def _store(candidate: Candidate, few: pd.DataFrame, tags: dict[str, str], run_id
             "features": json.dumps(candidate.features),
             "trained_months": json.dumps(candidate.trained_months),
             "test_months": json.dumps(candidate.split.test),
+            **versions.tags(),
             **tags,
         },
     )
@@ -167,23 +172,22 @@ def load_version(version: ModelVersion) -> Champion:
     """The model of a version, read without unpickling.
 
     Raises:
-        RegistryError: it is no model of ours, its files are gone, or they hold what is not trusted.
+        RegistryError: it is no model of ours, its files are gone, they hold what is not trusted, or other
+            versions of Python or a library wrote what these cannot read.
+        SourceUnavailableError: its files cannot be had now.
     """
-    name, tags = f"Version {version.version} of {MODEL}", version.tags
+    tags = version.tags
     if missing := [tag for tag in ("algorithm", "features", "trained_months") if tag not in tags]:
-        raise RegistryError(f"{name} was not made by this graph: it has no tag {missing[0]}. {ANOTHER}")
+        refuse(version, f"was not made by this graph: it has no tag {missing[0]}.")
+    if not versions.supported(tags):
+        refuse(version, f"is of another release of scikit-learn. {versions.comparison(tags)}")
     with tempfile.TemporaryDirectory() as folder:
-        files = _files(version, folder)
+        files = fetch_files(version, folder)
+        model = read_model(version, files / MODEL_FILE, TRUSTED_TYPES)
         try:
-            # Not through mlflow.sklearn: it would follow the stored file into unpickling.
-            model = skops.io.load(files / "model.skops", trusted=TRUSTED_TYPES)
-        except (UntrustedTypesFoundException, TypeError) as error:
-            raise RegistryError(f"{name} holds types that are not trusted: {error} {ANOTHER}") from error
-        except (BadZipFile, OSError, KeyError, ValueError) as error:
-            raise RegistryError(f"{name} is no model that skops has written: {error}. {ANOTHER}") from error
-        walk_forward = _frame(pq.read_table(files / WALK_FORWARD_FILE))
-    if not isinstance(model, CalibratedModel):
-        raise RegistryError(f"{name} holds a {type(model).__name__}, no model of ours. {ANOTHER}")
+            walk_forward = _frame(pq.read_table(files / WALK_FORWARD_FILE))
+        except (OSError, pa.ArrowException) as error:
+            refuse(version, f"has no readable walk-forward predictions: {first_line(error)}", error)
     return Champion(
         version=str(version.version),
         algorithm=tags["algorithm"],
@@ -192,22 +196,6 @@ def load_version(version: ModelVersion) -> Champion:
         trained_months=json.loads(tags["trained_months"]),
         walk_forward=walk_forward,
     )
-
-
-def _files(version: ModelVersion, folder: str) -> Path:
-    """The files of a version and of its run, downloaded to one folder."""
-    model = f"models:/{MODEL}/{version.version}"
-    try:
-        files = mlflow.artifacts.download_artifacts(model, dst_path=folder)
-        mlflow.artifacts.download_artifacts(
-            run_id=version.run_id, artifact_path=WALK_FORWARD_FILE, dst_path=files
-        )
-    except (MlflowException, OSError) as error:
-        raise RegistryError(
-            f"The files of version {version.version} of {MODEL} cannot be read: "
-            f"{str(error).splitlines()[0]} {ANOTHER}"
-        ) from error
-    return Path(files)
 
 
 def _frame(table: pa.Table) -> pd.DataFrame:

@@ -7,7 +7,7 @@ import pandas as pd
 
 from crm_assets.crm.feature_table import FEATURE_NAMES, FEATURES, LABEL
 from crm_assets.crm.training_rows import HeldRows
-from crm_assets.modeling.algorithms import algorithm
+from crm_assets.modeling.algorithms import SEASON, algorithm
 from crm_assets.modeling.backtest import Split, fit
 from crm_assets.modeling.calibration import CalibratedModel, fit_calibrator
 from crm_assets.modeling.champion import Candidate
@@ -32,7 +32,8 @@ def training_rows() -> HeldRows:
         if feature.dtype == "category":
             values = random.choice(["north", "south", "west"], count).astype(object)
         else:
-            values = random.integers(0, 2 if feature.dtype == "boolean" else 90, count).astype(object)
+            few = feature.dtype == "boolean" or feature.name == SEASON
+            values = random.integers(0, 2 if few else 90, count).astype(object)
         if feature.nullable:
             values[random.random(count) < 0.1] = None
         columns[feature.name] = values if feature.dtype == "category" else pd.to_numeric(pd.Series(values))
