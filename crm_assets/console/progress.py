@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.status import Status
 
+from crm_assets import shortage
+
 LOGGER = "progress"
 WIDTH_OF_FILES = 120
 STOPPED_BY_A_GATE = "DagsterAssetCheckFailedError"
@@ -90,7 +92,10 @@ def reason(event: dg.DagsterEvent) -> str:
     causes = []
     while error is not None:
         causes.append(error)
-        error = error.cause
+        error = error.cause or error.context
+    for cause in causes:
+        if text := shortage.sentence(str(cause.cls_name), _message(cause.message)):
+            return f"{event.step_key}: {text}"
     known = _own_errors()
     for cause in reversed(causes):
         if cause.cls_name == STOPPED_BY_A_GATE:
@@ -99,8 +104,13 @@ def reason(event: dg.DagsterEvent) -> str:
                 "downstream keeps its former tables; `make dev` shows the rows among the asset's checks."
             )
         if cause.cls_name in known:
-            return cause.message.split(": ", 1)[-1].strip()
+            return _message(cause.message)
     return f"{event.step_key}: {causes[-1].to_string() if causes else event.message}"
+
+
+def _message(text: str) -> str:
+    """What an error says, without the name of its class before it."""
+    return text.split(": ", 1)[-1].strip()
 
 
 def _own_errors() -> set[str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import dagster as dg
 import pyarrow as pa
 
+from crm_assets import shortage
 from crm_assets.console import progress, summary
 from crm_assets.errors import CrmAssetsError, SettingsError
 from crm_assets.settings import get_settings
@@ -19,9 +20,19 @@ def main() -> int:
     """Materialise everything and print the summary; 0 where all went well."""
     try:
         return _run()
-    except CrmAssetsError as error:
-        progress.tell_failure(str(error))
+    except Exception as error:
+        # What goes wrong beside the steps, as when Dagster cannot write its history.
+        text = shortage.told(error) or _own_sentence(error)
+        if text is None:
+            raise
+        progress.tell_failure(text)
         return 1
+
+
+def _own_sentence(error: Exception) -> str | None:
+    """The sentence of an error of ours, also where Dagster wraps it; None where there is none."""
+    own = [cause for cause in shortage.causes(error) if isinstance(cause, CrmAssetsError)]
+    return str(own[-1]) if own else None
 
 
 def everything() -> dg.JobDefinition:

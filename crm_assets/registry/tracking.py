@@ -24,9 +24,12 @@ from mlflow.data.pandas_dataset import from_pandas
 from mlflow.entities import Metric
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
+from sqlalchemy.exc import SQLAlchemyError
 
+from crm_assets import shortage
 from crm_assets.errors import SourceUnavailableError
 from crm_assets.modeling.metrics import METRICS, POOLED
+from crm_assets.registry import database
 from crm_assets.settings import get_settings, without_password
 
 EXPERIMENT = "monthly_win_probability"
@@ -69,12 +72,16 @@ def told(tracking_uri: str) -> Generator[None]:
 
     Raises:
         SourceUnavailableError: instead of MLflow's own error.
+        StorageError: the disk is full, or there is too little memory.
     """
     try:
         yield
-    except MlflowException as error:
+    except (MlflowException, SQLAlchemyError, OSError) as error:
+        shortage.raise_told(error)
+        database.check(tracking_uri)
+        first_line = next(iter(str(error).splitlines()), type(error).__name__)
         raise SourceUnavailableError(
-            f"MLflow at {without_password(tracking_uri)} cannot be used: {error.message.splitlines()[0]} "
+            f"MLflow at {without_password(tracking_uri)} cannot be used: {first_line} "
             "Check CRM_MLFLOW_TRACKING_URI, or unset it for the embedded registry."
         ) from error
 

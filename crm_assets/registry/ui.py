@@ -6,6 +6,8 @@ import os
 import subprocess
 import sys
 
+from crm_assets.errors import CrmAssetsError
+from crm_assets.registry import database
 from crm_assets.settings import get_settings, without_password
 
 PORT = 5000
@@ -13,7 +15,12 @@ PORT = 5000
 
 def main() -> int:
     """Serve the embedded registry on this machine, or say where the tracking server is."""
-    settings = get_settings()
+    try:
+        settings = get_settings()
+        database.check(settings.tracking_uri)
+    except CrmAssetsError as error:
+        print(error, file=sys.stderr)
+        return 1
     if settings.mlflow_tracking_uri:
         print(f"MLflow runs at {without_password(settings.mlflow_tracking_uri)} (CRM_MLFLOW_TRACKING_URI).")
         return 0

@@ -1,4 +1,4 @@
-"""A home that another Python or library version wrote: a sentence, and a training run that replaces the model."""
+"""A home that another Python or library version wrote: a sentence, and training replaces the model."""
 
 from __future__ import annotations
 
