@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from crm_assets.errors import StorageError
@@ -18,10 +18,13 @@ FULL_DISK = (
     # DuckDB, where what it spills finds no room.
     "max_temp_directory_size",
 )
+# What SQLite says of a full disk, among other things: taken for it where a disk is full.
+PERHAPS_FULL = ("disk I/O error", "unable to open database file")
+FULL_BYTES = 1_000_000
 MEMORY_ERRORS = frozenset({"MemoryError", "_ArrayMemoryError", "OutOfMemoryException", "ArrowMemoryError"})
 NO_MEMORY = ("bad_alloc", "Cannot allocate memory", "Out of Memory Error", "can't start new thread")
+OURS = ("The disk is full", "The table engine needs more memory", "There is too little memory")
 ENGINE = "OutOfMemoryException"
-MEGABYTE = 1_000_000
 
 
 def sentence(kind: str, message: str) -> str | None:
@@ -31,22 +34,22 @@ def sentence(kind: str, message: str) -> str | None:
         kind: the name of the error's class.
         message: what it says.
     """
-    what = next((line.strip() for line in message.splitlines() if line.strip()), kind)
-    if any(sign in message for sign in FULL_DISK):
-        return (
-            f"The disk is full: {what} Free space: {_free()}. Make room there, or set CRM_HOME, DAGSTER_HOME "
-            "or TMPDIR to a folder with more, and run again; tables that were stored before are kept."
-        )
+    if message.startswith(OURS):
+        return message.strip()
+    signs = (*FULL_DISK, *PERHAPS_FULL) if _full() else FULL_DISK
+    if what := _line_with(signs, message):
+        return _full_disk(what)
+    what, limit = _line_with(NO_MEMORY, message) or kind, get_settings().engine_memory
     if kind == ENGINE:
         return (
-            f"The table engine needs more than CRM_ENGINE_MEMORY={get_settings().engine_memory}: {what} "
-            "Raise it, if this machine has more, and run again."
+            f"{OURS[1]} than CRM_ENGINE_MEMORY={limit} ({what}). Raise it, if this "
+            "machine has more, and run again."
         )
-    if kind in MEMORY_ERRORS or any(sign in message for sign in NO_MEMORY):
+    if kind in MEMORY_ERRORS or what != kind:
         return (
-            f"There is too little memory: {what} Lower CRM_ENGINE_MEMORY (now "
-            f"{get_settings().engine_memory}), so that tables spill to disk sooner, set CRM_EXECUTOR=multiprocess, which returns the memory of "
-            "each step, or close other programs; then run again."
+            f"{OURS[2]} ({what}). Lower CRM_ENGINE_MEMORY={limit}, so that tables spill to disk sooner, set "
+            "CRM_EXECUTOR=multiprocess, which returns the memory of each step, or close other programs; then "
+            "run again."
         )
     return None
 
@@ -58,12 +61,13 @@ def told(error: BaseException) -> str | None:
 
 
 def raise_told(error: BaseException) -> None:
-    """Raise a shortage as a sentence; do nothing where it is none.
+    """Raise a shortage as a sentence; do nothing where it is none, and no disk is full.
 
     Raises:
         StorageError: it is a shortage.
     """
-    if text := told(error):
+    # MLflow tries twice, and tells of what the first try left behind.
+    if text := told(error) or (_full_disk(type(error).__name__) if _full() else None):
         raise StorageError(text) from error
 
 
@@ -77,16 +81,37 @@ def causes(error: BaseException) -> Iterator[BaseException]:
         current = current.__cause__ or current.__context__
 
 
-def _free() -> str:
-    """The free space of each folder that a run writes to."""
-    folders = {
+def _full_disk(what: str) -> str:
+    return (
+        f"{OURS[0]} ({what}). Free space: {_free()}. Make room there, or set CRM_HOME, DAGSTER_HOME or TMPDIR "
+        "to a folder with more, and run again; tables that were stored before are kept."
+    )
+
+
+def _line_with(signs: Iterable[str], message: str) -> str | None:
+    """The first line of a message that has one of the signs."""
+    return next((line.strip() for line in message.splitlines() if any(sign in line for sign in signs)), None)
+
+
+def _folders() -> dict[str, Path]:
+    """The folders that a run writes to."""
+    return {
         "CRM_HOME": get_settings().home,
         "DAGSTER_HOME": Path(os.environ.get("DAGSTER_HOME") or "."),
         "temporary files": Path(tempfile.gettempdir()),
     }
-    return ", ".join(f"{_megabytes(folder)} for {name} ({folder})" for name, folder in folders.items())
 
 
-def _megabytes(folder: Path) -> str:
-    there = next((place for place in (folder, *folder.parents) if place.exists()), Path("/"))
-    return f"{shutil.disk_usage(there).free // MEGABYTE:,} MB"
+def _bytes(folder: Path) -> int:
+    """The free space where a folder is, or would be made."""
+    there = next(place for place in (folder.resolve(), *folder.resolve().parents) if place.exists())
+    return shutil.disk_usage(there).free
+
+
+def _full() -> bool:
+    return any(_bytes(folder) < FULL_BYTES for folder in _folders().values())
+
+
+def _free() -> str:
+    places = _folders().items()
+    return ", ".join(f"{_bytes(folder) // 1_000_000:,} MB for {name} ({folder})" for name, folder in places)

@@ -38,17 +38,17 @@ def check(tracking_uri: str) -> None:
     if found is None:
         return
     known, newest = _known_revisions()
-    mlflow = f"MLflow {installed('mlflow')}"
     if found not in known:
         raise SourceUnavailableError(
-            f"The registry {file} was made by a newer MLflow than the one installed here ({mlflow} does "
-            f"not know its schema {found}). Use the version of this project that made it, or start a new registry "
-            "beside it: set CRM_HOME to another folder and train anew (make run)."
+            f"The registry {file} was made by a newer MLflow: {installed('mlflow')}, the one installed here, "
+            f"does not know its schema {found}. Use the version of this project that made it, or start a new "
+            "registry beside it: set CRM_HOME to another folder and train anew (make run)."
         )
     if found != newest:
         raise SourceUnavailableError(
-            f"The registry {file} was made by an older MLflow ({mlflow} needs schema {newest}, it has "
-            f"{found}). Copy the file to a safe place, then upgrade it: mlflow db upgrade {shlex.quote(tracking_uri)}"
+            f"The registry {file} was made by an older MLflow: its schema is {found}, and "
+            f"{installed('mlflow')}, the one installed here, needs {newest}. Copy the file to a safe place, "
+            f"then upgrade it: mlflow db upgrade {shlex.quote(tracking_uri)}"
         )
 
 

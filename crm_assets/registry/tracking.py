@@ -54,6 +54,8 @@ def connect(tracking_uri: str, artifacts_dir: Path) -> str:
     # The migrations of a new embedded store are news to nobody.
     logging.getLogger("alembic").setLevel(logging.WARNING)
     logging.getLogger("mlflow.store.db").setLevel(logging.WARNING)
+    # It logs, with a traceback, what it raises then.
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
     mlflow.set_tracking_uri(tracking_uri)
     embedded = tracking_uri.startswith("sqlite:")
     if embedded:
