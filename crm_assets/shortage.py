@@ -20,9 +20,16 @@ FULL_DISK = (
 )
 # What SQLite says of a full disk, among other things: taken for it where a disk is full.
 PERHAPS_FULL = ("disk I/O error", "unable to open database file")
-FULL_BYTES = 1_000_000
+MEGABYTE = 1_000_000
 MEMORY_ERRORS = frozenset({"MemoryError", "_ArrayMemoryError", "OutOfMemoryException", "ArrowMemoryError"})
-NO_MEMORY = ("bad_alloc", "Cannot allocate memory", "Out of Memory Error", "can't start new thread")
+NO_MEMORY = (
+    "bad_alloc",
+    "Cannot allocate memory",
+    "Out of Memory Error",
+    "can't start new thread",
+    # The loader's, where a library does not fit in.
+    "failed to map segment",
+)
 OURS = ("The disk is full", "The table engine needs more memory", "There is too little memory")
 ENGINE = "OutOfMemoryException"
 
@@ -109,9 +116,9 @@ def _bytes(folder: Path) -> int:
 
 
 def _full() -> bool:
-    return any(_bytes(folder) < FULL_BYTES for folder in _folders().values())
+    return any(_bytes(folder) < MEGABYTE for folder in _folders().values())
 
 
 def _free() -> str:
     places = _folders().items()
-    return ", ".join(f"{_bytes(folder) // 1_000_000:,} MB for {name} ({folder})" for name, folder in places)
+    return ", ".join(f"{_bytes(folder) // MEGABYTE:,} MB for {name} ({folder})" for name, folder in places)
