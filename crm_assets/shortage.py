@@ -90,8 +90,8 @@ def causes(error: BaseException) -> Iterator[BaseException]:
 
 def _full_disk(what: str) -> str:
     return (
-        f"{OURS[0]} ({what}). Free space: {_free()}. Make room there, or set CRM_HOME, DAGSTER_HOME or TMPDIR "
-        "to a folder with more, and run again; tables that were stored before are kept."
+        f"{OURS[0]} ({what}). Free space: {_free()}. Make room there, or set CRM_HOME, DAGSTER_HOME or "
+        "TMPDIR to a folder with more, and run again; tables that were stored before are kept."
     )
 
 

@@ -21,7 +21,7 @@ SMALL_SAMPLE = {"CRM_SOURCE": "sample", "CRM_SAMPLE_OPPORTUNITIES": "2000"}
 
 
 def too_large_for_numpy() -> None:
-    np.empty(2**60, dtype="float64")
+    np.empty(2**50, dtype="float64")
 
 
 def too_large_for_arrow() -> None:
