@@ -14,9 +14,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from crm_assets_tests.automation import daemon
-from crm_assets_tests.mlflow_server import mlflow_server
-from crm_assets_tests.place import MODULE, Place, place
+from dev import daemon
+from dev.mlflow_server import mlflow_server
+from dev.place import MODULE, Place, place
 
 MONTH = "2023-12"
 

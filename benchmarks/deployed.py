@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from benchmarks.whole_graph import Measured, installation, measure
-from crm_assets.stack.stack import SERVICES, Stack
+from dev.stack.stack import SERVICES, Stack
 
 RUNS = 3
 IDLE_SECONDS = 20

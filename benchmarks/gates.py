@@ -16,14 +16,15 @@ from pathlib import Path
 
 from pyarrow import csv
 
-from crm_assets.checks import crm, features, raw, snapshots
-from crm_assets.checks.evaluate import Verdict, evaluate
-from crm_assets.checks.suite import Suite
-from crm_assets.crm import cleaning, training
+from crm_assets.crm import cleaning
 from crm_assets.crm import features as win_features
 from crm_assets.crm import snapshots as monthly
 from crm_assets.crm.schema import RAW_TABLES, SOURCE_ROW
 from crm_assets.crm.tables import MONTHLY_SNAPSHOTS, OPPORTUNITIES, TRAINING_SET, WIN_FEATURES
+from crm_assets.defs.checks import crm, features, raw, snapshots
+from crm_assets.defs.checks.evaluate import Verdict, evaluate
+from crm_assets.defs.checks.suite import Suite
+from crm_assets.modeling import training
 from crm_assets.sources.csv_folder import CsvFolder
 from crm_assets.sources.sample import SyntheticSample
 from crm_assets.storage.folder import Folder
@@ -48,12 +49,12 @@ class Graph:
     months: list[str]
 
     def raw(self) -> None:
-        for table in RAW_TABLES:
-            self.store.write(table.name, self.source.read(table), table.arrow)
+        for name, taken in self.source.take(*RAW_TABLES).items():
+            self.store.write(name, taken.rows, taken.rows.schema)
 
     def opportunities(self) -> None:
-        raw_tables = [self.store.read(table.name) for table in RAW_TABLES]
-        deals = cleaning.opportunities(*raw_tables, self.months[0])
+        raw_tables = {table.name: self.store.read(table.name) for table in RAW_TABLES}
+        deals = cleaning.opportunities(raw_tables, self.months[0])
         self.store.write("opportunities", deals, OPPORTUNITIES.arrow)
 
     def snapshots(self) -> None:

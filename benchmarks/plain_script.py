@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from crm_assets.crm import cleaning, features, forecast, snapshots, training
+from crm_assets.crm import cleaning, features, snapshots
 from crm_assets.crm.horizon import horizon
 from crm_assets.crm.schema import RAW_TABLES
 from crm_assets.crm.tables import MONTHLY_SNAPSHOTS, OPPORTUNITIES, TRAINING_SET, WIN_FEATURES
-from crm_assets.crm.training_rows import training_rows
+from crm_assets.modeling import forecast, training
+from crm_assets.modeling.training_rows import training_rows
 from crm_assets.settings import get_settings
 from crm_assets.sources.select import month_range, select_source
 from crm_assets.storage.folder import Folder
@@ -47,22 +48,22 @@ def main(folder: Path) -> None:
         deals, last = make_tables(store)
         learned = training_rows(store.path("training_set"))
     with timed("imports of the models"):
-        from crm_assets.modeling import backtest, champion, leak_audit, scoring
+        from crm_assets.modeling import backtest, champion, folds, leak_audit, scoring
         from crm_assets.modeling.algorithms import ALGORITHMS
     with timed("leak audit"):
         audit = leak_audit.leak_audit(learned, store.to_pandas(deals.select(leak_audit.DEAL_COLUMNS)), last)
         used = leak_audit.admissible_features(audit)
-    split = backtest.split_months(learned.months, settings.min_training_months, settings.test_months)
-    backtests = {}
+    split = folds.split_months(learned.months, settings.min_training_months, settings.test_months)
+    backtests, models = {}, folds.FoldModels()
     for row in ALGORITHMS:
         with timed(row.name):
-            backtests[row.name] = backtest.walk_forward(row, learned, used, split.scored, settings.seed)
+            scores = backtest.walk_forward(row, learned, used, split.scored, settings.seed, models)
+            backtests[row.name] = scores
     with timed("champion"):
-        chosen = champion.candidate(learned, used, backtests, split, settings.seed)
+        chosen = champion.candidate(learned, used, backtests, split, settings.seed, models)
+        past = dict(chosen.explained)
     with timed("predictions"):
-        model = scoring.Champion(
-            "1", chosen.algorithm, chosen.model, used, chosen.trained_months, chosen.walk_forward
-        )
+        model = scoring.Champion("1", chosen.algorithm, chosen.model, used, chosen.trained_months, past)
         scored = {month: _scored(store, month, model) for month in months}
         for month, frame in scored.items():
             forecast.revenue_forecast(frame, month)
@@ -77,9 +78,9 @@ def make_tables(store: TableStore) -> tuple[ir.Table, str]:
     settings = get_settings()
     source = select_source(settings)
     months = month_range(settings, source)
-    for table in RAW_TABLES:
-        store.write(table.name, source.read(table), table.arrow)
-    deals = cleaning.opportunities(*(store.read(table.name) for table in RAW_TABLES), months.first)
+    for name, taken in source.take(*RAW_TABLES).items():
+        store.write(name, taken.rows, taken.rows.schema)
+    deals = cleaning.opportunities({table.name: store.read(table.name) for table in RAW_TABLES}, months.first)
     store.write("opportunities", deals, OPPORTUNITIES.arrow)
     deals = store.read("opportunities")
     last = horizon(deals, settings.last_month)

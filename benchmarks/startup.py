@@ -17,8 +17,8 @@ import dagster as dg
 
 from benchmarks.report import GRAPH, write_section
 from benchmarks.whole_graph import installation, measure
-from crm_assets.stack.place import free_ports
-from crm_assets.stack.probe import grpc_health
+from crm_assets.console.probe import grpc_health
+from dev.stack.place import free_ports
 
 RUNS = 5
 LOCATION = "import crm_assets.definitions"

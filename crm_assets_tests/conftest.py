@@ -10,16 +10,15 @@ from pathlib import Path
 
 import pytest
 from ibis.backends.duckdb import Backend
-from pyarrow import csv
 
-from crm_assets.crm.engine import connect
-from crm_assets.crm.schema import RAW_TABLES, SOURCE_ROW
+from crm_assets.engine.duckdb import connect
 from crm_assets.settings import get_settings
 from crm_assets.sources.sample import SyntheticSample
-from crm_assets.stack.postgres import find_programs
-from crm_assets.stack.stack import Stack
-from crm_assets_tests.mlflow_server import mlflow_server
-from crm_assets_tests.place import Place, place
+from crm_assets_tests.chain import Chain, run_chain, write_dump
+from dev.mlflow_server import mlflow_server
+from dev.place import Place, place
+from dev.stack.postgres import find_programs
+from dev.stack.stack import Stack
 
 # The folder of the real CRM dump; tests that need it are skipped where it is not set.
 REAL_DUMP = "CRM_TEST_REAL_DUMP"
@@ -101,10 +100,14 @@ def stack() -> Iterator[Stack]:
         shutil.rmtree(folder)
 
 
-def write_dump(folder: Path, sample: SyntheticSample) -> Path:
-    """Write a synthetic CRM as the four CSV files of a dump."""
-    folder.mkdir(parents=True)
-    for table in RAW_TABLES:
-        rows = sample.read(table).drop_columns([SOURCE_ROW.name])
-        csv.write_csv(rows, folder / table.file_name, csv.WriteOptions(quoting_style="needed"))
-    return folder
+@pytest.fixture(scope="session")
+def small_chain(tmp_path_factory: pytest.TempPathFactory) -> Chain:
+    """All tables of a small synthetic dump, every month of it."""
+    base = tmp_path_factory.mktemp("small")
+    return run_chain(write_dump(base / "dump", SyntheticSample(900, seed=1)), base / "tables")
+
+
+@pytest.fixture(scope="session")
+def real_chain(real_dump: Path, tmp_path_factory: pytest.TempPathFactory) -> Chain:
+    """All tables of the real dump, every month of it."""
+    return run_chain(real_dump, tmp_path_factory.mktemp("real"))

@@ -7,7 +7,7 @@ import tomllib
 
 import pytest
 
-from crm_assets_tests.place import ROOT
+from dev.place import ROOT
 
 LOCKS = ("requirements.lock", "requirements-scale.lock", "docker/requirements.lock")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from crm_assets.crm.schema import Column
+from crm_assets.crm.targets import DEFAULT_TARGET
 
 
 @dataclass(frozen=True)
@@ -107,9 +108,4 @@ FEATURES: tuple[Feature, ...] = (
 )
 
 FEATURE_NAMES: tuple[str, ...] = tuple(feature.name for feature in FEATURES)
-LABEL = Column(
-    "won_next_month",
-    "int64",
-    "1 where the deal is won inside the month after the snapshot, 0 where that month is over and it "
-    "was not, null where it is not over yet.",
-)
+LABEL = DEFAULT_TARGET.column

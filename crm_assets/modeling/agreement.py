@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from crm_assets.crm.feature_table import FEATURES
-from crm_assets.crm.training_rows import TrainingRows
+from crm_assets.modeling.training_rows import TrainingRows
 
 
 def agreement(training: TrainingRows, scoring: pd.DataFrame, features: list[str]) -> pd.DataFrame:

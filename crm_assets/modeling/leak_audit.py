@@ -17,8 +17,8 @@ from scipy.stats import rankdata
 from crm_assets.crm.feature_table import FEATURES, Feature
 from crm_assets.crm.months import month_end
 from crm_assets.crm.schema import Stage
-from crm_assets.crm.training_rows import DEAL, MONTH, TrainingRows
 from crm_assets.errors import StorageError
+from crm_assets.modeling.training_rows import DEAL, MONTH, TrainingRows
 from crm_assets.modeling.verdicts import ADMISSIBLE, INADMISSIBLE
 
 # Honest knowledge reaches 0.92 on the real dump (`days_open` against 'closes later').

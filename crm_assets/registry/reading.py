@@ -19,9 +19,10 @@ from skops.io.exceptions import UntrustedTypesFoundException
 from crm_assets.errors import RegistryError, SourceUnavailableError
 from crm_assets.modeling.calibration import CalibratedModel
 from crm_assets.registry import versions
-from crm_assets.registry.aliases import MISSING, MODEL
+from crm_assets.registry.aliases import MISSING
+from crm_assets.registry.past import WALK_FORWARD_FILE
 
-MODEL_FILE, WALK_FORWARD_FILE = "model.skops", "walk_forward.parquet"
+MODEL_FILE = "model.skops"
 
 WAY_OUT = (
     "Train a new champion, which replaces it (make run), or make another version champion: "
@@ -68,7 +69,7 @@ def refuse(version: ModelVersion, why: str, error: Exception | None = None) -> N
     Raises:
         RegistryError: always.
     """
-    raise RegistryError(f"Version {version.version} of {MODEL} {why} {WAY_OUT}") from error
+    raise RegistryError(f"Version {version.version} of {version.name} {why} {WAY_OUT}") from error
 
 
 def first_line(error: Exception) -> str:
@@ -87,7 +88,7 @@ def fetch_files(version: ModelVersion, folder: str) -> Path:
         RegistryError: they are gone.
         SourceUnavailableError: MLflow or its artifact store does not answer.
     """
-    model = f"models:/{MODEL}/{version.version}"
+    model = f"models:/{version.name}/{version.version}"
     try:
         files = mlflow.artifacts.download_artifacts(model, dst_path=folder)
         mlflow.artifacts.download_artifacts(
@@ -100,8 +101,8 @@ def fetch_files(version: ModelVersion, folder: str) -> Path:
             raise
         # Silence is no proof: nothing replaces a champion that may be there.
         raise SourceUnavailableError(
-            f"The files of version {version.version} of {MODEL} cannot be had now: {first_line(error)} "
-            "Try again when MLflow and its artifact store answer."
+            f"The files of version {version.version} of {version.name} cannot be had now: "
+            f"{first_line(error)} Try again when MLflow and its artifact store answer."
         ) from error
     return Path(files)
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from crm_assets.settings import Settings
+from crm_assets.sources.select import select_source
 from crm_assets.storage.files import Files
 from crm_assets.storage.folder import Folder
+from crm_assets.storage.home import Home
 from crm_assets.storage.tables import TableStore
 
 
 def open_store(settings: Settings) -> TableStore:
     """The table store in force. Asks no server: one that does not answer changes nothing of the choice."""
-    return TableStore(_files(settings), settings.engine_memory, settings.engine, settings.scratch_dir)
+    files = _files(settings)
+    owner = Home(files, select_source(settings), settings)
+    return TableStore(files, settings.engine_memory, settings.engine, settings.scratch_dir, owner)
 
 
 def _files(settings: Settings) -> Files:

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pytest
 
 from crm_assets import shortage
-from crm_assets_tests.place import Place, place
+from dev.place import Place, place
 
 SMALL_SAMPLE = {"CRM_SOURCE": "sample", "CRM_SAMPLE_OPPORTUNITIES": "2000"}
 

@@ -12,7 +12,7 @@ import pytest
 from crm_assets.crm.feature_table import FEATURE_NAMES, FEATURES, LABEL
 from crm_assets.crm.months import month_end, shift
 from crm_assets.crm.tables import WIN_FEATURES
-from crm_assets_tests.crm.conftest import CLOSED, Chain
+from crm_assets_tests.chain import CLOSED, Chain
 
 CONTRACT = {
     "product": "string",

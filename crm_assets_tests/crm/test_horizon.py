@@ -10,9 +10,9 @@ import pytest
 
 from crm_assets.crm.horizon import data_horizon, horizon
 from crm_assets.crm.tables import OPPORTUNITIES
-from crm_assets.crm.training import first_training_month, training_set
 from crm_assets.errors import NotEnoughDataError
-from crm_assets_tests.crm.conftest import Chain
+from crm_assets.modeling.training import first_training_month, training_set
+from crm_assets_tests.chain import Chain
 
 
 @pytest.mark.parametrize(

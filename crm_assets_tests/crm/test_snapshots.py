@@ -14,7 +14,7 @@ from crm_assets.crm.months import month_end
 from crm_assets.crm.schema import Stage
 from crm_assets.crm.snapshots import snapshot
 from crm_assets.crm.tables import MONTHLY_SNAPSHOTS, OPPORTUNITIES
-from crm_assets_tests.crm.conftest import CLOSED, Chain
+from crm_assets_tests.chain import CLOSED, Chain
 
 # Counted on the real dump: deals open at the month's end, and how many are won in the month after.
 OPEN_AND_WON = {

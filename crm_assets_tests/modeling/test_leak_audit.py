@@ -9,9 +9,9 @@ from pandas.testing import assert_frame_equal
 
 from crm_assets.crm.feature_table import FEATURE_NAMES
 from crm_assets.crm.tables import LEAK_AUDIT
-from crm_assets.crm.training_rows import HeldRows
 from crm_assets.errors import StorageError
 from crm_assets.modeling.leak_audit import admissible_features, leak_audit
+from crm_assets.modeling.training_rows import HeldRows
 from crm_assets.modeling.verdicts import INADMISSIBLE
 from crm_assets_tests.modeling.conftest import ACCOUNT_FEATURES, Training
 

@@ -14,7 +14,7 @@ from mlflow.store import db_migrations
 from crm_assets.errors import SourceUnavailableError
 from crm_assets.registry import database, tracking, watch
 from crm_assets.settings import Settings
-from crm_assets_tests.place import Place, place
+from dev.place import Place, place
 
 NEWER = "made by a newer MLflow: "
 UNKNOWN = "ffffffffffff"
@@ -57,7 +57,7 @@ def test_a_registry_of_this_mlflow_is_accepted_and_a_server_is_not_asked(there: 
 
 @pytest.mark.parametrize(
     "command",
-    [("crm_assets",), ("crm_assets.registry.ui",), ("crm_assets.registry", "rollback")],
+    [("crm_assets",), ("crm_assets.console.mlflow_ui",), ("crm_assets.console.registry", "rollback")],
     ids=["make run", "make mlflow", "make rollback"],
 )
 def test_a_newer_registry_is_told_without_a_traceback(there: Place, command: tuple[str, ...]) -> None:

@@ -6,7 +6,7 @@ import json
 
 import pandas as pd
 
-from crm_assets_tests.place import Place
+from dev.place import Place
 
 ALGORITHMS = ("logistic_regression", "random_forest", "xgboost", "gradient_boosting")
 

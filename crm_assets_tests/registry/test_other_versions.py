@@ -12,7 +12,8 @@ from mlflow.tracking import MlflowClient
 
 from crm_assets.errors import RegistryError, SourceUnavailableError
 from crm_assets.registry import aliases, models, promotion
-from crm_assets.registry.aliases import CHAMPION, MODEL
+from crm_assets.registry.aliases import CHAMPION
+from crm_assets.registry.names import MODEL
 from crm_assets.registry.reading import MODEL_FILE
 from crm_assets_tests.registry import deals
 

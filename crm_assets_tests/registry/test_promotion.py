@@ -10,8 +10,8 @@ import pytest
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
-from crm_assets_tests.place import MODULE, ROOT, Place
 from crm_assets_tests.registry.conftest import emptied
+from dev.place import MODULE, ROOT, Place
 
 MODEL = "monthly_win_probability_model"
 MODELS = "leak_audit,logistic_regression,random_forest,xgboost,gradient_boosting,champion"
@@ -42,7 +42,7 @@ class Story:
         return (self.there.tables / "win_predictions" / f"{MONTH}.parquet").read_bytes()
 
     def registry(self, *command: str) -> subprocess.CompletedProcess[str]:
-        return self.there.python("-m", "crm_assets.registry", *command)
+        return self.there.python("-m", "crm_assets.console.registry", *command)
 
     def holder(self, alias: str) -> str | None:
         return self.client.get_registered_model(MODEL).aliases.get(alias)

@@ -9,10 +9,10 @@ import pytest
 
 from crm_assets.sources.csv_folder import CsvFolder
 from crm_assets.sources.sample import SyntheticSample
-from crm_assets.stack.stack import Stack
 from crm_assets_tests.conftest import REAL_DUMP
-from crm_assets_tests.place import Place
 from crm_assets_tests.stack.deployed import Deployed
+from dev.place import Place
+from dev.stack.stack import Stack
 
 
 @pytest.fixture(scope="session")

@@ -12,10 +12,10 @@ import psutil
 import requests
 from dagster_graphql import DagsterGraphQLClient
 
-from crm_assets.automation.jobs import EVERYTHING
-from crm_assets.partitions import RANGE_TAGS
-from crm_assets.stack.place import HOST
-from crm_assets.stack.stack import Stack
+from crm_assets.defs.automation.jobs import EVERYTHING
+from crm_assets.defs.partitions import RANGE_TAGS
+from dev.stack.place import HOST
+from dev.stack.stack import Stack
 
 RUN = """query Run($id: ID!) { runOrError(runId: $id) { ... on Run {
     status

@@ -14,8 +14,8 @@ from dagster._core.instance.config import dagster_instance_config
 from dagster._core.workspace.config_schema import process_workspace_config
 
 from crm_assets.errors import StackError
-from crm_assets.stack import docker
-from crm_assets.stack.compose import COMPOSE_FILE, ROOT, interpolate, read_services, variable_names
+from dev.stack import docker
+from dev.stack.compose import COMPOSE_FILE, ROOT, interpolate, read_services, variable_names
 
 FOLDER = COMPOSE_FILE.parent
 TEXT = COMPOSE_FILE.read_text("utf-8")

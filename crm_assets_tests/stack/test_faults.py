@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from crm_assets_tests.place import Place
 from crm_assets_tests.stack.deployed import Deployed
+from dev.place import Place
 
 # Enough of the graph to be disturbed: tables of both kinds, in some seconds.
 TABLES = (

@@ -21,10 +21,10 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from crm_assets.errors import StackError
-from crm_assets.stack import supervise
-from crm_assets.stack.place import BUCKETS, Place, is_free
-from crm_assets.stack.postgres import find_programs
-from crm_assets.stack.stack import SERVICES, Stack
+from dev.stack import supervise
+from dev.stack.place import BUCKETS, Place, is_free
+from dev.stack.postgres import find_programs
+from dev.stack.stack import SERVICES, Stack
 
 TABLES = BUCKETS["CRM_S3_BUCKET"]
 LOCATIONS = "{workspaceOrError{...on Workspace{locationEntries{name locationOrLoadError{__typename}}}}}"

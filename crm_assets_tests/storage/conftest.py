@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from crm_assets.settings import Settings
-from crm_assets.stack.stack import Stack
 from crm_assets.storage.bucket import Bucket
 from crm_assets.storage.choice import open_store
 from crm_assets.storage.files import Files
 from crm_assets.storage.folder import Folder
 from crm_assets.storage.tables import TableStore
+from dev.stack.stack import Stack
 
 
 @pytest.fixture(scope="session")

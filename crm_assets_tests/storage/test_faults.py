@@ -22,13 +22,13 @@ from botocore.exceptions import ClientError
 
 from crm_assets.errors import StorageError
 from crm_assets.settings import Settings
-from crm_assets.stack.stack import Stack
 from crm_assets.storage import retries
 from crm_assets.storage.bucket import Bucket
 from crm_assets.storage.choice import open_store
 from crm_assets.storage.folder import Folder
 from crm_assets.storage.tables import TableStore
 from crm_assets_tests.storage.conftest import open_again
+from dev.stack.stack import Stack
 
 NUMBERS = pa.schema([("n", pa.int64())])
 # More than the buffers between a client and a server hold: a stopped server leaves it half sent.

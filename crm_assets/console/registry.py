@@ -1,0 +1,62 @@
+"""`python -m crm_assets.console.registry promote VERSION` and `… rollback`: a person moves the champion."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING
+
+from crm_assets.console.terminal import run_command
+from crm_assets.errors import CrmAssetsError
+from crm_assets.settings import get_settings
+from crm_assets.sources.select import select_source
+
+if TYPE_CHECKING:
+    from crm_assets.registry.aliases import Move
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Do what the command line says; 0 where it was done, else a sentence says why not."""
+    parser = argparse.ArgumentParser(prog="python -m crm_assets.console.registry")
+    commands = parser.add_subparsers(dest="command", required=True)
+    one = commands.add_parser("promote", help="make a version champion")
+    one.add_argument("version", help="its number in the registry")
+    commands.add_parser("rollback", help="make the former champion champion again")
+    asked = parser.parse_args(arguments)
+    try:
+        move = _move(getattr(asked, "version", None))
+    except CrmAssetsError as error:
+        print(error, file=sys.stderr)
+        return 1
+    before = "there was none before" if move.former is None else f"it was version {move.former}"
+    print(f"Version {move.version} is champion now; {before}.")
+    if asked.command == "rollback":
+        print(f"To undo: make promote VERSION={move.former}. The next rollback goes one further back.")
+    return 0
+
+
+def _move(version: str | None) -> Move:
+    """Promote a version, or go back where none is asked for."""
+    from crm_assets.registry import ownership, promotion, tracking
+
+    settings = get_settings()
+    with tracking.told(settings.tracking_uri):
+        tracking.connect(settings.tracking_uri, settings.artifacts_dir)
+        ownership.check(settings, select_source(settings).identity)
+        forbidden = _forbidden()
+        return promotion.rollback(forbidden) if version is None else promotion.promote(version, forbidden)
+
+
+def _forbidden() -> list[str]:
+    """The features that the stored leak audit keeps out; none where there is no audit here."""
+    from crm_assets.storage.choice import open_store
+
+    store = open_store(get_settings())
+    if not store.has("leak_audit"):
+        return []
+    audit = store.to_pandas(store.read("leak_audit"))
+    return audit.loc[~audit["used"], "feature"].tolist()
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(main))

@@ -1,0 +1,168 @@
+"""`python -m crm_assets.console.replay`: live through a dump month by month, and check what it said."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+import time
+from pathlib import Path
+
+from rich.table import Table
+
+from crm_assets.console.replay.live import Dagster, dagster_dev
+from crm_assets.console.replay.past import export_as_of
+from crm_assets.console.terminal import run_command
+from crm_assets.crm.months import MonthRange
+from crm_assets.defs.progress import console
+from crm_assets.errors import ReplayError
+from crm_assets.settings import Settings, get_settings, variable
+from crm_assets.sources.base import Source
+from crm_assets.sources.calendar import note
+from crm_assets.sources.csv_folder import CsvFolder
+from crm_assets.sources.select import month_range, select_source
+
+INSTANCE = Path(__file__).parents[3] / "dagster.yaml"
+# What decides about models is the same in the replay; all other settings are its own.
+HANDED_ON = (
+    "engine_memory",
+    "test_months",
+    "min_training_months",
+    "admit_features",
+    "exclude_features",
+    "seed",
+)
+# Before the sixth month of a dump there is nothing that a month could be held against.
+MONTHS_BEFORE = 5
+# Probabilities that differ by less are the same number, added up in another order.
+SAME = 1e-9
+
+
+def main() -> int:
+    """Replay, report, and leave the tables under `CRM_HOME`/replay; 0 where forecast and backtest agree."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--from", dest="first", help="first month, YYYY-MM; the sixth of the dump by default")
+    parser.add_argument("--to", dest="last", help="last month; the last of the dump by default")
+    parser.add_argument("--port", type=int, help="port of the UI; any free one by default")
+    asked = parser.parse_args()
+    return _replay(asked.first, asked.last, asked.port)
+
+
+def _replay(first: str | None, last: str | None, port: int | None) -> int:
+    settings = get_settings()
+    source = select_source(settings)
+    whole = list(month_range(settings, source))
+    first, last = first or whole[min(MONTHS_BEFORE, len(whole) - 1)], last or whole[-1]
+    if first not in whole or last not in whole or first > last:
+        raise ReplayError(f"There is no month from {first} to {last} in {whole[0]} to {whole[-1]}.")
+    folder = _fresh_folder(settings)
+    start = time.monotonic()
+    _arrive(source, folder, first)
+    with dagster_dev(folder, _environment(settings, folder, whole[0]), port) as dagster:
+        console.print(f"Watch it at {dagster.address} (log: {folder / 'dagster.log'}).", soft_wrap=True)
+        for month in MonthRange(first, last):
+            _arrive(source, folder, month)
+            _live_through(dagster, month)
+        agree = _report(folder, source, whole)
+        console.print(f"{first} to {last} in {time.monotonic() - start:.0f} s.")
+        if sys.stdin.isatty():
+            console.input(f"The UI stays at {dagster.address} until you press Enter.")
+    return 0 if agree else 1
+
+
+def _arrive(source: Source, folder: Path, month: str) -> None:
+    """A month's data arrives: its files, and the note of the months that they cover."""
+    export_as_of(source, folder / "dump", month)
+    dump = CsvFolder(folder / "dump", "the replay's dump")
+    note(folder / "home", dump.identity, dump.month_range())
+
+
+def _live_through(dagster: Dagster, month: str) -> None:
+    """One month: its data arrives, the schedule ticks, the sensors do the rest."""
+    before = {run["runId"] for run in dagster.runs()}
+    dagster.reload()
+    skipped = dagster.tick(month)
+    runs = dagster.wait_until_quiet()
+    new = [run for run in reversed(runs) if run["runId"] not in before]
+    failed = [run["jobName"] for run in new if run["status"] != "SUCCESS"]
+    if failed:
+        raise ReplayError(f"{', '.join(failed)} failed in {month}; {dagster.address}/runs says why.")
+    console.print(f"{month}  {skipped or ', '.join(run['jobName'] for run in new)}", soft_wrap=True)
+
+
+def _fresh_folder(settings: Settings) -> Path:
+    folder = settings.home / "replay"
+    shutil.rmtree(folder, ignore_errors=True)
+    (folder / "dagster").mkdir(parents=True)
+    shutil.copy(INSTANCE, folder / "dagster" / "dagster.yaml")
+    return folder
+
+
+def _environment(settings: Settings, folder: Path, first_month: str) -> dict[str, str]:
+    """The replay's own environment: its data, its home, the automation on."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("CRM_")}
+    handed_on = {variable(name): _text(getattr(settings, name)) for name in HANDED_ON}
+    own = {
+        "DAGSTER_HOME": str(folder / "dagster"),
+        "CRM_SOURCE": "csv",
+        "CRM_STORAGE": "local",
+        "USE_S3_STORAGE": "",
+        "CRM_DATA_DIR": str(folder / "dump"),
+        "CRM_HOME": str(folder / "home"),
+        "CRM_FIRST_MONTH": first_month,
+        "CRM_AUTOMATION": "on",
+        "CRM_POLL_SECONDS": "1",
+    }
+    return clean | handed_on | own
+
+
+def _text(value: object) -> str:
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def _report(folder: Path, source: Source, whole: list[str]) -> bool:
+    """Print forecast, walk-forward and what came; whether the first two agree.
+
+    Args:
+        folder: the replay's.
+        source: the dump that was replayed.
+        whole: all months of it.
+    """
+    from crm_assets.console.replay import report
+    from crm_assets.registry import models, tracking
+    from crm_assets.registry.recipes import recipes_of
+    from crm_assets.storage.folder import Folder
+    from crm_assets.storage.tables import TableStore
+
+    settings = get_settings()
+    home = folder / "home"
+    uri = f"sqlite:///{home / 'mlflow.db'}"
+    tracking.connect(uri, home / "mlflow-artifacts")
+    recipes = recipes_of(uri)
+    compared = report.compare(
+        TableStore(Folder(home / "tables"), settings.engine_memory),
+        recipes,
+        report.features_of(source, whole[0], whole),
+        models.load_champion().walk_forward,
+        settings,
+    )
+    for version in sorted(recipes.values(), key=lambda v: int(v.version)):
+        learned = f"{version.algorithm}, learned up to {version.trained_months[-1]}"
+        console.print(f"Version {version.version}: {learned}, {version.decision}.")
+    shown = Table(title="Wins expected at the time, by walk-forward over the whole dump, and realised")
+    printed = compared.drop(columns=["algorithm", "chosen"])
+    for column in printed.columns:
+        shown.add_column(column.replace("_", " "))
+    for row in printed.itertuples(index=False):
+        shown.add_row(*(f"{cell:,.6g}" if isinstance(cell, float) else str(cell) for cell in row))
+    console.print(shown)
+    agree = bool(
+        (compared["difference"] < SAME).all() and (compared["algorithm"] == compared["chosen"]).all()
+    )
+    console.print("They agree." if agree else "They do NOT agree.")
+    return agree
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(main))

@@ -1,0 +1,102 @@
+"""What a replay said month by month, beside the same rule walked forward over the whole dump at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import ibis
+import pandas as pd
+
+from crm_assets.crm import cleaning
+from crm_assets.crm.feature_table import LABEL
+from crm_assets.crm.features import win_features
+from crm_assets.crm.schema import RAW_TABLES
+from crm_assets.crm.snapshots import snapshot
+from crm_assets.modeling.algorithms import ALGORITHMS
+from crm_assets.modeling.backtest import walk_forward
+from crm_assets.modeling.calibration import CalibratedModel, fit_calibrator
+from crm_assets.modeling.champion import chosen_of, leaderboard
+from crm_assets.modeling.folds import last_lesson, learn, split_months
+from crm_assets.modeling.training_rows import HeldRows
+from crm_assets.registry.recipes import Recipe
+from crm_assets.settings import Settings
+from crm_assets.sources.base import Source
+from crm_assets.storage.tables import TableStore
+
+
+def features_of(source: Source, first_month: str, months: list[str]) -> pd.DataFrame:
+    """The features and labels of some months, from the whole dump."""
+    dump = source.take(*RAW_TABLES)
+    deals = cleaning.opportunities({n: ibis.memtable(taken.rows) for n, taken in dump.items()}, first_month)
+    last = months[-1]
+    parts = [win_features(snapshot(deals, month), deals, month, last) for month in months]
+    return pd.concat([part.to_pyarrow().to_pandas() for part in parts], ignore_index=True)
+
+
+def compare(
+    store: TableStore,
+    recipes: dict[str, Recipe],
+    features: pd.DataFrame,
+    last_backtest: Mapping[str, pd.DataFrame],
+    settings: Settings,
+) -> pd.DataFrame:
+    """The forecasts of a replay against walk-forward, month by month.
+
+    Args:
+        store: the tables of the replay.
+        recipes: the champions of the replay by version.
+        features: columns of `win_features`, all months, of the whole dump.
+        last_backtest: calibrated walk-forward predictions of the replay's last champion by month, which
+            calibrates its test months on its validation months alone.
+        settings: those of the replay.
+
+    Returns:
+        One row per month with predictions: `month`, `version`, `algorithm`, `chosen` (what the whole
+        dump chooses as of then), `deals`, `expected` and `walk_forward` (wins), `difference` (the
+        largest of a deal's probability), `last_backtest` and `realised` (wins; NaN where unknown).
+    """
+    rows = []
+    for month in store.months("win_predictions"):
+        said = store.to_pandas(store.read("win_predictions", [month]))
+        if said.empty:
+            continue
+        recipe = recipes[str(said["model_version"].iloc[0])]
+        chosen, again = _walk_forward(features, recipe, month, settings)
+        both = said.merge(again, on="opportunity_id", how="outer", suffixes=("", "_again"))
+        labels = features.loc[features["snapshot_month"] == month, LABEL.name]
+        past = last_backtest[month]["probability"] if month in last_backtest else []
+        rows.append(
+            {
+                "month": month,
+                "version": recipe.version,
+                "algorithm": recipe.algorithm,
+                "chosen": chosen,
+                "deals": len(said),
+                "expected": said["probability"].sum(),
+                "walk_forward": again["probability"].sum(),
+                "difference": (both["probability"] - both["probability_again"]).abs().max(skipna=False),
+                "last_backtest": sum(past) if len(past) else float("nan"),
+                "realised": labels.sum() if labels.notna().all() else float("nan"),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _walk_forward(
+    features: pd.DataFrame, recipe: Recipe, month: str, settings: Settings
+) -> tuple[str, pd.DataFrame]:
+    """Choose, calibrate and fit on the months that the champion knew; its probabilities of `month`."""
+    table = features[features["snapshot_month"].isin(recipe.trained_months)]
+    table = table.sort_values(["snapshot_month", "opportunity_id"], ignore_index=True)
+    split = split_months(recipe.trained_months, settings.min_training_months, settings.test_months)
+    rows = HeldRows(table)
+    backtests = {
+        a.name: walk_forward(a, rows, recipe.features, split.scored, settings.seed) for a in ALGORITHMS
+    }
+    board, _ = leaderboard(rows, backtests, split)
+    chosen = chosen_of(board)
+    fitted = learn(chosen, last_lesson(rows, recipe.features, settings.seed))
+    model = CalibratedModel(fitted, fit_calibrator(backtests[chosen.name]), chosen.name)
+    scored = features[features["snapshot_month"] == month]
+    probability = model.predict_proba(chosen.matrix(scored, recipe.features))[:, 1]
+    return chosen.name, scored[["opportunity_id"]].assign(probability=probability)

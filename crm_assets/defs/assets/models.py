@@ -1,0 +1,223 @@
+"""From training set to champion: the leak audit, one backtest per algorithm, and the choice.
+
+What is heavy to import is imported by the asset that uses it: the code location loads fast.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import dagster as dg
+import ibis.expr.types as ir
+import pandas as pd
+
+from crm_assets.crm.schema import TableSchema
+from crm_assets.crm.tables import (
+    BACKTEST,
+    CHAMPION,
+    LEAK_AUDIT,
+    MONTHLY_SNAPSHOTS,
+    TRAINING_SET,
+    WIN_FEATURES,
+)
+from crm_assets.defs.assets.options import link, picture, table, table_asset
+from crm_assets.defs.partitions import data_horizon, monthly, source
+from crm_assets.modeling import training
+from crm_assets.modeling.algorithm import SNAPSHOT, Algorithm, Snapshot
+from crm_assets.modeling.algorithms import ALGORITHMS, LEARNS_FROM_SNAPSHOTS
+from crm_assets.modeling.algorithms import algorithm as by_name
+from crm_assets.modeling.training_rows import TrainingRows
+from crm_assets.modeling.verdicts import INADMISSIBLE
+from crm_assets.settings import get_settings
+
+if TYPE_CHECKING:
+    from crm_assets.modeling.folds import Split
+
+GROUP = "models"
+
+
+@table_asset(TRAINING_SET, GROUP, "duckdb", "parquet", required_resource_keys={"io_manager"})
+def training_set(
+    context: dg.AssetExecutionContext, win_features: ir.Table, opportunities: ir.Table
+) -> ir.Table:
+    """The labelled rows of win_features, from the month before the first recorded close on."""
+    stored = set(context.resources.io_manager.store.months(WIN_FEATURES.name))
+    months = stored & set(monthly.get_partition_keys())
+    training.stored_labeled_months(months, opportunities, data_horizon(opportunities))
+    return training.training_set(win_features, opportunities)
+
+
+@table_asset(LEAK_AUDIT, GROUP, "pandas", "parquet")
+def leak_audit(
+    context: dg.AssetExecutionContext, training_set: TrainingRows, opportunities: ir.Table
+) -> pd.DataFrame:
+    """Which features know the outcome in a way that no date explains, and why they stay out."""
+    from crm_assets.modeling import leak_audit as audit
+
+    settings = get_settings()
+    last = data_horizon(opportunities)
+    deals = opportunities.select(audit.DEAL_COLUMNS).to_pyarrow().to_pandas()
+    verdicts = audit.leak_audit(training_set, deals, last, settings.admit_features, settings.exclude_features)
+    context.add_output_metadata(
+        {
+            "inadmissible": int((verdicts["verdict"] == INADMISSIBLE).sum()),
+            "overruled": ", ".join(verdicts.loc[verdicts["overruled"], "feature"]) or "none",
+            "verdicts": table(verdicts[["feature", "verdict", "used", "reason"]]),
+        }
+    )
+    return verdicts
+
+
+def _snapshots(needed: bool) -> dict[str, dg.AssetIn]:
+    """The input of assets that learn from snapshots, or none."""
+    return {MONTHLY_SNAPSHOTS.name: dg.AssetIn(dagster_type=ir.Table)} if needed else {}
+
+
+def _model_asset(algorithm: Algorithm) -> dg.AssetsDefinition:
+    @table_asset(
+        TableSchema(algorithm.name, BACKTEST.description, BACKTEST.columns, BACKTEST.key),
+        GROUP,
+        "scikitlearn",
+        "mlflow",
+        description=f"{algorithm.description} Walk-forward scores of every month it can be tested on.",
+        ins=_snapshots(algorithm.learns_from == SNAPSHOT),
+        required_resource_keys={"mlflow", "fold_models"},
+    )
+    def model(
+        context: dg.AssetExecutionContext,
+        training_set: TrainingRows,
+        leak_audit: pd.DataFrame,
+        **snapshots: ir.Table,
+    ) -> pd.DataFrame:
+        from crm_assets.modeling import plots
+        from crm_assets.modeling.backtest import walk_forward
+        from crm_assets.modeling.leak_audit import admissible_features
+        from crm_assets.modeling.metrics import scores_by_month
+
+        split, features = _split(training_set), admissible_features(leak_audit)
+        scores = walk_forward(
+            algorithm,
+            training_set,
+            features,
+            split.scored,
+            get_settings().seed,
+            context.resources.fold_models.kept,
+            _snapshot(snapshots),
+        )
+        validation, test = scores_by_month(scores, split.validation), scores_by_month(scores, split.test)
+        figures = {"auc_by_month": plots.auc_by_month({algorithm.name: pd.concat([validation, test])}, split)}
+        run = context.resources.mlflow.log_backtest(
+            context, algorithm, features, training_set, validation, test, figures
+        )
+        context.add_output_metadata(
+            {
+                "features": len(features),
+                "learns from": _learns_from(algorithm, training_set),
+                "mlflow run": link(run),
+                "validation months": table(validation),
+                "test months (uncalibrated)": table(test),
+                "ROC AUC by month": picture(figures["auc_by_month"]),
+            }
+        )
+        return scores
+
+    return model
+
+
+model_assets = [_model_asset(algorithm) for algorithm in ALGORITHMS]
+
+
+@table_asset(
+    CHAMPION,
+    GROUP,
+    "scikitlearn",
+    "mlflow",
+    ins={row.name: dg.AssetIn(dagster_type=ir.Table) for row in ALGORITHMS}
+    | _snapshots(LEARNS_FROM_SNAPSHOTS),
+    required_resource_keys={"mlflow", "fold_models"},
+)
+def champion(
+    context: dg.AssetExecutionContext,
+    training_set: TrainingRows,
+    leak_audit: pd.DataFrame,
+    **tables: ir.Table,
+) -> pd.DataFrame:
+    """The algorithm that the validation months choose, calibrated, refitted, and registered.
+
+    It becomes champion of the MLflow registry if it is no worse than the current one on the same
+    test months. The table is the leaderboard.
+    """
+    from crm_assets.modeling import champion as choice
+    from crm_assets.modeling import plots
+    from crm_assets.modeling.frames import Frames, compact
+    from crm_assets.modeling.leak_audit import admissible_features
+    from crm_assets.modeling.metrics import pooled, scores_by_month
+
+    split, features = _split(training_set), admissible_features(leak_audit)
+    backtests = Frames([row.name for row in ALGORITHMS], lambda name: compact(tables[name].to_pyarrow()))
+    candidate = choice.candidate(
+        training_set,
+        features,
+        backtests,
+        split,
+        get_settings().seed,
+        context.resources.fold_models.kept,
+        _snapshot(tables),
+    )
+    by_month = scores_by_month(candidate.walk_forward, split.test)
+    figures = plots.champion_plots(candidate, training_set)
+    decision, run, version = context.resources.mlflow.register(
+        context, candidate, training_set, by_month, figures, source().identity
+    )
+    test = pooled(candidate.walk_forward, split.test)
+    board = choice.decided(
+        candidate.leaderboard, decision.promoted, decision.former_version, decision.former_test
+    )
+    context.add_output_metadata(
+        {
+            "algorithm": candidate.algorithm,
+            "learned from": _learns_from(by_name(candidate.algorithm), training_set),
+            "version": decision.version,
+            "promoted": decision.promoted,
+            "decision": decision.reason,
+            "champion version": decision.champion_version,
+            "trained until": candidate.trained_months[-1],
+            "data": source().description,
+            "synthetic": source().synthetic,
+            "features": table(pd.DataFrame({"feature": features})),
+            "mlflow run": link(run),
+            "model version": link(version),
+            **{f"test {name}": value for name, value in test.items()},
+            "leaderboard": table(board.set_index("contender").T.rename_axis("").reset_index()),
+            "test months": table(by_month),
+            **{name.replace("_", " "): picture(png) for name, png in figures.items()},
+        }
+    )
+    return board
+
+
+def _snapshot(tables: Mapping[str, ir.Table]) -> Snapshot | None:
+    """What gives the snapshot of a month, where the tables hold it."""
+    if MONTHLY_SNAPSHOTS.name not in tables:
+        return None
+    snapshots = tables[MONTHLY_SNAPSHOTS.name]
+    return lambda month: snapshots.filter(snapshots.snapshot_month == month).to_pyarrow().to_pandas()
+
+
+def _learns_from(algorithm: Algorithm, training_set: TrainingRows) -> str:
+    if algorithm.learns_from == SNAPSHOT:
+        return "the snapshot of the month"
+    if algorithm.takes_all(training_set):
+        return "all rows"
+    return f"a seeded sample of at most {algorithm.max_training_rows:,} rows, equally many of each month"
+
+
+def _split(training_set: TrainingRows) -> "Split":
+    from crm_assets.modeling.folds import split_months
+
+    settings = get_settings()
+    return split_months(
+        training_set.months, settings.min_training_months, settings.test_months, training_set.target
+    )
+
+
+training_assets = [training_set, leak_audit, *model_assets, champion]

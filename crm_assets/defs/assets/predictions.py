@@ -1,0 +1,72 @@
+"""What the champion says of each month's open deals, and what it adds up to."""
+
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+
+from crm_assets.crm.tables import REVENUE_FORECAST, WIN_PREDICTIONS
+from crm_assets.defs.assets.models import champion
+from crm_assets.defs.assets.options import table, table_asset
+from crm_assets.modeling import forecast
+from crm_assets.storage.tables import MonthlyFrames, MonthlyTables
+
+GROUP = "predictions"
+
+
+@table_asset(
+    WIN_PREDICTIONS,
+    GROUP,
+    "scikitlearn",
+    "parquet",
+    by_month=True,
+    deps=[champion],
+    required_resource_keys={"mlflow"},
+)
+def win_predictions(
+    context: dg.AssetExecutionContext, win_features: MonthlyFrames, monthly_snapshots: MonthlyTables
+) -> MonthlyFrames:
+    """The probability that each open deal is won next month, its worth, and what pushed it."""
+    from crm_assets.modeling import scoring
+
+    model = context.resources.mlflow.load_champion()
+
+    def predictions(month: str) -> pd.DataFrame:
+        deals = win_features[month]
+        values = forecast.expected_values(monthly_snapshots[month]).to_pyarrow().to_pandas()
+        frame = scoring.win_predictions(deals, values, model, month)
+        facts = {**_facts(frame), "open deals without a prediction": len(deals) - len(frame)}
+        context.add_asset_metadata(facts, partition_key=month)
+        return frame
+
+    context.add_output_metadata({"champion version": model.version, "algorithm": model.algorithm})
+    return MonthlyFrames(win_features, predictions)
+
+
+@table_asset(REVENUE_FORECAST, GROUP, "pandas", "parquet", by_month=True)
+def revenue_forecast(context: dg.AssetExecutionContext, win_predictions: MonthlyFrames) -> MonthlyFrames:
+    """Next month's expected wins and revenue, in total and by agent, manager, region and product."""
+
+    def forecasts(month: str) -> pd.DataFrame:
+        frame = forecast.revenue_forecast(win_predictions[month], month)
+        totals = frame.loc[frame["level"] == forecast.TOTAL, ["expected_wins", "expected_revenue"]]
+        facts = {name.replace("_", " "): float(value) for name, value in totals.sum().items()}
+        context.add_asset_metadata(facts, partition_key=month)
+        return frame
+
+    return MonthlyFrames(win_predictions, forecasts)
+
+
+def _facts(predictions: pd.DataFrame) -> dict[str, Any]:
+    """What the UI shows of a month's predictions."""
+    if predictions.empty:
+        return {"no predictions": "Too little had happened by then to learn from."}
+    columns = ["opportunity_id", "sales_agent", "product", "probability", "expected_revenue"]
+    return {
+        "expected wins": float(predictions["probability"].sum()),
+        "scored by": predictions["scored_by"].iloc[0],
+        "likeliest wins": table(predictions[columns].head(10)),
+    }
+
+
+prediction_assets = [win_predictions, revenue_forecast]

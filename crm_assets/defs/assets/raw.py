@@ -1,0 +1,79 @@
+"""Raw CRM tables, as the source gives them, and the rows that were set aside on the way."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+
+from crm_assets.crm.schema import RAW_SALES_PIPELINE, RAW_TABLES, RawTable
+from crm_assets.crm.tables import QUARANTINED_ROWS
+from crm_assets.defs.assets.options import table as shown
+from crm_assets.defs.assets.options import table_out
+from crm_assets.defs.partitions import check_run, note_months, source
+from crm_assets.defs.resources.mlflow import mlflow_run_fails_too
+from crm_assets.sources.base import Source
+from crm_assets.sources.quarantine import Sifted, by_rule, by_table, joined
+
+KINDS = ("csv", "parquet")
+
+
+@dg.multi_asset(
+    name="raw_tables",
+    outs={
+        **{
+            table.name: table_out(
+                table, "raw", *KINDS, description=f"{table.description} From {table.file_name}."
+            )
+            for table in RAW_TABLES
+        },
+        QUARANTINED_ROWS.name: table_out(
+            QUARANTINED_ROWS,
+            "raw",
+            *KINDS,
+            description=f"{QUARANTINED_ROWS.description} Empty where `CRM_ON_BAD_ROWS` is `stop`.",
+        ),
+    },
+    can_subset=True,
+    hooks={mlflow_run_fails_too},
+)
+def raw_tables(context: dg.AssetExecutionContext) -> Iterator[dg.Output[Any]]:
+    """Read the CRM's files, each once, and store what can be used of them.
+
+    All of the files are judged before any table is stored, so that bad input leaves what is there.
+    """
+    check_run(context.run.tags)
+    chosen = context.selected_output_names
+    tables = [table for table in RAW_TABLES if table.name in chosen]
+    sets_aside = QUARANTINED_ROWS.name in chosen and source().quarantines
+    read = source().take(*(RAW_TABLES if sets_aside else tables))
+    if RAW_SALES_PIPELINE.name in read and (new := note_months(read[RAW_SALES_PIPELINE.name].rows)):
+        context.log.info(f"The data covers {new.first} to {new.last}: reload the code location to see them.")
+    for table in tables:
+        yield dg.Output(read[table.name].rows, table.name, metadata=_facts(table, read[table.name], source()))
+    if QUARANTINED_ROWS.name in chosen:
+        aside = read if sets_aside else {}
+        quarantined = joined(aside)
+        yield dg.Output(
+            quarantined,
+            QUARANTINED_ROWS.name,
+            metadata={
+                "rows set aside": sum(one.set_aside for one in aside.values()),
+                "rows set aside by table": shown(by_table(aside)),
+                "rows set aside by rule": shown(by_rule(quarantined)),
+            },
+        )
+
+
+def _facts(table: RawTable, read: Sifted, source: Source) -> dict[str, Any]:
+    """What the UI shows of a raw table."""
+    return {
+        "source": source.description,
+        "synthetic": source.synthetic,
+        "in the source": table.is_there(read.rows_read),
+        "rows read": read.rows_read,
+        "rows set aside": read.set_aside,
+        "rows set aside by rule": shown(by_rule(read.quarantined)),
+    }
+
+
+raw_assets = [raw_tables]

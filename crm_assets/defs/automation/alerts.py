@@ -1,0 +1,81 @@
+"""Failure alerts: one message to a webhook for each run that fails."""
+
+import dagster as dg
+
+from crm_assets.defs.progress import reason
+from crm_assets.settings import get_settings
+
+SECONDS_TO_ANSWER = 5
+# Three tries within some seconds, and no more: a run that fails is told of once or not at all.
+MORE_TRIES, PASSING = 2, (429, 500, 502, 503, 504)
+
+# What JSON can say of a failed run.
+Message = dict[str, str | list[str] | dict[str, str] | None]
+
+
+def alert(job: str, run_id: str, errors: dict[str, str], link: str | None) -> Message:
+    """The message about a failed run: a `text` as Slack takes it, and its parts for other readers.
+
+    Args:
+        job: the job's name.
+        run_id: Dagster's id of the run.
+        errors: what went wrong, by failed step.
+        link: where people find the run, or None.
+    """
+    first = next(iter(errors.values()), "The run ended before a step failed.")
+    said = f"{job} failed: {_first_sentence(first)}"
+    return {
+        "text": f"{said} {link}" if link else f"{said} Run {run_id}.",
+        "job": job,
+        "run_id": run_id,
+        "link": link,
+        "failed_steps": list(errors),
+        "errors": errors,
+    }
+
+
+def post(address: str, message: Message) -> None:
+    """Post a message as JSON.
+
+    Raises:
+        requests.RequestException: nobody took it.
+    """
+    # Here: most code locations have nobody to tell.
+    import requests
+    from requests.adapters import HTTPAdapter
+    from urllib3.util import Retry
+
+    with requests.Session() as session:
+        tries = Retry(MORE_TRIES, backoff_factor=0.5, status_forcelist=PASSING, allowed_methods=None)
+        for scheme in ("http://", "https://"):
+            session.mount(scheme, HTTPAdapter(max_retries=tries))
+        session.post(address, json=message, timeout=SECONDS_TO_ANSWER).raise_for_status()
+
+
+@dg.run_failure_sensor(default_status=dg.DefaultSensorStatus.RUNNING)
+def run_failed(context: dg.RunFailureSensorContext) -> dg.SkipReason | None:
+    """Posts what failed, where and why to `CRM_ALERT_WEBHOOK`; a webhook that is down is passed over."""
+    import requests
+
+    settings, run = get_settings(), context.dagster_run
+    if settings.alert_webhook is None:
+        return dg.SkipReason("CRM_ALERT_WEBHOOK is not set: nobody is told.")
+    errors = {str(event.step_key): reason(event) for event in context.get_step_failure_events()}
+    if not errors and context.failure_event.message:
+        errors = {"run": context.failure_event.message}
+    try:
+        message = alert(run.job_name, run.run_id, errors, settings.run_page(run.run_id))
+        post(settings.alert_webhook.get_secret_value(), message)
+    except requests.RequestException as error:
+        # Without the address, which is a secret.
+        return dg.SkipReason(f"Nobody was told of run {run.run_id}: the webhook said {type(error).__name__}.")
+    return None
+
+
+def _first_sentence(text: str) -> str:
+    sentence = text.strip().splitlines()[0].split(". ")[0]
+    return sentence if sentence.endswith(".") else f"{sentence}."
+
+
+# Without an address there is nobody to tell.
+alerts = [run_failed] if get_settings().alert_webhook else []

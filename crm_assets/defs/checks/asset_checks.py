@@ -1,0 +1,130 @@
+"""Suites as asset checks: two per table, one of rules that stop the run and one of rules that warn.
+
+A run over months judges the months of the run; a run of checks alone judges all that is stored.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+
+from crm_assets.crm.schema import RawTable, TableSchema
+from crm_assets.crm.tables import QUALITY_SCORES
+from crm_assets.defs.assets.options import table as shown
+from crm_assets.defs.checks.evaluate import Verdict, evaluate, sentence, summary
+from crm_assets.defs.checks.suite import Outcome, Suite
+from crm_assets.defs.partitions import MONTH_TAG, RANGE_TAGS, monthly
+from crm_assets.storage.tables import TableStore
+
+MUST, SHOULD = "must_hold", "should_hold"
+DESCRIPTIONS = {
+    MUST: "Rules without which going on would corrupt results.",
+    SHOULD: "Rules whose breach a person should know of.",
+}
+
+LEVELS = {MUST: ("must", dg.AssetCheckSeverity.ERROR), SHOULD: ("should", dg.AssetCheckSeverity.WARN)}
+
+
+def quality_checks(*suites: Suite, by_month: bool = False) -> dg.AssetChecksDefinition:
+    """The asset checks of one table.
+
+    Args:
+        suites: its suites; the first names the table.
+        by_month: whether it is kept by month.
+    """
+    name = suites[0].name
+    others = {rule.other_table for suite in suites for rule in suite.rules if rule.other_table} - {name}
+    specs = [
+        dg.AssetCheckSpec(
+            check,
+            asset=name,
+            description=text,
+            blocking=check == MUST,
+            additional_deps=sorted(str(other) for other in others),
+        )
+        for check, text in DESCRIPTIONS.items()
+    ]
+
+    @dg.multi_asset_check(
+        name=f"{name}_quality", specs=specs, can_subset=True, required_resource_keys={"io_manager"}
+    )
+    def checks(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
+        store: TableStore = context.resources.io_manager.store
+        # What another source has left in the same store is not of this graph.
+        history = sorted(set(store.months(name)) & set(monthly.get_partition_keys())) if by_month else None
+        verdict = evaluate(store, suites, _months(context, history), history)
+        _keep(store, verdict, history)
+        # A person may execute one of them alone.
+        for check in sorted(key.name for key in context.selected_asset_check_keys):
+            yield _result(verdict, check, suites[0].table)
+
+    return checks
+
+
+def _months(context: dg.AssetCheckExecutionContext, history: list[str] | None) -> list[str] | None:
+    """The stored months of the run's range, or all of them where the run has none."""
+    tags = context.run.tags
+    first, last = (tags.get(tag, tags.get(MONTH_TAG)) for tag in RANGE_TAGS)
+    if history is None or first is None or last is None:
+        return history
+    return [month for month in history if first <= month <= last]
+
+
+def _keep(store: TableStore, verdict: Verdict, history: list[str] | None) -> None:
+    """Store the counts for `data_quality`, beside those of the table's other months."""
+    judged = [
+        {"table": verdict.table, "month": month, "rows": rows, "clean_rows": clean}
+        for month, (rows, clean) in verdict.counts.items()
+    ]
+    frame = pd.DataFrame(judged, columns=pd.Index(QUALITY_SCORES.names))
+    if verdict.table in store.months(QUALITY_SCORES.name):
+        before = store.to_pandas(store.read(QUALITY_SCORES.name, [verdict.table]))
+        others = before["month"].isin(set(history or []) - set(verdict.counts))
+        frame = pd.concat([frame, before[others]]) if others.any() else frame
+    store.write(QUALITY_SCORES.name, frame.sort_values("month"), QUALITY_SCORES.arrow, verdict.table)
+
+
+def _result(verdict: Verdict, check: str, table: TableSchema) -> dg.AssetCheckResult:
+    severity, level = LEVELS[check]
+    outcomes = [outcome for outcome in verdict.outcomes if outcome.severity == severity]
+    return dg.AssetCheckResult(
+        check_name=check,
+        asset_key=verdict.table,
+        passed=all(outcome.success for outcome in outcomes),
+        severity=level,
+        description=_absent(table, verdict.rows) or sentence(outcomes),
+        metadata={
+            "rows judged": verdict.rows,
+            "quality score": verdict.score,
+            "judged by": verdict.judged_by,
+            "not judged": ", ".join(f"{rule} ({t} is not stored)" for rule, t in verdict.unjudged.items())
+            or "none",
+            "rules": shown(summary(outcomes)),
+            **{f"broken: {o.rule}": _evidence(o) for o in outcomes if not o.success},
+        },
+    )
+
+
+def _absent(table: TableSchema, rows: int) -> str:
+    """Tell that there is nothing to judge, where an optional table is missing."""
+    if not isinstance(table, RawTable) or table.is_there(rows):
+        return ""
+    return f"The source has no rows of {table.file_name}, which is optional: there is nothing to judge."
+
+
+def _evidence(outcome: Outcome) -> dg.JsonMetadataValue:
+    evidence: dict[str, Any] = {
+        "expectation": outcome.expectation,
+        "severity": outcome.severity,
+        "observed": outcome.observed,
+        "checked": outcome.checked,
+        "unexpected": outcome.unexpected,
+        "percent": round(outcome.percent, 4),
+        "examples": outcome.examples,
+    }
+    if outcome.remedy:
+        evidence["remedy"] = outcome.remedy
+    if outcome.by_month:
+        evidence["unexpected by month"] = outcome.by_month
+    return dg.MetadataValue.json(evidence)

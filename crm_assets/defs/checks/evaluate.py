@@ -1,0 +1,163 @@
+"""Judging a stored table by its suites: on the rows where they are few, in the engine where they are many."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import ibis.expr.types as ir
+import pandas as pd
+import pyarrow as pa
+
+from crm_assets.crm.rules import Rule
+from crm_assets.defs.checks import gx, pushdown
+from crm_assets.defs.checks.suite import Outcome, Suite
+from crm_assets.storage.tables import TableStore
+
+# Beyond it great-expectations on pandas takes three times as long as the engine, and more with every row.
+ROWS_FOR_PANDAS = 10_000
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of a table's rules.
+
+    Attributes:
+        table: its name.
+        counts: how many rows were judged, and how many of them break no rule, by month; the month is
+            the empty text where the table is not kept by month.
+        outcomes: one per rule.
+        judged_by: what judged the rows.
+        unjudged: rules that look into a table that is not stored and can wait, each with that table.
+    """
+
+    table: str
+    counts: dict[str, tuple[int, int]]
+    outcomes: list[Outcome]
+    judged_by: str
+    unjudged: dict[str, str]
+
+    @property
+    def rows(self) -> int:
+        """How many rows were judged."""
+        return sum(rows for rows, _ in self.counts.values())
+
+    @property
+    def clean_rows(self) -> int:
+        """How many of them break no rule."""
+        return sum(clean for _, clean in self.counts.values())
+
+    @property
+    def score(self) -> float:
+        """The quality score, 0 to 1: the share of rows that break no rule; 1 where there are no rows."""
+        return self.clean_rows / self.rows if self.rows else 1.0
+
+    def broken(self, severity: str) -> list[Outcome]:
+        """The outcomes of broken rules of one severity."""
+        return [o for o in self.outcomes if o.severity == severity and not o.success]
+
+
+def evaluate(
+    store: TableStore,
+    suites: tuple[Suite, ...],
+    months: list[str] | None,
+    history: list[str] | None = None,
+    limit: int = ROWS_FOR_PANDAS,
+) -> Verdict:
+    """Judge a stored table, or some months of it.
+
+    Args:
+        store: where it is kept.
+        suites: the suites of one table.
+        months: the months to judge; None for a table without months.
+        history: the months that rules about history look at; all stored ones where None.
+        limit: up to how many rows great-expectations judges the rows themselves.
+
+    Raises:
+        StorageError: the table, or one that a rule that must hold looks into, is not stored.
+    """
+    name = suites[0].name
+
+    def read(name: str, *, whole_history: bool = False) -> ir.Table:
+        kept = store.months(name)
+        wanted = (history or kept) if whole_history or months is None else months
+        return store.read(name, [m for m in wanted if m in kept] if kept else None)
+
+    columns = _columns(store, suites[0], months)
+    if not columns.success:
+        # Rules about columns that are not there, or of another type, cannot be judged: no row is clean.
+        counts = {month or "": (store.rows(name, month), 0) for month in months or [None]}
+        return Verdict(name, counts, [columns], "the columns alone", {})
+    outcomes = [columns]
+    counts: dict[str, tuple[int, int]] = {}
+    judges: list[str] = []
+    unjudged: dict[str, str] = {}
+    for suite in suites:
+        table = read(name, whole_history=True) if suite.whole_history else store.read(name, months)
+        blind = {rule.name: other for rule in suite.rules if (other := _unstored(store, suite, rule))}
+        unjudged |= blind
+        rules = [rule.resolved(table, read) for rule in suite.rules if rule.name not in blind]
+        derived = suite.derive(table, read)
+        count = derived.count().to_pyarrow().as_py()
+        small = count <= limit
+        if small:
+            outcomes += gx.judge(store.to_pandas(derived), rules, suite.shown_key)
+        else:
+            outcomes += pushdown.judge(derived, rules, suite.shown_key)
+        judges.append("great-expectations on pandas" if small else "queries of the table engine")
+        if suite.scored:
+            counts = pushdown.clean_rows(derived, rules)
+    if months is None:
+        rows, clean = (sum(count[i] for count in counts.values()) for i in (0, 1))
+        counts = {"": (rows, clean)}
+    return Verdict(name, counts, outcomes, ", ".join(dict.fromkeys(judges)), unjudged)
+
+
+def _columns(store: TableStore, suite: Suite, months: list[str] | None) -> Outcome:
+    """Whether each stored file has the columns and types of the table; the first that has not is told."""
+    expected = _fields(suite.table.arrow)
+    found = {month: _fields(store.schema(suite.name, month)) for month in months or [None]}
+    other = next((month for month, fields in found.items() if fields != expected), next(iter(found)))
+    return gx.same_columns(expected, found[other], other or "")
+
+
+def _fields(schema: pa.Schema) -> list[str]:
+    # Parquet calls the members of a list by another name.
+    return [f"{field.name} {field.type}".replace("list<element: ", "list<item: ") for field in schema]
+
+
+def _unstored(store: TableStore, suite: Suite, rule: Rule) -> str:
+    """The table that a rule looks into, where it is not stored and the rule can wait."""
+    can_wait = rule.severity == "should" or suite.judged_before
+    other = rule.other_table if can_wait else None
+    return other if other and not store.has(other) else ""
+
+
+def summary(outcomes: list[Outcome]) -> pd.DataFrame:
+    """The outcomes as a table for people, broken rules first."""
+    rows = [
+        {
+            "rule": outcome.rule,
+            "holds": "yes" if outcome.success else "NO",
+            "expectation": outcome.expectation,
+            "checked": outcome.checked,
+            "unexpected": outcome.unexpected,
+            "percent": round(outcome.percent, 3),
+            "observed": outcome.observed,
+        }
+        for outcome in sorted(outcomes, key=lambda o: o.success)
+    ]
+    columns = ["rule", "holds", "expectation", "checked", "unexpected", "percent", "observed"]
+    return pd.DataFrame(rows, columns=pd.Index(columns))
+
+
+def sentence(outcomes: list[Outcome]) -> str:
+    """What is broken, in a line."""
+    broken = [outcome for outcome in outcomes if not outcome.success]
+    if not broken:
+        return f"All {len(outcomes)} rules hold."
+    said = "; ".join(
+        f"{o.rule}: {o.unexpected:,} of {o.checked:,} ({o.percent:.1f} %)"
+        + (f", as {o.observed}" if o.observed else "")
+        for o in broken
+    )
+    return f"{len(broken)} of {len(outcomes)} rules broken. {said}."

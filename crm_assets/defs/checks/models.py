@@ -1,0 +1,136 @@
+"""Gates of the models: the audit's verdicts, and whether the champion deserves to be one."""
+
+import dagster as dg
+import pandas as pd
+
+from crm_assets.defs.assets.models import champion, leak_audit
+from crm_assets.defs.assets.options import table
+from crm_assets.defs.partitions import monthly
+from crm_assets.modeling.training_rows import TrainingRows
+from crm_assets.modeling.verdicts import INADMISSIBLE, SEASONAL_RATE
+from crm_assets.storage.tables import TableStore
+
+# Mean distance of predicted from realised rate, over tenths of the deals of the test months.
+MAX_CALIBRATION_ERROR = 0.10
+# Share of a month's deals that may lie outside of what the champion has learned from.
+MAX_OUTSIDE = 0.20
+
+MLFLOW, STORE = {"mlflow"}, {"mlflow", "io_manager"}
+
+
+@dg.asset_check(asset=leak_audit, description="No feature knows the outcome in a way no date explains.")
+def features_are_admissible(leak_audit: pd.DataFrame) -> dg.AssetCheckResult:
+    """Warns of inadmissible features, with reasons; fails where settings use one all the same."""
+    guilty = leak_audit[leak_audit["verdict"] == INADMISSIBLE]
+    used = guilty[guilty["used"]]
+    return dg.AssetCheckResult(
+        passed=guilty.empty,
+        severity=dg.AssetCheckSeverity.ERROR if len(used) else dg.AssetCheckSeverity.WARN,
+        description=_verdicts(len(guilty), len(used)),
+        metadata={"inadmissible": table(guilty[["feature", "used", "reason"]])},
+    )
+
+
+@dg.asset_check(asset=champion, description="Does better than the baselines on the test months.")
+def better_than_baselines(champion: pd.DataFrame) -> dg.AssetCheckResult:
+    """Holds the champion in force against the seasonal rate, and a new one against the one before it.
+
+    Better than the seasonal rate is a higher ROC AUC and a lower Brier score. Not worse than the
+    champion before is what the promotion asks for: a ROC AUC as high.
+    """
+    own = champion[champion["in_force"]].iloc[0]
+    rivals = champion[champion["baseline"] & ~champion["in_force"]]
+    seasonal = rivals["contender"] == SEASONAL_RATE
+    ranks = rivals["test_roc_auc"] < own["test_roc_auc"]
+    better = ranks & (rivals["test_brier"] > own["test_brier"])
+    no_worse = ranks | (rivals["test_roc_auc"] == own["test_roc_auc"])
+    beaten = better.where(seasonal, no_worse)
+    names = ", ".join(rivals.loc[~beaten, "contender"])
+    shown = ["contender", "in_force", "test_roc_auc", "test_brier", "test_ece"]
+    return dg.AssetCheckResult(
+        passed=bool(beaten.all()),
+        severity=dg.AssetCheckSeverity.ERROR,
+        description=f"Not better than {names}." if names else "Better than the baselines.",
+        metadata={"test months": table(champion[champion["in_force"] | champion["baseline"]][shown])},
+    )
+
+
+@dg.asset_check(asset=champion, description="Expected calibration error on the test months is small.")
+def well_calibrated(champion: pd.DataFrame) -> dg.AssetCheckResult:
+    """Probabilities that are added up to revenue must mean what they say."""
+    error = float(champion.loc[champion["in_force"], "test_ece"].iloc[0])
+    return dg.AssetCheckResult(
+        passed=error <= MAX_CALIBRATION_ERROR,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"Expected calibration error {error:.3f}; accepted up to {MAX_CALIBRATION_ERROR:.2f}.",
+        metadata={"expected calibration error": error},
+    )
+
+
+@dg.asset_check(
+    asset=champion,
+    additional_ins={"leak_audit": dg.AssetIn("leak_audit")},
+    required_resource_keys=MLFLOW,
+    blocking=True,
+    description="The champion in force uses no inadmissible feature, unless settings say so.",
+)
+def no_inadmissible_feature(
+    context: dg.AssetCheckExecutionContext, champion: pd.DataFrame, leak_audit: pd.DataFrame
+) -> dg.AssetCheckResult:
+    """A champion of before may use what the audit has found guilty since."""
+    model = context.resources.mlflow.load_champion()
+    forbidden = set(leak_audit.loc[~leak_audit["used"], "feature"]) & set(model.features)
+    names = ", ".join(sorted(forbidden))
+    return dg.AssetCheckResult(
+        passed=not forbidden,
+        severity=dg.AssetCheckSeverity.ERROR,
+        description=f"Version {model.version} uses {names}: promote another version."
+        if names
+        else f"Version {model.version} uses {len(model.features)} features, all of them allowed.",
+        metadata={"features": ", ".join(model.features)},
+    )
+
+
+@dg.asset_check(
+    asset=champion,
+    additional_ins={"training_set": dg.AssetIn("training_set")},
+    required_resource_keys=STORE,
+    description="Features of training and of the newest month agree in name, type and range.",
+)
+def training_and_scoring_agree(
+    context: dg.AssetCheckExecutionContext, champion: pd.DataFrame, training_set: TrainingRows
+) -> dg.AssetCheckResult:
+    """What the champion scores should look like what it has learned from."""
+    from crm_assets.modeling.agreement import agreement
+
+    store: TableStore = context.resources.io_manager.store
+    month = max(set(store.months("win_features")) & set(monthly.get_partition_keys()))
+    scoring = store.to_pandas(store.read("win_features", [month]))
+    compared = agreement(training_set, scoring, context.resources.mlflow.load_champion().features)
+    differing = compared[compared["training_type"] != compared["scoring_type"]]
+    strange = compared[compared["outside"] > MAX_OUTSIDE]
+    said = [f"{row.feature} is {row.training_type} and {row.scoring_type}" for row in differing.itertuples()]
+    said += [f"{row.feature}: {row.outside:.0%} of {month} outside" for row in strange.itertuples()]
+    return dg.AssetCheckResult(
+        passed=not said,
+        severity=dg.AssetCheckSeverity.ERROR if len(differing) else dg.AssetCheckSeverity.WARN,
+        description="; ".join(said) or f"{len(compared)} features of {month} agree with the training set.",
+        metadata={"month": month, "features": table(compared)},
+    )
+
+
+def _verdicts(guilty: int, used: int) -> str:
+    if not guilty:
+        return "All features are admissible."
+    if used:
+        return f"{guilty} features are inadmissible, and {used} of them are used: CRM_ADMIT_FEATURES says so."
+    return f"{guilty} features are inadmissible; the models do without them."
+
+
+model_checks = [
+    features_are_admissible,
+    better_than_baselines,
+    well_calibrated,
+    no_inadmissible_feature,
+    training_and_scoring_agree,
+]

@@ -1,0 +1,122 @@
+"""The calendar: which source is in force, which months it covers, and their partitions."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from functools import cache
+
+import ibis.expr.types as ir
+import pyarrow as pa
+
+from crm_assets.crm.horizon import horizon
+from crm_assets.crm.months import MonthRange, shift
+from crm_assets.defs.months import Months
+from crm_assets.errors import SettingsError
+from crm_assets.settings import OPEN_END, get_settings
+from crm_assets.sources import calendar as file
+from crm_assets.sources.base import Source
+from crm_assets.sources.calendar import covered
+from crm_assets.sources.select import known_range, select_source, within
+
+# How a run says which months it covers.
+MONTH_TAG = "dagster/partition"
+RANGE_TAGS = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
+
+UNKNOWN = (
+    "The months of {source} are not known yet: materialize the raw tables, or run `make run`, and reload the "
+    "code location. Or set CRM_FIRST_MONTH and CRM_LAST_MONTH."
+)
+# Without a month: what a code location shows of a source that nobody has read yet.
+NO_MONTHS = "1970-01"
+
+
+@cache
+def source() -> Source:
+    """The source of raw data that the settings choose."""
+    return select_source(get_settings())
+
+
+@cache
+def calendar() -> MonthRange:
+    """The months that the graph covers, known without opening any data.
+
+    Raises:
+        SettingsError: they are not known yet; or as for `sources.select.known_range`.
+    """
+    found = known_range(get_settings(), source())
+    if found is None:
+        raise SettingsError(UNKNOWN.format(source=source().description))
+    return found
+
+
+def unknown() -> str | None:
+    """What to do where the months are not known yet, in a sentence; None where they are."""
+    found = known_range(get_settings(), source())
+    return UNKNOWN.format(source=source().description) if found is None else None
+
+
+def note_months(deals: pa.Table) -> MonthRange | None:
+    """Note which months the data covers, for the next process that loads the definitions.
+
+    Args:
+        deals: columns of `crm.schema.RAW_SALES_PIPELINE`, as they were read.
+
+    Returns:
+        The months, where they are others than those of this process's calendar; else None.
+
+    Raises:
+        SettingsError: the settings ask for months that the data cannot have.
+    """
+    found = source().known_months or covered(deals["engage_date"], deals["close_date"])
+    if found is None:
+        return None
+    now = within(get_settings(), found)
+    file.note(get_settings().home, source().identity, found)
+    return None if unknown_when_loaded is None and now == calendar() else now
+
+
+def _partitions() -> Months:
+    if unknown_when_loaded:
+        logging.getLogger("dagster.crm_assets").warning(unknown_when_loaded)
+        return Months(NO_MONTHS, end_date=NO_MONTHS, fmt="%Y-%m")
+    open_ended = get_settings().last_month == OPEN_END
+    end = None if open_ended else f"{shift(calendar().last, 1)}"
+    return Months(calendar().first, end_date=end, fmt="%Y-%m")
+
+
+unknown_when_loaded = unknown()
+monthly = _partitions()
+
+
+def check_run(tags: Mapping[str, str]) -> None:
+    """Refuse a run over months that do not exist before its first step does anything.
+
+    Args:
+        tags: the run's. Dagster itself checks those of the UI and of its command line, not of a launched job.
+
+    Raises:
+        NoSuchMonthError: which months there are.
+    """
+    for month in (tags[tag] for tag in (MONTH_TAG, *RANGE_TAGS) if tag in tags):
+        if not monthly.has_partition_key(month):
+            raise monthly.missing(month)
+
+
+def months() -> MonthRange:
+    """The months that a run of the whole graph covers: those of the calendar that are over."""
+    return MonthRange(calendar().first, min(calendar().last, last_month()))
+
+
+def last_month() -> str:
+    """The last month of the graph that is over by now; it moves on where the calendar is open."""
+    return monthly.get_last_partition_key() or calendar().last
+
+
+def data_horizon(opportunities: ir.Table) -> str:
+    """The last month that the data covers completely; never one that is not over.
+
+    Args:
+        opportunities: columns of `crm.tables.OPPORTUNITIES`.
+    """
+    return min(horizon(opportunities, get_settings().last_month), last_month())

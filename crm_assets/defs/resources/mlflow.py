@@ -1,0 +1,201 @@
+"""The `mlflow` resource of the graph: one parent run per Dagster run, a nested run per model."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import dagster as dg
+import pandas as pd
+
+from crm_assets.modeling.algorithm import Algorithm
+from crm_assets.modeling.algorithms import algorithm
+from crm_assets.modeling.training_rows import TrainingRows
+from crm_assets.settings import get_settings
+from crm_assets.sources.select import select_source
+from crm_assets.storage.choice import open_store
+
+if TYPE_CHECKING:
+    from crm_assets.modeling.champion import Candidate
+    from crm_assets.modeling.scoring import Champion
+    from crm_assets.registry.models import Decision
+
+
+class MlflowSession:
+    """What assets may ask of MLflow. Imports it when asked, since that takes seconds."""
+
+    def log_backtest(
+        self,
+        context: dg.AssetExecutionContext,
+        contender: Algorithm,
+        features: list[str],
+        training_set: TrainingRows,
+        validation: pd.DataFrame,
+        test: pd.DataFrame,
+        figures: dict[str, bytes],
+    ) -> str:
+        """Log one algorithm's walk-forward, scored by month, as a nested run; returns the link to it."""
+        import mlflow
+
+        from crm_assets.registry import tracking
+
+        tags = _tags(context, training_set)
+        with tracking.nested_run(contender.name, tags) as run:
+            mlflow.log_params(_params(contender, features))
+            tracking.log_training_set(training_set.head(), tags["data_version"])
+            tracking.log_figures(figures)
+            tracking.log_scores("validation", validation)
+            tracking.log_scores("test_uncalibrated", test)
+        return tracking.run_link(run.info.run_id)
+
+    def register(
+        self,
+        context: dg.AssetExecutionContext,
+        candidate: Candidate,
+        training_set: TrainingRows,
+        test: pd.DataFrame,
+        figures: dict[str, bytes],
+        source: str,
+    ) -> tuple[Decision, str, str]:
+        """Log a candidate, its test months scored, and register it.
+
+        Returns:
+            What became of it, and the links to its run and version.
+        """
+        import mlflow
+
+        from crm_assets.registry import models, tracking
+        from crm_assets.registry.names import model_name
+        from crm_assets.registry.tracking import NOTE
+
+        tags = _tags(context, training_set)
+        with tracking.nested_run("champion", tags) as run:
+            mlflow.log_params(_params(algorithm(candidate.algorithm), candidate.features))
+            tracking.log_training_set(training_set.head(), tags["data_version"])
+            tracking.log_scores("test", test)
+            tracking.log_figures(figures)
+            decision = models.register(candidate, training_set, tags, run.info.run_id, source)
+            version = tracking.version_link(model_name(candidate.target), decision.version)
+            mlflow.set_tags(
+                {"model_version": decision.version, "promoted": decision.promoted, NOTE: decision.reason}
+            )
+        _tell_parent(candidate, decision)
+        return decision, tracking.run_link(run.info.run_id), version
+
+    def load_champion(self) -> Champion:
+        """The champion of the registry."""
+        from crm_assets.registry import models
+
+        return models.load_champion()
+
+
+@dg.resource(
+    # Not the tracking URI, which may hold a password: configuration is shown.
+    config_schema={"experiment_name": dg.Field(str, default_value="monthly_win_probability")},
+    description="One MLflow run per Dagster run, through dagster-mlflow.",
+)
+def mlflow_resource(context: dg.InitResourceContext) -> Iterator[MlflowSession]:
+    """Open the parent MLflow run of this Dagster run, and end it with the run's fate.
+
+    dagster-mlflow finds the parent run again from every step process. It comes with all of MLflow,
+    so it is imported when a step needs it, not when the code location loads.
+    """
+    from crm_assets.registry import ownership, tracking
+
+    settings, source = get_settings(), select_source(get_settings())
+    # Before the registry is opened: what another source has left there is refused, or moves away.
+    open_store(settings).claim()
+    # Alone, since two steps that start at once would each find no parent run and open one.
+    with tracking.alone(), tracking.told(settings.tracking_uri):
+        ownership.connect(settings, source.identity)
+        _open_parent(context)
+    try:
+        yield MlflowSession()
+    finally:
+        _end_run(context, sys.exc_info()[1])
+
+
+def _open_parent(context: dg.InitResourceContext) -> None:
+    import mlflow
+
+    from crm_assets.defs.resources import mlflow_parents
+    from crm_assets.registry.tracking import NOTE
+
+    mlflow_parents.end_left_over(context.instance)
+    with warnings.catch_warnings():
+        # It is marked beta; that is known and decided.
+        warnings.simplefilter("ignore", dg.BetaWarning)
+        from dagster_mlflow.resources import MlFlow
+
+        MlFlow(context)
+    run = dagster_run(str(context.run_id))
+    mlflow.set_tags({"dagster.run": run, NOTE: f"Dagster run {run}"})
+
+
+def _end_run(context: dg.InitResourceContext, error: BaseException | None) -> None:
+    import mlflow
+
+    from crm_assets.defs.resources import mlflow_parents
+
+    mlflow.end_run(mlflow_parents.fate(context.instance, str(context.run_id), error))
+
+
+def _tell_parent(candidate: Candidate, decision: Decision) -> None:
+    """Put what a list of runs should show on the parent run: the candidate's scores and its fate."""
+    import mlflow
+
+    from crm_assets.modeling.metrics import METRICS, pooled
+
+    if mlflow.active_run() is None:
+        return
+    test = pooled(candidate.walk_forward, candidate.split.test)
+    mlflow.log_metrics({f"test_{metric}": test[metric] for metric in METRICS})
+    mlflow.set_tags(
+        {
+            "algorithm": candidate.algorithm,
+            "model_version": decision.version,
+            "promoted": decision.promoted,
+            "champion_version": decision.champion_version,
+        }
+    )
+
+
+def _params(contender: Algorithm, features: list[str]) -> dict[str, object]:
+    from crm_assets.registry import tracking
+
+    seed = get_settings().seed
+    own = tracking.hyper_parameters(contender.build(features, seed))
+    return {"algorithm": contender.name, "features": ", ".join(features), "seed": seed, **own}
+
+
+def dagster_run(run_id: str) -> str:
+    """Where a person finds a Dagster run: a URL where the settings know the UI's address, else its id."""
+    return get_settings().run_page(run_id) or run_id
+
+
+def _tags(context: dg.AssetExecutionContext, training_set: TrainingRows) -> dict[str, str]:
+    return {
+        # Not `dagster_run_id`: by that tag dagster-mlflow finds the parent run, and would take ours for it.
+        "dagster.run_id": context.run_id,
+        "dagster.run": dagster_run(context.run_id),
+        "dagster.asset_key": context.asset_key.to_user_string(),
+        "data_version": training_set.fingerprint,
+        "code_version": str(context.assets_def.code_versions_by_key[context.asset_key]),
+    }
+
+
+@dg.failure_hook(name="mlflow_run_fails_too")
+def mlflow_run_fails_too(context: dg.HookContext) -> None:
+    """Mark the parent MLflow run as failed, also where a step fails that knows nothing of MLflow.
+
+    Steps in one process end it with the run; a step in a process of its own has no other to do it.
+    """
+    from crm_assets.defs.resources import mlflow_parents
+    from crm_assets.registry import tracking
+
+    settings = get_settings()
+    if settings.mlflow_tracking_uri or (settings.home / "mlflow.db").exists():
+        tracking.connect(settings.tracking_uri, settings.artifacts_dir)
+        mlflow_parents.fail(context.run_id)

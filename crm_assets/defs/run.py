@@ -1,0 +1,36 @@
+"""Run a job in this process, as `make run` does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import dagster as dg
+
+from crm_assets.defs import progress
+from crm_assets.defs.partitions import RANGE_TAGS
+
+
+def run_months(job: Callable[[], dg.JobDefinition], first: str, last: str) -> list[str]:
+    """Run a job over a range of months.
+
+    Args:
+        job: a function at the top of a module, by which Dagster finds the job again.
+        first: first month, `YYYY-MM`.
+        last: last month.
+
+    Returns:
+        What failed, in sentences; empty where all went well.
+
+    Raises:
+        KeyboardInterrupt: the run was interrupted; Dagster's history says that it was canceled.
+    """
+    tags = dict(zip(RANGE_TAGS, (first, last), strict=True))
+    config = {"loggers": {progress.LOGGER: {}}}
+    with (
+        dg.DagsterInstance.get() as instance,
+        dg.execute_job(dg.reconstructable(job), instance, config, tags) as result,
+    ):
+        if not result.success and progress.interrupted(result.all_events):
+            instance.report_run_canceled(result.dagster_run, "Interrupted with Ctrl-C.")
+            raise KeyboardInterrupt
+        return [] if result.success else progress.failures(iter(result.all_events))

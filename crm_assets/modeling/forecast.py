@@ -1,0 +1,68 @@
+"""From probabilities to revenue: what a deal is worth if won, and sums by who sells what."""
+
+from __future__ import annotations
+
+import ibis
+import ibis.expr.types as ir
+import pandas as pd
+
+from crm_assets.crm.schema import Stage
+from crm_assets.crm.tables import REVENUE_FORECAST
+from crm_assets.crm.targets import DEFAULT_TARGET, Target
+
+LEVELS = ("sales_agent", "manager", "regional_office", "product")
+TOTAL = "total"
+
+
+def expected_values(snapshot: ir.Table) -> ir.Table:
+    """What each open deal brings if it is won: list price times what won deals fetched of theirs.
+
+    The ratio is that of the product's deals won as of the month, of all won deals where the
+    product has none, and 1 where nothing is won yet.
+
+    Args:
+        snapshot: columns of `crm.tables.MONTHLY_SNAPSHOTS`.
+
+    Returns:
+        One row per open deal: `opportunity_id`, `account`, `expected_value` (USD).
+    """
+    won = snapshot.filter(snapshot.stage == Stage.WON.value)
+    by_product = won.group_by("product").agg(ratio=_ratio(won))
+    overall = won.agg(overall_ratio=_ratio(won))
+    deals = snapshot.filter(snapshot.stage == Stage.ENGAGING.value)
+    deals = deals.left_join(by_product, "product").cross_join(overall)
+    value = deals.list_price * ibis.coalesce(deals.ratio, deals.overall_ratio, 1.0)
+    return deals.select("opportunity_id", "account", expected_value=value).order_by("opportunity_id")
+
+
+def revenue_forecast(predictions: pd.DataFrame, month: str, target: Target = DEFAULT_TARGET) -> pd.DataFrame:
+    """Add up the predictions of one month, in total and by each of `LEVELS`.
+
+    Args:
+        predictions: columns of `crm.tables.WIN_PREDICTIONS`.
+        month: the snapshot month, `YYYY-MM`.
+        target: what the probabilities are of; the forecast is for the last of its months.
+
+    Returns:
+        Columns of `crm.tables.REVENUE_FORECAST`; the total first, then by level and name.
+    """
+    parts = [_sums(predictions.assign(total="all deals"), TOTAL)] if len(predictions) else []
+    parts += [_sums(predictions, level) for level in LEVELS if len(predictions)]
+    columns = REVENUE_FORECAST.names
+    if not parts:
+        return pd.DataFrame(columns=pd.Index(columns))
+    forecast = pd.concat(parts, ignore_index=True)
+    return forecast.assign(snapshot_month=month, forecast_month=target.last_month(month))[columns]
+
+
+def _ratio(won: ir.Table) -> ir.FloatingValue:
+    return won.close_value.sum() / won.list_price.sum().nullif(0)
+
+
+def _sums(predictions: pd.DataFrame, level: str) -> pd.DataFrame:
+    sums = predictions.groupby(level, dropna=False, sort=True).agg(
+        open_deals=("opportunity_id", "size"),
+        expected_wins=("probability", "sum"),
+        expected_revenue=("expected_revenue", "sum"),
+    )
+    return sums.rename_axis("name").reset_index().assign(level=level)

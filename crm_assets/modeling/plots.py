@@ -1,0 +1,116 @@
+"""Plots of the models, as PNG bytes."""
+
+import io
+
+import pandas as pd
+from matplotlib.figure import Figure
+from sklearn.metrics import roc_curve
+
+from crm_assets.modeling.algorithms import algorithm
+from crm_assets.modeling.champion import Candidate
+from crm_assets.modeling.explanation import importance
+from crm_assets.modeling.folds import Split
+from crm_assets.modeling.metrics import ECE_BINS, POOLED, label_of
+from crm_assets.modeling.training_rows import TrainingRows
+from crm_assets.modeling.verdicts import SEASONAL_RATE
+
+BLUE, ORANGE, GREY = "#1f5fa8", "#d9822b", "#8a8f98"
+
+
+def champion_plots(candidate: Candidate, rows: TrainingRows) -> dict[str, bytes]:
+    """The plots that belong to a champion, by name."""
+    test = candidate.walk_forward[candidate.walk_forward["snapshot_month"].isin(candidate.split.test)]
+    newest = rows.rows(candidate.trained_months[-1:])
+    chosen, fitted = algorithm(candidate.algorithm), candidate.model.pipeline
+    return {
+        "calibration_curve": calibration_curve(test),
+        "roc_curve": roc(test),
+        "auc_by_month": auc_by_month(candidate.by_month, candidate.split),
+        "expected_and_realised_wins": expected_and_realised(candidate.walk_forward),
+        "top_features": top_features(importance(chosen, fitted, newest, candidate.features)),
+    }
+
+
+def calibration_curve(predictions: pd.DataFrame) -> bytes:
+    """Predicted against realised rate, in bins of equally many deals."""
+    figure, axes = _axes("Calibration on the test months", "predicted probability", "share won")
+    ranks = predictions["probability"].rank(method="first")
+    bins = predictions.groupby(pd.qcut(ranks, min(ECE_BINS, len(ranks))), observed=True)
+    points = bins.agg(predicted=("probability", "mean"), realised=(label_of(predictions), "mean"))
+    top = max(points.max()) * 1.05
+    axes.plot([0, top], [0, top], color=GREY, linestyle="--", linewidth=1, label="perfect")
+    axes.plot(points["predicted"], points["realised"], color=BLUE, marker="o", label="tenths of the deals")
+    axes.legend(frameon=False)
+    return _png(figure)
+
+
+def roc(predictions: pd.DataFrame) -> bytes:
+    """The ROC curve of some months, and of them pooled."""
+    figure, axes = _axes("ROC on the test months", "false positive rate", "true positive rate")
+    axes.plot([0, 1], [0, 1], color=GREY, linestyle="--", linewidth=1)
+    label = label_of(predictions)
+    parts = [(str(m), part) for m, part in predictions.groupby("snapshot_month", sort=True, observed=True)]
+    for name, part in [*parts, (POOLED, predictions)]:
+        if part[label].nunique() < 2:
+            continue
+        false, true, _ = roc_curve(part[label], part["probability"])
+        bold = name == POOLED
+        axes.plot(false, true, label=name, linewidth=2.5 if bold else 1, color=BLUE if bold else None)
+    axes.legend(frameon=False)
+    return _png(figure)
+
+
+def auc_by_month(by_month: dict[str, pd.DataFrame], split: Split) -> bytes:
+    """Walk-forward ROC AUC of each contender, from its `scores_of_months`; test months shaded.
+
+    A contender that gives all deals of a month one probability, as the seasonal rate does, ranks
+    none of them: 0.5.
+    """
+    figure, axes = _axes("Walk-forward ROC AUC by month", "snapshot month", "ROC AUC")
+    axes.axvspan(len(split.scored) - len(split.test) - 0.5, len(split.scored) - 0.5, color=GREY, alpha=0.12)
+    for name, scores in by_month.items():
+        months = scores[scores["snapshot_month"] != POOLED]
+        style = {"color": GREY, "linestyle": "--"} if name == SEASONAL_RATE else {}
+        axes.plot(months["snapshot_month"], months["roc_auc"], marker="o", label=name, **style)
+    axes.legend(frameon=False, fontsize=8)
+    return _png(figure)
+
+
+def expected_and_realised(predictions: pd.DataFrame) -> bytes:
+    """Sum of probabilities beside the deals won, by month."""
+    figure, axes = _axes("Expected and realised wins", "month", "deals")
+    sums = predictions.groupby("snapshot_month", observed=True).agg(
+        expected=("probability", "sum"), realised=(label_of(predictions), "sum")
+    )
+    places = range(len(sums))
+    axes.bar([p - 0.2 for p in places], sums["expected"], width=0.4, color=BLUE, label="expected")
+    axes.bar([p + 0.2 for p in places], sums["realised"], width=0.4, color=ORANGE, label="realised")
+    axes.set_xticks(list(places), list(sums.index))
+    axes.legend(frameon=False)
+    return _png(figure)
+
+
+def top_features(strength: pd.Series, most: int = 12) -> bytes:
+    """Mean absolute contribution of the strongest features."""
+    # Room for the longest name.
+    figure, axes = _axes("Top features", "mean absolute contribution", "", left=0.34)
+    shown = strength[strength > 0].head(most)[::-1]
+    axes.barh(list(shown.index), shown.to_numpy(), color=BLUE)
+    return _png(figure)
+
+
+def _axes(title: str, x: str, y: str, left: float = 0.13):  # noqa: ANN202
+    # Without pyplot: no global state, nothing to close, safe in threads. Margins are said, since a layout
+    # that measures its texts draws each of them twice.
+    figure = Figure(figsize=(6.4, 4), dpi=110)
+    axes = figure.subplots(gridspec_kw={"left": left, "right": 0.97, "bottom": 0.13, "top": 0.91})
+    axes.set(title=title, xlabel=x, ylabel=y)
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure, axes
+
+
+def _png(figure: Figure) -> bytes:
+    buffer = io.BytesIO()
+    # No creation date or version: the same data gives the same bytes.
+    figure.savefig(buffer, format="png", metadata={"Software": None})
+    return buffer.getvalue()

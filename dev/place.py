@@ -1,0 +1,104 @@
+"""An installation of its own for tests that run the graph as a user does: in real processes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import dagster as dg
+import pandas as pd
+import pyarrow.parquet as pq
+
+ROOT = Path(__file__).parent.parent
+MODULE = ("-m", "crm_assets.definitions")
+
+
+@dataclass(frozen=True)
+class Place:
+    """One installation: where its tables and history are, and what runs in it."""
+
+    folder: Path
+    settings: dict[str, str]
+
+    @property
+    def tables(self) -> Path:
+        return self.folder / "home" / "tables"
+
+    def environment(self, **settings: str) -> dict[str, str]:
+        """What a process of this place finds in its environment."""
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("CRM_")}
+        return clean | {
+            "CRM_HOME": str(self.folder / "home"),
+            "DAGSTER_HOME": str(self.folder / "dagster"),
+            "COLUMNS": "120",
+            **self.settings,
+            **settings,
+        }
+
+    def run(self, *command: str, **settings: str) -> subprocess.CompletedProcess[str]:
+        """Run a command with this place's settings."""
+        return subprocess.run(
+            command,
+            env=self.environment(**settings),
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def python(self, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+        return self.run(sys.executable, *arguments, **settings)
+
+    def dagster(self, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+        return self.run(str(Path(sys.executable).parent / "dagster"), *arguments, **settings)
+
+    def copy(self, folder: Path, **settings: str) -> Place:
+        """Another installation with the same tables and models, and no history."""
+        other = place(folder, **(self.settings | settings))
+        shutil.copytree(self.folder / "home", other.folder / "home")
+        return other
+
+    def frame(self, name: str, month: str | None = None) -> pd.DataFrame:
+        file = f"{name}/{month}.parquet" if month else f"{name}.parquet"
+        return pq.read_table(self.tables / file).to_pandas()
+
+    def contents(self) -> dict[str, bytes]:
+        """Every stored table file and its bytes."""
+        return {
+            str(path.relative_to(self.tables)): path.read_bytes()
+            for path in sorted(self.tables.rglob("*"))
+            if path.is_file()
+        }
+
+    def materialised(self, asset: str, month: str | None = None) -> bool:
+        """Whether this place's history knows of a materialisation."""
+        with dg.DagsterInstance.from_config(str(self.folder / "dagster")) as instance:
+            chosen = dg.AssetRecordsFilter(dg.AssetKey(asset), asset_partitions=[month] if month else None)
+            return bool(instance.fetch_materializations(chosen, limit=1).records)
+
+    def events_of_first_run(self, kind: dg.DagsterEventType) -> Counter[str]:
+        """How often each step has an event of a kind in this place's first run."""
+        with dg.DagsterInstance.from_config(str(self.folder / "dagster")) as instance:
+            run = instance.get_runs(ascending=True, limit=1)[0]
+            records = instance.get_records_for_run(run.run_id, of_type=kind).records
+        return Counter(str(record.event_log_entry.step_key) for record in records)
+
+    def metadata(self, asset: str, month: str | None = None) -> dict[str, dg.MetadataValue]:
+        """The metadata of the newest materialisation, as the UI shows it."""
+        with dg.DagsterInstance.from_config(str(self.folder / "dagster")) as instance:
+            chosen = dg.AssetRecordsFilter(dg.AssetKey(asset), asset_partitions=[month] if month else None)
+            event = instance.fetch_materializations(chosen, limit=1).records[0].asset_materialization
+        assert event is not None
+        return dict(event.metadata)
+
+
+def place(folder: Path, **settings: str) -> Place:
+    """Make an installation in a folder, with the settings as environment variables."""
+    (folder / "dagster").mkdir(parents=True)
+    shutil.copy(ROOT / "dagster.yaml", folder / "dagster" / "dagster.yaml")
+    return Place(folder, settings)

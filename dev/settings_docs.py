@@ -1,0 +1,67 @@
+"""`python -m dev.settings_docs`: the settings as README.md's table and as .env.example."""
+
+from __future__ import annotations
+
+import typing
+from pathlib import Path
+
+from pydantic.fields import FieldInfo
+
+from crm_assets.settings import Settings, variable
+
+ROOT = Path(__file__).parent.parent
+BEGIN, END = "<!-- settings: begin, written by `make docs` -->", "<!-- settings: end -->"
+
+
+def readme_table() -> str:
+    """The settings as a Markdown table."""
+    rows = [
+        f"| `{variable(name)}` | {_type(field)} | {_default(field) or 'unset'} | {field.description} |"
+        for name, field in Settings.model_fields.items()
+    ]
+    return "\n".join(["| variable | type | default | meaning |", "| --- | --- | --- | --- |", *rows])
+
+
+def env_example() -> str:
+    """The settings as an environment file in which every line is a comment."""
+    blocks = [
+        f"# {(field.description or '').replace('`', '')}\n# {variable(name)}={_default(field).strip('`')}"
+        for name, field in Settings.model_fields.items()
+    ]
+    header = "# Copy to .env and take the sign off the lines that you change. Never commit .env."
+    return "\n\n".join([header, *blocks]) + "\n"
+
+
+def with_table(readme: str) -> str:
+    """The text of README.md with the table between its marks brought up to date."""
+    before, rest = readme.split(BEGIN)
+    _, after = rest.split(END)
+    return f"{before}{BEGIN}\n{readme_table()}\n{END}{after}"
+
+
+def main() -> None:
+    """Write both files."""
+    readme = ROOT / "README.md"
+    readme.write_text(with_table(readme.read_text("utf-8")), "utf-8")
+    (ROOT / ".env.example").write_text(env_example(), "utf-8")
+
+
+def _type(field: FieldInfo) -> str:
+    arguments = typing.get_args(field.annotation)
+    if typing.get_origin(field.annotation) is typing.Literal:
+        return ", ".join(f"`{choice}`" for choice in arguments)
+    if typing.get_origin(field.annotation) is tuple:
+        return "names"
+    kinds = [kind for kind in arguments if kind is not type(None)] or [field.annotation]
+    names = {str: "text", int: "whole number", float: "number", Path: "path", bool: "true or false"}
+    return ", ".join(names.get(kind, "text") for kind in kinds)
+
+
+def _default(field: FieldInfo) -> str:
+    if isinstance(field.default, bool):
+        return f"`{str(field.default).lower()}`"
+    return "" if field.default in (None, ()) else f"`{field.default}`"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+"""`python -m dev.stack up|down|status|logs`: what `make stack` and its companions run."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from crm_assets.errors import CrmAssetsError
+from dev.stack.place import default_folder
+from dev.stack.stack import SERVICES, Stack
+
+
+def up(console: Console, folder: Path) -> None:
+    """Start the stack, and say where it is and how to use it."""
+    stack = Stack.start(
+        folder, told=lambda name, seconds: console.print(f"✓ {name} healthy after {seconds:.1f} s")
+    )
+    status(console, folder, stack)
+    if stack.outdated:
+        console.print(
+            "The settings are not those that it was started with; `make stack-down`, then `make stack`, puts "
+            "them in force."
+        )
+    console.print(
+        f"Dagster: {stack.address('webserver')}   MLflow: {stack.address('mlflow')}\n"
+        f"Ports are in {stack.place.state_file}, passwords and keys in {stack.place.secrets_file}.\n"
+        'In a shell, `eval "$(python -m dev.stack env)"` sets what a client needs.\n'
+        "`make stack-status` and `make stack-logs` watch it, `make stack-down` stops it and keeps its data."
+    )
+
+
+def status(console: Console, folder: Path, stack: Stack | None = None) -> None:
+    """Show every service of the stack."""
+    stack = stack or Stack.at(folder)
+    table = Table("service", "address", "state", "start", "memory", box=None)
+    for name in SERVICES:
+        state = "healthy" if stack.healthy(name) else stack.state(name)
+        seconds = f"{stack.seconds[name]:.1f} s" if name in stack.seconds else ""
+        memory = f"{stack.memory(name) / 2**20:,.0f} MiB" if stack.pid(name) else ""
+        table.add_row(name, stack.address(name), state, seconds, memory)
+    console.print(table)
+    if stack.abandoned:
+        console.print("Its process manager is gone, and services still run; `make stack-down` ends them.")
+
+
+def down(console: Console, folder: Path) -> None:
+    """Stop the stack."""
+    Stack.at(folder).stop()
+    console.print("The stack is stopped; `make stack` starts it again with what it stored.")
+
+
+def logs(console: Console, folder: Path) -> None:
+    """Show the end of every log, and what comes."""
+    files = [str(Stack.at(folder).log(name)) for name in SERVICES]
+    subprocess.run(["tail", "--lines=20", "--follow=name", "--retry", *files], check=False)
+
+
+def env(console: Console, folder: Path) -> None:
+    """Print what a client sets, as lines for a shell."""
+    for name, value in Stack.at(folder).environment().items():
+        sys.stdout.write(f"export {name}={shlex.quote(value)}\n")
+
+
+COMMANDS = {"up": up, "down": down, "status": status, "logs": logs, "env": env}
+
+
+def main(arguments: list[str]) -> int:
+    """Run one command; returns the exit code."""
+    console = Console(soft_wrap=True, highlight=False)
+    if len(arguments) != 1 or arguments[0] not in COMMANDS:
+        console.print(f"Say one of: {', '.join(COMMANDS)}.")
+        return 2
+    try:
+        COMMANDS[arguments[0]](console, default_folder())
+    except CrmAssetsError as error:
+        console.print(str(error), markup=False)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,224 @@
+"""The folder of a native stack: its files, its ports and its secrets, chosen once and kept."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import secrets
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from crm_assets.errors import StackError
+from dev.stack.compose import ROOT
+
+HOST = "127.0.0.1"
+# Below the ports that the system gives to clients: one of those may be taken while a service is down.
+_PORTS = range(20_000, 32_000)
+_PORT_NAMES = (
+    "POSTGRES_PORT",
+    "MLFLOW_PORT",
+    "CODE_PORT",
+    "WEBSERVER_PORT",
+    "S3_PORT",
+    "S3_GRPC_PORT",
+    "S3_MASTER_PORT",
+    "S3_MASTER_GRPC_PORT",
+    "S3_VOLUME_PORT",
+    "S3_VOLUME_GRPC_PORT",
+    "S3_FILER_PORT",
+    "S3_FILER_GRPC_PORT",
+)
+_SECRET_NAMES = (
+    "POSTGRES_PASSWORD",
+    "DAGSTER_POSTGRES_PASSWORD",
+    "MLFLOW_POSTGRES_PASSWORD",
+    # The S3 administrator's: no service has them.
+    "MINIO_ROOT_USER",
+    "MINIO_ROOT_PASSWORD",
+    "CRM_S3_ACCESS_KEY_ID",
+    "CRM_S3_SECRET_ACCESS_KEY",
+    "MLFLOW_S3_ACCESS_KEY_ID",
+    "MLFLOW_S3_SECRET_ACCESS_KEY",
+)
+BUCKETS = {
+    "CRM_S3_BUCKET": "crm-assets",
+    "CRM_S3_LOGS_BUCKET": "crm-logs",
+    "MLFLOW_S3_BUCKET": "mlflow-artifacts",
+}
+
+
+@dataclass(frozen=True)
+class Place:
+    """The folder of one stack. A path below it is made by `prepare`."""
+
+    folder: Path
+
+    @property
+    def state_file(self) -> Path:
+        """Addresses and ports, as JSON."""
+        return self.folder / "state.json"
+
+    @property
+    def secrets_file(self) -> Path:
+        """Passwords and keys, as JSON, for this user's eyes only."""
+        return self.folder / "secrets.json"
+
+    @property
+    def settings_file(self) -> Path:
+        """The graph's settings that the code location was started with, for this user's eyes only."""
+        return self.folder / "settings.json"
+
+    @property
+    def logs(self) -> Path:
+        """One log a service."""
+        return self.folder / "logs"
+
+    @property
+    def dagster_home(self) -> Path:
+        """The deployed dagster.yaml and workspace.yaml."""
+        return self.folder / "dagster"
+
+    @property
+    def crm_home(self) -> Path:
+        """What the code location keeps on this machine: downloads."""
+        return self.folder / "home"
+
+    @property
+    def scratch(self) -> Path:
+        """Temporary files of the services."""
+        return self.folder / "tmp"
+
+    @property
+    def postgres(self) -> Path:
+        """Owned by the user of the database server."""
+        return self.folder / "postgres"
+
+    @property
+    def s3(self) -> Path:
+        """Data of the S3 server."""
+        return self.folder / "s3"
+
+    @property
+    def s3_config(self) -> Path:
+        """Identities of the S3 server, for this user's eyes only."""
+        return self.folder / "s3.json"
+
+    @property
+    def supervisor_config(self) -> Path:
+        """Configuration of the process manager."""
+        return self.folder / "supervisor.ini"
+
+    @property
+    def supervisor_socket(self) -> Path:
+        """Where the process manager listens."""
+        return self.folder / "supervisor.sock"
+
+    @property
+    def supervisor_pid(self) -> Path:
+        """The process manager's process id."""
+        return self.folder / "supervisor.pid"
+
+    @property
+    def exists(self) -> bool:
+        """Whether a stack has been started here before."""
+        return self.state_file.is_file() and self.secrets_file.is_file()
+
+    @cached_property
+    def ports(self) -> dict[str, int]:
+        """The ports by the name of their variable."""
+        return json.loads(self.state_file.read_text("utf-8"))["ports"]
+
+    @cached_property
+    def secrets(self) -> dict[str, str]:
+        """The secrets by the name of their variable."""
+        return json.loads(self.secrets_file.read_text("utf-8"))
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """The graph's settings that the code location was started with."""
+        file = self.settings_file
+        return json.loads(file.read_text("utf-8")) if file.is_file() else {}
+
+    @property
+    def s3_endpoint(self) -> str:
+        """Where S3 is served."""
+        return f"http://{HOST}:{self.ports['S3_PORT']}"
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """The variables of the compose file as they are here."""
+        hosts = dict.fromkeys(("CRM_LISTEN", "POSTGRES_HOST", "MLFLOW_HOST", "CODE_HOST"), HOST)
+        ports = {name: str(port) for name, port in self.ports.items()}
+        data = {"CRM_DATA_DIR": self.settings.get("CRM_DATA_DIR", "")}
+        return hosts | ports | self.secrets | BUCKETS | data | {"CRM_S3_ENDPOINT": self.s3_endpoint}
+
+    def prepare(self) -> None:
+        """Make the folder, and choose ports and secrets where there are none."""
+        try:
+            for folder in (self.folder, self.logs, self.dagster_home, self.crm_home, self.scratch, self.s3):
+                folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StackError(
+                f"The folder {self.folder} cannot be made ({error.strerror}); set CRM_STACK_DIR to another."
+            ) from error
+        self.s3.chmod(0o700)
+        # The database server's user passes through, and sees nothing.
+        self.folder.chmod(0o711)
+        for file in ("dagster.yaml", "workspace.yaml"):
+            (self.dagster_home / file).write_text((ROOT / "docker" / file).read_text("utf-8"), "utf-8")
+        if not self.secrets_file.is_file():
+            write_private(self.secrets_file, {name: secrets.token_hex(16) for name in _SECRET_NAMES})
+        if not self.state_file.is_file():
+            ports = dict(zip(_PORT_NAMES, free_ports(str(self.folder)), strict=False))
+            content = {"folder": str(self.folder), "secrets": str(self.secrets_file), "ports": ports}
+            self.state_file.write_text(json.dumps(content, indent=2) + "\n", "utf-8")
+
+
+# The variable that names the folder of the stack.
+FOLDER = "CRM_STACK_DIR"
+
+
+def free_ports(seed: str) -> Iterator[int]:
+    """Ports that nothing listens on; where the search begins is the seed's."""
+    ports = list(_PORTS)
+    random.Random(seed).shuffle(ports)  # noqa: S311 - no secret
+    return (port for port in ports if is_free(port))
+
+
+def is_free(port: int) -> bool:
+    """Whether a service could listen on a port of this machine."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+    return True
+
+
+def write_private(path: Path, content: object) -> None:
+    """Write JSON that only this user may read."""
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        json.dump(content, file, indent=2)
+
+
+def default_folder() -> Path:
+    """The folder that `make stack` uses: `CRM_STACK_DIR`, or `.stack` in the checkout."""
+    return Path(os.environ.get(FOLDER) or ROOT / ".stack").expanduser().resolve()
+
+
+def existing(folder: Path) -> Place:
+    """The stack of a folder.
+
+    Raises:
+        StackError: none was started there.
+    """
+    place = Place(folder)
+    if not place.exists:
+        raise StackError(f"No stack has been started in {folder}; run `make stack`.")
+    return place

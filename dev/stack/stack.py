@@ -1,0 +1,282 @@
+"""The stack as native processes: start, stop, ask and disturb its services."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+from dotenv import dotenv_values
+from filelock import FileLock
+
+from crm_assets.errors import StackError
+from dev.stack import launch, postgres, s3, supervise
+from dev.stack.compose import HealthCheck, Service, read_services
+from dev.stack.place import FOLDER, HOST, Place, existing, is_free, write_private
+
+SERVICES = ("postgres", "s3", "mlflow", "code", "webserver", "daemon")
+# The compose file's services that the native S3 server stands for.
+_S3 = {"minio": "s3", "buckets": "s3"}
+# A service that ended so often while it was to become healthy will not.
+_ATTEMPTS = 2
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A stack of native processes in one folder."""
+
+    place: Place
+    # Seconds from the start of a service until it was healthy, for those that `start` started.
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def start(
+        cls,
+        folder: Path,
+        *,
+        services: Iterable[str] = SERVICES,
+        settings: Mapping[str, str] | None = None,
+        told: Callable[[str, float], None] = lambda name, seconds: None,
+    ) -> Stack:
+        """Start services and what they need, and wait until they are healthy.
+
+        `settings` are variables of the graph (`CRM_SOURCE` and so on); without them those of `.env` and of
+        the caller's environment. They hold until the stack is stopped. `told` hears of each service that
+        became healthy, and after how many seconds.
+
+        Raises:
+            StackError: something is not installed, a port is taken, or a service does not become healthy.
+        """
+        stack = cls(Place(folder.expanduser().resolve()))
+        stack.place.prepare()
+        # One at a time: who comes second finds the stack of the first.
+        with stack._lock():
+            stack._start(services, settings, told)
+        return stack
+
+    def _start(
+        self,
+        services: Iterable[str],
+        settings: Mapping[str, str] | None,
+        told: Callable[[str, float], None],
+    ) -> None:
+        wanted = self._with_needs(services)
+        s3.write_identities(self.place)
+        if "postgres" in wanted:
+            postgres.initialise(self.place)
+        fresh = not supervise.is_running(self.place)
+        if fresh:
+            # Left by a process manager that was killed.
+            supervise.stop(self.place)
+            self._check_ports()
+            given = self._callers_settings() if settings is None else dict(settings)
+            write_private(self.place.settings_file, given)
+            supervise.start(self.place, self._programs())
+        try:
+            self._start_all(wanted, told)
+        except BaseException:
+            if fresh:
+                supervise.stop(self.place)
+            raise
+
+    @classmethod
+    def at(cls, folder: Path) -> Stack:
+        """The stack of a folder, running or not.
+
+        Raises:
+            StackError: none was started there.
+        """
+        return cls(existing(folder))
+
+    def stop(self) -> None:
+        """Stop everything; data, ports and secrets stay."""
+        with self._lock():
+            supervise.stop(self.place)
+
+    def _lock(self) -> FileLock:
+        return FileLock(self.place.folder / "lock")
+
+    @property
+    def outdated(self) -> bool:
+        """Whether the caller's settings are not those that the stack was started with."""
+        return self.place.settings != self._callers_settings()
+
+    @property
+    def abandoned(self) -> bool:
+        """Whether processes of the stack are there, and nobody who looks after them."""
+        return not supervise.is_running(self.place) and bool(supervise.members(self.place))
+
+    def environment(self) -> dict[str, str]:
+        """What a client adds to its environment to work with the stack, as `dagster job launch`."""
+        return launch.environment(self.place, "code")
+
+    @property
+    def workspace(self) -> Path:
+        """The workspace.yaml of the stack."""
+        return self.place.dagster_home / "workspace.yaml"
+
+    def address(self, service: str) -> str:
+        """Where a service listens; empty for the daemon, which does not."""
+        port = self.place.ports.get(f"{service.upper()}_PORT")
+        scheme = "http://" if service in ("s3", "mlflow", "webserver") else ""
+        return f"{scheme}{HOST}:{port}" if port else ""
+
+    def log(self, service: str) -> Path:
+        """The file of what a service printed."""
+        return self.place.logs / f"{service}.log"
+
+    def state(self, service: str) -> str:
+        """What the process manager says of a service, in lower case."""
+        return str(supervise.states(self.place).get(service, {}).get("statename", "stopped")).lower()
+
+    def pid(self, service: str) -> int:
+        """The main process of a service; 0 where it does not run."""
+        return int(supervise.states(self.place).get(service, {}).get("pid", 0))
+
+    def memory(self, service: str) -> int:
+        """Bytes of memory of a service and its children; shared pages are shared out (PSS) on Linux."""
+        total = 0
+        for process in supervise.tree(self.pid(service)) if self.pid(service) else []:
+            try:
+                full = process.memory_full_info()
+                total += getattr(full, "pss", full.rss)
+            except psutil.NoSuchProcess:
+                continue
+        return total
+
+    def start_service(self, service: str) -> None:
+        """Start one service and wait until it is healthy."""
+        self._start_all((service,), lambda name, seconds: None)
+
+    def stop_service(self, service: str, *, hard: bool = False) -> None:
+        """Stop one service, which stays stopped; `hard` as a power cut would, without a chance to tidy up."""
+        supervise.stop_program(self.place, service, hard=hard)
+
+    def kill(self, service: str, kind: signal.Signals = signal.SIGKILL) -> None:
+        """Send a service a signal; the process manager starts it again if it ends.
+
+        SIGKILL takes its children with it, as the end of a container does.
+        """
+        family = supervise.tree(self.pid(service))
+        for process in family if kind == signal.SIGKILL else family[:1]:
+            supervise.send(process, kind)
+
+    def healthy(self, service: str) -> bool:
+        """Whether a service runs and its health check passes."""
+        if not self.pid(service):
+            return False
+        if service == "s3":
+            return s3.ready(self.place)
+        health = self._services[service].health
+        return health is not None and self._check(service, health)
+
+    @property
+    def _services(self) -> dict[str, Service]:
+        return read_services(self.place.variables)
+
+    def _check(self, service: str, health: HealthCheck) -> bool:
+        command = list(health.command)
+        extra = launch.environment(self.place, service) if service != "postgres" else {}
+        if service == "postgres":
+            command = [
+                str(postgres.programs() / command[0]),
+                *command[1:],
+                f"--port={self.place.ports['POSTGRES_PORT']}",
+            ]
+        try:
+            done = subprocess.run(
+                command,
+                env=launch.inherited(os.environ) | extra,
+                cwd=self.place.dagster_home,
+                capture_output=True,
+                timeout=health.timeout,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            return False
+        return done.returncode == 0
+
+    def _callers_settings(self) -> dict[str, str]:
+        settings: dict[str, str] = {}
+        for file in self._services["code"].env_files:
+            settings |= {name: value for name, value in dotenv_values(file).items() if value}
+        own = {k: v for k, v in os.environ.items() if k.startswith(("CRM_", "KAGGLE_"))}
+        return {k: v for k, v in (settings | own).items() if k != FOLDER}
+
+    def _needs(self, service: str) -> set[str]:
+        if service == "s3":
+            return set()
+        return {_S3.get(name, name) for name in self._services[service].needs}
+
+    def _with_needs(self, services: Iterable[str]) -> tuple[str, ...]:
+        services = tuple(services)
+        unknown = sorted(set(services) - set(SERVICES))
+        if unknown:
+            raise StackError(f"No such service: {', '.join(unknown)}; there are {', '.join(SERVICES)}.")
+        self.place.prepare()
+        wanted = set(services)
+        while more := {need for name in wanted for need in self._needs(name)} - wanted:
+            wanted |= more
+        return tuple(name for name in SERVICES if name in wanted)
+
+    def _programs(self) -> list[supervise.Program]:
+        programs = [supervise.Program("s3", s3.command(self.place))]
+        if postgres.find_programs():
+            command = postgres.command(self.place, self._services["postgres"])
+            programs.append(supervise.Program("postgres", command, user=postgres.owner()))
+        for name in SERVICES[2:]:
+            command = (sys.executable, "-m", "dev.stack.launch", str(self.place.folder), name)
+            programs.append(supervise.Program(name, command))
+        return programs
+
+    def _check_ports(self) -> None:
+        for name, port in self.place.ports.items():
+            if not is_free(port):
+                raise StackError(
+                    f"Port {port} ({name}) is taken by another process; end that, or remove "
+                    f"{self.place.state_file} to choose other ports."
+                )
+
+    def _start_all(self, wanted: tuple[str, ...], told: Callable[[str, float], None]) -> None:
+        waiting = list(wanted)
+        ready = {name for name in SERVICES if name not in wanted}
+        started: dict[str, float] = {}
+        checked: dict[str, float] = {}
+        pids: dict[str, set[int]] = {name: set() for name in wanted}
+        while waiting:
+            now = time.monotonic()
+            for name in [name for name in waiting if name not in started and self._needs(name) <= ready]:
+                supervise.start_program(self.place, name)
+                started[name] = now
+            for name in [name for name in waiting if name in started]:
+                if time.monotonic() - checked.get(name, 0) < 0.5:
+                    continue
+                pids[name].add(self.pid(name))
+                if self.healthy(name):
+                    if name == "postgres":
+                        postgres.make_databases(self.place)
+                    self.seconds[name] = time.monotonic() - started[name]
+                    told(name, self.seconds[name])
+                    waiting.remove(name)
+                    ready.add(name)
+                elif len(pids[name] - {0}) > _ATTEMPTS or time.monotonic() - started[name] > self._patience(
+                    name
+                ):
+                    raise StackError(self._failure(name))
+                checked[name] = time.monotonic()
+            time.sleep(0.1)
+
+    def _patience(self, service: str) -> float:
+        health = self._services[service].health if service != "s3" else None
+        return health.patience if health else 60.0
+
+    def _failure(self, service: str) -> str:
+        log = self.log(service)
+        last = log.read_text("utf-8", "replace").splitlines()[-15:] if log.is_file() else []
+        return "\n".join([f"The service {service} does not become healthy. The end of {log}:", *last])
