@@ -29,8 +29,9 @@ from crm_assets.defs import partitions
 
 months = list(partitions.monthly.get_partition_keys())
 jobs = sorted(job.name for job in crm_assets.definitions.defs.get_repository_def().get_all_jobs())
-loaded = sorted(set(sys.modules) & {"ibis.backends.duckdb", "sklearn", "mlflow", "boto3", "requests", "scipy"})
-print(json.dumps({"loaded": loaded, "opened": opened, "connected": connected, "months": months, "jobs": jobs}))
+heavy = {"ibis.backends.duckdb", "sklearn", "mlflow", "boto3", "requests", "scipy"}
+found = {"opened": opened, "connected": connected, "months": months, "jobs": jobs}
+print(json.dumps(found | {"loaded": sorted(heavy & set(sys.modules))}))
 """
 # Each would be asked by name if the import asked anything.
 NETWORK = {
