@@ -106,7 +106,8 @@ def mlflow_resource(context: dg.InitResourceContext) -> Iterator[MlflowSession]:
 
     settings, source = get_settings(), select_source(get_settings())
     # Before the registry is opened: what another source has left there is refused, or moves away.
-    open_store(settings).claim()
+    if (told := open_store(settings).claim()) and context.log:
+        context.log.warning(told)
     # Alone, since two steps that start at once would each find no parent run and open one.
     with tracking.alone(), tracking.told(settings.tracking_uri):
         ownership.connect(settings, source.identity)
