@@ -15,8 +15,8 @@ from crm_assets.defs.automation.schedules import schedules
 from crm_assets.defs.automation.sensors import sensors
 from crm_assets.defs.checks.all import asset_checks
 from crm_assets.defs.progress import LOGGER, progress_logger
-from crm_assets.defs.resources.mlflow import mlflow_resource
-from crm_assets.defs.resources.tables import TableIOManager
+from crm_assets.defs.resources.mlflow import MlflowSession
+from crm_assets.defs.resources.tables import table_resources
 from crm_assets.settings import get_settings
 
 # Step processes each import everything again: below some hundred thousand deals they cost more than the work.
@@ -28,10 +28,7 @@ defs = dg.Definitions(
     jobs=jobs,
     schedules=schedules,
     sensors=[*sensors, *alerts],
-    resources={
-        "io_manager": TableIOManager(),
-        "mlflow": mlflow_resource,
-    },
+    resources={**table_resources(), "mlflow": MlflowSession()},
     loggers={"console": dg.colored_console_logger, LOGGER: progress_logger},
     executor=EXECUTORS[get_settings().executor],
 )

@@ -13,6 +13,7 @@ from crm_assets.crm.schema import TableSchema
 from crm_assets.crm.tables import BACKTEST, CHAMPION, LEAK_AUDIT, TRAINING_SET
 from crm_assets.defs.assets.options import link, picture, table, table_asset
 from crm_assets.defs.partitions import data_horizon, source
+from crm_assets.defs.resources.mlflow import MlflowSession
 from crm_assets.modeling import training
 from crm_assets.modeling.algorithms import ALGORITHMS, Algorithm
 from crm_assets.modeling.algorithms import algorithm as by_name
@@ -60,10 +61,12 @@ def _model_asset(algorithm: Algorithm) -> dg.AssetsDefinition:
         "scikitlearn",
         "mlflow",
         description=f"{algorithm.description} Walk-forward scores of every month it can be tested on.",
-        required_resource_keys={"mlflow"},
     )
     def model(
-        context: dg.AssetExecutionContext, training_set: TrainingRows, leak_audit: pd.DataFrame
+        context: dg.AssetExecutionContext,
+        training_set: TrainingRows,
+        leak_audit: pd.DataFrame,
+        mlflow: MlflowSession,
     ) -> pd.DataFrame:
         from crm_assets.modeling import plots
         from crm_assets.modeling.backtest import walk_forward
@@ -74,9 +77,7 @@ def _model_asset(algorithm: Algorithm) -> dg.AssetsDefinition:
         scores = walk_forward(algorithm, training_set, features, split.scored, get_settings().seed)
         validation, test = scores_by_month(scores, split.validation), scores_by_month(scores, split.test)
         figures = {"auc_by_month": plots.auc_by_month({algorithm.name: pd.concat([validation, test])}, split)}
-        run = context.resources.mlflow.log_backtest(
-            context, algorithm, features, training_set, validation, test, figures
-        )
+        run = mlflow.log_backtest(context, algorithm, features, training_set, validation, test, figures)
         context.add_output_metadata(
             {
                 "features": len(features),
@@ -101,12 +102,12 @@ model_assets = [_model_asset(algorithm) for algorithm in ALGORITHMS]
     "scikitlearn",
     "mlflow",
     ins={algorithm.name: dg.AssetIn(dagster_type=pd.DataFrame) for algorithm in ALGORITHMS},
-    required_resource_keys={"mlflow"},
 )
 def champion(
     context: dg.AssetExecutionContext,
     training_set: TrainingRows,
     leak_audit: pd.DataFrame,
+    mlflow: MlflowSession,
     **backtests: pd.DataFrame,
 ) -> pd.DataFrame:
     """The algorithm that the validation months choose, calibrated, refitted, and registered.
@@ -123,9 +124,7 @@ def champion(
     candidate = choice.candidate(training_set, features, backtests, split, get_settings().seed)
     by_month = scores_by_month(candidate.walk_forward, split.test)
     figures = plots.champion_plots(candidate, training_set)
-    decision, run, version = context.resources.mlflow.register(
-        context, candidate, training_set, by_month, figures
-    )
+    decision, run, version = mlflow.register(context, candidate, training_set, by_month, figures)
     test = pooled(candidate.walk_forward, split.test)
     board = choice.decided(
         candidate.leaderboard, decision.promoted, decision.former_version, decision.former_test

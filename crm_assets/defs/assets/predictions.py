@@ -8,28 +8,24 @@ import pandas as pd
 from crm_assets.crm.tables import REVENUE_FORECAST, WIN_PREDICTIONS
 from crm_assets.defs.assets.models import champion
 from crm_assets.defs.assets.options import table, table_asset
+from crm_assets.defs.resources.mlflow import MlflowSession
 from crm_assets.modeling import forecast
 from crm_assets.storage.tables import MonthlyFrames, MonthlyTables
 
 GROUP = "predictions"
 
 
-@table_asset(
-    WIN_PREDICTIONS,
-    GROUP,
-    "scikitlearn",
-    "parquet",
-    by_month=True,
-    deps=[champion],
-    required_resource_keys={"mlflow"},
-)
+@table_asset(WIN_PREDICTIONS, GROUP, "scikitlearn", "parquet", by_month=True, deps=[champion])
 def win_predictions(
-    context: dg.AssetExecutionContext, win_features: MonthlyFrames, monthly_snapshots: MonthlyTables
+    context: dg.AssetExecutionContext,
+    win_features: MonthlyFrames,
+    monthly_snapshots: MonthlyTables,
+    mlflow: MlflowSession,
 ) -> MonthlyFrames:
     """The probability that each open deal is won next month, its worth, and what pushed it."""
     from crm_assets.modeling import scoring
 
-    model = context.resources.mlflow.load_champion()
+    model = mlflow.load_champion()
 
     def predictions(month: str) -> pd.DataFrame:
         deals = win_features[month]

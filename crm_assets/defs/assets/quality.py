@@ -14,21 +14,20 @@ from crm_assets.crm.tables import (
     WIN_PREDICTIONS,
 )
 from crm_assets.defs.assets.options import table, table_asset
+from crm_assets.defs.resources.store import TableStoreResource
 
 RAW = [raw.name for raw in RAW_TABLES]
 MADE = [t.name for t in (OPPORTUNITIES, MONTHLY_SNAPSHOTS, WIN_FEATURES, TRAINING_SET, WIN_PREDICTIONS)]
 
 
-@table_asset(
-    DATA_QUALITY, "quality", "greatexpectations", deps=[*RAW, *MADE], required_resource_keys={"io_manager"}
-)
-def data_quality(context: dg.AssetExecutionContext) -> pd.DataFrame:
+@table_asset(DATA_QUALITY, "quality", "greatexpectations", deps=[*RAW, *MADE])
+def data_quality(context: dg.AssetExecutionContext, tables: TableStoreResource) -> pd.DataFrame:
     """The quality score of every table that has gates, each month as its checks last judged it.
 
     The score is the share of rows that break no rule, from 0 to 1; overall, the same over the rows
     of all tables.
     """
-    store = context.resources.io_manager.store
+    store = tables.store
     judged = store.to_pandas(store.read(QUALITY_SCORES.name, store.months(QUALITY_SCORES.name)))
     scores = judged.groupby("table")[["rows", "clean_rows"]].sum()
     scores["score"] = (scores["clean_rows"] / scores["rows"]).fillna(1.0)

@@ -14,6 +14,7 @@ from crm_assets.defs.assets.options import table as shown
 from crm_assets.defs.checks.evaluate import Verdict, evaluate, sentence, summary
 from crm_assets.defs.checks.suite import Outcome, Suite
 from crm_assets.defs.partitions import MONTH_TAG, RANGE_TAGS, monthly
+from crm_assets.defs.resources.store import TableStoreResource
 from crm_assets.storage.tables import TableStore
 
 MUST, SHOULD = "must_hold", "should_hold"
@@ -45,11 +46,11 @@ def quality_checks(*suites: Suite, by_month: bool = False) -> dg.AssetChecksDefi
         for check, text in DESCRIPTIONS.items()
     ]
 
-    @dg.multi_asset_check(
-        name=f"{name}_quality", specs=specs, can_subset=True, required_resource_keys={"io_manager"}
-    )
-    def checks(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
-        store: TableStore = context.resources.io_manager.store
+    @dg.multi_asset_check(name=f"{name}_quality", specs=specs, can_subset=True)
+    def checks(
+        context: dg.AssetCheckExecutionContext, tables: TableStoreResource
+    ) -> Iterator[dg.AssetCheckResult]:
+        store = tables.store
         # What another source has left in the same store is not of this graph.
         history = sorted(set(store.months(name)) & set(monthly.get_partition_keys())) if by_month else None
         verdict = evaluate(store, suites, _months(context, history), history)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -21,8 +22,28 @@ if TYPE_CHECKING:
     from crm_assets.registry.models import Decision
 
 
-class MlflowSession:
-    """What assets may ask of MLflow. Imports it when asked, since that takes seconds."""
+class MlflowSession(dg.ConfigurableResource):
+    """One MLflow run per Dagster run, through dagster-mlflow, and what assets may ask of it.
+
+    dagster-mlflow finds the parent run again from every step process. It comes with all of MLflow, so it is
+    imported when a step needs it, not when the code location loads: that takes seconds. It has no
+    configuration, since people see that: a tracking URI may hold a password.
+    """
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Generator[MlflowSession]:
+        """Open the parent MLflow run of this Dagster run, and end it with the run's fate."""
+        from crm_assets.registry import tracking
+
+        settings = get_settings()
+        # Alone, since two steps that start at once would each find no parent run and open one.
+        with tracking.alone(), tracking.told(settings.tracking_uri):
+            tracking.connect(settings.tracking_uri, settings.artifacts_dir)
+            _open_parent(context)
+        try:
+            yield self
+        finally:
+            _end_run(context, sys.exc_info()[1])
 
     def log_backtest(
         self,
@@ -87,44 +108,21 @@ class MlflowSession:
         return models.load_champion()
 
 
-@dg.resource(
-    # Not the tracking URI, which may hold a password: configuration is shown.
-    config_schema={"experiment_name": dg.Field(str, default_value="monthly_win_probability")},
-    description="One MLflow run per Dagster run, through dagster-mlflow.",
-)
-def mlflow_resource(context: dg.InitResourceContext) -> Iterator[MlflowSession]:
-    """Open the parent MLflow run of this Dagster run, and end it with the run's fate.
-
-    dagster-mlflow finds the parent run again from every step process. It comes with all of MLflow,
-    so it is imported when a step needs it, not when the code location loads.
-    """
-    from crm_assets.registry import tracking
-
-    settings = get_settings()
-    # Alone, since two steps that start at once would each find no parent run and open one.
-    with tracking.alone(), tracking.told(settings.tracking_uri):
-        tracking.connect(settings.tracking_uri, settings.artifacts_dir)
-        _open_parent(context)
-    try:
-        yield MlflowSession()
-    finally:
-        _end_run(context, sys.exc_info()[1])
-
-
 def _open_parent(context: dg.InitResourceContext) -> None:
     import mlflow
 
     from crm_assets.defs.resources import mlflow_parents
-    from crm_assets.registry.tracking import NOTE
+    from crm_assets.registry.tracking import EXPERIMENT, NOTE
 
     mlflow_parents.end_left_over(context.instance)
     with warnings.catch_warnings():
-        # It is marked beta; that is known and decided.
+        # It is marked beta, and reads the context by names that Dagster has replaced: known and decided.
         warnings.simplefilter("ignore", dg.BetaWarning)
+        warnings.simplefilter("ignore", DeprecationWarning)
         from dagster_mlflow.resources import MlFlow
 
-        MlFlow(context)
-    run = dagster_run(str(context.run_id))
+        MlFlow(context.replace_config({"experiment_name": EXPERIMENT}))
+    run = dagster_run(_run_id(context))
     mlflow.set_tags({"dagster.run": run, NOTE: f"Dagster run {run}"})
 
 
@@ -133,7 +131,11 @@ def _end_run(context: dg.InitResourceContext, error: BaseException | None) -> No
 
     from crm_assets.defs.resources import mlflow_parents
 
-    mlflow.end_run(mlflow_parents.fate(context.instance, str(context.run_id), error))
+    mlflow.end_run(mlflow_parents.fate(context.instance, _run_id(context), error))
+
+
+def _run_id(context: dg.InitResourceContext) -> str:
+    return "" if context.run is None else context.run.run_id
 
 
 def _tell_parent(candidate: Candidate, decision: Decision) -> None:

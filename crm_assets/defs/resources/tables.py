@@ -1,7 +1,6 @@
 """The one IO manager: every asset's table goes through the table store."""
 
 import math
-from functools import cached_property
 from typing import Any
 
 import dagster as dg
@@ -12,9 +11,8 @@ import pyarrow.parquet as pq
 
 from crm_assets.crm.feature_table import LABEL
 from crm_assets.crm.schema import arrow_schema
+from crm_assets.defs.resources.store import TableStoreResource, table_store
 from crm_assets.modeling.training_rows import TrainingRows, training_rows
-from crm_assets.settings import get_settings
-from crm_assets.storage.choice import open_store
 from crm_assets.storage.tables import MonthlyFrames, MonthlyTables, TableLike, TableStore
 
 PREVIEW_ROWS = 5
@@ -29,10 +27,12 @@ class TableIOManager(dg.ConfigurableIOManager):
     monthly asset is taken as `ir.Table` or `pd.DataFrame`, its stored months lie one below the other.
     """
 
-    @cached_property
+    tables: TableStoreResource
+
+    @property
     def store(self) -> TableStore:
-        """The store behind this IO manager: the one that the settings choose."""
-        return open_store(get_settings())
+        """The store behind this IO manager."""
+        return self.tables.store
 
     def handle_output(
         self, context: dg.OutputContext, obj: TableLike | MonthlyTables | MonthlyFrames
@@ -82,6 +82,12 @@ class TableIOManager(dg.ConfigurableIOManager):
     def _stored(self, name: str, context: dg.InputContext) -> list[str]:
         stored = set(self.store.months(name))
         return [month for month in context.asset_partition_keys if month in stored]
+
+
+def table_resources() -> dict[str, Any]:
+    """Return the resources of the tables: the store in force, and the IO manager over it."""
+    tables = table_store()
+    return {"tables": tables, "io_manager": TableIOManager(tables=tables)}
 
 
 def _declared(context: dg.OutputContext) -> pa.Schema:

@@ -72,10 +72,10 @@ import dagster as dg
 from crm_assets.defs import partitions
 from crm_assets.defs.assets.raw import raw_assets
 from crm_assets.settings import get_settings
-from crm_assets.defs.resources.tables import TableIOManager
+from crm_assets.defs.resources.tables import table_resources
 
 partitions.read_ahead()
 for file in get_settings().data_dir.glob("*.csv"):
     file.unlink()
-dg.materialize(raw_assets, resources={"io_manager": TableIOManager()})
+dg.materialize(raw_assets, resources=table_resources())
 """
