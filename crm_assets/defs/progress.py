@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.status import Status
 
+from crm_assets.defs.metadata import Fact
+
 LOGGER = "progress"
 WIDTH_OF_FILES = 120
 STOPPED_BY_A_GATE = "DagsterAssetCheckFailedError"
@@ -47,7 +49,7 @@ class ProgressHandler(logging.Handler):
             self.status.stop()
 
     def _count(self, event: dg.DagsterEvent) -> None:
-        rows = event.step_materialization_data.materialization.metadata.get("dagster/row_count")
+        rows = event.step_materialization_data.materialization.metadata.get(Fact.ROW_COUNT)
         key = str(event.step_key)
         self.rows[key] = self.rows.get(key, 0) + (int(str(rows.value)) if rows else 0)
 

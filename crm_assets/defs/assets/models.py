@@ -11,7 +11,8 @@ import pandas as pd
 
 from crm_assets.crm.schema import TableSchema
 from crm_assets.crm.tables import BACKTEST, CHAMPION, LEAK_AUDIT, TRAINING_SET
-from crm_assets.defs.assets.options import link, picture, table, table_asset
+from crm_assets.defs.assets.options import table_asset
+from crm_assets.defs.metadata import link, picture, table
 from crm_assets.defs.partitions import data_horizon, source
 from crm_assets.defs.resources.mlflow import MlflowSession
 from crm_assets.modeling import training

@@ -7,7 +7,8 @@ import pandas as pd
 
 from crm_assets.crm.tables import REVENUE_FORECAST, WIN_PREDICTIONS
 from crm_assets.defs.assets.models import champion
-from crm_assets.defs.assets.options import table, table_asset
+from crm_assets.defs.assets.options import table_asset
+from crm_assets.defs.metadata import table
 from crm_assets.defs.resources.mlflow import MlflowSession
 from crm_assets.modeling import forecast
 from crm_assets.storage.tables import MonthlyFrames, MonthlyTables

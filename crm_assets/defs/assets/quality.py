@@ -13,7 +13,8 @@ from crm_assets.crm.tables import (
     WIN_FEATURES,
     WIN_PREDICTIONS,
 )
-from crm_assets.defs.assets.options import table, table_asset
+from crm_assets.defs.assets.options import table_asset
+from crm_assets.defs.metadata import table
 from crm_assets.defs.resources.store import TableStoreResource
 
 RAW = [raw.name for raw in RAW_TABLES]

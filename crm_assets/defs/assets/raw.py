@@ -5,8 +5,8 @@ import pyarrow as pa
 
 from crm_assets.crm.schema import RAW_TABLES, RawTable
 from crm_assets.crm.tables import QUARANTINED_ROWS
-from crm_assets.defs.assets.options import table as shown
 from crm_assets.defs.assets.options import table_asset
+from crm_assets.defs.metadata import table as shown
 from crm_assets.defs.partitions import sifted, source
 from crm_assets.sources.quarantine import by_rule, by_table, joined
 

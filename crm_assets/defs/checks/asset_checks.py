@@ -10,9 +10,9 @@ import dagster as dg
 import pandas as pd
 
 from crm_assets.crm.tables import QUALITY_SCORES
-from crm_assets.defs.assets.options import table as shown
 from crm_assets.defs.checks.evaluate import Verdict, evaluate, sentence, summary
 from crm_assets.defs.checks.suite import Outcome, Suite
+from crm_assets.defs.metadata import table as shown
 from crm_assets.defs.partitions import MONTH_TAG, RANGE_TAGS, monthly
 from crm_assets.defs.resources.store import TableStoreResource
 from crm_assets.storage.tables import TableStore

@@ -4,7 +4,7 @@ import dagster as dg
 import pandas as pd
 
 from crm_assets.defs.assets.models import champion, leak_audit
-from crm_assets.defs.assets.options import table
+from crm_assets.defs.metadata import table
 from crm_assets.defs.partitions import monthly
 from crm_assets.defs.resources.mlflow import MlflowSession
 from crm_assets.defs.resources.store import TableStoreResource
