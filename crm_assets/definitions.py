@@ -13,7 +13,8 @@ from crm_assets.defs.automation.alerts import alerts
 from crm_assets.defs.automation.jobs import EVERYTHING, jobs
 from crm_assets.defs.automation.schedules import schedules
 from crm_assets.defs.automation.sensors import sensors
-from crm_assets.defs.checks.all import asset_checks
+from crm_assets.defs.checks.all import asset_checks, score_assets
+from crm_assets.defs.code_references import with_code_references
 from crm_assets.defs.progress import LOGGER, progress_logger
 from crm_assets.defs.resources.mlflow import MlflowSession
 from crm_assets.defs.resources.tables import table_resources
@@ -23,7 +24,9 @@ from crm_assets.settings import get_settings
 EXECUTORS = {"in_process": dg.in_process_executor, "multiprocess": dg.multiprocess_executor}
 
 defs = dg.Definitions(
-    assets=[*raw_assets, *crm_assets, *training_assets, *prediction_assets, *quality_assets],
+    assets=with_code_references(
+        [*raw_assets, *crm_assets, *training_assets, *prediction_assets, *quality_assets, *score_assets]
+    ),
     asset_checks=asset_checks,
     jobs=jobs,
     schedules=schedules,

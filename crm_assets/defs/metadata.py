@@ -13,9 +13,12 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
+# Dagster's tag of an event that says which bytes it made.
+DATA_VERSION = "dagster/data_version"
+
 
 class Fact:
-    """The names of the facts, as the UI shows them. Plain texts: Dagster stores no names of an enumeration."""
+    """The names of the facts, as the UI shows them. Dagster stores plain texts only, no enumeration."""
 
     # Of every table. The first two are names of Dagster's own, which its UI draws and lists.
     ROW_COUNT = "dagster/row_count"

@@ -21,7 +21,7 @@ RAW = [raw.name for raw in RAW_TABLES]
 MADE = [t.name for t in (OPPORTUNITIES, MONTHLY_SNAPSHOTS, WIN_FEATURES, TRAINING_SET, WIN_PREDICTIONS)]
 
 
-@table_asset(DATA_QUALITY, "quality", "greatexpectations", deps=[*RAW, *MADE])
+@table_asset(DATA_QUALITY, "quality", "greatexpectations", deps=[QUALITY_SCORES.name, *RAW, *MADE])
 def data_quality(context: dg.AssetExecutionContext, tables: TableStoreResource) -> pd.DataFrame:
     """The quality score of every table that has gates, each month as its checks last judged it.
 

@@ -7,15 +7,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
-import pandas as pd
 
-from crm_assets.crm.tables import QUALITY_SCORES
 from crm_assets.defs.checks.evaluate import Verdict, evaluate, sentence, summary
+from crm_assets.defs.checks.scores import keep
 from crm_assets.defs.checks.suite import Outcome, Suite
 from crm_assets.defs.metadata import table as shown
 from crm_assets.defs.partitions import MONTH_TAG, RANGE_TAGS, monthly
 from crm_assets.defs.resources.store import TableStoreResource
-from crm_assets.storage.tables import TableStore
 
 MUST, SHOULD = "must_hold", "should_hold"
 DESCRIPTIONS = {
@@ -54,7 +52,7 @@ def quality_checks(*suites: Suite, by_month: bool = False) -> dg.AssetChecksDefi
         # What another source has left in the same store is not of this graph.
         history = sorted(set(store.months(name)) & set(monthly.get_partition_keys())) if by_month else None
         verdict = evaluate(store, suites, _months(context, history), history)
-        _keep(store, verdict, history)
+        context.op_execution_context.log_event(keep(store, verdict, history))
         # A person may execute one of them alone.
         for check in sorted(key.name for key in context.selected_asset_check_keys):
             yield _result(verdict, check)
@@ -69,20 +67,6 @@ def _months(context: dg.AssetCheckExecutionContext, history: list[str] | None) -
     if history is None or first is None or last is None:
         return history
     return [month for month in history if first <= month <= last]
-
-
-def _keep(store: TableStore, verdict: Verdict, history: list[str] | None) -> None:
-    """Store the counts for `data_quality`, beside those of the table's other months."""
-    judged = [
-        {"table": verdict.table, "month": month, "rows": rows, "clean_rows": clean}
-        for month, (rows, clean) in verdict.counts.items()
-    ]
-    frame = pd.DataFrame(judged, columns=pd.Index(QUALITY_SCORES.names))
-    if verdict.table in store.months(QUALITY_SCORES.name):
-        before = store.to_pandas(store.read(QUALITY_SCORES.name, [verdict.table]))
-        others = before["month"].isin(set(history or []) - set(verdict.counts))
-        frame = pd.concat([frame, before[others]]) if others.any() else frame
-    store.write(QUALITY_SCORES.name, frame.sort_values("month"), QUALITY_SCORES.arrow, verdict.table)
 
 
 def _result(verdict: Verdict, check: str) -> dg.AssetCheckResult:

@@ -1,6 +1,7 @@
 """The one IO manager: every asset's table goes through the table store."""
 
 import hashlib
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -53,11 +54,11 @@ class TableIOManager(dg.ConfigurableIOManager):
         """
         name = context.asset_key.to_user_string()
         schema = _declared(context)
-        versions: dict[str, str] = {}
+        versions: list[str] = []
         if isinstance(obj, MonthlyTables | MonthlyFrames):
             for month, table in obj.items():
                 rows = self.store.write(name, table, schema, month)
-                versions[month] = _digest(self.store.path(name, month))
+                versions.append(digest(self.store.path(name, month)))
                 # Each month's event tells of that month alone.
                 context.step_context.add_asset_metadata(
                     self._facts(name, rows, month), context.asset_key, month
@@ -65,11 +66,11 @@ class TableIOManager(dg.ConfigurableIOManager):
             source = next(iter(obj.values())) if isinstance(obj, MonthlyTables) and obj else None
         else:
             context.add_output_metadata(self._facts(name, self.store.write(name, obj, schema)))
-            versions[""] = _digest(self.store.path(name))
+            versions.append(digest(self.store.path(name)))
             source = obj
         if isinstance(source, ir.Table):
             context.add_output_metadata({Fact.COLUMN_LINEAGE: self._lineage(source)})
-        context.step_context.set_data_version(context.asset_key, _data_version(versions))
+        context.step_context.set_data_version(context.asset_key, data_version(versions))
 
     def _lineage(self, table: ir.Table) -> dg.TableColumnLineage:
         """What each column of an expression is made from, read from the expression itself."""
@@ -140,14 +141,14 @@ def _first_rows(file: pq.ParquetFile) -> pd.DataFrame:
     return file.schema_arrow.empty_table().to_pandas()
 
 
-def _digest(path: Path) -> str:
+def digest(path: Path) -> str:
+    """Return the digest of a file's bytes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:VERSION_DIGITS]
 
 
-def _data_version(digests: dict[str, str]) -> dg.DataVersion:
-    """The digest of one file, or that of the digests of several months."""
+def data_version(digests: Collection[str]) -> dg.DataVersion:
+    """Return the data version of one file, or of several in order, from the digests of their bytes."""
     if len(digests) == 1:
-        return dg.DataVersion(next(iter(digests.values())))
-    text = "".join(f"{month} {digests[month]}\n" for month in sorted(digests))
-    return dg.DataVersion(hashlib.sha256(text.encode()).hexdigest()[:VERSION_DIGITS])
+        return dg.DataVersion(next(iter(digests)))
+    return dg.DataVersion(hashlib.sha256("".join(digests).encode()).hexdigest()[:VERSION_DIGITS])
