@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from crm_assets.defs import code_versions
 
-MODULE = "crm_assets.defs.assets"
 ASSETS = '''
 from crm_assets.crm import cleaning
 from crm_assets.crm.text import upper
@@ -45,6 +45,11 @@ def unused(raw):
 TEXT = "def upper(text):\n    return text.upper()\n"
 
 
+def made(name: str) -> Any:
+    """What stands for a function of the assets' module."""
+    return SimpleNamespace(__module__="crm_assets.defs.assets", __qualname__=name)
+
+
 @pytest.fixture
 def versions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[str, str]]:
     """The versions of both assets after some edits, each a file, the old and the new text."""
@@ -61,12 +66,7 @@ def versions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., t
             (package / name).parent.mkdir(parents=True, exist_ok=True)
             (package / name).write_text(text)
         code_versions._symbols.cache_clear()
-        deals, other = (
-            code_versions.code_version(
-                SimpleNamespace(__module__="crm_assets.defs.assets", __qualname__=name)
-            )
-            for name in ("deals", "other")
-        )
+        deals, other = (code_versions.code_version(made(name)) for name in ("deals", "other"))
         return deals, other
 
     return after
