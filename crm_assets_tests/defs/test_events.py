@@ -32,7 +32,8 @@ def stale(there: Place) -> dict[str, str]:
     for partition in ("null", f'"{MONTH}"'):
         done = there.run("dagster-graphql", *MODULE, "--text", STALE % partition)
         assert done.returncode == 0, done.stderr
-        answer = json.loads(done.stdout.splitlines()[-1])
+        # The server of the code location talks before and after the answer.
+        answer = json.loads(next(line for line in done.stdout.splitlines() if line.startswith("{")))
         found |= {
             node["assetKey"]["path"][0]: node["staleStatus"]
             for node in answer["data"]["assetNodes"]

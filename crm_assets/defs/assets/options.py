@@ -16,9 +16,9 @@ from crm_assets.settings import get_settings
 OWNERS = ["team:sales-operations"]
 POOLS = {"models": "training", "predictions": "predictions"}
 
-# Kinds that settings choose: what runs the tables, and what keeps them.
-ENGINE = get_settings().engine
+# What keeps the tables, and kinds that stand for what settings choose. Dagster shows at most three.
 STORED = "parquet" if get_settings().store[0] == "local" else "s3"
+CHOSEN = {"duckdb": get_settings().engine, "parquet": STORED}
 
 
 def table_asset(
@@ -34,7 +34,7 @@ def table_asset(
     Args:
         table: its name, columns and description.
         group: its group.
-        *kinds: what makes it; what keeps it is added.
+        *kinds: what makes it, `duckdb` for the table engine; what keeps it is added.
         by_month: whether it is kept by month.
         code: what computes it beside the decorated function and what that names.
         **more: further arguments of `dagster.asset`.
@@ -71,7 +71,7 @@ def facts(
     """
     return {
         "group_name": group,
-        "kinds": {*kinds, STORED},
+        "kinds": {STORED, *(CHOSEN.get(kind, kind) for kind in kinds)},
         "owners": OWNERS,
         "tags": {"domain": "crm"},
         "code_version": code_version(*code),
