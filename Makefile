@@ -112,8 +112,9 @@ format: install ## Mend style.
 	ruff check --fix .
 	ruff format .
 
-docs: install ## Write the settings into README.md and .env.example.
+docs: install ## Write settings and files into README.md, and settings into .env.example.
 	python -m dev.settings_docs
+	python -m dev.tables_docs
 
 benchmark-tables: install-scale ## Time snapshots and features against pandas and Polars, up to 8.8 million deals.
 	python -m benchmarks.tables

@@ -16,6 +16,7 @@ from crm_assets.defs.automation.sensors import sensors
 from crm_assets.defs.checks.all import asset_checks, score_assets
 from crm_assets.defs.code_references import with_code_references
 from crm_assets.defs.progress import LOGGER, progress_logger
+from crm_assets.defs.resources.fold_models import RunFoldModels
 from crm_assets.defs.resources.mlflow import MlflowSession
 from crm_assets.defs.resources.tables import table_resources
 from crm_assets.settings import get_settings
@@ -31,7 +32,7 @@ defs = dg.Definitions(
     jobs=jobs,
     schedules=schedules,
     sensors=[*sensors, *alerts],
-    resources={**table_resources(), "mlflow": MlflowSession()},
+    resources={**table_resources(), "mlflow": MlflowSession(), "fold_models": RunFoldModels()},
     loggers={"console": dg.colored_console_logger, LOGGER: progress_logger},
     executor=EXECUTORS[get_settings().executor],
 )

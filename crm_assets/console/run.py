@@ -6,8 +6,6 @@ import os
 import time
 from pathlib import Path
 
-import pyarrow as pa
-
 from crm_assets.console import summary
 from crm_assets.defs import progress
 from crm_assets.errors import CrmAssetsError, SettingsError
@@ -35,8 +33,6 @@ def _run() -> int:
     start = time.perf_counter()
     store = open_store(get_settings())
     store.files.check()
-    if not source.quarantines:
-        _check_input(partitions.read_ahead(), months.first)
     from crm_assets.definitions import everything
     from crm_assets.defs.run import run_months
 
@@ -63,16 +59,3 @@ def _check_dagster_home() -> None:
         f"DAGSTER_HOME {f'is {given}, not the whole path of a folder' if given else 'is not set'}; "
         "use make run, or set it to the folder where Dagster keeps its history."
     )
-
-
-def _check_input(raw_tables: list[pa.Table], first_month: str) -> None:
-    """Clean the input before the run, so that bad input touches nothing that is stored.
-
-    Raises:
-        BadInputError: with the first thing that is wrong.
-    """
-    import ibis
-
-    from crm_assets.crm import cleaning
-
-    cleaning.opportunities(*map(ibis.memtable, raw_tables), first_month)

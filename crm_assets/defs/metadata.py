@@ -29,6 +29,7 @@ class Fact:
     # Of raw tables and quarantine.
     SOURCE = "source"
     SYNTHETIC = "synthetic"
+    IN_THE_SOURCE = "in the source"
     ROWS_READ = "rows read"
     ROWS_SET_ASIDE = "rows set aside"
     SET_ASIDE_BY_TABLE = "rows set aside by table"
@@ -41,6 +42,7 @@ class Fact:
     ALGORITHM = "algorithm"
     FEATURES = "features"
     LEARNS_FROM = "learns from"
+    LEARNED_FROM = "learned from"
     MLFLOW_RUN = "mlflow run"
     MODEL_VERSION = "model version"
     VALIDATION_MONTHS = "validation months"
@@ -62,6 +64,7 @@ class Fact:
     NO_PREDICTIONS = "no predictions"
     # Of quality scores and checks.
     SCORES = "scores"
+    ABSENT_TABLES = "tables that the source does not have"
     QUALITY_SCORE = "quality score"
     ROWS_JUDGED = "rows judged"
     JUDGED_BY = "judged by"
@@ -71,7 +74,7 @@ class Fact:
     MONTH = "month"
 
 
-def test_score(metric: str) -> str:
+def score_name(metric: str) -> str:
     """Return the name of a score on the test months."""
     return f"test {metric}"
 

@@ -6,49 +6,22 @@ from functools import cache
 
 import dagster as dg
 import ibis.expr.types as ir
-import pyarrow as pa
 
 from crm_assets.crm.horizon import horizon
 from crm_assets.crm.months import MonthRange, shift
-from crm_assets.crm.schema import RAW_TABLES, RawTable
 from crm_assets.settings import OPEN_END, get_settings
 from crm_assets.sources.base import Source
-from crm_assets.sources.quarantine import Sifted
 from crm_assets.sources.select import month_range, select_source
 
 # How a run says which months it covers.
 MONTH_TAG = "dagster/partition"
 RANGE_TAGS = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
 
-_ahead: dict[str, pa.Table] = {}
-
 
 @cache
 def source() -> Source:
     """The source of raw data that the settings choose."""
     return select_source(get_settings())
-
-
-def read_ahead() -> list[pa.Table]:
-    """Read all raw tables; the next `sifted` of each, in this process, hands it out and reads nothing.
-
-    For sources that do not quarantine.
-
-    Raises:
-        BadInputError, SourceUnavailableError: as for `Source.read`.
-    """
-    _ahead.update({table.name: source().read(table) for table in RAW_TABLES})
-    return [_ahead[table.name] for table in RAW_TABLES]
-
-
-def sifted(table: RawTable) -> Sifted:
-    """A raw table: as it was read ahead, or from the source.
-
-    Raises:
-        BadInputError, SourceUnavailableError: as for `Source.sift`.
-    """
-    rows = _ahead.pop(table.name, None)
-    return source().sift(table) if rows is None else Sifted.whole(rows)
 
 
 @cache

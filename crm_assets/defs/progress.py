@@ -27,7 +27,7 @@ class ProgressHandler(logging.Handler):
         super().__init__()
         self.console = console
         self.status = Status("", console=console)
-        self.rows: dict[str, int] = {}
+        self.rows: dict[str, dict[str, int]] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
         """Show one event, if it is one that a person waits for."""
@@ -49,9 +49,11 @@ class ProgressHandler(logging.Handler):
             self.status.stop()
 
     def _count(self, event: dg.DagsterEvent) -> None:
-        rows = event.step_materialization_data.materialization.metadata.get(Fact.ROW_COUNT)
-        key = str(event.step_key)
-        self.rows[key] = self.rows.get(key, 0) + (int(str(rows.value)) if rows else 0)
+        made = event.step_materialization_data.materialization
+        rows = made.metadata.get(Fact.ROW_COUNT)
+        tables = self.rows.setdefault(str(event.step_key), {})
+        name = made.asset_key.to_user_string()
+        tables[name] = tables.get(name, 0) + (int(str(rows.value)) if rows else 0)
 
     def _check(self, event: dg.DagsterEvent) -> None:
         evaluation = event.asset_check_evaluation_data
@@ -62,10 +64,12 @@ class ProgressHandler(logging.Handler):
             self.console.print(f"{mark} {evaluation.asset_key.to_user_string()}: {escape(what)}")
 
     def _success(self, event: dg.DagsterEvent) -> None:
-        key = str(event.step_key)
-        seconds = (event.step_success_data.duration_ms or 0) / 1000
-        if key in self.rows:
-            self.console.print(f"[green]✓[/green] {key:<24}{self.rows[key]:>9,} rows {seconds:>7.1f} s")
+        tables = self.rows.get(str(event.step_key), {})
+        seconds = f"{(event.step_success_data.duration_ms or 0) / 1000:>7.1f} s"
+        for number, (name, rows) in enumerate(tables.items(), start=1):
+            # A step that makes several tables tells its time once.
+            time = seconds if number == len(tables) else ""
+            self.console.print(f"[green]✓[/green] {name:<24}{rows:>9,} rows {time}".rstrip())
 
 
 @dg.logger({}, "A line for each finished step, for people who wait.")

@@ -27,9 +27,9 @@ from mlflow.tracking import MlflowClient
 
 from crm_assets.errors import SourceUnavailableError
 from crm_assets.modeling.metrics import METRICS, POOLED
+from crm_assets.registry.names import EXPERIMENT
 from crm_assets.settings import get_settings, without_password
 
-EXPERIMENT = "monthly_win_probability"
 DESCRIPTION = (
     "Which open deals will be won next month. One run per Dagster run; below it one per algorithm, with its "
     "uncalibrated walk-forward scores, and `champion`, the calibrated candidate on the test months. Metrics "
@@ -38,12 +38,13 @@ DESCRIPTION = (
 NOTE = "mlflow.note.content"
 
 
-def connect(tracking_uri: str, artifacts_dir: Path) -> str:
+def connect(tracking_uri: str, artifacts_dir: Path, experiment_name: str = EXPERIMENT) -> str:
     """Use a tracking server, or an embedded store, and return the id of the experiment.
 
     Args:
         tracking_uri: `sqlite:///…` for the embedded store, or a server's address.
         artifacts_dir: where the embedded store keeps artifacts; a server has its own place.
+        experiment_name: of the target's experiment.
 
     Raises:
         SourceUnavailableError: the tracking server does not answer.
@@ -56,11 +57,11 @@ def connect(tracking_uri: str, artifacts_dir: Path) -> str:
     if embedded:
         artifacts_dir.mkdir(parents=True, exist_ok=True)
     with told(tracking_uri):
-        experiment = mlflow.get_experiment_by_name(EXPERIMENT)
+        experiment = mlflow.get_experiment_by_name(experiment_name)
         if experiment is not None:
             return experiment.experiment_id
         place = artifacts_dir.as_uri() if embedded else None
-        return mlflow.create_experiment(EXPERIMENT, place, tags={NOTE: DESCRIPTION})
+        return mlflow.create_experiment(experiment_name, place, tags={NOTE: DESCRIPTION})
 
 
 @contextmanager
@@ -108,7 +109,8 @@ def log_training_set(few: pd.DataFrame, digest: str) -> None:
 
 
 def hyper_parameters(estimator: Any) -> dict[str, Any]:
-    """What of a scikit-learn estimator is not as its class has it by default."""
+    """What of an estimator, or of a pipeline's last step, is not as its class has it by default."""
+    estimator = estimator[-1] if hasattr(estimator, "steps") else estimator
     default = type(estimator)().get_params()
     return {k: v for k, v in estimator.get_params().items() if repr(v) != repr(default[k])}
 

@@ -1,4 +1,4 @@
-"""A folder of the four CSV files."""
+"""A folder of CSV files, one for each raw table."""
 
 from __future__ import annotations
 
@@ -12,15 +12,17 @@ from crm_assets.crm.horizon import data_horizon
 from crm_assets.crm.months import MonthRange, month_of
 from crm_assets.crm.schema import RAW_SALES_PIPELINE, RAW_TABLES, RawTable
 from crm_assets.errors import BadInputError, SourceUnavailableError
-from crm_assets.sources.csv_file import read_original, read_text
-from crm_assets.sources.parsing import parse_column, parse_table
-from crm_assets.sources.quarantine import Sifted, sift
-from crm_assets.sources.rules import violation, violations
+from crm_assets.sources.csv_file import FileText, read_file
+from crm_assets.sources.judge import take
+from crm_assets.sources.parsing import parse_column
+from crm_assets.sources.quarantine import Sifted
+
+REQUIRED_FILES = [table.file_name for table in RAW_TABLES if not table.optional_table]
 
 
 @dataclass(frozen=True)
 class CsvFolder:
-    """Raw tables from the files accounts, products, sales_teams and sales_pipeline.csv.
+    """Raw tables from a folder of the CSV files that `crm.schema.RAW_TABLES` names.
 
     Attributes:
         folder: where the files are.
@@ -35,17 +37,18 @@ class CsvFolder:
     quarantines: bool = False
     synthetic: bool = False
 
-    def read(self, table: RawTable) -> pa.Table:
-        """Read one raw table, or raise with the first rule that it breaks."""
+    def take(self, *tables: RawTable) -> dict[str, Sifted]:
+        """Read some raw tables, each file once; what breaks a rule is set aside if the source quarantines."""
         self.check_files()
-        return typed(read_text(self.folder / table.file_name, table), table)
+        return take(tables, self._file, quarantines=self.quarantines)
 
-    def sift(self, table: RawTable) -> Sifted:
-        """Read one raw table, and set aside what breaks a rule if the source quarantines."""
-        if not self.quarantines:
-            return Sifted.whole(self.read(table))
-        self.check_files()
-        return sift(table, lambda wanted: read_original(self.folder / wanted.file_name, wanted))
+    def read(self, table: RawTable) -> pa.Table:
+        """Read the rows of one raw table that `take` gives."""
+        return self.take(table)[table.name].rows
+
+    def _file(self, table: RawTable) -> FileText | None:
+        path = self.folder / table.file_name
+        return None if table.optional_table and not path.exists() else read_file(path, table)
 
     def month_range(self) -> MonthRange:
         """First engaged month and data horizon, from the dates of the rows that are kept."""
@@ -62,23 +65,23 @@ class CsvFolder:
         """The engage dates and the close dates."""
         if self.quarantines:
             # A row that is set aside has no say in which months there are.
-            rows = self.sift(RAW_SALES_PIPELINE).rows
+            rows = self.read(RAW_SALES_PIPELINE)
             yield from (rows[name] for name in ("engage_date", "close_date"))
             return
-        text = read_text(self.folder / RAW_SALES_PIPELINE.file_name, RAW_SALES_PIPELINE)
+        text = read_file(self.folder / RAW_SALES_PIPELINE.file_name, RAW_SALES_PIPELINE).text
         for name in ("engage_date", "close_date"):
             # What is no date is left out here: reading the table names it, with its rows.
             yield parse_column(text[name].combine_chunks(), RAW_SALES_PIPELINE[name])[0]
 
     def check_files(self) -> None:
-        """Make sure that the folder and its four files are there.
+        """Make sure that the folder and its files are there.
 
         Raises:
             SourceUnavailableError: with what is missing.
         """
         try:
             is_folder = self.folder.is_dir()
-            missing = [t.file_name for t in RAW_TABLES if not (self.folder / t.file_name).is_file()]
+            missing = [file for file in REQUIRED_FILES if not (self.folder / file).is_file()]
         except OSError as error:
             raise SourceUnavailableError(
                 f"The folder {self.folder} cannot be opened: {error.strerror}; check CRM_DATA_DIR and the "
@@ -94,17 +97,3 @@ class CsvFolder:
                 f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not in {self.folder}; put "
                 f"{'it' if len(missing) == 1 else 'them'} there or set CRM_DATA_DIR to the right folder."
             )
-
-
-def typed(text: pa.Table, table: RawTable) -> pa.Table:
-    """Give the text of a raw table its types and hold it against the table's rules.
-
-    Raises:
-        BadInputError: with the first rule that is broken.
-    """
-    result, unreadable = parse_table(text, table)
-    for fault in unreadable:
-        raise violation(text, table, fault).error()
-    for broken in violations(result, table):
-        raise broken.error()
-    return result

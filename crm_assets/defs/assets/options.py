@@ -81,6 +81,15 @@ def facts(
     }
 
 
+def table_out(
+    table: TableSchema, group: str, *kinds: str, description: str, code: Iterable[Callable[..., Any]]
+) -> dg.AssetOut:
+    """Describe one of the tables that an asset of several tables makes, as `table_asset` does for one."""
+    told = facts(table, group, *kinds, code=code)
+    del told["partitions_def"]
+    return dg.AssetOut(key=table.name, description=description, is_required=False, **told)
+
+
 def column_schema(table: TableSchema) -> dg.TableSchema:
     """The columns of a table as Dagster shows them."""
     return dg.TableSchema(

@@ -8,7 +8,7 @@ import pandas as pd
 from crm_assets.crm.tables import REVENUE_FORECAST, WIN_PREDICTIONS
 from crm_assets.defs.assets.models import champion
 from crm_assets.defs.assets.options import table_asset
-from crm_assets.defs.metadata import table
+from crm_assets.defs.metadata import Fact, table
 from crm_assets.defs.resources.mlflow import MlflowSession
 from crm_assets.modeling import forecast
 from crm_assets.storage.tables import MonthlyFrames, MonthlyTables
@@ -32,11 +32,11 @@ def win_predictions(
         deals = win_features[month]
         values = forecast.expected_values(monthly_snapshots[month]).to_pyarrow().to_pandas()
         frame = scoring.win_predictions(deals, values, model, month)
-        facts = {**_facts(frame), "open deals without a prediction": len(deals) - len(frame)}
+        facts = {**_facts(frame), Fact.WITHOUT_PREDICTION: len(deals) - len(frame)}
         context.add_asset_metadata(facts, partition_key=month)
         return frame
 
-    context.add_output_metadata({"champion version": model.version, "algorithm": model.algorithm})
+    context.add_output_metadata({Fact.CHAMPION_VERSION: model.version, Fact.ALGORITHM: model.algorithm})
     return MonthlyFrames(win_features, predictions)
 
 
@@ -57,12 +57,12 @@ def revenue_forecast(context: dg.AssetExecutionContext, win_predictions: Monthly
 def _facts(predictions: pd.DataFrame) -> dict[str, Any]:
     """What the UI shows of a month's predictions."""
     if predictions.empty:
-        return {"no predictions": "Too little had happened by then to learn from."}
+        return {Fact.NO_PREDICTIONS: "Too little had happened by then to learn from."}
     columns = ["opportunity_id", "sales_agent", "product", "probability", "expected_revenue"]
     return {
-        "expected wins": float(predictions["probability"].sum()),
-        "scored by": predictions["scored_by"].iloc[0],
-        "likeliest wins": table(predictions[columns].head(10)),
+        Fact.EXPECTED_WINS: float(predictions["probability"].sum()),
+        Fact.SCORED_BY: predictions["scored_by"].iloc[0],
+        Fact.LIKELIEST_WINS: table(predictions[columns].head(10)),
     }
 
 

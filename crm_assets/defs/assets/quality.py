@@ -14,7 +14,7 @@ from crm_assets.crm.tables import (
     WIN_PREDICTIONS,
 )
 from crm_assets.defs.assets.options import table_asset
-from crm_assets.defs.metadata import table
+from crm_assets.defs.metadata import Fact, quality_score, table
 from crm_assets.defs.resources.store import TableStoreResource
 
 RAW = [raw.name for raw in RAW_TABLES]
@@ -35,9 +35,16 @@ def data_quality(context: dg.AssetExecutionContext, tables: TableStoreResource) 
     for name, members in {"raw tables": RAW, "tables made of them": MADE, "overall": RAW + MADE}.items():
         sums = scores.loc[scores.index.intersection(members)].sum()
         score = float(sums["clean_rows"] / max(sums["rows"], 1))
-        context.add_output_metadata({f"quality score, {name}": score})
-    context.add_output_metadata({f"quality score, {name}": float(s) for name, s in scores["score"].items()})
-    context.add_output_metadata({"scores": table(scores.reset_index())})
+        context.add_output_metadata({quality_score(str(name)): score})
+    context.add_output_metadata({quality_score(str(name)): float(s) for name, s in scores["score"].items()})
+    rows = scores["rows"].reindex(RAW, fill_value=0)
+    absent = [raw.name for raw in RAW_TABLES if not raw.is_there(int(rows[raw.name]))]
+    context.add_output_metadata(
+        {
+            Fact.ABSENT_TABLES: ", ".join(absent) or "none",
+            Fact.SCORES: table(scores.reset_index()),
+        }
+    )
     return scores.reset_index()
 
 

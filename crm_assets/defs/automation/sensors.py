@@ -5,15 +5,15 @@ Each compares what is with what should be, both as they are kept, so that restar
 
 import dagster as dg
 
-from crm_assets.crm.months import shift
 from crm_assets.crm.tables import CHAMPION, OPPORTUNITIES, REVENUE_FORECAST, WIN_FEATURES, WIN_PREDICTIONS
+from crm_assets.crm.targets import DEFAULT_TARGET
 from crm_assets.defs.automation import state
 from crm_assets.defs.automation.jobs import LABELLING_JOBS, PREDICTING_JOBS, refresh, retraining
 from crm_assets.defs.automation.requests import SENSORS, run_over
 from crm_assets.defs.partitions import data_horizon
 from crm_assets.defs.resources.store import TableStoreResource
 from crm_assets.errors import NotEnoughDataError, SourceUnavailableError
-from crm_assets.modeling.training import labelled_months
+from crm_assets.modeling.training import stored_labeled_months
 from crm_assets.registry.watch import champion_version
 from crm_assets.settings import get_settings
 from crm_assets.storage.tables import TableStore
@@ -62,7 +62,7 @@ def champion_changed(context: dg.SensorEvaluationContext) -> Answer:
 def labels_arrived(context: dg.SensorEvaluationContext, tables: TableStoreResource) -> Answer:
     """Retrains when the labels of a month are known that no model has learned from.
 
-    A month's labels are known when the month after it is over and stored. The run gives the new
+    A month's labels are known when the months that they look at are over and stored. The run gives the new
     months their labels, trains, and promotes if better. One run for each newest labelled month; a run
     that fails is tried again, at most three times in six hours.
     """
@@ -74,7 +74,7 @@ def labels_arrived(context: dg.SensorEvaluationContext, tables: TableStoreResour
     learned = state.trained_until(context.instance)
     # Models that learned from other data, as from the sample of before, have learned nothing here.
     learned = learned if learned in months else None
-    if learned and learned >= shift(months[-1], -1):
+    if learned and learned >= DEFAULT_TARGET.last_labeled(months[-1]):
         return dg.SkipReason(f"Nothing new: the models have learned from all labels, up to {learned}.")
     try:
         labelled = _labelled(tables.store, months)
@@ -88,11 +88,10 @@ def labels_arrived(context: dg.SensorEvaluationContext, tables: TableStoreResour
 
 def _labelled(store: TableStore, months: list[str]) -> list[str]:
     """The stored months whose labels are known, if there are enough of them to train on."""
-    from crm_assets.modeling.backtest import split_months
+    from crm_assets.modeling.folds import split_months
 
     deals = store.read(OPPORTUNITIES.name)
-    known = set(months)
-    labelled = [month for month in labelled_months(deals, data_horizon(deals)) if month in known]
+    labelled = stored_labeled_months(months, deals, data_horizon(deals))
     split_months(labelled, get_settings().min_training_months, get_settings().test_months)
     return labelled
 

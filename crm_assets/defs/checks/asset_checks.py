@@ -8,9 +8,11 @@ from typing import Any
 
 import dagster as dg
 
+from crm_assets.crm.schema import RawTable, TableSchema
 from crm_assets.defs.checks.evaluate import Verdict, evaluate, sentence, summary
 from crm_assets.defs.checks.scores import keep
 from crm_assets.defs.checks.suite import Outcome, Suite
+from crm_assets.defs.metadata import Fact, broken
 from crm_assets.defs.metadata import table as shown
 from crm_assets.defs.partitions import MONTH_TAG, RANGE_TAGS, monthly
 from crm_assets.defs.resources.store import TableStoreResource
@@ -55,7 +57,7 @@ def quality_checks(*suites: Suite, by_month: bool = False) -> dg.AssetChecksDefi
         context.op_execution_context.log_event(keep(store, verdict, history))
         # A person may execute one of them alone.
         for check in sorted(key.name for key in context.selected_asset_check_keys):
-            yield _result(verdict, check)
+            yield _result(verdict, check, suites[0].table)
 
     return checks
 
@@ -69,7 +71,7 @@ def _months(context: dg.AssetCheckExecutionContext, history: list[str] | None) -
     return [month for month in history if first <= month <= last]
 
 
-def _result(verdict: Verdict, check: str) -> dg.AssetCheckResult:
+def _result(verdict: Verdict, check: str, table: TableSchema) -> dg.AssetCheckResult:
     severity, level = LEVELS[check]
     outcomes = [outcome for outcome in verdict.outcomes if outcome.severity == severity]
     return dg.AssetCheckResult(
@@ -77,17 +79,24 @@ def _result(verdict: Verdict, check: str) -> dg.AssetCheckResult:
         asset_key=verdict.table,
         passed=all(outcome.success for outcome in outcomes),
         severity=level,
-        description=sentence(outcomes),
+        description=_absent(table, verdict.rows) or sentence(outcomes),
         metadata={
-            "rows judged": verdict.rows,
-            "quality score": verdict.score,
-            "judged by": verdict.judged_by,
-            "not judged": ", ".join(f"{rule} ({t} is not stored)" for rule, t in verdict.unjudged.items())
+            Fact.ROWS_JUDGED: verdict.rows,
+            Fact.QUALITY_SCORE: verdict.score,
+            Fact.JUDGED_BY: verdict.judged_by,
+            Fact.NOT_JUDGED: ", ".join(f"{rule} ({t} is not stored)" for rule, t in verdict.unjudged.items())
             or "none",
-            "rules": shown(summary(outcomes)),
-            **{f"broken: {o.rule}": _evidence(o) for o in outcomes if not o.success},
+            Fact.RULES: shown(summary(outcomes)),
+            **{broken(o.rule): _evidence(o) for o in outcomes if not o.success},
         },
     )
+
+
+def _absent(table: TableSchema, rows: int) -> str:
+    """Tell that there is nothing to judge, where an optional table is missing."""
+    if not isinstance(table, RawTable) or table.is_there(rows):
+        return ""
+    return f"The source has no {table.file_name}, which it need not have: there are no rows to judge."
 
 
 def _evidence(outcome: Outcome) -> dg.JsonMetadataValue:
@@ -100,6 +109,8 @@ def _evidence(outcome: Outcome) -> dg.JsonMetadataValue:
         "percent": round(outcome.percent, 4),
         "examples": outcome.examples,
     }
+    if outcome.remedy:
+        evidence["remedy"] = outcome.remedy
     if outcome.by_month:
         evidence["unexpected by month"] = outcome.by_month
     return dg.MetadataValue.json(evidence)

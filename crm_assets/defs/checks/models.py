@@ -4,7 +4,7 @@ import dagster as dg
 import pandas as pd
 
 from crm_assets.defs.assets.models import champion, leak_audit
-from crm_assets.defs.metadata import table
+from crm_assets.defs.metadata import Fact, table
 from crm_assets.defs.partitions import monthly
 from crm_assets.defs.resources.mlflow import MlflowSession
 from crm_assets.defs.resources.store import TableStoreResource
@@ -26,7 +26,7 @@ def features_are_admissible(leak_audit: pd.DataFrame) -> dg.AssetCheckResult:
         passed=guilty.empty,
         severity=dg.AssetCheckSeverity.ERROR if len(used) else dg.AssetCheckSeverity.WARN,
         description=_verdicts(len(guilty), len(used)),
-        metadata={"inadmissible": table(guilty[["feature", "used", "reason"]])},
+        metadata={Fact.INADMISSIBLE: table(guilty[["feature", "used", "reason"]])},
     )
 
 
@@ -50,7 +50,7 @@ def better_than_baselines(champion: pd.DataFrame) -> dg.AssetCheckResult:
         passed=bool(beaten.all()),
         severity=dg.AssetCheckSeverity.ERROR,
         description=f"Not better than {names}." if names else "Better than the baselines.",
-        metadata={"test months": table(champion[champion["in_force"] | champion["baseline"]][shown])},
+        metadata={Fact.TEST_MONTHS: table(champion[champion["in_force"] | champion["baseline"]][shown])},
     )
 
 
@@ -62,7 +62,7 @@ def well_calibrated(champion: pd.DataFrame) -> dg.AssetCheckResult:
         passed=error <= MAX_CALIBRATION_ERROR,
         severity=dg.AssetCheckSeverity.WARN,
         description=f"Expected calibration error {error:.3f}; accepted up to {MAX_CALIBRATION_ERROR:.2f}.",
-        metadata={"expected calibration error": error},
+        metadata={Fact.CALIBRATION_ERROR: error},
     )
 
 
@@ -85,7 +85,7 @@ def no_inadmissible_feature(
         description=f"Version {model.version} uses {names}: promote another version."
         if names
         else f"Version {model.version} uses {len(model.features)} features, all of them allowed.",
-        metadata={"features": ", ".join(model.features)},
+        metadata={Fact.FEATURES: ", ".join(model.features)},
     )
 
 
@@ -112,7 +112,7 @@ def training_and_scoring_agree(
         passed=not said,
         severity=dg.AssetCheckSeverity.ERROR if len(differing) else dg.AssetCheckSeverity.WARN,
         description="; ".join(said) or f"{len(compared)} features of {month} agree with the training set.",
-        metadata={"month": month, "features": table(compared)},
+        metadata={Fact.MONTH: month, Fact.FEATURES: table(compared)},
     )
 
 

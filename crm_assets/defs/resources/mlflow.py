@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import sys
 import warnings
 from collections.abc import Generator
@@ -12,7 +11,8 @@ from typing import TYPE_CHECKING
 import dagster as dg
 import pandas as pd
 
-from crm_assets.modeling.algorithms import Algorithm, algorithm
+from crm_assets.modeling.algorithm import Algorithm
+from crm_assets.modeling.algorithms import algorithm
 from crm_assets.modeling.training_rows import TrainingRows
 from crm_assets.settings import get_settings
 
@@ -76,6 +76,7 @@ class MlflowSession(dg.ConfigurableResource):
         training_set: TrainingRows,
         test: pd.DataFrame,
         figures: dict[str, bytes],
+        source: str,
     ) -> tuple[Decision, str, str]:
         """Log a candidate, its test months scored, and register it.
 
@@ -85,6 +86,7 @@ class MlflowSession(dg.ConfigurableResource):
         import mlflow
 
         from crm_assets.registry import models, tracking
+        from crm_assets.registry.names import model_name
         from crm_assets.registry.tracking import NOTE
 
         tags = _tags(context, training_set)
@@ -93,8 +95,8 @@ class MlflowSession(dg.ConfigurableResource):
             tracking.log_training_set(training_set.head(), tags["data_version"])
             tracking.log_scores("test", test)
             tracking.log_figures(figures)
-            decision = models.register(candidate, training_set, tags, run.info.run_id)
-            version = tracking.version_link(models.MODEL, decision.version)
+            decision = models.register(candidate, training_set, tags, run.info.run_id, source)
+            version = tracking.version_link(model_name(candidate.target), decision.version)
             mlflow.set_tags(
                 {"model_version": decision.version, "promoted": decision.promoted, NOTE: decision.reason}
             )
@@ -162,7 +164,7 @@ def _params(contender: Algorithm, features: list[str]) -> dict[str, object]:
     from crm_assets.registry import tracking
 
     seed = get_settings().seed
-    own = tracking.hyper_parameters(contender.build(features, seed)[-1])
+    own = tracking.hyper_parameters(contender.build(features, seed))
     return {"algorithm": contender.name, "features": ", ".join(features), "seed": seed, **own}
 
 
@@ -177,17 +179,9 @@ def _tags(context: dg.AssetExecutionContext, training_set: TrainingRows) -> dict
         "dagster.run_id": context.run_id,
         "dagster.run": dagster_run(context.run_id),
         "dagster.asset_key": context.asset_key.to_user_string(),
-        "data_version": data_version(training_set),
+        "data_version": training_set.fingerprint,
         "code_version": str(context.assets_def.code_versions_by_key[context.asset_key]),
     }
-
-
-def data_version(rows: TrainingRows) -> str:
-    """A fingerprint of a training set's values: the same rows give the same 16 hex digits."""
-    digest = hashlib.sha256()
-    for month in rows.months:
-        digest.update(pd.util.hash_pandas_object(rows.rows([month]), index=False).to_numpy().tobytes())
-    return digest.hexdigest()[:16]
 
 
 @dg.failure_hook(name="mlflow_run_fails_too")
