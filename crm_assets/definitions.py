@@ -16,9 +16,7 @@ from crm_assets.defs.automation.sensors import sensors
 from crm_assets.defs.checks.all import asset_checks, score_assets
 from crm_assets.defs.code_references import with_code_references
 from crm_assets.defs.progress import LOGGER, progress_logger
-from crm_assets.defs.resources.fold_models import RunFoldModels
-from crm_assets.defs.resources.mlflow import MlflowSession
-from crm_assets.defs.resources.tables import table_resources
+from crm_assets.defs.resources.all import run_resources
 from crm_assets.settings import get_settings
 
 # Step processes each import everything again: below some hundred thousand deals they cost more than the work.
@@ -32,7 +30,7 @@ defs = dg.Definitions(
     jobs=jobs,
     schedules=schedules,
     sensors=[*sensors, *alerts],
-    resources={**table_resources(), "mlflow": MlflowSession(), "fold_models": RunFoldModels()},
+    resources=run_resources(),
     loggers={"console": dg.colored_console_logger, LOGGER: progress_logger},
     executor=EXECUTORS[get_settings().executor],
 )

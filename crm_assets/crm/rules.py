@@ -285,16 +285,10 @@ class Unique(Rule):
 
 def contract(table: TableSchema) -> tuple[Rule, ...]:
     """The rules that follow from a table's definition: values where they are needed, and unique keys."""
-    needed = [
-        NotNull(
-            name=f"{column.name}_is_there",
-            column=column.name,
-            what="where a value is required",
-            remedy="fill it in",
-        )
-        for column in table.columns
-        if not column.nullable
-    ]
+    needed = (
+        NotNull(name=f"{name}_is_there", column=name, what="where a value is required", remedy="fill it in")
+        for name in (column.name for column in table.columns if not column.nullable)
+    )
     unique = Unique(
         name=f"{'_and_'.join(table.key)}_unique",
         columns=table.key,

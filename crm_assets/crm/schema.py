@@ -108,7 +108,7 @@ class RawTable(TableSchema):
     Attributes:
         file_name: name of the file.
         optional: columns that the file may lack; they are null throughout then.
-        optional_table: whether the file may be missing; the table is empty then.
+        optional_table: whether the file may be missing, or have no rows; the table is empty then.
         dated_by: when what was known. The first date is the day since which the row itself is known, each
             later one the day since which a part of it is. A row without the first date is known to nobody
             before the dump.
@@ -145,7 +145,7 @@ class RawTable(TableSchema):
             )
 
     def is_there(self, rows: int) -> bool:
-        """Whether the source has the table, given its rows: only one that is missing has none."""
+        """Return whether the source has the table, given how many rows: one that is missing has none."""
         return bool(rows) or not self.optional_table
 
 

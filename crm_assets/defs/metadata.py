@@ -26,6 +26,7 @@ class Fact:
     PATH = "path"
     PREVIEW = "preview"
     WON_RATE = "won next month (rate)"
+    SOURCE_IN_FORCE = "source in force"
     # Of raw tables and quarantine.
     SOURCE = "source"
     SYNTHETIC = "synthetic"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import codecs
+import io
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import dagster as dg
 from rich.console import Console
@@ -16,6 +18,24 @@ from crm_assets.defs.metadata import Fact
 LOGGER = "progress"
 WIDTH_OF_FILES = 120
 STOPPED_BY_A_GATE = "DagsterAssetCheckFailedError"
+INTERRUPTS = ("DagsterExecutionInterruptedError", "KeyboardInterrupt")
+# What an output without these signs shows in their place.
+PLAIN = {"✓": "+", "✗": "x", "…": "..."}
+UNWRITABLE = "crm_assets.plain"
+
+
+def _plain(error: UnicodeError) -> tuple[str, int]:
+    """What is written where the output's encoding lacks a sign."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return "".join(PLAIN.get(sign, "?") for sign in error.object[error.start : error.end]), error.end
+
+
+codecs.register_error(UNWRITABLE, _plain)
+for stream in (sys.stdout, sys.stderr):
+    # An output that cannot show a check mark must not end a run.
+    if isinstance(stream, io.TextIOWrapper) and (stream.encoding or "").lower() not in ("utf-8", "utf8"):
+        stream.reconfigure(errors=UNWRITABLE)
 
 console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH_OF_FILES)
 
@@ -44,7 +64,8 @@ class ProgressHandler(logging.Handler):
         elif event.event_type is dg.DagsterEventType.STEP_SUCCESS:
             self._success(event)
         elif event.event_type is dg.DagsterEventType.STEP_FAILURE:
-            self.console.print(f"[red]✗[/red] {event.step_key}")
+            if not _is_interrupt(event):
+                self.console.print(f"[red]✗[/red] {event.step_key}")
         elif event.event_type in (dg.DagsterEventType.RUN_SUCCESS, dg.DagsterEventType.RUN_FAILURE):
             self.status.stop()
 
@@ -83,6 +104,21 @@ def progress_logger(_: dg.InitLoggerContext) -> logging.Logger:
 def failures(events: Iterator[dg.DagsterEvent]) -> list[str]:
     """What went wrong in a run, one text per failed step: our own sentence where there is one."""
     return [reason(event) for event in events if event.is_step_failure]
+
+
+def interrupted(events: Iterable[dg.DagsterEvent]) -> bool:
+    """Whether a run ended because somebody pressed Ctrl-C."""
+    return any(_is_interrupt(event) for event in events)
+
+
+def _is_interrupt(event: dg.DagsterEvent) -> bool:
+    if event.event_type is dg.DagsterEventType.STEP_FAILURE:
+        error = event.step_failure_data.error
+    elif event.event_type is dg.DagsterEventType.RUN_FAILURE:
+        error = event.job_failure_data.error
+    else:
+        return False
+    return error is not None and error.cls_name in INTERRUPTS
 
 
 def tell_failure(reason: str) -> None:

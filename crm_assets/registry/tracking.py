@@ -28,6 +28,7 @@ from mlflow.tracking import MlflowClient
 from crm_assets.errors import SourceUnavailableError
 from crm_assets.modeling.metrics import METRICS, POOLED
 from crm_assets.registry.names import EXPERIMENT
+from crm_assets.registry.relocation import relocate
 from crm_assets.settings import get_settings, without_password
 
 DESCRIPTION = (
@@ -36,6 +37,7 @@ DESCRIPTION = (
     "by month have the month as step, 201709 for 2017-09."
 )
 NOTE = "mlflow.note.content"
+EMBEDDED = "sqlite:///"
 
 
 def connect(tracking_uri: str, artifacts_dir: Path, experiment_name: str = EXPERIMENT) -> str:
@@ -48,13 +50,16 @@ def connect(tracking_uri: str, artifacts_dir: Path, experiment_name: str = EXPER
 
     Raises:
         SourceUnavailableError: the tracking server does not answer.
+        StorageError: the embedded store has moved and cannot be written.
     """
     # The migrations of a new embedded store are news to nobody.
     logging.getLogger("alembic").setLevel(logging.WARNING)
     logging.getLogger("mlflow.store.db").setLevel(logging.WARNING)
     mlflow.set_tracking_uri(tracking_uri)
-    embedded = tracking_uri.startswith("sqlite:")
+    embedded = tracking_uri.startswith(EMBEDDED)
     if embedded:
+        # Before MLflow reads where the artifacts were: the home may have moved since.
+        relocate(Path(tracking_uri.removeprefix(EMBEDDED)), artifacts_dir)
         artifacts_dir.mkdir(parents=True, exist_ok=True)
     with told(tracking_uri):
         experiment = mlflow.get_experiment_by_name(experiment_name)

@@ -26,6 +26,8 @@ def champion_version(settings: Settings) -> str | None:
     if settings.mlflow_tracking_uri is None and not (settings.home / "mlflow.db").exists():
         # Asking would create the embedded registry.
         return None
+    # A connection for each question: one that is kept would go on reading a registry that was put aside.
+    os.environ.setdefault("MLFLOW_SQLALCHEMYSTORE_POOLCLASS", "NullPool")
     from mlflow.exceptions import MlflowException
     from mlflow.tracking import MlflowClient
 

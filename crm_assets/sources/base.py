@@ -25,6 +25,19 @@ class Source(Protocol):
         ...
 
     @property
+    def identity(self) -> str:
+        """Which data this is, in a short word: the same for next month's dump of the same CRM.
+
+        Tables and models of one identity are never mixed with those of another.
+        """
+        ...
+
+    @property
+    def known_months(self) -> MonthRange | None:
+        """The months that `month_range` would find, where they are known without opening any data."""
+        ...
+
+    @property
     def synthetic(self) -> bool:
         """Whether the data is made up; shown wherever its results show."""
         ...

@@ -59,15 +59,16 @@ def read_file(path: Path, table: RawTable) -> FileText:
     Raises:
         SourceUnavailableError: the file is not there or cannot be opened.
         BadInputError: the file is empty, not UTF-8, not comma-separated, lacks a column, names
-            one twice, leaves a quotation mark open, or has rows with more or fewer fields than
-            its header.
+            one twice, leaves a quotation mark open, has rows with more or fewer fields than
+            its header, or has no rows though the table is not optional.
     """
     name, data = path.name, _bytes(path)
     header = _header(name, data[:_HEADER_BYTES])
     _check_header(name, header, table)
     wanted = [column for column in table.names if column in header and column != SOURCE_ROW.name]
     _check_characters(name, data, wanted)
-    rows, skipped = _rows(name, data, header, wanted)
+    only_header = len(data) < _HEADER_BYTES and len(data.splitlines()) == 1
+    rows, skipped = (_none(wanted), []) if only_header else _rows(name, data, header, wanted)
     # The text below takes as much memory again.
     del data
     numbers = np.arange(2, rows.num_rows + len(skipped) + 2)
@@ -75,8 +76,8 @@ def read_file(path: Path, table: RawTable) -> FileText:
     columns[SOURCE_ROW.name] = pa.array(np.setdiff1d(numbers, np.array(skipped, dtype="int64")))
     filled = _any_value([columns[column] for column in wanted])
     text = pa.table(columns).filter(filled)
-    if text.num_rows == 0:
-        raise _no_rows(name)
+    if text.num_rows == 0 and not table.optional_table:
+        raise BadInputError(f"{name} has a header but no rows; export the table again.")
     _check_swallowed(name, text, len(header))
     return FileText(text, rows, filled)
 
@@ -107,8 +108,6 @@ def _header(file: str, start: bytes) -> list[str]:
             f"{file}, row 1: a quotation mark is not closed in the header's line; "
             "close it, and write each column name in one line."
         )
-    if len(start) < _HEADER_BYTES and len(start.splitlines()) == 1:
-        raise _no_rows(file)
     return [name.strip() for name in next(csv.reader([text]))]
 
 
@@ -247,8 +246,8 @@ def _ragged(file: str, bad: list[arrow_csv.InvalidRow], expected: int) -> BadInp
     )
 
 
-def _no_rows(file: str) -> BadInputError:
-    return BadInputError(f"{file} has a header but no rows; export the table again.")
+def _none(wanted: list[str]) -> pa.Table:
+    return pa.table({column: pa.array([], pa.string()) for column in wanted})
 
 
 def _not_utf8(file: str, where: str) -> BadInputError:

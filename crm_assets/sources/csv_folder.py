@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hashlib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
 
-from crm_assets.crm.horizon import data_horizon
-from crm_assets.crm.months import MonthRange, month_of
+from crm_assets.crm.months import MonthRange
 from crm_assets.crm.schema import RAW_SALES_PIPELINE, RAW_TABLES, RawTable
 from crm_assets.errors import BadInputError, SourceUnavailableError
+from crm_assets.sources.calendar import covered
 from crm_assets.sources.csv_file import FileText, read_file
 from crm_assets.sources.judge import take
 from crm_assets.sources.parsing import parse_column
 from crm_assets.sources.quarantine import Sifted
 
 REQUIRED_FILES = [table.file_name for table in RAW_TABLES if not table.optional_table]
+DATES = ("engage_date", "close_date")
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,7 @@ class CsvFolder:
         description: one line for people.
         name: what the source is called.
         quarantines: whether bad rows are set aside.
+        given_name: what the settings call this CRM, wherever its folder lies.
     """
 
     folder: Path
@@ -36,6 +39,17 @@ class CsvFolder:
     name: str = "csv"
     quarantines: bool = False
     synthetic: bool = False
+    given_name: str | None = None
+
+    @property
+    def identity(self) -> str:
+        """The name that settings give, else the folder's, told apart from others of that name by its path."""
+        return f"{self.name}:{self.given_name or path_name(self.folder)}"
+
+    @property
+    def known_months(self) -> MonthRange | None:
+        """Nothing is known of a folder before it is read."""
+        return None
 
     def take(self, *tables: RawTable) -> dict[str, Sifted]:
         """Read some raw tables, each file once; what breaks a rule is set aside if the source quarantines."""
@@ -53,25 +67,23 @@ class CsvFolder:
     def month_range(self) -> MonthRange:
         """First engaged month and data horizon, from the dates of the rows that are kept."""
         self.check_files()
-        engaged, closed = (dates.drop_null().to_pylist() for dates in self._dates())
-        if not engaged:
+        months = covered(*self._dates())
+        if months is None:
             raise BadInputError(
                 f"{RAW_SALES_PIPELINE.file_name}, column engage_date: no date in any row; a forecast "
                 "needs deals with an engage date, as YYYY-MM-DD or M/D/YYYY."
             )
-        return MonthRange(month_of(min(engaged)), data_horizon(max([*engaged, *closed])))
+        return months
 
-    def _dates(self) -> Iterator[pa.Array]:
+    def _dates(self) -> list[pa.Array | pa.ChunkedArray]:
         """The engage dates and the close dates."""
         if self.quarantines:
             # A row that is set aside has no say in which months there are.
             rows = self.read(RAW_SALES_PIPELINE)
-            yield from (rows[name] for name in ("engage_date", "close_date"))
-            return
+            return [rows[name] for name in DATES]
         text = read_file(self.folder / RAW_SALES_PIPELINE.file_name, RAW_SALES_PIPELINE).text
-        for name in ("engage_date", "close_date"):
-            # What is no date is left out here: reading the table names it, with its rows.
-            yield parse_column(text[name].combine_chunks(), RAW_SALES_PIPELINE[name])[0]
+        # What is no date is left out here: reading the table names it, with its rows.
+        return [parse_column(text[name].combine_chunks(), RAW_SALES_PIPELINE[name])[0] for name in DATES]
 
     def check_files(self) -> None:
         """Make sure that the folder and its files are there.
@@ -97,3 +109,13 @@ class CsvFolder:
                 f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not in {self.folder}; put "
                 f"{'it' if len(missing) == 1 else 'them'} there or set CRM_DATA_DIR to the right folder."
             )
+
+
+def path_name(folder: Path) -> str:
+    """A folder's name and a mark of its whole path: short, stable, and no other folder's.
+
+    >>> path_name(Path("/data/My CRM"))
+    'My-CRM-ddf8b9'
+    """
+    mark = hashlib.sha256(folder.as_posix().encode("utf-8", "surrogateescape")).hexdigest()[:6]
+    return f"{re.sub(r'[^A-Za-z0-9_.-]+', '-', folder.name)}-{mark}"

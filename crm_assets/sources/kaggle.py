@@ -52,6 +52,16 @@ class KaggleDataset:
     synthetic: bool = False
 
     @property
+    def identity(self) -> str:
+        """The data set's name."""
+        return f"{self.name}:{self.dataset}"
+
+    @property
+    def known_months(self) -> MonthRange | None:
+        """The months of the data set that the project was made for."""
+        return KNOWN_MONTHS.get(self.dataset)
+
+    @property
     def folder(self) -> Path:
         """Where this data set's files are kept."""
         return self.downloads_dir / self.dataset.replace("/", "__")
@@ -71,7 +81,7 @@ class KaggleDataset:
 
     def month_range(self) -> MonthRange:
         """The months of the data set; of a known one without a download."""
-        return KNOWN_MONTHS.get(self.dataset) or self._files().month_range()
+        return self.known_months or self._files().month_range()
 
     def _files(self) -> CsvFolder:
         if not self.folder.is_dir():

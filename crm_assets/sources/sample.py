@@ -58,6 +58,16 @@ class SyntheticSample:
     quarantines: bool = False
     synthetic: bool = True
 
+    @property
+    def identity(self) -> str:
+        """Its size and seed, which decide every value of it."""
+        return f"{self.name}:{self.opportunities}-seed-{self.seed}"
+
+    @property
+    def known_months(self) -> MonthRange:
+        """The sample's calendar, whatever its size."""
+        return MonthRange(f"{FIRST_DAY:%Y-%m}", f"{LAST_DAY:%Y-%m}")
+
     def take(self, *tables: RawTable) -> dict[str, Sifted]:
         """Make some raw tables of the sample: it has no bad rows."""
         return {table.name: Sifted.whole(self.read(table)) for table in tables}
@@ -78,8 +88,8 @@ class SyntheticSample:
         return pa.table([columns[name] for name in table.names], schema=table.arrow)
 
     def month_range(self) -> MonthRange:
-        """The sample's calendar, whatever its size."""
-        return MonthRange(f"{FIRST_DAY:%Y-%m}", f"{LAST_DAY:%Y-%m}")
+        """The sample's calendar."""
+        return self.known_months
 
     @property
     def _agents(self) -> int:

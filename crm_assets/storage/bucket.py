@@ -140,6 +140,24 @@ class Bucket:
         with self._told("remove", key):
             self._call(self._client.delete_object, Bucket=self.bucket, Key=self._name(key))
 
+    def put_aside(self, label: str) -> str:
+        """Copy all files to a prefix beside this one, then remove them here.
+
+        The record of the source goes last: where this is cut short, the prefix still says whose it is.
+        """
+        target = f"{self.prefix}-put-aside/{label}"
+        keys = sorted(self.keys(""), key=lambda key: "/" not in key and key.endswith(".json"))
+        with self._told("copy to", target):
+            for key in keys:
+                source = {"Bucket": self.bucket, "Key": self._name(key)}
+                self._call(
+                    self._client.copy_object, Bucket=self.bucket, Key=f"{target}/{key}", CopySource=source
+                )
+        for key in keys:
+            self.remove(key)
+            self._copies.pop(key, None)
+        return f"s3://{self.bucket}/{target}"
+
     def check(self) -> None:
         """Raise a `StorageError` where the place cannot be used."""
         _ = self._client

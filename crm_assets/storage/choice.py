@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from crm_assets.settings import Settings
+from crm_assets.sources.select import select_source
 from crm_assets.storage.files import Files
 from crm_assets.storage.folder import Folder
+from crm_assets.storage.home import Home
 from crm_assets.storage.tables import TableStore
 
 if TYPE_CHECKING:
@@ -20,7 +22,9 @@ def open_store(settings: Settings, s3: S3Clients | None = None) -> TableStore:
         settings: which store it is.
         s3: makes the clients of a bucket; boto3 and the settings' endpoint do where None.
     """
-    return TableStore(_files(settings, s3), settings.engine_memory, settings.engine, settings.scratch_dir)
+    files = _files(settings, s3)
+    owner = Home(files, select_source(settings), settings)
+    return TableStore(files, settings.engine_memory, settings.engine, settings.scratch_dir, owner)
 
 
 def _files(settings: Settings, s3: S3Clients | None) -> Files:

@@ -8,10 +8,10 @@ import pytest
 
 from crm_assets.crm.schema import Column, TableSchema
 from crm_assets.defs.assets.options import column_schema
+from crm_assets.defs.resources.all import run_resources
 from crm_assets.defs.resources.mlflow import MlflowSession
 from crm_assets.defs.resources.s3 import S3, BucketStoreResource
 from crm_assets.defs.resources.store import TableStoreResource
-from crm_assets.defs.resources.tables import table_resources
 from crm_assets.settings import get_settings
 from crm_assets.storage.bucket import Bucket
 from crm_assets.storage.client import CONNECT_SECONDS, READ_SECONDS, S3Client
@@ -33,7 +33,7 @@ def test_a_run_has_one_store_for_tables_and_parameters() -> None:
         # What the IO manager has written, by the engine that it has opened.
         return dg.AssetCheckResult(passed=tables.store.rows("numbers") == 2)
 
-    done = dg.materialize([numbers, counted], resources=table_resources())
+    done = dg.materialize([numbers, counted], resources=run_resources())
     assert all(check.passed for check in done.get_asset_check_evaluations())
     assert len(stores) == 2
     assert stores[0] is stores[1]
@@ -60,7 +60,7 @@ def test_the_clients_of_a_run_are_made_by_the_s3_resource_of_dagster_aws() -> No
         assert isinstance(tables.store.files, Bucket)
         found.append(tables.store.files)
 
-    assert dg.materialize([anything], resources=table_resources()).success
+    assert dg.materialize([anything], resources=run_resources()).success
     [bucket] = found
     assert isinstance(bucket.s3, S3)
     assert bucket.s3.endpoint_url == "http://127.0.0.1:9"
@@ -77,7 +77,7 @@ def test_runs_and_commands_give_a_server_the_same_time() -> None:
 
 
 def test_the_resources_show_no_secret(bucket_settings: None) -> None:
-    definitions = dg.Definitions(resources=table_resources())
+    definitions = dg.Definitions(resources=run_resources())
     assert "a-secret" not in repr(definitions.resources)
 
 
@@ -96,7 +96,7 @@ def test_the_mlflow_run_of_a_dagster_run_ends_with_its_fate(fails: bool, status:
         done = dg.materialize(
             [first, second],
             instance=instance,
-            resources={"mlflow": MlflowSession()},
+            resources=run_resources(),
             raise_on_error=False,
         )
     assert done.success is not fails

@@ -11,6 +11,7 @@ ROW = """RAW_ACTIVITIES = RawTable(
     file_name="activities.csv",
     description="Calls, mails and meetings about deals.",
     key=("source_row",),
+    optional=("kind",),
     optional_table=True,
     dated_by=(Dating("date"),),
     columns=(
@@ -72,7 +73,13 @@ def test_a_folder_without_activities_works_and_the_graph_says_so(small_dump: Pat
         (record,) = instance.event_log_storage.get_asset_check_execution_history(key, limit=1)
     judged = record.event.dagster_event.event_specific_data
     assert judged.passed
-    assert judged.description.startswith("The source has no activities.csv")
+    assert judged.description.startswith("The source has no rows of activities.csv, which is optional")
+
+
+def test_activities_of_a_header_alone_are_none(small_dump: Path) -> None:
+    for text in ("opportunity_id,date,kind", "opportunity_id,date\\n\\n,\\n"):
+        (small_dump / "activities.csv").write_text(text)
+        assert CsvFolder(small_dump, "test").read(RAW_ACTIVITIES) == RAW_ACTIVITIES.arrow.empty_table()
 
 
 def test_the_activities_of_a_folder_are_stored(dump: Path, tmp_path: Path) -> None:
@@ -143,7 +150,7 @@ def test_an_optional_raw_table_takes_three_places(tmp_path: Path) -> None:
 
     written = scratch.python("-m", "dev.tables_docs")
     assert written.returncode == 0, written.stderr
-    row = "| `activities.csv`, if it is there | `opportunity_id`, `date`, `kind` |  |"
+    row = "| `activities.csv`, if it is there | `opportunity_id`, `date` | `kind` |"
     assert row in (tmp_path / "README.md").read_text()
 
     done = scratch.tests(*CONTRACTS)

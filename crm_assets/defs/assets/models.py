@@ -168,7 +168,9 @@ def champion(
     )
     by_month = scores_by_month(candidate.walk_forward, split.test)
     figures = plots.champion_plots(candidate, training_set)
-    decision, run, version = mlflow.register(context, candidate, training_set, by_month, figures, _identity())
+    decision, run, version = mlflow.register(
+        context, candidate, training_set, by_month, figures, source().identity
+    )
     test = pooled(candidate.walk_forward, split.test)
     board = choice.decided(
         candidate.leaderboard, decision.promoted, decision.former_version, decision.former_test
@@ -210,11 +212,6 @@ def _learns_from(algorithm: Algorithm, training_set: TrainingRows) -> str:
     if algorithm.takes_all(training_set):
         return "all rows"
     return f"a seeded sample of at most {algorithm.max_training_rows:,} rows, equally many of each month"
-
-
-def _identity() -> str:
-    """What says which source's deals a model has learned from; empty where the source does not say."""
-    return getattr(source(), "identity", "")
 
 
 def _split(training_set: TrainingRows) -> "Split":

@@ -9,7 +9,8 @@ import dagster as dg
 from crm_assets.crm.schema import TableSchema
 from crm_assets.defs.automation.freshness import monthly_freshness
 from crm_assets.defs.code_versions import code_version
-from crm_assets.defs.partitions import monthly
+from crm_assets.defs.metadata import Fact
+from crm_assets.defs.partitions import monthly, source
 from crm_assets.defs.resources.mlflow import mlflow_run_fails_too
 from crm_assets.settings import get_settings
 
@@ -77,7 +78,10 @@ def facts(
         "code_version": code_version(*code),
         "partitions_def": monthly if by_month else None,
         "freshness_policy": monthly_freshness(),
-        "metadata": {"dagster/column_schema": column_schema(table)},
+        "metadata": {
+            "dagster/column_schema": column_schema(table),
+            Fact.SOURCE_IN_FORCE: source().description,
+        },
     }
 
 

@@ -5,12 +5,12 @@ from typing import Any
 
 import dagster as dg
 
-from crm_assets.crm.schema import RAW_TABLES, RawTable
+from crm_assets.crm.schema import RAW_SALES_PIPELINE, RAW_TABLES, RawTable
 from crm_assets.crm.tables import QUARANTINED_ROWS
 from crm_assets.defs.assets.options import table_out
 from crm_assets.defs.metadata import Fact
 from crm_assets.defs.metadata import table as shown
-from crm_assets.defs.partitions import source
+from crm_assets.defs.partitions import check_run, note_months, source
 from crm_assets.defs.resources.mlflow import mlflow_run_fails_too
 from crm_assets.sources.base import Source
 from crm_assets.sources.quarantine import Sifted, by_rule, by_table, joined
@@ -46,10 +46,13 @@ def raw_tables(context: dg.AssetExecutionContext) -> Iterator[dg.Output[Any]]:
 
     All of the files are judged before any table is stored, so that bad input leaves what is there.
     """
+    check_run(context.run.tags)
     chosen = context.selected_output_names
     tables = [table for table in RAW_TABLES if table.name in chosen]
     sets_aside = QUARANTINED_ROWS.name in chosen and source().quarantines
     read = source().take(*(RAW_TABLES if sets_aside else tables))
+    if RAW_SALES_PIPELINE.name in read and (new := note_months(read[RAW_SALES_PIPELINE.name].rows)):
+        context.log.info(f"The data covers {new.first} to {new.last}: reload the code location to see them.")
     for table in tables:
         yield dg.Output(read[table.name].rows, table.name, metadata=_facts(table, read[table.name], source()))
     if QUARANTINED_ROWS.name in chosen:

@@ -9,7 +9,7 @@ from crm_assets.crm.tables import CHAMPION, OPPORTUNITIES, REVENUE_FORECAST, WIN
 from crm_assets.crm.targets import DEFAULT_TARGET
 from crm_assets.defs.automation import state
 from crm_assets.defs.automation.jobs import LABELLING_JOBS, PREDICTING_JOBS, refresh, retraining
-from crm_assets.defs.automation.requests import SENSORS, run_over
+from crm_assets.defs.automation.requests import SENSORS, not_ours, run_over
 from crm_assets.defs.partitions import data_horizon
 from crm_assets.defs.resources.store import TableStoreResource
 from crm_assets.errors import NotEnoughDataError, SourceUnavailableError
@@ -42,6 +42,8 @@ def champion_changed(context: dg.SensorEvaluationContext) -> Answer:
         context.instance, PREDICTING_JOBS, (WIN_PREDICTIONS.name, REVENUE_FORECAST.name)
     ):
         return dg.SkipReason(f"Run {run} writes predictions.")
+    if refused := not_ours():
+        return refused
     months = state.stored_months(context.instance)
     if not months:
         return dg.SkipReason("No month has features yet.")
@@ -68,6 +70,8 @@ def labels_arrived(context: dg.SensorEvaluationContext, tables: TableStoreResour
     """
     if run := state.under_way(context.instance, LABELLING_JOBS, (WIN_FEATURES.name, CHAMPION.name)):
         return dg.SkipReason(f"Run {run} takes in months, or trains.")
+    if refused := not_ours():
+        return refused
     months = state.stored_months(context.instance)
     if not months:
         return dg.SkipReason("No month has features yet.")

@@ -96,7 +96,7 @@ def _absent(table: TableSchema, rows: int) -> str:
     """Tell that there is nothing to judge, where an optional table is missing."""
     if not isinstance(table, RawTable) or table.is_there(rows):
         return ""
-    return f"The source has no {table.file_name}, which it need not have: there are no rows to judge."
+    return f"The source has no rows of {table.file_name}, which is optional: there is nothing to judge."
 
 
 def _evidence(outcome: Outcome) -> dg.JsonMetadataValue:

@@ -1,7 +1,5 @@
 """The `mlflow` resource of the graph: one parent run per Dagster run, a nested run per model."""
 
-from __future__ import annotations
-
 import sys
 import warnings
 from collections.abc import Generator
@@ -11,10 +9,12 @@ from typing import TYPE_CHECKING
 import dagster as dg
 import pandas as pd
 
+from crm_assets.defs.resources.store import TableStoreResource
 from crm_assets.modeling.algorithm import Algorithm
 from crm_assets.modeling.algorithms import algorithm
 from crm_assets.modeling.training_rows import TrainingRows
 from crm_assets.settings import get_settings
+from crm_assets.sources.select import select_source
 
 if TYPE_CHECKING:
     from crm_assets.modeling.champion import Candidate
@@ -26,19 +26,24 @@ class MlflowSession(dg.ConfigurableResource):
     """One MLflow run per Dagster run, through dagster-mlflow, and what assets may ask of it.
 
     dagster-mlflow finds the parent run again from every step process. It comes with all of MLflow, so it is
-    imported when a step needs it, not when the code location loads: that takes seconds. It has no
-    configuration, since people see that: a tracking URI may hold a password.
+    imported when a step needs it, not when the code location loads: that takes seconds. No address is part
+    of the configuration, which people see: a tracking URI may hold a password.
     """
 
-    @contextmanager
-    def yield_for_execution(self, context: dg.InitResourceContext) -> Generator[MlflowSession]:
-        """Open the parent MLflow run of this Dagster run, and end it with the run's fate."""
-        from crm_assets.registry import tracking
+    # Dagster reads this annotation as it stands: no text, as `from __future__ import annotations` makes it.
+    tables: TableStoreResource
 
-        settings = get_settings()
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Generator["MlflowSession"]:
+        """Open the parent MLflow run of this Dagster run, and end it with the run's fate."""
+        from crm_assets.registry import ownership, tracking
+
+        settings, source = get_settings(), select_source(get_settings())
+        # Before the registry is opened: what another source has left there is refused, or moves away.
+        self.tables.store.claim()
         # Alone, since two steps that start at once would each find no parent run and open one.
         with tracking.alone(), tracking.told(settings.tracking_uri):
-            tracking.connect(settings.tracking_uri, settings.artifacts_dir)
+            ownership.connect(settings, source.identity)
             _open_parent(context)
         try:
             yield self
@@ -72,12 +77,12 @@ class MlflowSession(dg.ConfigurableResource):
     def register(
         self,
         context: dg.AssetExecutionContext,
-        candidate: Candidate,
+        candidate: "Candidate",
         training_set: TrainingRows,
         test: pd.DataFrame,
         figures: dict[str, bytes],
         source: str,
-    ) -> tuple[Decision, str, str]:
+    ) -> "tuple[Decision, str, str]":
         """Log a candidate, its test months scored, and register it.
 
         Returns:
@@ -103,7 +108,7 @@ class MlflowSession(dg.ConfigurableResource):
         _tell_parent(candidate, decision)
         return decision, tracking.run_link(run.info.run_id), version
 
-    def load_champion(self) -> Champion:
+    def load_champion(self) -> "Champion":
         """The champion of the registry."""
         from crm_assets.registry import models
 
@@ -140,7 +145,7 @@ def _run_id(context: dg.InitResourceContext) -> str:
     return "" if context.run is None else context.run.run_id
 
 
-def _tell_parent(candidate: Candidate, decision: Decision) -> None:
+def _tell_parent(candidate: "Candidate", decision: "Decision") -> None:
     """Put what a list of runs should show on the parent run: the candidate's scores and its fate."""
     import mlflow
 

@@ -17,7 +17,7 @@ from crm_assets.crm.feature_table import LABEL
 from crm_assets.crm.schema import arrow_schema
 from crm_assets.defs.metadata import Fact
 from crm_assets.defs.metadata import table as shown
-from crm_assets.defs.resources.store import TableStoreResource, table_store
+from crm_assets.defs.resources.store import TableStoreResource
 from crm_assets.engine.lineage import column_lineage, stored_table
 from crm_assets.modeling.training_rows import TrainingRows, training_rows
 from crm_assets.storage.tables import MonthlyFrames, MonthlyTables, TableLike, TableStore
@@ -118,12 +118,6 @@ class TableIOManager(dg.ConfigurableIOManager):
     def _stored(self, name: str, context: dg.InputContext) -> list[str]:
         stored = set(self.store.months(name))
         return [month for month in context.asset_partition_keys if month in stored]
-
-
-def table_resources() -> dict[str, Any]:
-    """Return the resources of the tables: the store in force, and the IO manager over it."""
-    tables = table_store()
-    return {"tables": tables, "io_manager": TableIOManager(tables=tables)}
 
 
 def _declared(context: dg.OutputContext) -> pa.Schema:

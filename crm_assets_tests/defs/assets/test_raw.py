@@ -88,14 +88,14 @@ from pathlib import Path
 import dagster as dg
 from crm_assets.defs.assets.raw import raw_assets
 from crm_assets.settings import get_settings
-from crm_assets.defs.resources.tables import table_resources
+from crm_assets.defs.resources.all import run_resources
 
 reads = Counter()
 def count(event, arguments):
     if event == "open" and str(arguments[0]).endswith(".csv"):
         reads[Path(arguments[0]).name] += 1
 sys.addaudithook(count)
-dg.materialize(raw_assets, resources=table_resources())
+dg.materialize(raw_assets, resources=run_resources())
 print(json.dumps(reads))
 """
 
