@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.status import Status
 
 from crm_assets import shortage
+from crm_assets.defs.metadata import Fact
 
 LOGGER = "progress"
 WIDTH_OF_FILES = 120
@@ -71,7 +72,7 @@ class ProgressHandler(logging.Handler):
 
     def _count(self, event: dg.DagsterEvent) -> None:
         made = event.step_materialization_data.materialization
-        rows = made.metadata.get("dagster/row_count")
+        rows = made.metadata.get(Fact.ROW_COUNT)
         tables = self.rows.setdefault(str(event.step_key), {})
         name = made.asset_key.to_user_string()
         tables[name] = tables.get(name, 0) + (int(str(rows.value)) if rows else 0)
