@@ -18,15 +18,15 @@ import numpy as np
 import pandas as pd
 
 from crm_assets.crm import cleaning, features, snapshots
-from crm_assets.crm.feature_table import FEATURES
 from crm_assets.crm.horizon import horizon
 from crm_assets.crm.schema import RAW_TABLES
 from crm_assets.crm.tables import OPPORTUNITIES
-from crm_assets.modeling.leak_audit import COLUMNS, leak_audit
+from crm_assets.modeling.column_audit import audit_columns, engaged_deals
+from crm_assets.modeling.leak_audit import COLUMNS, JUDGED, SEVERITY, leak_audit, strongest
 from crm_assets.modeling.price import Prices
 from crm_assets.modeling.training import labeled_months
 from crm_assets.modeling.training_rows import HeldRows
-from crm_assets.modeling.verdicts import INADMISSIBLE, UNPROVEN
+from crm_assets.modeling.verdicts import ADMISSIBLE, INADMISSIBLE, MAX_UNPROVEN_PRICE, UNPROVEN
 from crm_assets.sources.csv_folder import CsvFolder
 from crm_assets.sources.sample import SyntheticSample
 from dev.confounders import CONFOUNDERS
@@ -87,33 +87,62 @@ def training_rows(deals: pd.DataFrame, last: str) -> HeldRows:
     return HeldRows(pd.concat(parts, ignore_index=True))
 
 
-def measured(kind: Kind, honest: bool, of: Dump, seed: int, priced: bool = True) -> dict[str, object]:
-    """Put one kind into a dump, audit it, and measure what its column adds to the validation ROC AUC."""
-    # The kind's name settles its draws, so that adding a kind changes no other.
-    column, deals = kind.make(of.deals, np.random.default_rng([seed, *kind.name.encode()]))
-    rows = training_rows(deals, of.horizon)
-    validation = rows.months[TRAINING_MONTHS:] if priced else []
-    audit = leak_audit(rows, deals, of.horizon, validation=validation, seed=SEED)
-    from_it = audit["feature"].map(lambda name: column in COLUMNS[name])
-    # Judged by its own column: a leak next door is no merit.
-    guilty = audit["verdict"] == INADMISSIBLE
-    adds = audit.loc[from_it, "auc_with"].sub(audit["auc_without"]).max()
-    if priced and pd.isna(adds):
-        base = audit.loc[~from_it & ~guilty, "feature"].tolist()
-        adds = Prices(rows, validation, base, SEED).of(audit.loc[from_it, "feature"].tolist()).price
-    shown = audit[from_it].iloc[0]
+def of_leak(kind: Kind, of: Dump, seed: int) -> dict[str, object]:
+    """Put a leak into a dump, audit it, and measure what its column adds to the validation ROC AUC."""
+    column, deals = made(kind, of, seed)
+    audit, worth = audited(column, deals, of)
+    from_it = audit[audit["feature"].map(lambda name: column in COLUMNS[name])]
+    shown = from_it.iloc[0]
     return {
         "dump": of.name,
         "kind": kind.name,
-        "honest": honest,
-        "seed": seed,
-        "adds": adds,
-        "convicted": bool((guilty & from_it).any()),
-        "others": ", ".join(audit.loc[guilty & ~from_it, "feature"]),
-        "verdict": shown["verdict"],
-        "used": bool(audit.loc[from_it, "used"].all()),
-        **{name: shown[name] for name in ("level", "delay_days", "effect", "slope", "error", "fit")},
+        "honest": False,
+        "adds": worth,
+        "verdict": _worst(from_it["verdict"]),
+        "used": bool(from_it["used"].all()),
+        **{name: shown[name] for name in ("slope", "error", "fit")},
     }
+
+
+def of_honest(kind: Kind, of: Dump, seed: int) -> dict[str, object]:
+    """Put an honest column into a dump and judge all columns; price it where it is in doubt."""
+    column, deals = made(kind, of, seed)
+    evidence = strongest(audit_columns(deals[JUDGED], engaged_deals(deals, of.horizon)))
+    row = evidence.loc[column]
+    worth = audited(column, deals, of)[1] if row["verdict"] == UNPROVEN else float("nan")
+    return {
+        "dump": of.name,
+        "kind": kind.name,
+        "honest": True,
+        "adds": worth,
+        "verdict": row["verdict"],
+        "used": row["verdict"] != INADMISSIBLE and not worth > MAX_UNPROVEN_PRICE,
+        "columns_convicted": int(evidence["verdict"].eq(INADMISSIBLE).sum()),
+        **{name: row[name] for name in ("slope", "error", "fit")},
+    }
+
+
+def made(kind: Kind, of: Dump, seed: int) -> tuple[str, pd.DataFrame]:
+    """Put a kind into a dump. Its name settles its draws, so that adding a kind changes no other."""
+    return kind.make(of.deals, np.random.default_rng([seed, *kind.name.encode()]))
+
+
+def audited(column: str, deals: pd.DataFrame, of: Dump) -> tuple[pd.DataFrame, float]:
+    """Audit deals, and price what is made from a column beside all other features."""
+    rows = training_rows(deals, of.horizon)
+    validation = rows.months[TRAINING_MONTHS:]
+    audit = leak_audit(rows, deals, of.horizon, validation=validation, seed=SEED)
+    from_it = audit["feature"].map(lambda name: column in COLUMNS[name])
+    names = audit.loc[from_it, "feature"].tolist()
+    priced = audit.loc[from_it, "auc_with"].sub(audit["auc_without"]).dropna()
+    if len(priced):
+        return audit, float(priced.max())
+    base = audit.loc[~from_it & (audit["verdict"] == ADMISSIBLE), "feature"].tolist()
+    return audit, Prices(rows, validation, base, SEED).of(names).price
+
+
+def _worst(verdicts: pd.Series) -> str:
+    return max(verdicts, key=SEVERITY.__getitem__)
 
 
 def page(found: pd.DataFrame) -> str:
@@ -122,14 +151,14 @@ def page(found: pd.DataFrame) -> str:
     honest = found[found["honest"]]
     leaks = found[~found["honest"] & ~kinds.isin(dosed_names)]
     telling = leaks[leaks["adds"] >= MATTERS]
-    columns = honest["others"].str.count("[^, ]+").sum() + honest["convicted"].sum()
+    convicted = telling["verdict"].eq(INADMISSIBLE).sum()
     lines = [
         HEAD,
-        f"- Leaks that add {MATTERS} or more to the validation ROC AUC: **{telling['convicted'].sum()} of "
+        f"- Leaks that add {MATTERS} or more to the validation ROC AUC: **{convicted} of "
         f"{len(telling)} convicted**, {_kept_out(telling)} more unproven and kept out.",
-        f"- Honest columns that look like leaks: {len(honest)} dumps, {len(FEATURES)} features each. "
-        f"**{int(columns)} features convicted**; in {_kept_out(honest)} dumps the column is unproven and "
-        "kept out.",
+        f"- Honest columns that look like leaks: {len(honest)} dumps of {len(JUDGED)} columns, and "
+        f"**{int(honest['columns_convicted'].sum())} columns convicted**. Of the columns in question "
+        f"{int(honest['verdict'].eq(UNPROVEN).sum())} are unproven, {_kept_out(honest)} of them kept out.",
         "\n## Leaks\n",
         _table(leaks),
         "\n## How strong a leak must be\n",
@@ -163,7 +192,8 @@ def _table(found: pd.DataFrame) -> str:
         f"| --- |{' --- | --- | --- |' * len(names)}",
     ]
     for kind, rows in found.groupby("kind", sort=False):
-        cells = [_cell(rows[rows["dump"] == name]) for name in names]
+        of_dumps = [rows[rows["dump"] == name] for name in names]
+        cells = [_cell(some) if len(some) else " | | " for some in of_dumps]
         lines.append(f"| {kind} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -177,24 +207,21 @@ def _cell(rows: pd.DataFrame) -> str:
         times = f"{len(some)} x " if len(rows) > 1 else ""
         said.append(f"{times}{verdict}{', kept out' if kept_out else ''}")
     slope = f"{first['slope']:.2f} ± {first['error']:.2f}" if pd.notna(first["slope"]) else ""
-    return f"{rows['adds'].mean():.3f} | {'; '.join(said)} | {slope}"
+    adds = rows["adds"].mean()
+    return f"{'' if pd.isna(adds) else f'{adds:.3f}'} | {'; '.join(said)} | {slope}"
 
 
 def main(seeds: int) -> None:
     """Measure all kinds on all dumps, and write the page."""
     found = []
     for of in dumps():
-        kinds = [(kind, False) for kind in LEAKS] + [(kind, True) for kind in CONFOUNDERS]
-        kinds += [(kind, False) for dose in DOSES for kind in dosed(dose)]
         for seed in range(seeds):
-            for kind, honest in kinds:
-                found.append(measured(kind, honest, of, seed))
-                said = {n: value for n, value in found[-1].items() if n not in ("honest", "effect")}
-                print(
-                    *(f"{v:.3f}" if isinstance(v, float) else v for v in said.values()), sep=" | ", flush=True
-                )
-        PAGE.parent.mkdir(exist_ok=True)
-        PAGE.write_text(page(pd.DataFrame(found)))
+            found += [of_leak(kind, of, seed) for kind in LEAKS]
+            found += [of_honest(kind, of, seed) for kind in CONFOUNDERS]
+            found += [of_leak(kind, of, seed) for dose in DOSES for kind in dosed(dose)]
+        print(f"{of.name}: done", flush=True)
+    PAGE.parent.mkdir(exist_ok=True)
+    PAGE.write_text(page(pd.DataFrame(found)))
 
 
 if __name__ == "__main__":
