@@ -211,7 +211,7 @@ def _verdicts(t: pd.DataFrame) -> np.ndarray:
     holds_one = (high > NEAR_ONE_FROM) & (low < NEAR_ONE_TO) & (t["slope"] < MAX_SLOPE)
     fits = t["fit"] >= MIN_FIT
     guilty = strong & excludes_zero & holds_one & fits & (part >= SHARE_OF_STRONGEST)
-    balanced = t["shift"].abs() + 2 * t["shift_error"] < MAX_SHIFT * t["effect"]
+    balanced = t["shift"].abs() + t["shift_error"] < MAX_SHIFT * t["effect"]
     cleared = (
         (high < MAX_HONEST_SLOPE)
         | (low > MAX_SLOPE)

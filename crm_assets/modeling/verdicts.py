@@ -15,7 +15,7 @@ FALSE_ALARM = 0.01
 # Less than this share of deals, or of the variance, moves the validation ROC AUC by less than 0.01.
 MIN_EFFECT, MIN_STRENGTH = 0.05, 0.004
 # Rewriting at closing makes statuses differ alike in all cohorts: leaks fit by 0.88 and more. Channels that
-# grow, close faster or are launched late fit by 0.2 to 0.7.
+# grow, close faster or are launched late fit by 0.2 to 0.8.
 MIN_FIT, CLOSE_FIT = 0.85, 0.95
 # The slope's interval excludes 0, what was there from the start: by so much, the less the better the fit; and
 # by far where the interval is wide.
@@ -29,13 +29,13 @@ SHARE_OF_STRONGEST = 0.30
 # Doubt needs more: less than this part of the variance moves the validation ROC AUC by less than 0.02.
 MIN_DOUBTFUL_STRENGTH, DOUBTFUL_SHARE_OF_STRONGEST = 0.010, 0.5
 # Below it, rewriting cannot be what makes closed deals different, however wide the slope's interval.
-MAX_HONEST_FIT = 0.75
+MAX_HONEST_FIT = 0.80
 # An interval that ends below it holds no value near 1: that clears a column.
 MAX_HONEST_SLOPE = 0.75
 # Where closed deals taken together look like open ones, up to this part of the difference between won and
-# lost, a value tells who wins and not who has closed: rewriting would do that only by coincidence. What is
-# tied to the outcome as strongly as the second figure (a rating that is hot for all that is won) stays in
-# doubt.
+# lost, and within a standard error, a value tells who wins and not who has closed: rewriting would do that
+# only by coincidence. What is tied to the outcome as strongly as the second figure (a rating that is hot for
+# nearly all that is won) stays in doubt.
 MAX_SHIFT, MAX_BALANCED_STRENGTH = 0.20, 0.35
 
 # A single honest feature reaches 0.92 within a month (`days_open` against closing later, on the real dump).
