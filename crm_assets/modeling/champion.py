@@ -23,7 +23,7 @@ from crm_assets.modeling.calibration import CalibratedModel, calibrate_walk_forw
 from crm_assets.modeling.explanation import explain
 from crm_assets.modeling.folds import FoldModels, Split, last_lesson, learn, lessons
 from crm_assets.modeling.frames import Frames
-from crm_assets.modeling.metrics import METRICS, pooled, roc_auc_standard_error, auc_of_months
+from crm_assets.modeling.metrics import METRICS, auc_of_months, pooled, roc_auc_standard_error
 from crm_assets.modeling.training_rows import DEAL, MONTH, TrainingRows
 from crm_assets.modeling.verdicts import SEASONAL_RATE
 

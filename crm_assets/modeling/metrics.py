@@ -64,7 +64,7 @@ def scores_by_month(predictions: pd.DataFrame, months: list[str]) -> pd.DataFram
 
 
 def auc_of_months(predictions: pd.DataFrame) -> pd.DataFrame:
-    """The ROC AUC of each month alone: `snapshot_month` and `roc_auc`, NaN where all outcomes are the same."""
+    """The ROC AUC of each month alone, NaN where all outcomes are the same: `snapshot_month`, `roc_auc`."""
     label = label_of(predictions)
     return pd.DataFrame(
         [
