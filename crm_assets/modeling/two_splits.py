@@ -4,8 +4,8 @@ Path-dependent TreeSHAP (Lundberg et al., From Local Explanations to Global Unde
 for Trees, 2020) is a sum over leaves. A leaf of value w behind a condition on feature a and one on feature b
 is worth w (x_a or p_a) (x_b or p_b): x, 0 or 1, says whether the condition holds; where the feature is not
 known, p takes its place, the share of training rows for which it holds. The Shapley value of a in that
-product is w (x_a - p_a) (x_b + p_b) / 2. So all leaves of a pair add up to one table over the values that the trees
-tell apart. XGBoost's own values differ by some 1e-7, since it adds up in single precision.
+product is w (x_a - p_a) (x_b + p_b) / 2. So all leaves of a pair add up to one table over the values that
+the trees tell apart. XGBoost's own values differ by some 1e-7, since it adds up in single precision.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ def connect(settings: Settings, source: str) -> str:
         if holder not in (None, source):
             if settings.on_other_source == "refuse":
                 raise HomeError(_refusal(settings, str(holder), source))
-            log.info(_put_aside(client, experiment, str(holder)))
+            log.warning(_put_aside(client, experiment, str(holder)))
             experiment = tracking.connect(settings.tracking_uri, settings.artifacts_dir)
         if holder != source:
             client.set_experiment_tag(experiment, SOURCE, source)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import ibis.expr.types as ir
 import numpy as np
 import pyarrow as pa
-from ibis.backends.duckdb import Backend
 
 from crm_assets.crm.raw_rules import rules_of
 from crm_assets.crm.rules import Rule
@@ -19,6 +19,9 @@ from crm_assets.sources.csv_file import FileText
 from crm_assets.sources.faults import Fault
 from crm_assets.sources.parsing import parse_table
 from crm_assets.sources.quarantine import Sifted, with_reasons
+
+if TYPE_CHECKING:
+    from ibis.backends.duckdb import Backend
 
 # Reads a table's file; None where an optional table has none.
 Read = Callable[[RawTable], FileText | None]

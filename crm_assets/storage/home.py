@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -23,8 +22,6 @@ from crm_assets.storage.registry_files import move_registry
 RECORD = "source.json"
 TABLES = ".parquet"
 FOREVER = "9999-12"
-
-log = logging.getLogger("dagster.crm_assets")
 
 
 @dataclass(frozen=True)
@@ -91,8 +88,6 @@ class Home:
         with FileLock(self.settings.home / "source.lock", is_singleton=True):
             told = self._claim(self.holder)
         self._known.append(self.source.identity)
-        if told:
-            log.info(told)
         return told
 
     def _claim(self, holder: str | None) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -21,6 +22,8 @@ from crm_assets.errors import StorageError
 from crm_assets.storage.files import Files
 from crm_assets.storage.folder import cannot
 from crm_assets.storage.scratch import Scratch
+
+log = logging.getLogger("dagster.crm_assets")
 
 SUFFIX = ".parquet"
 # Fixed, so that the same rows give the same bytes however the engine hands them over.
@@ -163,7 +166,8 @@ class TableStore:
             HomeError: the store holds another source's tables.
             StorageError: the store cannot be written.
         """
-        self.claim()
+        if told := self.claim():
+            log.warning(told)
         draft = self.files.draft()
         try:
             rows = self._write_file(table, schema, draft)

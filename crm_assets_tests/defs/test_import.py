@@ -29,7 +29,9 @@ from crm_assets.defs import partitions
 
 months = list(partitions.monthly.get_partition_keys())
 jobs = sorted(job.name for job in crm_assets.definitions.defs.get_repository_def().get_all_jobs())
-print(json.dumps({"opened": opened, "connected": connected, "months": months, "jobs": jobs}))
+heavy = {"ibis.backends.duckdb", "sklearn", "mlflow", "boto3", "requests", "scipy"}
+found = {"opened": opened, "connected": connected, "months": months, "jobs": jobs}
+print(json.dumps(found | {"loaded": sorted(heavy & set(sys.modules))}))
 """
 # Each would be asked by name if the import asked anything.
 NETWORK = {
@@ -59,6 +61,8 @@ def test_importing_the_definitions_opens_no_data_and_no_network(
     months = MonthRange("2022-10", "2023-12")
     found = imported(tmp_path / "place", small_dump.resolve(), months, **settings)
     assert (found["of data"], found["connected"]) == ([], [])
+    # Each takes from a quarter of a second to seconds, before the graph can be looked at.
+    assert found["loaded"] == []
     # The watch sees files at all.
     assert any(path.endswith("calendar.json") for path in found["opened"])
     assert found["months"] == list(months)
