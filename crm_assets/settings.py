@@ -116,6 +116,13 @@ class Settings(BaseSettings):
         pattern=r"^https?://",
         description="Address of the Dagster UI as people reach it, for links to runs in MLflow and alerts.",
     )
+    code_url: str | None = Field(
+        None,
+        pattern=r"^https?://",
+        description="Address of this code's repository on GitHub or GitLab, for links from assets to their "
+        "code. Unset: links to files of this machine.",
+    )
+    code_branch: str = Field("main", description="Branch, tag or commit of those links.")
     automation: bool = Field(
         False,
         description="Whether the schedule and the sensors run when Dagster's daemon starts. Off, they stand "

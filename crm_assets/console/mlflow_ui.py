@@ -22,6 +22,9 @@ def main() -> int:
     if settings.mlflow_tracking_uri:
         print(f"MLflow runs at {without_password(settings.mlflow_tracking_uri)} (CRM_MLFLOW_TRACKING_URI).")
         return 0
+    from crm_assets.registry import database
+
+    database.check(settings.tracking_uri)
     # The server shows artifacts where the registry says they are: bring that up to date first.
     from crm_assets.registry.relocation import relocate
 

@@ -13,6 +13,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.status import Status
 
+from crm_assets import shortage
+from crm_assets.defs.metadata import Fact
+
 LOGGER = "progress"
 WIDTH_OF_FILES = 120
 STOPPED_BY_A_GATE = "DagsterAssetCheckFailedError"
@@ -69,7 +72,7 @@ class ProgressHandler(logging.Handler):
 
     def _count(self, event: dg.DagsterEvent) -> None:
         made = event.step_materialization_data.materialization
-        rows = made.metadata.get("dagster/row_count")
+        rows = made.metadata.get(Fact.ROW_COUNT)
         tables = self.rows.setdefault(str(event.step_key), {})
         name = made.asset_key.to_user_string()
         tables[name] = tables.get(name, 0) + (int(str(rows.value)) if rows else 0)
@@ -130,7 +133,10 @@ def reason(event: dg.DagsterEvent) -> str:
     causes = []
     while error is not None:
         causes.append(error)
-        error = error.cause
+        error = error.cause or error.context
+    for cause in causes:
+        if text := shortage.sentence(str(cause.cls_name), _message(cause.message)):
+            return f"{event.step_key}: {text}"
     known = _own_errors()
     for cause in reversed(causes):
         if cause.cls_name == STOPPED_BY_A_GATE:
@@ -139,8 +145,13 @@ def reason(event: dg.DagsterEvent) -> str:
                 "downstream keeps its former tables; `make dev` shows the rows among the asset's checks."
             )
         if cause.cls_name in known:
-            return cause.message.split(": ", 1)[-1].strip()
+            return _message(cause.message)
     return f"{event.step_key}: {causes[-1].to_string() if causes else event.message}"
+
+
+def _message(text: str) -> str:
+    """What an error says, without the name of its class before it."""
+    return text.split(": ", 1)[-1].strip()
 
 
 def _own_errors() -> set[str]:

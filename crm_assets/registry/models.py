@@ -5,34 +5,30 @@ from __future__ import annotations
 import json
 import tempfile
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.metadata import version as installed
 from pathlib import Path
-from zipfile import BadZipFile
 
 import mlflow
 import pandas as pd
-import skops.io
+import pyarrow as pa
 from mlflow.entities.model_registry import ModelVersion
-from mlflow.exceptions import MlflowException
 from mlflow.models import infer_signature
 from mlflow.tracking import MlflowClient
-from skops.io.exceptions import UntrustedTypesFoundException
 
 from crm_assets.crm.targets import DEFAULT_TARGET, target
 from crm_assets.errors import NotEnoughDataError, RegistryError
 from crm_assets.modeling import algorithms, calibration
-from crm_assets.modeling.calibration import CalibratedModel
 from crm_assets.modeling.champion import Candidate
 from crm_assets.modeling.metrics import METRICS, pooled
-from crm_assets.modeling.promotion import judge, rival
+from crm_assets.modeling.promotion import Rival, Verdict, judge, rival
 from crm_assets.modeling.scoring import Champion
 from crm_assets.modeling.training_rows import TrainingRows
-from crm_assets.registry import aliases, tracking
+from crm_assets.registry import aliases, tracking, versions
 from crm_assets.registry.aliases import CHAMPION
 from crm_assets.registry.names import MODEL, model_name
 from crm_assets.registry.past import WALK_FORWARD_FILE, read_past, write_past
-
-ANOTHER = f"Give the alias {CHAMPION} to another version: make promote VERSION=…"
+from crm_assets.registry.reading import MODEL_FILE, fetch_files, first_line, read_model, refuse
 
 # Types beyond scikit-learn's own that a stored model may hold; nothing else is ever loaded.
 TRUSTED_TYPES = sorted({*calibration.TRUSTED_TYPES, *algorithms.TRUSTED_TYPES})
@@ -77,11 +73,13 @@ def register(
     model = model_name(candidate.target)
     # Alone, so that the champion it is held against is the one that it replaces.
     with tracking.alone():
-        former = find_champion(model)
+        former = aliases.holder(CHAMPION, model=model)
         version = _store(candidate, rows.head(), tags | {"source": source}, run_id)
         own = pooled(candidate.walk_forward, candidate.split.test)
-        theirs = None if former is None else rival(former, candidate, rows)
+        theirs, unusable = (None, "") if former is None else _rival(former, candidate, rows)
         verdict = judge(own, theirs, candidate.features, source, version)
+        if verdict.promoted and unusable:
+            verdict = Verdict(True, unusable)
         if verdict.promoted:
             aliases.make_champion(version, model)
         else:
@@ -95,14 +93,14 @@ def register(
     return Decision(version, verdict.promoted, verdict.reason, now, before, test)
 
 
-def find_champion(model: str = MODEL) -> Champion | None:
-    """The version of a registered model that holds the alias `champion`, or None where none does.
-
-    Raises:
-        RegistryError: the version is no model of ours, or its files are gone.
-    """
-    version = aliases.holder(CHAMPION, model=model)
-    return None if version is None else load_version(version)
+def _rival(former: ModelVersion, candidate: Candidate, rows: TrainingRows) -> tuple[Rival, str]:
+    """What the judge has to know about the champion in force, and why it cannot be used; "" where it can."""
+    try:
+        return rival(load_version(former), candidate, rows), ""
+    except RegistryError as error:
+        # Training anew is the way out, so it must not stop training. Of other data it is all the same.
+        unknown = Rival(str(former.version), [], former.tags.get("source", ""), same_deals=True, test=None)
+        return unknown, f"The champion before cannot be used. {error}"
 
 
 def load_champion(model: str = MODEL) -> Champion:
@@ -110,13 +108,14 @@ def load_champion(model: str = MODEL) -> Champion:
 
     Raises:
         NotEnoughDataError: there is no champion yet.
+        RegistryError: it is no model of ours, its files are gone, or other versions wrote it.
     """
-    champion = find_champion(model)
-    if champion is None:
+    version = aliases.holder(CHAMPION, model=model)
+    if version is None:
         raise NotEnoughDataError(
             f"No version of {model} has the alias {CHAMPION}: materialise the asset champion first."
         )
-    return champion
+    return _loaded(mlflow.get_tracking_uri(), _Version(version))
 
 
 def _store(candidate: Candidate, few: pd.DataFrame, tags: dict[str, str], run_id: str) -> str:
@@ -150,36 +149,55 @@ def _store(candidate: Candidate, few: pd.DataFrame, tags: dict[str, str], run_id
             "features": json.dumps(candidate.features),
             "trained_months": json.dumps(candidate.trained_months),
             "test_months": json.dumps(candidate.split.test),
+            **versions.tags(),
             **tags,
         },
     )
     return str(version.version)
 
 
+class _Version:
+    """A version as a key: what it is made of never changes, its tags of decisions do."""
+
+    def __init__(self, version: ModelVersion) -> None:
+        self.version = version
+        self.key = (version.name, version.version, version.run_id, version.creation_timestamp)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Version) and other.key == self.key
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+
+@lru_cache(maxsize=1)
+def _loaded(_tracking_uri: str, version: _Version) -> Champion:
+    """Load the champion once for all steps of a run that ask for it."""
+    return load_version(version.version)
+
+
 def load_version(version: ModelVersion) -> Champion:
     """The model of a version, read without unpickling.
 
     Raises:
-        RegistryError: it is no model of ours, its files are gone, or they hold what is not trusted.
+        RegistryError: it is no model of ours, its files are gone, they hold what is not trusted, or other
+            versions of Python or a library wrote what these cannot read.
+        SourceUnavailableError: its files cannot be had now.
     """
-    name, tags = f"Version {version.version} of {version.name}", version.tags
+    tags = version.tags
     if missing := [tag for tag in ("algorithm", "features", "trained_months") if tag not in tags]:
-        raise RegistryError(f"{name} was not made by this graph: it has no tag {missing[0]}. {ANOTHER}")
+        refuse(version, f"was not made by this graph: it has no tag {missing[0]}.")
     if tags["algorithm"] not in {row.name for row in algorithms.ALGORITHMS}:
-        raise RegistryError(
-            f"{name} is of {tags['algorithm']}, an algorithm that is not known here. {ANOTHER}"
-        )
+        refuse(version, f"is of {tags['algorithm']}, an algorithm that is not known here.")
+    if not versions.supported(tags):
+        refuse(version, f"is of another release of scikit-learn. {versions.comparison(tags)}")
     folder = tempfile.TemporaryDirectory()
-    files = _files(version, folder.name)
+    files = fetch_files(version, folder.name)
+    model = read_model(version, files / MODEL_FILE, TRUSTED_TYPES)
     try:
-        # Not through mlflow.sklearn: it would follow the stored file into unpickling.
-        model = skops.io.load(files / "model.skops", trusted=TRUSTED_TYPES)
-    except (UntrustedTypesFoundException, TypeError) as error:
-        raise RegistryError(f"{name} holds types that are not trusted: {error} {ANOTHER}") from error
-    except (BadZipFile, OSError, KeyError, ValueError) as error:
-        raise RegistryError(f"{name} is no model that skops has written: {error}. {ANOTHER}") from error
-    if not isinstance(model, CalibratedModel):
-        raise RegistryError(f"{name} holds a {type(model).__name__}, no model of ours. {ANOTHER}")
+        walk_forward = read_past(folder, files / WALK_FORWARD_FILE)
+    except (OSError, pa.ArrowException) as error:
+        refuse(version, f"has no readable walk-forward predictions: {first_line(error)}", error)
     # Stored before models said it themselves.
     model.algorithm = tags["algorithm"]
     return Champion(
@@ -188,26 +206,10 @@ def load_version(version: ModelVersion) -> Champion:
         model=model,
         features=json.loads(tags["features"]),
         trained_months=json.loads(tags["trained_months"]),
-        walk_forward=read_past(folder, files / WALK_FORWARD_FILE),
+        walk_forward=walk_forward,
         target=target(tags.get("target", DEFAULT_TARGET.name)),
         source=tags.get("source", ""),
     )
-
-
-def _files(version: ModelVersion, folder: str) -> Path:
-    """The files of a version and of its run, downloaded to one folder."""
-    name = version.name
-    try:
-        files = mlflow.artifacts.download_artifacts(f"models:/{name}/{version.version}", dst_path=folder)
-        mlflow.artifacts.download_artifacts(
-            run_id=version.run_id, artifact_path=WALK_FORWARD_FILE, dst_path=files
-        )
-    except (MlflowException, OSError) as error:
-        raise RegistryError(
-            f"The files of version {version.version} of {name} cannot be read: "
-            f"{str(error).splitlines()[0]} {ANOTHER}"
-        ) from error
-    return Path(files)
 
 
 def tell(

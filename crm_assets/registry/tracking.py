@@ -24,9 +24,13 @@ from mlflow.data.pandas_dataset import from_pandas
 from mlflow.entities import Metric
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
+from sqlalchemy.exc import SQLAlchemyError
 
+from crm_assets import shortage
 from crm_assets.errors import SourceUnavailableError
 from crm_assets.modeling.metrics import METRICS, POOLED
+from crm_assets.registry import database
+from crm_assets.registry.database import EMBEDDED
 from crm_assets.registry.names import EXPERIMENT
 from crm_assets.registry.relocation import relocate
 from crm_assets.settings import get_settings, without_password
@@ -37,7 +41,6 @@ DESCRIPTION = (
     "by month have the month as step, 201709 for 2017-09."
 )
 NOTE = "mlflow.note.content"
-EMBEDDED = "sqlite:///"
 
 
 def connect(tracking_uri: str, artifacts_dir: Path, experiment_name: str = EXPERIMENT) -> str:
@@ -55,6 +58,8 @@ def connect(tracking_uri: str, artifacts_dir: Path, experiment_name: str = EXPER
     # The migrations of a new embedded store are news to nobody.
     logging.getLogger("alembic").setLevel(logging.WARNING)
     logging.getLogger("mlflow.store.db").setLevel(logging.WARNING)
+    # It logs, with a traceback, what it raises then.
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
     mlflow.set_tracking_uri(tracking_uri)
     embedded = tracking_uri.startswith(EMBEDDED)
     if embedded:
@@ -75,12 +80,16 @@ def told(tracking_uri: str) -> Generator[None]:
 
     Raises:
         SourceUnavailableError: instead of MLflow's own error.
+        StorageError: the disk is full, or there is too little memory.
     """
     try:
         yield
-    except MlflowException as error:
+    except (MlflowException, SQLAlchemyError, OSError) as error:
+        shortage.raise_told(error)
+        database.check(tracking_uri)
+        first_line = next(iter(str(error).splitlines()), type(error).__name__)
         raise SourceUnavailableError(
-            f"MLflow at {without_password(tracking_uri)} cannot be used: {error.message.splitlines()[0]} "
+            f"MLflow at {without_password(tracking_uri)} cannot be used: {first_line} "
             "Check CRM_MLFLOW_TRACKING_URI, or unset it for the embedded registry."
         ) from error
 
@@ -146,15 +155,14 @@ def log_scores(prefix: str, by_month: pd.DataFrame) -> None:
 
 def log_figures(figures: dict[str, bytes]) -> None:
     """Log PNG plots to the active run, by name."""
-    client = MlflowClient()
     run = mlflow.active_run()
     if run is None:
         return
     with tempfile.TemporaryDirectory() as folder:
         for name, png in figures.items():
-            path = Path(folder) / f"{name}.png"
-            path.write_bytes(png)
-            client.log_artifact(run.info.run_id, str(path), "plots")
+            (Path(folder) / f"{name}.png").write_bytes(png)
+        # At once: each call asks the store where the run's artifacts are.
+        MlflowClient().log_artifacts(run.info.run_id, folder, "plots")
 
 
 def run_link(run_id: str) -> str:

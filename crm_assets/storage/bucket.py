@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from crm_assets.storage.client import CONNECTIONS, S3Client, address
+from crm_assets.storage.client import CONNECTIONS, S3Clients, address
 from crm_assets.storage.faults import NOT_THERE, code, told
 from crm_assets.storage.retries import FIRST_ANSWER_SECONDS, OUTAGE_SECONDS, patiently
 from crm_assets.storage.scratch import Scratch
@@ -30,13 +30,13 @@ class Bucket:
     Attributes:
         bucket: its name.
         prefix: the folder in the bucket.
-        s3: makes the client; credentials are those of the environment or of a profile.
+        s3: makes the clients; credentials are those of the environment or of a profile.
         scratch_root: where drafts, and copies of what was read, lie on this machine.
     """
 
     bucket: str
     prefix: str
-    s3: S3Client
+    s3: S3Clients
     scratch_root: Path
     _copies: dict[str, tuple[str, Path]] = field(default_factory=dict)
 

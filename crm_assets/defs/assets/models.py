@@ -19,8 +19,12 @@ from crm_assets.crm.tables import (
     TRAINING_SET,
     WIN_FEATURES,
 )
-from crm_assets.defs.assets.options import link, picture, table, table_asset
+from crm_assets.defs.assets.options import table_asset
+from crm_assets.defs.metadata import Fact, link, picture, score_name, table
 from crm_assets.defs.partitions import data_horizon, monthly, source
+from crm_assets.defs.resources.fold_models import RunFoldModels
+from crm_assets.defs.resources.mlflow import MlflowSession
+from crm_assets.defs.resources.store import TableStoreResource
 from crm_assets.modeling import training
 from crm_assets.modeling.algorithm import SNAPSHOT, Algorithm, Snapshot
 from crm_assets.modeling.algorithms import ALGORITHMS, LEARNS_FROM_SNAPSHOTS
@@ -35,12 +39,10 @@ if TYPE_CHECKING:
 GROUP = "models"
 
 
-@table_asset(TRAINING_SET, GROUP, "duckdb", "parquet", required_resource_keys={"io_manager"})
-def training_set(
-    context: dg.AssetExecutionContext, win_features: ir.Table, opportunities: ir.Table
-) -> ir.Table:
+@table_asset(TRAINING_SET, GROUP, "duckdb", "parquet")
+def training_set(win_features: ir.Table, opportunities: ir.Table, tables: TableStoreResource) -> ir.Table:
     """The labelled rows of win_features, from the month before the first recorded close on."""
-    stored = set(context.resources.io_manager.store.months(WIN_FEATURES.name))
+    stored = set(tables.store.months(WIN_FEATURES.name))
     months = stored & set(monthly.get_partition_keys())
     training.stored_labeled_months(months, opportunities, data_horizon(opportunities))
     return training.training_set(win_features, opportunities)
@@ -59,9 +61,9 @@ def leak_audit(
     verdicts = audit.leak_audit(training_set, deals, last, settings.admit_features, settings.exclude_features)
     context.add_output_metadata(
         {
-            "inadmissible": int((verdicts["verdict"] == INADMISSIBLE).sum()),
-            "overruled": ", ".join(verdicts.loc[verdicts["overruled"], "feature"]) or "none",
-            "verdicts": table(verdicts[["feature", "verdict", "used", "reason"]]),
+            Fact.INADMISSIBLE: int((verdicts["verdict"] == INADMISSIBLE).sum()),
+            Fact.OVERRULED: ", ".join(verdicts.loc[verdicts["overruled"], "feature"]) or "none",
+            Fact.VERDICTS: table(verdicts[["feature", "verdict", "used", "reason"]]),
         }
     )
     return verdicts
@@ -80,12 +82,14 @@ def _model_asset(algorithm: Algorithm) -> dg.AssetsDefinition:
         "mlflow",
         description=f"{algorithm.description} Walk-forward scores of every month it can be tested on.",
         ins=_snapshots(algorithm.learns_from == SNAPSHOT),
-        required_resource_keys={"mlflow", "fold_models"},
+        code=(algorithm.build, *([algorithm.fast_scores] if algorithm.fast_scores else [])),
     )
     def model(
         context: dg.AssetExecutionContext,
         training_set: TrainingRows,
         leak_audit: pd.DataFrame,
+        mlflow: MlflowSession,
+        fold_models: RunFoldModels,
         **snapshots: ir.Table,
     ) -> pd.DataFrame:
         from crm_assets.modeling import plots
@@ -100,22 +104,20 @@ def _model_asset(algorithm: Algorithm) -> dg.AssetsDefinition:
             features,
             split.scored,
             get_settings().seed,
-            context.resources.fold_models.kept,
+            fold_models.kept,
             _snapshot(snapshots),
         )
         validation, test = scores_by_month(scores, split.validation), scores_by_month(scores, split.test)
         figures = {"auc_by_month": plots.auc_by_month({algorithm.name: pd.concat([validation, test])}, split)}
-        run = context.resources.mlflow.log_backtest(
-            context, algorithm, features, training_set, validation, test, figures
-        )
+        run = mlflow.log_backtest(context, algorithm, features, training_set, validation, test, figures)
         context.add_output_metadata(
             {
-                "features": len(features),
-                "learns from": _learns_from(algorithm, training_set),
-                "mlflow run": link(run),
-                "validation months": table(validation),
-                "test months (uncalibrated)": table(test),
-                "ROC AUC by month": picture(figures["auc_by_month"]),
+                Fact.FEATURES: len(features),
+                Fact.LEARNS_FROM: _learns_from(algorithm, training_set),
+                Fact.MLFLOW_RUN: link(run),
+                Fact.VALIDATION_MONTHS: table(validation),
+                Fact.TEST_MONTHS_UNCALIBRATED: table(test),
+                Fact.AUC_BY_MONTH: picture(figures["auc_by_month"]),
             }
         )
         return scores
@@ -133,12 +135,13 @@ model_assets = [_model_asset(algorithm) for algorithm in ALGORITHMS]
     "mlflow",
     ins={row.name: dg.AssetIn(dagster_type=ir.Table) for row in ALGORITHMS}
     | _snapshots(LEARNS_FROM_SNAPSHOTS),
-    required_resource_keys={"mlflow", "fold_models"},
 )
 def champion(
     context: dg.AssetExecutionContext,
     training_set: TrainingRows,
     leak_audit: pd.DataFrame,
+    mlflow: MlflowSession,
+    fold_models: RunFoldModels,
     **tables: ir.Table,
 ) -> pd.DataFrame:
     """The algorithm that the validation months choose, calibrated, refitted, and registered.
@@ -160,12 +163,12 @@ def champion(
         backtests,
         split,
         get_settings().seed,
-        context.resources.fold_models.kept,
+        fold_models.kept,
         _snapshot(tables),
     )
     by_month = scores_by_month(candidate.walk_forward, split.test)
     figures = plots.champion_plots(candidate, training_set)
-    decision, run, version = context.resources.mlflow.register(
+    decision, run, version = mlflow.register(
         context, candidate, training_set, by_month, figures, source().identity
     )
     test = pooled(candidate.walk_forward, split.test)
@@ -174,21 +177,21 @@ def champion(
     )
     context.add_output_metadata(
         {
-            "algorithm": candidate.algorithm,
-            "learned from": _learns_from(by_name(candidate.algorithm), training_set),
-            "version": decision.version,
-            "promoted": decision.promoted,
-            "decision": decision.reason,
-            "champion version": decision.champion_version,
-            "trained until": candidate.trained_months[-1],
-            "data": source().description,
-            "synthetic": source().synthetic,
-            "features": table(pd.DataFrame({"feature": features})),
-            "mlflow run": link(run),
-            "model version": link(version),
-            **{f"test {name}": value for name, value in test.items()},
-            "leaderboard": table(board.set_index("contender").T.rename_axis("").reset_index()),
-            "test months": table(by_month),
+            Fact.ALGORITHM: candidate.algorithm,
+            Fact.LEARNED_FROM: _learns_from(by_name(candidate.algorithm), training_set),
+            Fact.VERSION: decision.version,
+            Fact.PROMOTED: decision.promoted,
+            Fact.DECISION: decision.reason,
+            Fact.CHAMPION_VERSION: decision.champion_version,
+            Fact.TRAINED_UNTIL: candidate.trained_months[-1],
+            Fact.DATA: source().description,
+            Fact.SYNTHETIC: source().synthetic,
+            Fact.FEATURES: table(pd.DataFrame({"feature": features})),
+            Fact.MLFLOW_RUN: link(run),
+            Fact.MODEL_VERSION: link(version),
+            **{score_name(name): value for name, value in test.items()},
+            Fact.LEADERBOARD: table(board.set_index("contender").T.rename_axis("").reset_index()),
+            Fact.TEST_MONTHS: table(by_month),
             **{name.replace("_", " "): picture(png) for name, png in figures.items()},
         }
     )

@@ -7,14 +7,14 @@ import dagster as dg
 
 from crm_assets.crm.schema import RAW_SALES_PIPELINE, RAW_TABLES, RawTable
 from crm_assets.crm.tables import QUARANTINED_ROWS
-from crm_assets.defs.assets.options import table as shown
 from crm_assets.defs.assets.options import table_out
+from crm_assets.defs.metadata import Fact
+from crm_assets.defs.metadata import table as shown
 from crm_assets.defs.partitions import check_run, note_months, source
 from crm_assets.defs.resources.mlflow import mlflow_run_fails_too
 from crm_assets.sources.base import Source
 from crm_assets.sources.quarantine import Sifted, by_rule, by_table, joined
-
-KINDS = ("csv", "parquet")
+from crm_assets.sources.select import select_source
 
 
 @dg.multi_asset(
@@ -22,14 +22,19 @@ KINDS = ("csv", "parquet")
     outs={
         **{
             table.name: table_out(
-                table, "raw", *KINDS, description=f"{table.description} From {table.file_name}."
+                table,
+                "raw",
+                "csv",
+                code=[select_source],
+                description=f"{table.description} From {table.file_name}.",
             )
             for table in RAW_TABLES
         },
         QUARANTINED_ROWS.name: table_out(
             QUARANTINED_ROWS,
             "raw",
-            *KINDS,
+            "csv",
+            code=[select_source],
             description=f"{QUARANTINED_ROWS.description} Empty where `CRM_ON_BAD_ROWS` is `stop`.",
         ),
     },
@@ -57,9 +62,9 @@ def raw_tables(context: dg.AssetExecutionContext) -> Iterator[dg.Output[Any]]:
             quarantined,
             QUARANTINED_ROWS.name,
             metadata={
-                "rows set aside": sum(one.set_aside for one in aside.values()),
-                "rows set aside by table": shown(by_table(aside)),
-                "rows set aside by rule": shown(by_rule(quarantined)),
+                Fact.ROWS_SET_ASIDE: sum(one.set_aside for one in aside.values()),
+                Fact.SET_ASIDE_BY_TABLE: shown(by_table(aside)),
+                Fact.SET_ASIDE_BY_RULE: shown(by_rule(quarantined)),
             },
         )
 
@@ -67,12 +72,12 @@ def raw_tables(context: dg.AssetExecutionContext) -> Iterator[dg.Output[Any]]:
 def _facts(table: RawTable, read: Sifted, source: Source) -> dict[str, Any]:
     """What the UI shows of a raw table."""
     return {
-        "source": source.description,
-        "synthetic": source.synthetic,
-        "in the source": table.is_there(read.rows_read),
-        "rows read": read.rows_read,
-        "rows set aside": read.set_aside,
-        "rows set aside by rule": shown(by_rule(read.quarantined)),
+        Fact.SOURCE: source.description,
+        Fact.SYNTHETIC: source.synthetic,
+        Fact.IN_THE_SOURCE: table.is_there(read.rows_read),
+        Fact.ROWS_READ: read.rows_read,
+        Fact.ROWS_SET_ASIDE: read.set_aside,
+        Fact.SET_ASIDE_BY_RULE: shown(by_rule(read.quarantined)),
     }
 
 

@@ -11,7 +11,7 @@ from crm_assets.defs.automation import state
 from crm_assets.defs.automation.jobs import LABELLING_JOBS, PREDICTING_JOBS, refresh, retraining
 from crm_assets.defs.automation.requests import SENSORS, not_ours, run_over
 from crm_assets.defs.partitions import data_horizon
-from crm_assets.defs.resources.tables import TableIOManager
+from crm_assets.defs.resources.store import TableStoreResource
 from crm_assets.errors import NotEnoughDataError, SourceUnavailableError
 from crm_assets.modeling.training import stored_labeled_months
 from crm_assets.registry.watch import champion_version
@@ -61,9 +61,7 @@ def champion_changed(context: dg.SensorEvaluationContext) -> Answer:
 
 
 @dg.sensor(job=retraining, minimum_interval_seconds=INTERVAL, default_status=SENSORS)
-def labels_arrived(
-    context: dg.SensorEvaluationContext, io_manager: dg.ResourceParam[TableIOManager]
-) -> Answer:
+def labels_arrived(context: dg.SensorEvaluationContext, tables: TableStoreResource) -> Answer:
     """Retrains when the labels of a month are known that no model has learned from.
 
     A month's labels are known when the months that they look at are over and stored. The run gives the new
@@ -83,7 +81,7 @@ def labels_arrived(
     if learned and learned >= DEFAULT_TARGET.last_labeled(months[-1]):
         return dg.SkipReason(f"Nothing new: the models have learned from all labels, up to {learned}.")
     try:
-        labelled = _labelled(io_manager.store, months)
+        labelled = _labelled(tables.store, months)
     except NotEnoughDataError as error:
         return dg.SkipReason(str(error))
     if learned and learned >= labelled[-1]:

@@ -1,21 +1,20 @@
 """The `mlflow` resource of the graph: one parent run per Dagster run, a nested run per model."""
 
-from __future__ import annotations
-
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import dagster as dg
 import pandas as pd
 
+from crm_assets.defs.resources.store import TableStoreResource
 from crm_assets.modeling.algorithm import Algorithm
 from crm_assets.modeling.algorithms import algorithm
 from crm_assets.modeling.training_rows import TrainingRows
 from crm_assets.settings import get_settings
 from crm_assets.sources.select import select_source
-from crm_assets.storage.choice import open_store
 
 if TYPE_CHECKING:
     from crm_assets.modeling.champion import Candidate
@@ -23,8 +22,34 @@ if TYPE_CHECKING:
     from crm_assets.registry.models import Decision
 
 
-class MlflowSession:
-    """What assets may ask of MLflow. Imports it when asked, since that takes seconds."""
+class MlflowSession(dg.ConfigurableResource):
+    """One MLflow run per Dagster run, through dagster-mlflow, and what assets may ask of it.
+
+    dagster-mlflow finds the parent run again from every step process. It comes with all of MLflow, so it is
+    imported when a step needs it, not when the code location loads: that takes seconds. No address is part
+    of the configuration, which people see: a tracking URI may hold a password.
+    """
+
+    # Dagster reads this annotation as it stands: no text, as `from __future__ import annotations` makes it.
+    tables: TableStoreResource
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Generator["MlflowSession"]:
+        """Open the parent MLflow run of this Dagster run, and end it with the run's fate."""
+        from crm_assets.registry import ownership, tracking
+
+        settings, source = get_settings(), select_source(get_settings())
+        # Before the registry is opened: what another source has left there is refused, or moves away.
+        if (told := self.tables.store.claim()) and context.log:
+            context.log.warning(told)
+        # Alone, since two steps that start at once would each find no parent run and open one.
+        with tracking.alone(), tracking.told(settings.tracking_uri):
+            ownership.connect(settings, source.identity)
+            _open_parent(context)
+        try:
+            yield self
+        finally:
+            _end_run(context, sys.exc_info()[1])
 
     def log_backtest(
         self,
@@ -53,12 +78,12 @@ class MlflowSession:
     def register(
         self,
         context: dg.AssetExecutionContext,
-        candidate: Candidate,
+        candidate: "Candidate",
         training_set: TrainingRows,
         test: pd.DataFrame,
         figures: dict[str, bytes],
         source: str,
-    ) -> tuple[Decision, str, str]:
+    ) -> "tuple[Decision, str, str]":
         """Log a candidate, its test months scored, and register it.
 
         Returns:
@@ -84,54 +109,28 @@ class MlflowSession:
         _tell_parent(candidate, decision)
         return decision, tracking.run_link(run.info.run_id), version
 
-    def load_champion(self) -> Champion:
+    def load_champion(self) -> "Champion":
         """The champion of the registry."""
         from crm_assets.registry import models
 
         return models.load_champion()
 
 
-@dg.resource(
-    # Not the tracking URI, which may hold a password: configuration is shown.
-    config_schema={"experiment_name": dg.Field(str, default_value="monthly_win_probability")},
-    description="One MLflow run per Dagster run, through dagster-mlflow.",
-)
-def mlflow_resource(context: dg.InitResourceContext) -> Iterator[MlflowSession]:
-    """Open the parent MLflow run of this Dagster run, and end it with the run's fate.
-
-    dagster-mlflow finds the parent run again from every step process. It comes with all of MLflow,
-    so it is imported when a step needs it, not when the code location loads.
-    """
-    from crm_assets.registry import ownership, tracking
-
-    settings, source = get_settings(), select_source(get_settings())
-    # Before the registry is opened: what another source has left there is refused, or moves away.
-    if (told := open_store(settings).claim()) and context.log:
-        context.log.warning(told)
-    # Alone, since two steps that start at once would each find no parent run and open one.
-    with tracking.alone(), tracking.told(settings.tracking_uri):
-        ownership.connect(settings, source.identity)
-        _open_parent(context)
-    try:
-        yield MlflowSession()
-    finally:
-        _end_run(context, sys.exc_info()[1])
-
-
 def _open_parent(context: dg.InitResourceContext) -> None:
     import mlflow
 
     from crm_assets.defs.resources import mlflow_parents
-    from crm_assets.registry.tracking import NOTE
+    from crm_assets.registry.tracking import EXPERIMENT, NOTE
 
     mlflow_parents.end_left_over(context.instance)
     with warnings.catch_warnings():
-        # It is marked beta; that is known and decided.
+        # It is marked beta, and reads the context by names that Dagster has replaced: known and decided.
         warnings.simplefilter("ignore", dg.BetaWarning)
+        warnings.simplefilter("ignore", DeprecationWarning)
         from dagster_mlflow.resources import MlFlow
 
-        MlFlow(context)
-    run = dagster_run(str(context.run_id))
+        MlFlow(context.replace_config({"experiment_name": EXPERIMENT}))
+    run = dagster_run(_run_id(context))
     mlflow.set_tags({"dagster.run": run, NOTE: f"Dagster run {run}"})
 
 
@@ -140,10 +139,14 @@ def _end_run(context: dg.InitResourceContext, error: BaseException | None) -> No
 
     from crm_assets.defs.resources import mlflow_parents
 
-    mlflow.end_run(mlflow_parents.fate(context.instance, str(context.run_id), error))
+    mlflow.end_run(mlflow_parents.fate(context.instance, _run_id(context), error))
 
 
-def _tell_parent(candidate: Candidate, decision: Decision) -> None:
+def _run_id(context: dg.InitResourceContext) -> str:
+    return "" if context.run is None else context.run.run_id
+
+
+def _tell_parent(candidate: "Candidate", decision: "Decision") -> None:
     """Put what a list of runs should show on the parent run: the candidate's scores and its fate."""
     import mlflow
 
