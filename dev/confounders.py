@@ -32,7 +32,7 @@ def lived(
     """
     closed, lots = of & Sides(deals).closed, random.random((3, len(deals)))
     cycle = (deals["close_date"] - deals["engage_date"]).dt.days * pace
-    close = (deals["engage_date"] + pd.to_timedelta(cycle.round(), unit="D")).where(
+    close = (deals["engage_date"] + pd.to_timedelta(cycle.round().fillna(0).astype("int64"), unit="D")).where(
         closed, deals["close_date"]
     )
     gone = closed & ((close > deals["close_date"].max()).to_numpy() | (lots[0] < never))
