@@ -33,16 +33,17 @@ $(VENV)/scale: requirements-scale.lock $(VENV)/installed
 	$(BIN)/uv pip install --quiet --compile-bytecode --require-hashes -r requirements-scale.lock
 	@touch $@
 
-# Only where there is none: a home of yours keeps its own.
-$(DAGSTER_HOME)/dagster.yaml:
-	@mkdir -p $(DAGSTER_HOME)
-	@cp dagster.yaml $@
+# Only where there is none: a home of yours keeps its own. No file target: make cannot name a path with blanks.
+.PHONY: dagster-home
+dagster-home:
+	@mkdir -p "$$DAGSTER_HOME"
+	@test -e "$$DAGSTER_HOME/dagster.yaml" || cp dagster.yaml "$$DAGSTER_HOME/dagster.yaml"
 
-run: install $(DAGSTER_HOME)/dagster.yaml ## Materialise everything for all months and print the forecast.
+run: install dagster-home ## Materialise everything for all months and print the forecast.
 	python -m crm_assets
 
-dev: install $(DAGSTER_HOME)/dagster.yaml ## Open the Dagster UI on this machine.
-	dagster dev
+dev: install dagster-home ## Open the Dagster UI on this machine.
+	python -m crm_assets.console.start dagster dev
 
 replay: install ## Live through the data month by month as if it came in live, and hold the forecasts to their backtest.
 	python -m crm_assets.console.replay
@@ -56,13 +57,13 @@ promote: install ## Make model version VERSION the champion; predictions follow.
 rollback: install ## Make the former champion champion again; predictions follow.
 	@python -m crm_assets.console.registry rollback
 
-materialize: install $(DAGSTER_HOME)/dagster.yaml ## Materialise ASSETS (all) for MONTH (needed), as 2017-06 or 2017-06...2017-08.
-	dagster asset materialize $(DEFINITIONS) --select '$(ASSETS)' $(if $(findstring ...,$(MONTH)),--partition-range,--partition) '$(MONTH)'
+materialize: install dagster-home ## Materialise ASSETS (all) for MONTH (needed), as 2017-06 or 2017-06...2017-08.
+	python -m crm_assets.console.start dagster asset materialize $(DEFINITIONS) --select '$(ASSETS)' $(if $(findstring ...,$(MONTH)),--partition-range,--partition) '$(MONTH)'
 
-checks: install $(DAGSTER_HOME)/dagster.yaml ## Run all asset checks on what is stored.
+checks: install dagster-home ## Run all asset checks on what is stored.
 	dagster job execute $(DEFINITIONS) --job data_quality_checks
 
-validate: install $(DAGSTER_HOME)/dagster.yaml ## Load the definitions and say whether they are sound.
+validate: install dagster-home ## Load the definitions and say whether they are sound.
 	dagster definitions validate
 
 storage-check: install ## Tell where tables are kept, and whether they can be.
@@ -112,8 +113,9 @@ format: install ## Mend style.
 	ruff check --fix .
 	ruff format .
 
-docs: install ## Write the settings into README.md and .env.example.
+docs: install ## Write settings and files into README.md, and settings into .env.example.
 	python -m dev.settings_docs
+	python -m dev.tables_docs
 
 benchmark-tables: install-scale ## Time snapshots and features against pandas and Polars, up to 8.8 million deals.
 	python -m benchmarks.tables
@@ -128,4 +130,4 @@ lock: install ## Resolve the lock files anew from pyproject.toml.
 	uv pip compile pyproject.toml --extra deployed --constraints requirements.lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url --output-file docker/requirements.lock --quiet
 
 clean: ## Remove what runs left: tables, models, Dagster's history. Not the environment.
-	rm -rf data $(CURDIR)/.dagster_home .pytest_cache .ruff_cache .hypothesis
+	rm -rf data .dagster_home .pytest_cache .ruff_cache .hypothesis

@@ -49,12 +49,12 @@ class Graph:
     months: list[str]
 
     def raw(self) -> None:
-        for table in RAW_TABLES:
-            self.store.write(table.name, self.source.read(table), table.arrow)
+        for name, taken in self.source.take(*RAW_TABLES).items():
+            self.store.write(name, taken.rows, taken.rows.schema)
 
     def opportunities(self) -> None:
-        raw_tables = [self.store.read(table.name) for table in RAW_TABLES]
-        deals = cleaning.opportunities(*raw_tables, self.months[0])
+        raw_tables = {table.name: self.store.read(table.name) for table in RAW_TABLES}
+        deals = cleaning.opportunities(raw_tables, self.months[0])
         self.store.write("opportunities", deals, OPPORTUNITIES.arrow)
 
     def snapshots(self) -> None:

@@ -48,22 +48,22 @@ def main(folder: Path) -> None:
         deals, last = make_tables(store)
         learned = training_rows(store.path("training_set"))
     with timed("imports of the models"):
-        from crm_assets.modeling import backtest, champion, leak_audit, scoring
+        from crm_assets.modeling import backtest, champion, folds, leak_audit, scoring
         from crm_assets.modeling.algorithms import ALGORITHMS
     with timed("leak audit"):
         audit = leak_audit.leak_audit(learned, store.to_pandas(deals.select(leak_audit.DEAL_COLUMNS)), last)
         used = leak_audit.admissible_features(audit)
-    split = backtest.split_months(learned.months, settings.min_training_months, settings.test_months)
-    backtests = {}
+    split = folds.split_months(learned.months, settings.min_training_months, settings.test_months)
+    backtests, models = {}, folds.FoldModels()
     for row in ALGORITHMS:
         with timed(row.name):
-            backtests[row.name] = backtest.walk_forward(row, learned, used, split.scored, settings.seed)
+            scores = backtest.walk_forward(row, learned, used, split.scored, settings.seed, models)
+            backtests[row.name] = scores
     with timed("champion"):
-        chosen = champion.candidate(learned, used, backtests, split, settings.seed)
+        chosen = champion.candidate(learned, used, backtests, split, settings.seed, models)
+        past = dict(chosen.explained)
     with timed("predictions"):
-        model = scoring.Champion(
-            "1", chosen.algorithm, chosen.model, used, chosen.trained_months, chosen.walk_forward
-        )
+        model = scoring.Champion("1", chosen.algorithm, chosen.model, used, chosen.trained_months, past)
         scored = {month: _scored(store, month, model) for month in months}
         for month, frame in scored.items():
             forecast.revenue_forecast(frame, month)
@@ -78,9 +78,9 @@ def make_tables(store: TableStore) -> tuple[ir.Table, str]:
     settings = get_settings()
     source = select_source(settings)
     months = month_range(settings, source)
-    for table in RAW_TABLES:
-        store.write(table.name, source.read(table), table.arrow)
-    deals = cleaning.opportunities(*(store.read(table.name) for table in RAW_TABLES), months.first)
+    for name, taken in source.take(*RAW_TABLES).items():
+        store.write(name, taken.rows, taken.rows.schema)
+    deals = cleaning.opportunities({table.name: store.read(table.name) for table in RAW_TABLES}, months.first)
     store.write("opportunities", deals, OPPORTUNITIES.arrow)
     deals = store.read("opportunities")
     last = horizon(deals, settings.last_month)

@@ -20,9 +20,9 @@ from benchmarks.plain_script import make_tables
 from benchmarks.report import MODELS, write_section
 from crm_assets.crm.feature_table import FEATURE_NAMES, LABEL
 from crm_assets.modeling.algorithms import ALGORITHMS
-from crm_assets.modeling.backtest import train
 from crm_assets.modeling.calibration import CalibratedModel, fit_calibrator
 from crm_assets.modeling.explanation import explain
+from crm_assets.modeling.folds import last_lesson, learn
 from crm_assets.modeling.matrix import feature_matrix
 from crm_assets.modeling.training_rows import training_rows
 from crm_assets.storage.folder import Folder
@@ -41,17 +41,17 @@ def main(rows: int, folder: Path) -> None:
     deals = learned.rows(learned.months).sample(rows, replace=True, random_state=SEED, ignore_index=True)
     lines = [f"| {' | '.join(HEADER)} |", f"|{' --- |' * len(HEADER)}"]
     for row in ALGORITHMS:
-        pipeline = train(row, learned, learned.months, names, SEED)
+        pipeline = learn(row, last_lesson(learned, names, SEED))
         few = deals.head(FEW)
         scores = pipeline.predict_proba(feature_matrix(few, names))[:, 1]
         calibrator = fit_calibrator(few[[LABEL.name]].assign(probability=scores))
-        model = CalibratedModel(pipeline, calibrator)
+        model = CalibratedModel(pipeline, calibrator, row.name)
         ready = np.asarray(pipeline[:-1].transform(feature_matrix(deals.head(2 * FEW), names)))
         rates = (
             _rate(len(ready), lambda m=pipeline[-1], z=ready: m.predict_proba(z)),
             _rate(FEW, lambda m=pipeline, x=few: m.predict_proba(feature_matrix(x, names))),
             _rate(rows, lambda m=model: m.predict_proba(feature_matrix(deals, names))),
-            _rate(FEW, lambda m=pipeline, x=few: explain(m, x, names)),
+            _rate(FEW, lambda r=row, m=pipeline, x=few: explain(r, m, x, names)),
         )
         bare, plain, ours, explained = (f"{rate:,.0f}" for rate in rates)
         ratio = f"{rates[2] / rates[0]:.2f}"

@@ -18,8 +18,8 @@ def main(folder: Path, size: int) -> None:
     sample, store = SyntheticSample(size, 7), TableStore(Folder(folder), scratch_root=folder / "scratch")
     for raw in RAW_TABLES:
         store.write(raw.name, sample.read(raw), raw.arrow)
-    tables = [store.read(raw.name) for raw in RAW_TABLES]
-    deals = cleaning.opportunities(*tables, sample.month_range().first)
+    tables = {raw.name: store.read(raw.name) for raw in RAW_TABLES}
+    deals = cleaning.opportunities(tables, sample.month_range().first)
     store.write(OPPORTUNITIES.name, deals, OPPORTUNITIES.arrow)
 
 

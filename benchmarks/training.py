@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 
 import pandas as pd
+import pyarrow.parquet as pq
 
 from benchmarks.report import MODELS, write_section
 from benchmarks.whole_graph import Measured, measure
@@ -28,7 +29,9 @@ PARTS = ["leak_audit", *NAMES, "champion"]
 
 def part(name: str, folder: Path) -> None:
     """One asset's work, from stored tables to stored result."""
-    from crm_assets.modeling import backtest, champion, leak_audit
+    from crm_assets.modeling import backtest, champion, folds, leak_audit
+    from crm_assets.modeling.frames import Frames, compact
+    from crm_assets.registry.past import write_past
 
     settings = get_settings()
     store = TableStore(Folder(folder))
@@ -40,10 +43,11 @@ def part(name: str, folder: Path) -> None:
         leak_audit.leak_audit(rows, known, last).to_parquet(folder / "audit.parquet")
         return
     used = leak_audit.admissible_features(pd.read_parquet(folder / "audit.parquet"))
-    split = backtest.split_months(rows.months, settings.min_training_months, settings.test_months)
+    split = folds.split_months(rows.months, settings.min_training_months, settings.test_months)
     if name == "champion":
-        backtests = {name: pd.read_parquet(folder / f"{name}.parquet") for name in NAMES}
+        backtests = Frames(NAMES, lambda name: compact(pq.read_table(folder / f"{name}.parquet")))
         chosen = champion.candidate(rows, used, backtests, split, settings.seed)
+        write_past(chosen, folder)
         columns = ["contender", "chosen", "validation_roc_auc", "test_roc_auc", "test_brier", "test_ece"]
         print(chosen.leaderboard[columns].round(4).to_string(index=False), flush=True)
         return

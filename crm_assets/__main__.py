@@ -11,7 +11,8 @@ if __name__ == "__main__":
     import scipy.special  # noqa: F401
 
     from crm_assets.console.run import main
+    from crm_assets.console.terminal import run_command
 
-    code = main()
+    code = run_command(main)
     gc.freeze()
     sys.exit(code)

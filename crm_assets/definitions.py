@@ -13,25 +13,24 @@ from crm_assets.defs.automation.alerts import alerts
 from crm_assets.defs.automation.jobs import EVERYTHING, jobs
 from crm_assets.defs.automation.schedules import schedules
 from crm_assets.defs.automation.sensors import sensors
-from crm_assets.defs.checks.all import asset_checks
+from crm_assets.defs.checks.all import asset_checks, score_assets
+from crm_assets.defs.code_references import with_code_references
 from crm_assets.defs.progress import LOGGER, progress_logger
-from crm_assets.defs.resources.mlflow import mlflow_resource
-from crm_assets.defs.resources.tables import TableIOManager
+from crm_assets.defs.resources.all import run_resources
 from crm_assets.settings import get_settings
 
 # Step processes each import everything again: below some hundred thousand deals they cost more than the work.
 EXECUTORS = {"in_process": dg.in_process_executor, "multiprocess": dg.multiprocess_executor}
 
 defs = dg.Definitions(
-    assets=[*raw_assets, *crm_assets, *training_assets, *prediction_assets, *quality_assets],
+    assets=with_code_references(
+        [*raw_assets, *crm_assets, *training_assets, *prediction_assets, *quality_assets, *score_assets]
+    ),
     asset_checks=asset_checks,
     jobs=jobs,
     schedules=schedules,
     sensors=[*sensors, *alerts],
-    resources={
-        "io_manager": TableIOManager(),
-        "mlflow": mlflow_resource,
-    },
+    resources=run_resources(),
     loggers={"console": dg.colored_console_logger, LOGGER: progress_logger},
     executor=EXECUTORS[get_settings().executor],
 )

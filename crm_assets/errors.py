@@ -21,6 +21,10 @@ class StorageError(CrmAssetsError):
     """A table that cannot be read from or written to the store."""
 
 
+class HomeError(CrmAssetsError):
+    """A home that holds the tables or models of another source."""
+
+
 class NotEnoughDataError(CrmAssetsError):
     """Too few months, deals or outcomes for what was asked."""
 

@@ -42,6 +42,14 @@ class Settings(BaseSettings):
         None,
         description="Folder with accounts.csv, products.csv, sales_teams.csv and sales_pipeline.csv.",
     )
+    source_name: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z0-9_.-]+$",
+        max_length=80,
+        description="What the CRM of `CRM_DATA_DIR` is called in the records of its tables and models. "
+        "Unset: the folder's name and a mark of its path. Set it where the folder moves, or where each dump "
+        "comes in a folder of its own.",
+    )
     kaggle_dataset: str = Field(
         "innocentmfa/crm-sales-opportunities",
         description="Kaggle data set (owner/name) that the Kaggle source downloads.",
@@ -62,6 +70,11 @@ class Settings(BaseSettings):
         None,
         description="Last monthly partition, `YYYY-MM`, taken as completely covered by the data; "
         "`open` grows with the calendar. Unset: read from the data.",
+    )
+    on_other_source: Literal["refuse", "put_aside"] = Field(
+        "refuse",
+        description="What becomes of tables and models of another source in the same home. `refuse`: the run "
+        "stops with a sentence. `put_aside`: they move to a dated folder, and the run starts afresh.",
     )
     home: Path = Field(
         Path("data"),
@@ -103,6 +116,13 @@ class Settings(BaseSettings):
         pattern=r"^https?://",
         description="Address of the Dagster UI as people reach it, for links to runs in MLflow and alerts.",
     )
+    code_url: str | None = Field(
+        None,
+        pattern=r"^https?://",
+        description="Address of this code's repository on GitHub or GitLab, for links from assets to their "
+        "code. Unset: links to files of this machine.",
+    )
+    code_branch: str = Field("main", description="Branch, tag or commit of those links.")
     automation: bool = Field(
         False,
         description="Whether the schedule and the sensors run when Dagster's daemon starts. Off, they stand "

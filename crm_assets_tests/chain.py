@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -13,17 +14,23 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import csv
 
+from crm_assets.console.replay.past import without_strays
 from crm_assets.crm import cleaning, features, snapshots
 from crm_assets.crm.horizon import horizon
 from crm_assets.crm.months import month_end
-from crm_assets.crm.schema import CLOSED_STAGES, RAW_SALES_PIPELINE, RAW_TABLES, SOURCE_ROW, Stage
+from crm_assets.crm.name_rules import KnownName
+from crm_assets.crm.raw_rules import rules_of
+from crm_assets.crm.schema import CLOSED_STAGES, RAW_TABLES, SOURCE_ROW, Column, RawTable
 from crm_assets.crm.tables import MONTHLY_SNAPSHOTS, OPPORTUNITIES, WIN_FEATURES
 from crm_assets.sources.csv_folder import CsvFolder
-from crm_assets.sources.sample import SyntheticSample
+from crm_assets.sources.sample import FIRST_DAY, LAST_DAY, SyntheticSample
 from crm_assets.storage.folder import Folder
 from crm_assets.storage.tables import TableStore
 
 CLOSED = [stage.value for stage in CLOSED_STAGES]
+
+# Shares of the later rows that a rewriting deletes and adds, and of the open ones that it closes otherwise.
+DELETED, ADDED, CLOSED_AGAIN = 0.3, 0.5, 0.7
 
 
 @dataclass(frozen=True)
@@ -50,11 +57,11 @@ class Chain:
 def run_chain(dump: Path, base: Path, months: list[str] | None = None) -> Chain:
     """Raw tables, cleaned deals, and the snapshots and features of some months, all of them by default."""
     source, store = CsvFolder(dump, "test"), TableStore(Folder(base))
-    for table in RAW_TABLES:
-        store.write(table.name, source.read(table), table.arrow)
-    raw = [store.read(table.name) for table in RAW_TABLES]
+    for name, taken in source.take(*RAW_TABLES).items():
+        store.write(name, taken.rows, taken.rows.schema)
+    raw = {table.name: store.read(table.name) for table in RAW_TABLES}
     calendar = source.month_range()
-    store.write("opportunities", cleaning.opportunities(*raw, calendar.first), OPPORTUNITIES.arrow)
+    store.write("opportunities", cleaning.opportunities(raw, calendar.first), OPPORTUNITIES.arrow)
     deals = store.read("opportunities")
     last = horizon(deals, None)
     for month in months or list(calendar):
@@ -70,50 +77,121 @@ def cleaned(sample: SyntheticSample, tables: dict[str, pa.Table] | None = None) 
     """The cleaned deals of a sample, some of its raw tables replaced."""
     raw = {table.name: sample.read(table) for table in RAW_TABLES} | (tables or {})
     return cleaning.opportunities(
-        *(ibis.memtable(raw[table.name]) for table in RAW_TABLES), sample.month_range().first
+        {name: ibis.memtable(rows) for name, rows in raw.items()}, sample.month_range().first
     )
 
 
-def rewrite_dump_after(dump: Path, month: str, seed: int) -> None:
-    """Change everything in a dump's deals that is dated after `month`: delete, move, swap, add."""
+def made_up(table: RawTable, others: Mapping[str, pa.Table], rows: int, seed: int) -> pa.Table:
+    """Make rows of any raw table that keep its rules: dates of the sample, names of `others`."""
     random = np.random.default_rng(seed)
-    path = dump / RAW_SALES_PIPELINE.file_name
-    deals = pd.read_csv(path, dtype=str, keep_default_na=False)
-    end = month_end(month)
-    last = pd.Timestamp(end)
-    engaged, closed = pd.to_datetime(deals["engage_date"]), pd.to_datetime(deals["close_date"])
-    later_closing = (engaged <= last) & ~(closed <= last)
-    later_deal = engaged > last
-    for row in deals.index[later_closing]:
-        _close_anew(deals, row, end, random)
-    for row in deals.index[later_deal]:
-        deals.loc[row, "engage_date"] = _day(end, 1 + int(random.integers(200)))
-        _close_anew(deals, row, date.fromisoformat(str(deals.loc[row, "engage_date"])), random)
-        deals.loc[row, "sales_agent"] = deals["sales_agent"].iloc[random.integers(len(deals))]
-        deals.loc[row, "product"] = deals["product"].iloc[random.integers(len(deals))]
-        deals.loc[row, "account"] = deals["account"].iloc[random.integers(len(deals))]
-    added = deals[later_deal].sample(frac=0.5, random_state=seed)
-    added = added.assign(opportunity_id=[f"ADDED{number}" for number in range(len(added))])
-    kept = deals[~(later_deal & (random.random(len(deals)) < 0.3))]
-    rewritten = pd.concat([added, kept]).sample(frac=1, random_state=seed)
-    rewritten.to_csv(path, index=False)
+    names = {
+        rule.blames: others[rule.of.table][rule.of.column].to_pylist()
+        for rule in rules_of(table)
+        if isinstance(rule, KnownName)
+    }
+
+    def value(column: Column, row: int) -> object:
+        if column.name in names:
+            return names[column.name][random.integers(len(names[column.name]))]
+        if column.dtype == "date":
+            return FIRST_DAY + timedelta(days=int(random.integers((LAST_DAY - FIRST_DAY).days)))
+        if column == SOURCE_ROW:
+            return row + 2
+        if column.dtype == "boolean":
+            return bool(random.integers(2))
+        if column.dtype in ("int64", "float64"):
+            return int(random.integers(2_000, 2_200))
+        return f"{column.name} {row}"
+
+    made = [{column.name: value(column, row) for column in table.columns} for row in range(rows)]
+    return pa.Table.from_pylist(made, table.arrow)
 
 
-def _close_anew(deals: pd.DataFrame, row: int, after: date, random: np.random.Generator) -> None:
-    stage = random.choice([Stage.ENGAGING.value, *CLOSED])
-    day = "" if stage == Stage.ENGAGING else _day(after, 1 + int(random.integers(200)))
-    value = {Stage.ENGAGING.value: "", Stage.LOST.value: "0", Stage.WON.value: str(random.integers(1, 9_999))}
-    deals.loc[row, ["deal_stage", "close_date", "close_value"]] = [stage, day, value[stage]]
+def full_dump(sample: SyntheticSample) -> dict[str, pa.Table]:
+    """The raw tables of a sample, and made-up rows of the optional ones that it does not have."""
+    dump: dict[str, pa.Table] = {}
+    for number, table in enumerate(RAW_TABLES):
+        rows = sample.read(table)
+        there = table.is_there(rows.num_rows)
+        dump[table.name] = rows if there else made_up(table, dump, sample.opportunities, seed=number)
+    return dump
 
 
-def _day(after: date, days: int) -> str:
-    return f"{after + timedelta(days=days):%Y-%m-%d}"
+def rewritten_after(dump: Mapping[str, pa.Table], month: str, seed: int) -> dict[str, pa.Table]:
+    """Change everything in the raw tables that is dated after `month`, as their `dated_by` says.
+
+    Later rows are deleted, moved to other days, given other contents, and added; what comes with a later
+    date is put off, undone or comes otherwise. Rows change their order.
+    """
+    random = np.random.default_rng(seed)
+    tables = {t.name: _rows_rewritten(dump[t.name], t, month, random) for t in RAW_TABLES}
+    return without_strays(tables)
+
+
+def rewrite_dump_after(folder: Path, month: str, seed: int) -> None:
+    """Change everything in the files of a dump that is dated after `month`."""
+    dump = {name: taken.rows for name, taken in CsvFolder(folder, "test").take(*RAW_TABLES).items()}
+    write_tables(folder, rewritten_after(dump, month, seed))
+
+
+def _rows_rewritten(rows: pa.Table, table: RawTable, month: str, random: np.random.Generator) -> pa.Table:
+    if not table.dated_by or not rows.num_rows:
+        return rows
+    end, (first, *later) = month_end(month), table.dated_by
+    records = rows.to_pylist()
+    # What comes with a later date, as it came for rows of the dump.
+    ways = {
+        dating.column: [{name: row[name] for name in dating.columns} for row in records if row[dating.column]]
+        for dating in later
+    }
+    kept, added = [], []
+    for record in records:
+        known = record[first.column]
+        row = dict(record)
+        if known is not None and known > end:
+            if random.random() < DELETED:
+                continue
+            row[first.column] = known = _day(end, random)
+            for name in sorted(set(table.names) - set(table.key) - {SOURCE_ROW.name, *_dated(table)}):
+                row[name] = records[random.integers(len(records))][name]
+        for dating in later:
+            if known is not None and not (row[dating.column] and row[dating.column] <= end):
+                row |= dict.fromkeys((dating.column, *dating.known_with)) | dict(dating.before)
+                if ways[dating.column] and random.random() < CLOSED_AGAIN:
+                    row |= ways[dating.column][random.integers(len(ways[dating.column]))]
+                    row[dating.column] = _day(max(end, known), random)
+        kept.append(row)
+        if known is not None and known > end and random.random() < ADDED:
+            added.append(row | {name: f"ADDED{len(added)}" for name in _own_names(table)})
+    rewritten = [kept[at] for at in random.permutation(len(kept))] + added
+    numbered = [row | {SOURCE_ROW.name: number} for number, row in enumerate(rewritten, start=2)]
+    return pa.Table.from_pylist(numbered, table.arrow)
+
+
+def _dated(table: RawTable) -> set[str]:
+    return {name for dating in table.dated_by for name in dating.columns}
+
+
+def _own_names(table: RawTable) -> list[str]:
+    """The key's columns that are names of the table's own rows, and of no other table's."""
+    foreign = {rule.blames for rule in rules_of(table) if isinstance(rule, KnownName)}
+    return [name for name in table.key if table[name].dtype == "string" and name not in foreign]
+
+
+def _day(after: date, random: np.random.Generator) -> date:
+    return after + timedelta(days=1 + int(random.integers(200)))
 
 
 def write_dump(folder: Path, sample: SyntheticSample) -> Path:
-    """Write a synthetic CRM as the four CSV files of a dump."""
-    folder.mkdir(parents=True)
+    """Write a synthetic CRM as the CSV files of a dump."""
+    return write_tables(folder, {table.name: sample.read(table) for table in RAW_TABLES})
+
+
+def write_tables(folder: Path, dump: Mapping[str, pa.Table]) -> Path:
+    """Write raw tables as the CSV files of a dump; optional ones without rows are left out."""
+    folder.mkdir(parents=True, exist_ok=True)
     for table in RAW_TABLES:
-        rows = sample.read(table).drop_columns([SOURCE_ROW.name])
-        csv.write_csv(rows, folder / table.file_name, csv.WriteOptions(quoting_style="needed"))
+        rows = dump[table.name].drop_columns([SOURCE_ROW.name])
+        if table.is_there(rows.num_rows):
+            csv.write_csv(rows, folder / table.file_name, csv.WriteOptions(quoting_style="needed"))
     return folder

@@ -9,6 +9,7 @@ import pytest
 
 from crm_assets.settings import Settings, variable
 from dev.settings_docs import env_example, with_table
+from dev.tables_docs import with_tables
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
@@ -18,6 +19,10 @@ MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
 def test_the_settings_of_readme_and_env_example_are_those_of_the_code() -> None:
     assert with_table(README) == README, "run `make docs`"
     assert (ROOT / ".env.example").read_text("utf-8") == env_example(), "run `make docs`"
+
+
+def test_the_files_of_readme_are_the_raw_tables_of_the_code() -> None:
+    assert with_tables(README) == README, "run `make docs`"
 
 
 @pytest.mark.parametrize("name", Settings.model_fields)

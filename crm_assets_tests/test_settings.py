@@ -45,6 +45,11 @@ BAD: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {
         ("CRM_KAGGLE_DATASET: 'opportunities' is not a Kaggle data set; write owner/name",),
     ),
     "a data set without a name": ({"CRM_KAGGLE_DATASET": "owner/"}, ("CRM_KAGGLE_DATASET: 'owner/' is not",)),
+    "a name with a blank": ({"CRM_SOURCE_NAME": "our CRM"}, ("CRM_SOURCE_NAME: ",)),
+    "a remedy that is none": (
+        {"CRM_ON_OTHER_SOURCE": "delete"},
+        ("CRM_ON_OTHER_SOURCE: ", "'refuse' or 'put_aside'"),
+    ),
     "a sample too small": ({"CRM_SAMPLE_OPPORTUNITIES": "9"}, ("CRM_SAMPLE_OPPORTUNITIES: ", "100")),
     "a number that is none": ({"CRM_TEST_MONTHS": "few"}, ("CRM_TEST_MONTHS: ", "integer")),
     "a seed beyond what models take": ({"CRM_SEED": str(2**32)}, ("CRM_SEED: ", "less than")),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import subprocess
 import sys
 
+from crm_assets.console.terminal import run_command
 from crm_assets.settings import get_settings, without_password
 
 PORT = 5000
@@ -13,11 +15,21 @@ PORT = 5000
 
 def main() -> int:
     """Serve the embedded registry on this machine, or say where the tracking server is."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--port", type=int, default=PORT, help=f"port of the UI; {PORT} by default")
+    port = parser.parse_args().port
     settings = get_settings()
     if settings.mlflow_tracking_uri:
         print(f"MLflow runs at {without_password(settings.mlflow_tracking_uri)} (CRM_MLFLOW_TRACKING_URI).")
         return 0
-    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(PORT)]
+    from crm_assets.registry import database
+
+    database.check(settings.tracking_uri)
+    # The server shows artifacts where the registry says they are: bring that up to date first.
+    from crm_assets.registry.relocation import relocate
+
+    relocate(settings.home / "mlflow.db", settings.artifacts_dir)
+    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)]
     command += ["--backend-store-uri", settings.tracking_uri]
     command += ["--default-artifact-root", settings.artifacts_dir.as_uri()]
     quiet = os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true"}
@@ -25,4 +37,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command(main))

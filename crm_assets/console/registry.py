@@ -6,8 +6,10 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
+from crm_assets.console.terminal import run_command
 from crm_assets.errors import CrmAssetsError
 from crm_assets.settings import get_settings
+from crm_assets.sources.select import select_source
 
 if TYPE_CHECKING:
     from crm_assets.registry.aliases import Move
@@ -35,11 +37,12 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _move(version: str | None) -> Move:
     """Promote a version, or go back where none is asked for."""
-    from crm_assets.registry import promotion, tracking
+    from crm_assets.registry import ownership, promotion, tracking
 
     settings = get_settings()
     with tracking.told(settings.tracking_uri):
         tracking.connect(settings.tracking_uri, settings.artifacts_dir)
+        ownership.check(settings, select_source(settings).identity)
         forbidden = _forbidden()
         return promotion.rollback(forbidden) if version is None else promotion.promote(version, forbidden)
 
@@ -56,4 +59,4 @@ def _forbidden() -> list[str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command(main))

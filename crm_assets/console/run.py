@@ -6,37 +6,34 @@ import os
 import time
 from pathlib import Path
 
-import pyarrow as pa
-
 from crm_assets.console import summary
 from crm_assets.defs import progress
-from crm_assets.errors import CrmAssetsError, SettingsError
+from crm_assets.errors import SettingsError
 from crm_assets.settings import get_settings
+from crm_assets.sources.select import month_range, select_source
 from crm_assets.storage.choice import open_store
 
 
 def main() -> int:
-    """Materialise everything and print the summary; 0 where all went well."""
-    try:
-        return _run()
-    except CrmAssetsError as error:
-        progress.tell_failure(str(error))
-        return 1
+    """Materialise everything and print the summary; 0 where all went well.
 
-
-def _run() -> int:
+    Raises:
+        CrmAssetsError: what was wrong before anything ran.
+    """
     # After the settings, so that what is wrong with them is told before anything is loaded.
-    get_settings()
+    settings = get_settings()
     _check_dagster_home()
+    # Before the definitions, which open no data and take the months as they are noted.
+    month_range(settings, select_source(settings))
     from crm_assets.defs import partitions
 
     source, months = partitions.source(), partitions.months()
     progress.console.print(f"{source.description}: {months.first} to {months.last}", soft_wrap=True)
     start = time.perf_counter()
-    store = open_store(get_settings())
+    store = open_store(settings)
     store.files.check()
-    if not source.quarantines:
-        _check_input(partitions.read_ahead(), months.first)
+    if told := store.claim():
+        progress.console.print(told, soft_wrap=True)
     from crm_assets.definitions import everything
     from crm_assets.defs.run import run_months
 
@@ -63,16 +60,3 @@ def _check_dagster_home() -> None:
         f"DAGSTER_HOME {f'is {given}, not the whole path of a folder' if given else 'is not set'}; "
         "use make run, or set it to the folder where Dagster keeps its history."
     )
-
-
-def _check_input(raw_tables: list[pa.Table], first_month: str) -> None:
-    """Clean the input before the run, so that bad input touches nothing that is stored.
-
-    Raises:
-        BadInputError: with the first thing that is wrong.
-    """
-    import ibis
-
-    from crm_assets.crm import cleaning
-
-    cleaning.opportunities(*map(ibis.memtable, raw_tables), first_month)

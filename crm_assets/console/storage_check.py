@@ -5,30 +5,34 @@ from __future__ import annotations
 import sys
 import uuid
 
-from crm_assets.defs.progress import console, tell_failure
-from crm_assets.errors import CrmAssetsError, StorageError
+from crm_assets.console.terminal import run_command
+from crm_assets.defs.progress import console
+from crm_assets.errors import StorageError
 from crm_assets.settings import get_settings
+from crm_assets.sources.select import select_source
 from crm_assets.storage.choice import open_store
 from crm_assets.storage.files import Files
+from crm_assets.storage.home import Home
 
 PROBE = b"written and removed by make storage-check"
 
 
 def main() -> int:
     """Tell of the store in force, write a file, read it and remove it; 0 where all of that went well."""
-    try:
-        settings = get_settings()
-        files = open_store(settings).files
-        store, reason = settings.store
-        console.print(f"Store      {store} ({reason})", soft_wrap=True)
-        if store == "s3":
-            console.print(f"Server     {settings.s3_endpoint or 'Amazon S3'}", soft_wrap=True)
-        console.print(f"Tables     {files.where('')}", soft_wrap=True)
-        files.check()
-        _probe(files)
-    except CrmAssetsError as error:
-        tell_failure(str(error))
-        return 1
+    settings = get_settings()
+    source = select_source(settings)
+    files = open_store(settings).files
+    store, reason = settings.store
+    console.print(f"Source     {source.identity}: {source.description}", soft_wrap=True)
+    console.print(f"Store      {store} ({reason})", soft_wrap=True)
+    if store == "s3":
+        console.print(f"Server     {settings.s3_endpoint or 'Amazon S3'}", soft_wrap=True)
+    console.print(f"Tables     {files.where('')}", soft_wrap=True)
+    files.check()
+    home = Home(files, source, settings)
+    console.print(f"They are   {home.holder or 'of no recorded source'}", soft_wrap=True)
+    home.check()
+    _probe(files)
     console.print("[green]✓[/green] A file was written, read and removed.")
     return 0
 
@@ -48,4 +52,4 @@ def _probe(files: Files) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command(main))

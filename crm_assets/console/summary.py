@@ -10,7 +10,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from crm_assets.crm.months import MonthRange, shift
+from crm_assets.crm.months import MonthRange
+from crm_assets.crm.targets import DEFAULT_TARGET
 from crm_assets.modeling.forecast import TOTAL
 from crm_assets.modeling.verdicts import INADMISSIBLE
 from crm_assets.storage.tables import TableStore
@@ -58,7 +59,7 @@ def read_results(store: TableStore, months: MonthRange, source: str, synthetic: 
 
 def show(results: Results, console: Console) -> None:
     """Print the summary."""
-    next_month = shift(results.months.last, 1)
+    next_month = DEFAULT_TARGET.last_month(results.months.last)
     console.rule(f"[bold]Forecast for {next_month}")
     if results.synthetic:
         console.print(

@@ -79,14 +79,74 @@ class TableSchema:
 
 
 @dataclass(frozen=True)
+class Dating:
+    """A date column that tells since when something of a row is known.
+
+    The replay and the point-in-time tests undo it: as of an earlier day the date is empty, and so is
+    all that came with it.
+
+    Attributes:
+        column: the date column.
+        known_with: columns that have a value from that day on, and are empty before.
+        before: columns that have another value before, each with that value.
+    """
+
+    column: str
+    known_with: tuple[str, ...] = ()
+    before: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Every column that the date decides about, itself first."""
+        return (self.column, *self.known_with, *(name for name, _ in self.before))
+
+
+@dataclass(frozen=True)
 class RawTable(TableSchema):
     """A table as the CRM dumps it: one CSV file.
 
-    `optional` columns may be missing from the file and are then null throughout.
+    Attributes:
+        file_name: name of the file.
+        optional: columns that the file may lack; they are null throughout then.
+        optional_table: whether the file may be missing, or have no rows; the table is empty then.
+        dated_by: when what was known. The first date is the day since which the row itself is known, each
+            later one the day since which a part of it is. A row without the first date is known to nobody
+            before the dump.
     """
 
     file_name: str = ""
     optional: tuple[str, ...] = ()
+    optional_table: bool = False
+    dated_by: tuple[Dating, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Check that every date says what it decides about.
+
+        Raises:
+            ValueError: a date column is in no `dated_by`, or a `dated_by` names what is no such column.
+        """
+        dates = [column.name for column in self.columns if column.dtype == "date"]
+        for dating in self.dated_by:
+            if dating.column not in dates:
+                raise ValueError(
+                    f"{self.name}: dated_by names {dating.column}, which is no date column of the table; "
+                    f"name one of {', '.join(dates) or 'its date columns, once it has any'}."
+                )
+            if unknown := [name for name in dating.columns if name not in self.names]:
+                raise ValueError(
+                    f"{self.name}: the dating by {dating.column} names {', '.join(unknown)}, which the table "
+                    "does not have; correct the name."
+                )
+        undecided = [name for name in dates if name not in {dating.column for dating in self.dated_by}]
+        if undecided:
+            raise ValueError(
+                f"{self.name}: no dated_by names the date column {', '.join(undecided)}; add a Dating that "
+                "says what is known since that date, or the replay would show the future."
+            )
+
+    def is_there(self, rows: int) -> bool:
+        """Return whether the source has the table, given how many rows: one that is missing has none."""
+        return bool(rows) or not self.optional_table
 
 
 SOURCE_ROW = Column(
@@ -147,6 +207,10 @@ RAW_SALES_PIPELINE = RawTable(
     file_name="sales_pipeline.csv",
     description="Opportunities (deals): one row each, with the stage at the time of the dump.",
     key=("opportunity_id",),
+    dated_by=(
+        Dating("engage_date"),
+        Dating("close_date", known_with=("close_value",), before=(("deal_stage", Stage.ENGAGING.value),)),
+    ),
     columns=(
         Column("opportunity_id", "string", "Identifier of the deal.", nullable=False),
         Column("sales_agent", "string", "The agent who works on the deal.", nullable=False),
@@ -160,4 +224,5 @@ RAW_SALES_PIPELINE = RawTable(
     ),
 )
 
+# A table stands after those that its rules look into.
 RAW_TABLES: tuple[RawTable, ...] = (RAW_ACCOUNTS, RAW_PRODUCTS, RAW_SALES_TEAMS, RAW_SALES_PIPELINE)

@@ -34,6 +34,14 @@ class Target:
         )
         return Column(self.name, "int64", text)
 
+    def last_month(self, month: str) -> str:
+        """Return the last month that the label of `month` looks at; when it is over, the label is known.
+
+        >>> Target("won_in_3_months", 3).last_month("2017-11")
+        '2018-02'
+        """
+        return shift(month, self.months)
+
     def last_labeled(self, horizon: str) -> str:
         """Return the last month whose labels are known when `horizon` is over.
 
@@ -56,3 +64,15 @@ class Target:
 
 TARGETS: tuple[Target, ...] = (Target("won_next_month", 1),)
 DEFAULT_TARGET = TARGETS[0]
+
+
+def target(name: str) -> Target:
+    """Return the row of the table with this name.
+
+    Raises:
+        KeyError: there is none.
+    """
+    for row in TARGETS:
+        if row.name == name:
+            return row
+    raise KeyError(name)

@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Mapping
 from functools import cache
 
-import dagster as dg
 import ibis.expr.types as ir
 import pyarrow as pa
 
 from crm_assets.crm.horizon import horizon
 from crm_assets.crm.months import MonthRange, shift
-from crm_assets.crm.schema import RAW_TABLES, RawTable
+from crm_assets.defs.months import Months
+from crm_assets.errors import SettingsError
 from crm_assets.settings import OPEN_END, get_settings
+from crm_assets.sources import calendar as file
 from crm_assets.sources.base import Source
-from crm_assets.sources.quarantine import Sifted
-from crm_assets.sources.select import month_range, select_source
+from crm_assets.sources.calendar import covered
+from crm_assets.sources.select import known_range, select_source, within
 
 # How a run says which months it covers.
 MONTH_TAG = "dagster/partition"
 RANGE_TAGS = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
 
-_ahead: dict[str, pa.Table] = {}
+UNKNOWN = (
+    "The months of {source} are not known yet: materialize the raw tables, or run `make run`, and reload the "
+    "code location. Or set CRM_FIRST_MONTH and CRM_LAST_MONTH."
+)
+# Without a month: what a code location shows of a source that nobody has read yet.
+NO_MONTHS = "1970-01"
 
 
 @cache
@@ -29,41 +37,70 @@ def source() -> Source:
     return select_source(get_settings())
 
 
-def read_ahead() -> list[pa.Table]:
-    """Read all raw tables; the next `sifted` of each, in this process, hands it out and reads nothing.
-
-    For sources that do not quarantine.
-
-    Raises:
-        BadInputError, SourceUnavailableError: as for `Source.read`.
-    """
-    _ahead.update({table.name: source().read(table) for table in RAW_TABLES})
-    return [_ahead[table.name] for table in RAW_TABLES]
-
-
-def sifted(table: RawTable) -> Sifted:
-    """A raw table: as it was read ahead, or from the source.
-
-    Raises:
-        BadInputError, SourceUnavailableError: as for `Source.sift`.
-    """
-    rows = _ahead.pop(table.name, None)
-    return source().sift(table) if rows is None else Sifted.whole(rows)
-
-
 @cache
 def calendar() -> MonthRange:
-    """The months that the graph covers, read from the data once where settings do not say."""
-    return month_range(get_settings(), source())
+    """The months that the graph covers, known without opening any data.
+
+    Raises:
+        SettingsError: they are not known yet; or as for `sources.select.known_range`.
+    """
+    found = known_range(get_settings(), source())
+    if found is None:
+        raise SettingsError(UNKNOWN.format(source=source().description))
+    return found
 
 
-def _partitions() -> dg.MonthlyPartitionsDefinition:
+def unknown() -> str | None:
+    """What to do where the months are not known yet, in a sentence; None where they are."""
+    found = known_range(get_settings(), source())
+    return UNKNOWN.format(source=source().description) if found is None else None
+
+
+def note_months(deals: pa.Table) -> MonthRange | None:
+    """Note which months the data covers, for the next process that loads the definitions.
+
+    Args:
+        deals: columns of `crm.schema.RAW_SALES_PIPELINE`, as they were read.
+
+    Returns:
+        The months, where they are others than those of this process's calendar; else None.
+
+    Raises:
+        SettingsError: the settings ask for months that the data cannot have.
+    """
+    found = source().known_months or covered(deals["engage_date"], deals["close_date"])
+    if found is None:
+        return None
+    now = within(get_settings(), found)
+    file.note(get_settings().home, source().identity, found)
+    return None if unknown_when_loaded is None and now == calendar() else now
+
+
+def _partitions() -> Months:
+    if unknown_when_loaded:
+        logging.getLogger("dagster.crm_assets").warning(unknown_when_loaded)
+        return Months(NO_MONTHS, end_date=NO_MONTHS, fmt="%Y-%m")
     open_ended = get_settings().last_month == OPEN_END
     end = None if open_ended else f"{shift(calendar().last, 1)}"
-    return dg.MonthlyPartitionsDefinition(start_date=calendar().first, end_date=end, fmt="%Y-%m")
+    return Months(calendar().first, end_date=end, fmt="%Y-%m")
 
 
+unknown_when_loaded = unknown()
 monthly = _partitions()
+
+
+def check_run(tags: Mapping[str, str]) -> None:
+    """Refuse a run over months that do not exist before its first step does anything.
+
+    Args:
+        tags: the run's. Dagster itself checks those of the UI and of its command line, not of a launched job.
+
+    Raises:
+        NoSuchMonthError: which months there are.
+    """
+    for month in (tags[tag] for tag in (MONTH_TAG, *RANGE_TAGS) if tag in tags):
+        if not monthly.has_partition_key(month):
+            raise monthly.missing(month)
 
 
 def months() -> MonthRange:

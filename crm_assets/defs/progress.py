@@ -2,18 +2,41 @@
 
 from __future__ import annotations
 
+import codecs
+import io
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import dagster as dg
 from rich.console import Console
 from rich.markup import escape
 from rich.status import Status
 
+from crm_assets import shortage
+from crm_assets.defs.metadata import Fact
+
 LOGGER = "progress"
 WIDTH_OF_FILES = 120
 STOPPED_BY_A_GATE = "DagsterAssetCheckFailedError"
+INTERRUPTS = ("DagsterExecutionInterruptedError", "KeyboardInterrupt")
+# What an output without these signs shows in their place.
+PLAIN = {"✓": "+", "✗": "x", "…": "..."}
+UNWRITABLE = "crm_assets.plain"
+
+
+def _plain(error: UnicodeError) -> tuple[str, int]:
+    """What is written where the output's encoding lacks a sign."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return "".join(PLAIN.get(sign, "?") for sign in error.object[error.start : error.end]), error.end
+
+
+codecs.register_error(UNWRITABLE, _plain)
+for stream in (sys.stdout, sys.stderr):
+    # An output that cannot show a check mark must not end a run.
+    if isinstance(stream, io.TextIOWrapper) and (stream.encoding or "").lower() not in ("utf-8", "utf8"):
+        stream.reconfigure(errors=UNWRITABLE)
 
 console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH_OF_FILES)
 
@@ -25,7 +48,7 @@ class ProgressHandler(logging.Handler):
         super().__init__()
         self.console = console
         self.status = Status("", console=console)
-        self.rows: dict[str, int] = {}
+        self.rows: dict[str, dict[str, int]] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
         """Show one event, if it is one that a person waits for."""
@@ -42,14 +65,17 @@ class ProgressHandler(logging.Handler):
         elif event.event_type is dg.DagsterEventType.STEP_SUCCESS:
             self._success(event)
         elif event.event_type is dg.DagsterEventType.STEP_FAILURE:
-            self.console.print(f"[red]✗[/red] {event.step_key}")
+            if not _is_interrupt(event):
+                self.console.print(f"[red]✗[/red] {event.step_key}")
         elif event.event_type in (dg.DagsterEventType.RUN_SUCCESS, dg.DagsterEventType.RUN_FAILURE):
             self.status.stop()
 
     def _count(self, event: dg.DagsterEvent) -> None:
-        rows = event.step_materialization_data.materialization.metadata.get("dagster/row_count")
-        key = str(event.step_key)
-        self.rows[key] = self.rows.get(key, 0) + (int(str(rows.value)) if rows else 0)
+        made = event.step_materialization_data.materialization
+        rows = made.metadata.get(Fact.ROW_COUNT)
+        tables = self.rows.setdefault(str(event.step_key), {})
+        name = made.asset_key.to_user_string()
+        tables[name] = tables.get(name, 0) + (int(str(rows.value)) if rows else 0)
 
     def _check(self, event: dg.DagsterEvent) -> None:
         evaluation = event.asset_check_evaluation_data
@@ -60,10 +86,12 @@ class ProgressHandler(logging.Handler):
             self.console.print(f"{mark} {evaluation.asset_key.to_user_string()}: {escape(what)}")
 
     def _success(self, event: dg.DagsterEvent) -> None:
-        key = str(event.step_key)
-        seconds = (event.step_success_data.duration_ms or 0) / 1000
-        if key in self.rows:
-            self.console.print(f"[green]✓[/green] {key:<24}{self.rows[key]:>9,} rows {seconds:>7.1f} s")
+        tables = self.rows.get(str(event.step_key), {})
+        seconds = f"{(event.step_success_data.duration_ms or 0) / 1000:>7.1f} s"
+        for number, (name, rows) in enumerate(tables.items(), start=1):
+            # A step that makes several tables tells its time once.
+            time = seconds if number == len(tables) else ""
+            self.console.print(f"[green]✓[/green] {name:<24}{rows:>9,} rows {time}".rstrip())
 
 
 @dg.logger({}, "A line for each finished step, for people who wait.")
@@ -79,6 +107,21 @@ def failures(events: Iterator[dg.DagsterEvent]) -> list[str]:
     return [reason(event) for event in events if event.is_step_failure]
 
 
+def interrupted(events: Iterable[dg.DagsterEvent]) -> bool:
+    """Whether a run ended because somebody pressed Ctrl-C."""
+    return any(_is_interrupt(event) for event in events)
+
+
+def _is_interrupt(event: dg.DagsterEvent) -> bool:
+    if event.event_type is dg.DagsterEventType.STEP_FAILURE:
+        error = event.step_failure_data.error
+    elif event.event_type is dg.DagsterEventType.RUN_FAILURE:
+        error = event.job_failure_data.error
+    else:
+        return False
+    return error is not None and error.cls_name in INTERRUPTS
+
+
 def tell_failure(reason: str) -> None:
     """Print what went wrong."""
     console.print(f"[red]✗[/red] {escape(reason)}", soft_wrap=True)
@@ -90,7 +133,10 @@ def reason(event: dg.DagsterEvent) -> str:
     causes = []
     while error is not None:
         causes.append(error)
-        error = error.cause
+        error = error.cause or error.context
+    for cause in causes:
+        if text := shortage.sentence(str(cause.cls_name), _message(cause.message)):
+            return f"{event.step_key}: {text}"
     known = _own_errors()
     for cause in reversed(causes):
         if cause.cls_name == STOPPED_BY_A_GATE:
@@ -99,8 +145,13 @@ def reason(event: dg.DagsterEvent) -> str:
                 "downstream keeps its former tables; `make dev` shows the rows among the asset's checks."
             )
         if cause.cls_name in known:
-            return cause.message.split(": ", 1)[-1].strip()
+            return _message(cause.message)
     return f"{event.step_key}: {causes[-1].to_string() if causes else event.message}"
+
+
+def _message(text: str) -> str:
+    """What an error says, without the name of its class before it."""
+    return text.split(": ", 1)[-1].strip()
 
 
 def _own_errors() -> set[str]:

@@ -20,6 +20,9 @@ def run_months(job: Callable[[], dg.JobDefinition], first: str, last: str) -> li
 
     Returns:
         What failed, in sentences; empty where all went well.
+
+    Raises:
+        KeyboardInterrupt: the run was interrupted; Dagster's history says that it was canceled.
     """
     tags = dict(zip(RANGE_TAGS, (first, last), strict=True))
     config = {"loggers": {progress.LOGGER: {}}}
@@ -27,4 +30,7 @@ def run_months(job: Callable[[], dg.JobDefinition], first: str, last: str) -> li
         dg.DagsterInstance.get() as instance,
         dg.execute_job(dg.reconstructable(job), instance, config, tags) as result,
     ):
+        if not result.success and progress.interrupted(result.all_events):
+            instance.report_run_canceled(result.dagster_run, "Interrupted with Ctrl-C.")
+            raise KeyboardInterrupt
         return [] if result.success else progress.failures(iter(result.all_events))

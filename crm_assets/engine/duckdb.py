@@ -6,14 +6,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, Union
 
 import ibis
-from ibis.backends.duckdb import Backend
 
 from crm_assets.errors import EngineError
 
 if TYPE_CHECKING:
+    # Loaded when an engine is opened: a quarter of a second that a code location does without.
+    from ibis.backends.duckdb import Backend
+
     from crm_assets.engine.spark import SparkEngine
 
-Engine: TypeAlias = Union[Backend, "SparkEngine"]
+Engine: TypeAlias = Union["Backend", "SparkEngine"]
 
 
 def connect(memory_limit: str = "4GB", scratch: Path | None = None) -> Backend:

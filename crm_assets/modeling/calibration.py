@@ -8,14 +8,18 @@ import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.isotonic import IsotonicRegression
-from sklearn.pipeline import Pipeline
 
-from crm_assets.crm.feature_table import LABEL
-from crm_assets.modeling.backtest import Split
-from crm_assets.modeling.predict import win_scores
+from crm_assets.crm.targets import DEFAULT_TARGET, Target
+from crm_assets.modeling import algorithms
+from crm_assets.modeling.algorithm import Estimator
+from crm_assets.modeling.folds import Split
+from crm_assets.modeling.metrics import label_of
+from crm_assets.modeling.training_rows import MONTH
 
 # Keeps the pipeline's order among deals that isotonic regression puts on one step.
 TIE_BREAK = 1e-3
+# Types beyond scikit-learn's own that a stored model holds, whatever its algorithm.
+TRUSTED_TYPES = ["crm_assets.modeling.calibration.CalibratedModel"]
 
 
 class CalibratedModel(ClassifierMixin, BaseEstimator):
@@ -25,13 +29,20 @@ class CalibratedModel(ClassifierMixin, BaseEstimator):
     scores of its own training rows are too good to calibrate on.
 
     Attributes:
-        pipeline: fitted, from the feature matrix to a score between 0 and 1.
+        pipeline: fitted by an algorithm, from its matrix to a score between 0 and 1.
         calibrator: fitted on scores, or None to leave them as they are.
+        algorithm: the name of the algorithm; without it, many rows take longer.
     """
 
-    def __init__(self, pipeline: Pipeline, calibrator: IsotonicRegression | None = None) -> None:
+    # Models that were stored before there was one do not say it.
+    algorithm: str = ""
+
+    def __init__(
+        self, pipeline: Estimator, calibrator: IsotonicRegression | None = None, algorithm: str = ""
+    ) -> None:
         self.pipeline = pipeline
         self.calibrator = calibrator
+        self.algorithm = algorithm
         self.classes_ = np.array([0, 1])
 
     def fit(self, X: pd.DataFrame, y: np.ndarray) -> Self:
@@ -45,8 +56,12 @@ class CalibratedModel(ClassifierMixin, BaseEstimator):
         return self
 
     def predict_proba(self, X: pd.DataFrame) -> np.ndarray:
-        """Probabilities, shape (n, 2): of not being won, and of being won, next month."""
-        won = calibrated(self.calibrator, win_scores(self.pipeline, X))
+        """Probabilities, shape (n, 2): of not being won, and of being won."""
+        if self.algorithm:
+            score = algorithms.algorithm(self.algorithm).scores(self.pipeline, X)
+        else:
+            score = self.pipeline.predict_proba(X)[:, 1]
+        won = calibrated(self.calibrator, score)
         return np.column_stack([1 - won, won])
 
     def predict(self, X: pd.DataFrame) -> np.ndarray:
@@ -58,20 +73,20 @@ class CalibratedModel(ClassifierMixin, BaseEstimator):
 
 
 def fit_calibrator(predictions: pd.DataFrame) -> IsotonicRegression | None:
-    """Isotonic regression of outcome on score; None where there is nothing to learn.
+    """Fit isotonic regression of outcome on score; None where there is nothing to learn.
 
     Zadrozny and Elkan, Transforming Classifier Scores into Accurate Multiclass Probability
     Estimates (KDD 2002).
 
     Args:
-        predictions: out-of-fold, columns `probability` and `won_next_month`.
+        predictions: out-of-fold, columns `probability` and the target's label.
     """
-    if predictions[LABEL.name].nunique() < 2:
+    outcome = predictions[label_of(predictions)]
+    if outcome.nunique() < 2:
         return None
     calibrator = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip")
     return calibrator.fit(
-        predictions["probability"].to_numpy(dtype="float64"),
-        predictions[LABEL.name].to_numpy(dtype="float64"),
+        predictions["probability"].to_numpy(dtype="float64"), outcome.to_numpy(dtype="float64")
     )
 
 
@@ -82,8 +97,13 @@ def calibrated(calibrator: IsotonicRegression | None, score: np.ndarray) -> np.n
     return (1 - TIE_BREAK) * calibrator.predict(score) + TIE_BREAK * score
 
 
-def calibrate_walk_forward(predictions: pd.DataFrame, split: Split) -> pd.DataFrame:
-    """Calibrate each scored month on the validation months before it.
+def calibrate_walk_forward(
+    predictions: pd.DataFrame,
+    split: Split,
+    months: list[str] | None = None,
+    target: Target = DEFAULT_TARGET,
+) -> pd.DataFrame:
+    """Calibrate each scored month on the validation months whose labels were known at its end.
 
     So the test months are calibrated on the validation months alone, and the first validation
     month, which has none before it, keeps its scores.
@@ -91,15 +111,19 @@ def calibrate_walk_forward(predictions: pd.DataFrame, split: Split) -> pd.DataFr
     Args:
         predictions: walk-forward scores of the months of `split`.
         split: which months choose and which report.
+        months: the months to calibrate; all scored ones by default.
+        target: says when labels are known.
 
     Returns:
-        The same rows with `probability` calibrated and the former one as `score`.
+        The rows of `months` with `probability` calibrated and the former one as `score`.
     """
+    calibrators: dict[tuple[str, ...], IsotonicRegression | None] = {}
     parts = []
-    for month in split.scored:
-        earlier = [m for m in split.validation if m < month]
-        calibrator = fit_calibrator(predictions[predictions["snapshot_month"].isin(earlier)])
-        part = predictions[predictions["snapshot_month"] == month]
+    for month in split.scored if months is None else months:
+        known = tuple(target.labeled(split.validation, month))
+        if known not in calibrators:
+            calibrators[known] = fit_calibrator(predictions[predictions[MONTH].isin(known)])
+        part = predictions[predictions[MONTH] == month]
         score = part["probability"].to_numpy(dtype="float64")
-        parts.append(part.assign(score=score, probability=calibrated(calibrator, score)))
+        parts.append(part.assign(score=score, probability=calibrated(calibrators[known], score)))
     return pd.concat(parts, ignore_index=True)

@@ -8,18 +8,23 @@ explains is no reason for a model that drifts more and says less.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
-from crm_assets.errors import NotEnoughDataError
-from crm_assets.modeling.algorithms import ALGORITHMS, Algorithm, algorithm
-from crm_assets.modeling.backtest import KEYS, Split, folds, train
+from crm_assets.crm.targets import Target
+from crm_assets.errors import NotEnoughDataError, StorageError
+from crm_assets.modeling import algorithms
+from crm_assets.modeling.algorithm import Algorithm, Estimator, Snapshot
 from crm_assets.modeling.baselines import seasonal_rate
 from crm_assets.modeling.calibration import CalibratedModel, calibrate_walk_forward, fit_calibrator
 from crm_assets.modeling.explanation import explain
-from crm_assets.modeling.metrics import METRICS, pooled, roc_auc_standard_error
-from crm_assets.modeling.training_rows import TrainingRows
+from crm_assets.modeling.folds import FoldModels, Split, last_lesson, learn, lessons
+from crm_assets.modeling.frames import Frames
+from crm_assets.modeling.metrics import METRICS, pooled, roc_auc_standard_error, scores_of_months
+from crm_assets.modeling.training_rows import DEAL, MONTH, TrainingRows
 from crm_assets.modeling.verdicts import SEASONAL_RATE
 
 
@@ -28,50 +33,71 @@ class Candidate:
     """A model fit to be champion, with the evidence for it.
 
     Attributes:
+        target: what it predicts.
         algorithm: its name.
         model: calibrated, refitted on all labelled months.
         features: what it uses, in order.
         trained_months: the labelled months that it has seen.
         split: which months chose and which reported.
-        walk_forward: calibrated walk-forward predictions of the scored months, with explanations.
-        contenders: uncalibrated walk-forward scores of each algorithm and baseline.
+        walk_forward: calibrated walk-forward predictions of the scored months.
+        explained: the same by month, with what pushed each deal; made when asked for.
+        by_month: metrics by month of the uncalibrated scores of each algorithm and baseline.
         leaderboard: one row per contender.
     """
 
+    target: Target
     algorithm: str
     model: CalibratedModel
     features: list[str]
     trained_months: list[str]
     split: Split
     walk_forward: pd.DataFrame
-    contenders: dict[str, pd.DataFrame]
+    explained: Mapping[str, pd.DataFrame]
+    by_month: dict[str, pd.DataFrame]
     leaderboard: pd.DataFrame
 
 
-def leaderboard(baseline: pd.DataFrame, backtests: dict[str, pd.DataFrame], split: Split) -> pd.DataFrame:
+def leaderboard(
+    rows: TrainingRows, backtests: Mapping[str, pd.DataFrame], split: Split
+) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:
     """Compare the algorithms, and the seasonal rate, on the same months.
 
     Args:
-        baseline: the result of `baselines.seasonal_rate` for the scored months.
-        backtests: walk-forward scores by algorithm.
+        rows: the training set.
+        backtests: walk-forward scores by algorithm; each is asked for once.
         split: which months choose and which report.
 
     Returns:
         One row per contender, the chosen one first, then by validation ROC AUC: `contender`, `baseline`,
         `chosen`, `validation_*` (uncalibrated scores, which choose), with the standard error of the
-        ROC AUC, and `test_*` (calibrated, which report).
+        ROC AUC, and `test_*` (calibrated, which report). And the metrics by month of each one's
+        uncalibrated scores.
 
     Raises:
         NotEnoughDataError: no algorithm can be ranked on the validation months.
     """
-    contenders = [_row(SEASONAL_RATE, True, baseline, baseline, split)]
-    for name, scores in backtests.items():
-        contenders.append(_row(name, False, scores, calibrate_walk_forward(scores, split), split))
-    board = pd.DataFrame(contenders)
+    contenders, by_month = [], {}
+    baseline = seasonal_rate(rows, split.scored)
+    seasonal = _row(SEASONAL_RATE, True, baseline, baseline, split), scores_of_months(baseline)
+    del baseline
+    for name in backtests:
+        scores = backtests[name]
+        reported = calibrate_walk_forward(scores, split, split.test, rows.target)
+        contenders.append(_row(name, False, scores, reported, split))
+        by_month[name] = scores_of_months(scores)
+        # They are large: the next one is read when this one is gone.
+        del scores, reported
+    board = pd.DataFrame([seasonal[0], *contenders])
     board.insert(2, "chosen", board["contender"] == _choice(board[~board["baseline"]], split))
-    return board.sort_values(
+    board = board.sort_values(
         ["chosen", "baseline", "validation_roc_auc", "contender"], ascending=[False, True, False, True]
     ).reset_index(drop=True)
+    return board, by_month | {SEASONAL_RATE: seasonal[1]}
+
+
+def chosen_of(board: pd.DataFrame) -> Algorithm:
+    """Return the algorithm that a leaderboard chooses."""
+    return algorithms.algorithm(str(board.loc[board["chosen"], "contender"].item()))
 
 
 def decided(
@@ -96,29 +122,50 @@ def decided(
 def candidate(
     rows: TrainingRows,
     features: list[str],
-    backtests: dict[str, pd.DataFrame],
+    backtests: Mapping[str, pd.DataFrame],
     split: Split,
     seed: int,
+    models: FoldModels | None = None,
+    snapshot: Snapshot | None = None,
 ) -> Candidate:
     """Choose an algorithm, calibrate it and refit it on all labelled months.
+
+    Args:
+        rows: the training set.
+        features: what may be used.
+        backtests: walk-forward scores by algorithm.
+        split: which months choose and which report.
+        seed: of everything random.
+        models: those that the backtests have fitted, to explain past months with.
+        snapshot: gives `monthly_snapshots` of a month, for algorithms that learn from them.
 
     Raises:
         NotEnoughDataError: no algorithm can be ranked on the validation months.
     """
-    baseline = seasonal_rate(rows, split.scored)
-    board = leaderboard(baseline, backtests, split)
-    chosen = algorithm(str(board.loc[board["chosen"], "contender"].item()))
+    board, by_month = leaderboard(rows, backtests, split)
+    chosen = chosen_of(board)
     scores = backtests[chosen.name]
-    calibrator = fit_calibrator(scores)
-    model = CalibratedModel(train(chosen, rows, rows.months, features, seed), calibrator)
+    fitted = learn(chosen, last_lesson(rows, features, seed, snapshot))
+    model = CalibratedModel(fitted, fit_calibrator(scores), chosen.name)
+    past = calibrate_walk_forward(scores, split, target=rows.target)
+    del scores
+    kept = models or FoldModels()
+
+    def explained(month: str) -> pd.DataFrame:
+        (lesson,) = lessons(rows, [month], features, seed, snapshot)
+        predictions, deals = past[past[MONTH] == month], rows.rows([month])
+        return _explained(chosen, predictions, deals, features, kept.learned(chosen, lesson))
+
     return Candidate(
+        target=rows.target,
         algorithm=chosen.name,
         model=model,
         features=features,
         trained_months=rows.months,
         split=split,
-        walk_forward=_explained(calibrate_walk_forward(scores, split), rows, features, chosen, seed),
-        contenders=backtests | {SEASONAL_RATE: baseline},
+        walk_forward=past,
+        explained=Frames(split.scored, explained),
+        by_month=by_month,
         leaderboard=board,
     )
 
@@ -133,14 +180,14 @@ def _choice(contenders: pd.DataFrame, split: Split) -> str:
     best = contenders.loc[contenders["validation_roc_auc"].idxmax()]
     bar = best["validation_roc_auc"] - best["validation_roc_auc_se"]
     good = set(contenders.loc[contenders["validation_roc_auc"] >= bar, "contender"])
-    return next(row.name for row in ALGORITHMS if row.name in good)
+    return next(row.name for row in algorithms.ALGORITHMS if row.name in good)
 
 
 def _row(
     name: str, baseline: bool, scores: pd.DataFrame, calibrated: pd.DataFrame, split: Split
 ) -> dict[str, object]:
     validation, test = pooled(scores, split.validation), pooled(calibrated, split.test)
-    deals, wins = scores["snapshot_month"].isin(split.validation).sum(), validation["realised_wins"]
+    deals, wins = scores[MONTH].isin(split.validation).sum(), validation["realised_wins"]
     return {
         "contender": name,
         "baseline": baseline,
@@ -151,11 +198,13 @@ def _row(
 
 
 def _explained(
-    predictions: pd.DataFrame, rows: TrainingRows, features: list[str], chosen: Algorithm, seed: int
+    chosen: Algorithm, predictions: pd.DataFrame, deals: pd.DataFrame, features: list[str], fitted: Estimator
 ) -> pd.DataFrame:
-    """Add to each prediction what pushed it, by the very model of its month."""
-    parts = []
-    for month, before in folds(rows, sorted(predictions["snapshot_month"].unique())):
-        pipeline, test = train(chosen, rows, before, features, seed), rows.rows([month])
-        parts.append(pd.concat([test[KEYS], explain(pipeline, test, features)], axis=1))
-    return predictions.merge(pd.concat(parts), on=KEYS, how="left", validate="one_to_one")
+    """Add to each prediction of a month what pushed it, by the very model of its month."""
+    if not np.array_equal(predictions[DEAL].to_numpy(), deals[DEAL].to_numpy()):
+        raise StorageError(
+            f"The walk-forward scores of {chosen.name} are about other deals than training_set: materialise "
+            f"{chosen.name} again, then champion."
+        )
+    pushes = explain(chosen, fitted, deals, features)
+    return pd.concat([predictions.reset_index(drop=True), pushes.reset_index(drop=True)], axis=1)

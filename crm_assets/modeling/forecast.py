@@ -6,9 +6,9 @@ import ibis
 import ibis.expr.types as ir
 import pandas as pd
 
-from crm_assets.crm.months import shift
 from crm_assets.crm.schema import Stage
 from crm_assets.crm.tables import REVENUE_FORECAST
+from crm_assets.crm.targets import DEFAULT_TARGET, Target
 
 LEVELS = ("sales_agent", "manager", "regional_office", "product")
 TOTAL = "total"
@@ -35,12 +35,13 @@ def expected_values(snapshot: ir.Table) -> ir.Table:
     return deals.select("opportunity_id", "account", expected_value=value).order_by("opportunity_id")
 
 
-def revenue_forecast(predictions: pd.DataFrame, month: str) -> pd.DataFrame:
+def revenue_forecast(predictions: pd.DataFrame, month: str, target: Target = DEFAULT_TARGET) -> pd.DataFrame:
     """Add up the predictions of one month, in total and by each of `LEVELS`.
 
     Args:
         predictions: columns of `crm.tables.WIN_PREDICTIONS`.
         month: the snapshot month, `YYYY-MM`.
+        target: what the probabilities are of; the forecast is for the last of its months.
 
     Returns:
         Columns of `crm.tables.REVENUE_FORECAST`; the total first, then by level and name.
@@ -51,7 +52,7 @@ def revenue_forecast(predictions: pd.DataFrame, month: str) -> pd.DataFrame:
     if not parts:
         return pd.DataFrame(columns=pd.Index(columns))
     forecast = pd.concat(parts, ignore_index=True)
-    return forecast.assign(snapshot_month=month, forecast_month=shift(month, 1))[columns]
+    return forecast.assign(snapshot_month=month, forecast_month=target.last_month(month))[columns]
 
 
 def _ratio(won: ir.Table) -> ir.FloatingValue:

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 
-from crm_assets.crm.feature_table import LABEL
+from crm_assets.crm import targets
+from crm_assets.modeling.training_rows import MONTH
 
 METRICS = ("roc_auc", "brier", "log_loss", "ece", "expected_wins", "realised_wins")
 POOLED = "pooled"
@@ -53,29 +54,42 @@ def scores_by_month(predictions: pd.DataFrame, months: list[str]) -> pd.DataFram
     """The metrics of some months, each alone and pooled.
 
     Args:
-        predictions: columns `snapshot_month`, `won_next_month`, `probability`.
+        predictions: columns `snapshot_month`, the target's label, `probability`.
         months: the months to score.
 
     Returns:
         One row per month and one called `pooled`: `snapshot_month`, `deals` and the metrics.
     """
-    chosen = predictions[predictions["snapshot_month"].isin(months)]
-    parts = [(str(month), part) for month, part in chosen.groupby("snapshot_month", sort=True)]
-    return pd.DataFrame(
-        [
-            {"snapshot_month": month, "deals": len(part), **_scores(part)}
-            for month, part in [*parts, (POOLED, chosen)]
-        ]
-    )
+    chosen = predictions[predictions[MONTH].isin(months)]
+    return _table([*_months(chosen), {MONTH: POOLED, "deals": len(chosen), **_scores(chosen)}])
+
+
+def scores_of_months(predictions: pd.DataFrame) -> pd.DataFrame:
+    """The metrics of each month alone: `snapshot_month`, `deals` and the metrics."""
+    return _table(_months(predictions))
 
 
 def pooled(predictions: pd.DataFrame, months: list[str]) -> dict[str, float]:
     """The metrics over some months together."""
-    return _scores(predictions[predictions["snapshot_month"].isin(months)])
+    return _scores(predictions[predictions[MONTH].isin(months)])
+
+
+def label_of(predictions: pd.DataFrame) -> str:
+    """The column of predictions that says what came: the label of the target that they are about."""
+    return next(target.name for target in targets.TARGETS if target.name in predictions)
+
+
+def _months(predictions: pd.DataFrame) -> list[dict[str, object]]:
+    parts = predictions.groupby(MONTH, sort=True, observed=True)
+    return [{MONTH: str(month), "deals": len(part), **_scores(part)} for month, part in parts]
+
+
+def _table(records: list[dict[str, object]]) -> pd.DataFrame:
+    return pd.DataFrame(records, columns=pd.Index([MONTH, "deals", *METRICS]))
 
 
 def _scores(predictions: pd.DataFrame) -> dict[str, float]:
-    outcome, probability = predictions[LABEL.name], predictions["probability"]
+    outcome, probability = predictions[label_of(predictions)], predictions["probability"]
     return scores(outcome.to_numpy(dtype="int64"), probability.to_numpy(dtype="float64"))
 
 

@@ -6,11 +6,11 @@ import pandas as pd
 from matplotlib.figure import Figure
 from sklearn.metrics import roc_curve
 
-from crm_assets.crm.feature_table import LABEL
-from crm_assets.modeling.backtest import Split
+from crm_assets.modeling.algorithms import algorithm
 from crm_assets.modeling.champion import Candidate
 from crm_assets.modeling.explanation import importance
-from crm_assets.modeling.metrics import ECE_BINS, POOLED, scores_by_month
+from crm_assets.modeling.folds import Split
+from crm_assets.modeling.metrics import ECE_BINS, POOLED, label_of
 from crm_assets.modeling.training_rows import TrainingRows
 from crm_assets.modeling.verdicts import SEASONAL_RATE
 
@@ -21,16 +21,13 @@ def champion_plots(candidate: Candidate, rows: TrainingRows) -> dict[str, bytes]
     """The plots that belong to a champion, by name."""
     test = candidate.walk_forward[candidate.walk_forward["snapshot_month"].isin(candidate.split.test)]
     newest = rows.rows(candidate.trained_months[-1:])
-    scored = candidate.split.scored
+    chosen, fitted = algorithm(candidate.algorithm), candidate.model.pipeline
     return {
         "calibration_curve": calibration_curve(test),
         "roc_curve": roc(test),
-        "auc_by_month": auc_by_month(
-            {name: scores_by_month(scores, scored) for name, scores in candidate.contenders.items()},
-            candidate.split,
-        ),
+        "auc_by_month": auc_by_month(candidate.by_month, candidate.split),
         "expected_and_realised_wins": expected_and_realised(candidate.walk_forward),
-        "top_features": top_features(importance(candidate.model.pipeline, newest, candidate.features)),
+        "top_features": top_features(importance(chosen, fitted, newest, candidate.features)),
     }
 
 
@@ -39,7 +36,7 @@ def calibration_curve(predictions: pd.DataFrame) -> bytes:
     figure, axes = _axes("Calibration on the test months", "predicted probability", "share won")
     ranks = predictions["probability"].rank(method="first")
     bins = predictions.groupby(pd.qcut(ranks, min(ECE_BINS, len(ranks))), observed=True)
-    points = bins.agg(predicted=("probability", "mean"), realised=(LABEL.name, "mean"))
+    points = bins.agg(predicted=("probability", "mean"), realised=(label_of(predictions), "mean"))
     top = max(points.max()) * 1.05
     axes.plot([0, top], [0, top], color=GREY, linestyle="--", linewidth=1, label="perfect")
     axes.plot(points["predicted"], points["realised"], color=BLUE, marker="o", label="tenths of the deals")
@@ -51,11 +48,12 @@ def roc(predictions: pd.DataFrame) -> bytes:
     """The ROC curve of some months, and of them pooled."""
     figure, axes = _axes("ROC on the test months", "false positive rate", "true positive rate")
     axes.plot([0, 1], [0, 1], color=GREY, linestyle="--", linewidth=1)
-    parts = [(str(m), part) for m, part in predictions.groupby("snapshot_month", sort=True)]
+    label = label_of(predictions)
+    parts = [(str(m), part) for m, part in predictions.groupby("snapshot_month", sort=True, observed=True)]
     for name, part in [*parts, (POOLED, predictions)]:
-        if part[LABEL.name].nunique() < 2:
+        if part[label].nunique() < 2:
             continue
-        false, true, _ = roc_curve(part[LABEL.name], part["probability"])
+        false, true, _ = roc_curve(part[label], part["probability"])
         bold = name == POOLED
         axes.plot(false, true, label=name, linewidth=2.5 if bold else 1, color=BLUE if bold else None)
     axes.legend(frameon=False)
@@ -63,13 +61,13 @@ def roc(predictions: pd.DataFrame) -> bytes:
 
 
 def auc_by_month(by_month: dict[str, pd.DataFrame], split: Split) -> bytes:
-    """Walk-forward ROC AUC of each contender, from its `scores_by_month`; test months shaded.
+    """Walk-forward ROC AUC of each contender, from its `scores_of_months`; test months shaded.
 
     A contender that gives all deals of a month one probability, as the seasonal rate does, ranks
     none of them: 0.5.
     """
     figure, axes = _axes("Walk-forward ROC AUC by month", "snapshot month", "ROC AUC")
-    axes.axvspan(len(split.validation) - 0.5, len(split.scored) - 0.5, color=GREY, alpha=0.12)
+    axes.axvspan(len(split.scored) - len(split.test) - 0.5, len(split.scored) - 0.5, color=GREY, alpha=0.12)
     for name, scores in by_month.items():
         months = scores[scores["snapshot_month"] != POOLED]
         style = {"color": GREY, "linestyle": "--"} if name == SEASONAL_RATE else {}
@@ -81,8 +79,8 @@ def auc_by_month(by_month: dict[str, pd.DataFrame], split: Split) -> bytes:
 def expected_and_realised(predictions: pd.DataFrame) -> bytes:
     """Sum of probabilities beside the deals won, by month."""
     figure, axes = _axes("Expected and realised wins", "month", "deals")
-    sums = predictions.groupby("snapshot_month").agg(
-        expected=("probability", "sum"), realised=(LABEL.name, "sum")
+    sums = predictions.groupby("snapshot_month", observed=True).agg(
+        expected=("probability", "sum"), realised=(label_of(predictions), "sum")
     )
     places = range(len(sums))
     axes.bar([p - 0.2 for p in places], sums["expected"], width=0.4, color=BLUE, label="expected")

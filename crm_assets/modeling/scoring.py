@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pandas as pd
 
 from crm_assets.crm.tables import WIN_PREDICTIONS
+from crm_assets.crm.targets import DEFAULT_TARGET, Target
+from crm_assets.modeling.algorithms import algorithm
 from crm_assets.modeling.calibration import CalibratedModel
 from crm_assets.modeling.explanation import PUSHED_DOWN, PUSHED_UP, explain
-from crm_assets.modeling.matrix import feature_matrix
+from crm_assets.modeling.training_rows import DEAL
 
 CHAMPION, WALK_FORWARD = "champion", "walk_forward"
 
@@ -24,7 +27,9 @@ class Champion:
         model: the calibrated model.
         features: what it uses, in order.
         trained_months: the months that it has learned from.
-        walk_forward: its walk-forward predictions of past months.
+        walk_forward: its walk-forward predictions of past months, explained, by month.
+        target: what it predicts.
+        source: what says which source's deals it has learned from; empty where nobody recorded it.
     """
 
     version: str
@@ -32,7 +37,18 @@ class Champion:
     model: CalibratedModel
     features: list[str]
     trained_months: list[str]
-    walk_forward: pd.DataFrame
+    walk_forward: Mapping[str, pd.DataFrame]
+    target: Target = DEFAULT_TARGET
+    source: str = ""
+
+    def may_score(self, month: str) -> bool:
+        """Whether all that it has learned was known at the end of a month."""
+        return self.target.last_month(max(self.trained_months)) <= month
+
+    def probabilities(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Return `opportunity_id` and `probability` of some rows of `win_features`."""
+        matrix = algorithm(self.algorithm).matrix(table, self.features)
+        return table[[DEAL]].assign(probability=self.model.predict_proba(matrix)[:, 1])
 
 
 def win_predictions(
@@ -40,8 +56,8 @@ def win_predictions(
 ) -> pd.DataFrame:
     """The probability of each open deal of a month, its worth, and what pushed it.
 
-    A month after those that the champion has learned from is scored by the champion. An earlier
-    month gets the champion's walk-forward prediction, made without that month's outcomes; where
+    A month at whose end all was known that the champion has learned from is scored by the champion. An
+    earlier month gets the champion's walk-forward prediction, made without that month's outcomes; where
     there is none, since too little had happened by then, the month has no predictions.
 
     Args:
@@ -53,11 +69,11 @@ def win_predictions(
     Returns:
         Columns of `crm.tables.WIN_PREDICTIONS`, the likeliest deal first.
     """
-    live = month > max(champion.trained_months)
+    live = champion.may_score(month)
     # A live month without open deals has no past either: no rows, as scikit-learn refuses empty input.
     scored = _live(features, champion) if live and len(features) else _past(champion, month)
-    rows = features.merge(scored, on="opportunity_id", validate="one_to_one").merge(
-        values, on="opportunity_id", validate="one_to_one"
+    rows = features.merge(scored, on=DEAL, validate="one_to_one").merge(
+        values, on=DEAL, validate="one_to_one"
     )
     rows = rows.assign(
         expected_revenue=rows["probability"] * rows["expected_value"],
@@ -65,17 +81,18 @@ def win_predictions(
         algorithm=champion.algorithm,
         model_version=champion.version,
     )
-    ranked = rows.sort_values(["probability", "opportunity_id"], ascending=[False, True])
+    ranked = rows.sort_values(["probability", DEAL], ascending=[False, True])
     return ranked[WIN_PREDICTIONS.names].reset_index(drop=True)
 
 
 def _live(features: pd.DataFrame, champion: Champion) -> pd.DataFrame:
-    probability = champion.model.predict_proba(feature_matrix(features, champion.features))[:, 1]
-    why = explain(champion.model.pipeline, features, champion.features)
-    return pd.concat([features[["opportunity_id"]].assign(probability=probability), why], axis=1)
+    chosen, fitted = algorithm(champion.algorithm), champion.model.pipeline
+    why = explain(chosen, fitted, features, champion.features)
+    return pd.concat([champion.probabilities(features), why], axis=1)
 
 
 def _past(champion: Champion, month: str) -> pd.DataFrame:
-    past = champion.walk_forward
-    columns = ["opportunity_id", "probability", PUSHED_UP, PUSHED_DOWN]
-    return past.loc[past["snapshot_month"] == month, columns]
+    columns = [DEAL, "probability", PUSHED_UP, PUSHED_DOWN]
+    if month in champion.walk_forward:
+        return champion.walk_forward[month][columns]
+    return WIN_PREDICTIONS.arrow.empty_table().select(columns).to_pandas()

@@ -1,33 +1,39 @@
-"""The training set by month: few rows are held in memory, of many a month is read when it is asked for."""
+"""The training set by month: stays in memory when small, is read month by month when large."""
 
 from __future__ import annotations
 
+import hashlib
 from abc import ABC, abstractmethod
+from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from crm_assets.crm.feature_table import LABEL
 from crm_assets.crm.tables import OPPORTUNITY_ID, SNAPSHOT_MONTH
+from crm_assets.crm.targets import DEFAULT_TARGET, Target
 from crm_assets.modeling.sampling import drawn, share_of_month, training_sample
 
 MONTH, DEAL = SNAPSHOT_MONTH.name, OPPORTUNITY_ID.name
+KEYS = [MONTH, DEAL]
 
 # Some 250 MB as a data frame.
 ROWS_HELD = 500_000
+HASHED_AT_A_TIME = 1 << 20
 
 
 class TrainingRows(ABC):
-    """Labelled rows of `win_features`, sorted by month and deal.
+    """Labeled rows of `win_features`, sorted by month and deal.
 
     Attributes:
+        target: what is learned; its label's column holds 0 or 1 in every row.
         columns: what each row has.
         deals: how many rows each month has, in order of the months.
-        wins: how many of them are won.
+        wins: how many of them are won, by the target.
     """
 
+    target: Target
     columns: list[str]
     deals: dict[str, int]
     wins: dict[str, int]
@@ -37,46 +43,72 @@ class TrainingRows(ABC):
         """The months that have rows, in order."""
         return list(self.deals)
 
+    @property
+    def horizon(self) -> str:
+        """The month at whose end the labels of all rows are known."""
+        return self.target.last_month(max(self.months))
+
+    def labeled(self, as_of: str) -> list[str]:
+        """Return the months whose labels are known at the end of a month, in order."""
+        return self.target.labeled(self.months, as_of)
+
     def __len__(self) -> int:
         """The number of rows."""
         return sum(self.deals.values())
 
+    @property
     @abstractmethod
-    def rows(self, months: list[str]) -> pd.DataFrame:
-        """All rows of some months, in order."""
+    def fingerprint(self) -> str:
+        """16 hex digits that tell one training set from another."""
+
+    @abstractmethod
+    def rows(self, months: list[str], columns: list[str] | None = None) -> pd.DataFrame:
+        """Return all rows of some months, in order; all columns by default."""
 
     def head(self, most: int = 100) -> pd.DataFrame:
-        """The first rows."""
+        """Return the first rows."""
         return self.rows(self.months[:1]).head(most)
 
     @abstractmethod
     def sample(self, months: list[str], max_rows: int, seed: int) -> pd.DataFrame:
-        """What `sampling.training_sample` takes of the rows of some months."""
+        """Return what `sampling.training_sample` takes of the rows of some months."""
 
     @abstractmethod
     def __getitem__(self, column: str) -> pd.Series:
         """One column of all rows, in order."""
 
     def get(self, column: str) -> pd.Series | None:
-        """One column, or None where there is none."""
+        """Return one column, or None where there is none."""
         return self[column] if column in self.columns else None
 
 
 class HeldRows(TrainingRows):
     """Rows in memory."""
 
-    def __init__(self, table: pd.DataFrame) -> None:
-        self.table, self.columns = table, table.columns.tolist()
-        by_month = table.groupby(MONTH, sort=True)[LABEL.name]
+    def __init__(
+        self, table: pd.DataFrame, target: Target = DEFAULT_TARGET, fingerprint: str | None = None
+    ) -> None:
+        self.table, self.columns, self.target = table, table.columns.tolist(), target
+        self._known = fingerprint
+        by_month = table.groupby(MONTH, sort=True)[target.name]
         self.deals = {str(month): int(count) for month, count in by_month.size().items()}
         self.wins = {str(month): int(count) for month, count in by_month.sum().items()}
 
-    def rows(self, months: list[str]) -> pd.DataFrame:
-        """All rows of some months."""
-        return self.table[self.table[MONTH].isin(months)]
+    @cached_property
+    def fingerprint(self) -> str:
+        """Of the file that the rows are from, or of their values."""
+        if self._known is not None:
+            return self._known
+        values = pd.util.hash_pandas_object(self.table, index=False).to_numpy()
+        return hashlib.sha256(values.tobytes()).hexdigest()[:16]
+
+    def rows(self, months: list[str], columns: list[str] | None = None) -> pd.DataFrame:
+        """Return all rows of some months."""
+        chosen = self.table[MONTH].isin(months)
+        return self.table[chosen] if columns is None else self.table.loc[chosen, columns]
 
     def sample(self, months: list[str], max_rows: int, seed: int) -> pd.DataFrame:
-        """The training sample of some months."""
+        """Return the training sample of some months."""
         return training_sample(self.rows(months), max_rows, seed)
 
     def __getitem__(self, column: str) -> pd.Series:
@@ -87,23 +119,28 @@ class HeldRows(TrainingRows):
 class StoredRows(TrainingRows):
     """Rows of a parquet file. Memory holds one month, and the largest sample drawn of each so far."""
 
-    def __init__(self, path: Path) -> None:
-        # Open to the end: where another run puts a new file in its place, this one goes on with its own.
+    def __init__(self, path: Path, target: Target = DEFAULT_TARGET) -> None:
+        # Keep the file open, so that this run reads one version even if another run replaces it.
         self._file = pa.OSFile(str(path))
-        self.columns = pq.read_schema(self._file).names
+        self.columns, self.target = pq.read_schema(self._file).names, target
         self._samples: dict[tuple[str, int], pa.Table] = {}
-        labels = pq.read_table(self._file, columns=[MONTH, LABEL.name])
-        tallies = labels.group_by(MONTH).aggregate([(LABEL.name, "count"), (LABEL.name, "sum")])
+        labels = pq.read_table(self._file, columns=[MONTH, target.name])
+        tallies = labels.group_by(MONTH).aggregate([(target.name, "count"), (target.name, "sum")])
         found = tallies.sort_by(MONTH).to_pylist()
-        self.deals = {tally[MONTH]: tally[f"{LABEL.name}_count"] for tally in found}
-        self.wins = {tally[MONTH]: tally[f"{LABEL.name}_sum"] for tally in found}
+        self.deals = {tally[MONTH]: tally[f"{target.name}_count"] for tally in found}
+        self.wins = {tally[MONTH]: tally[f"{target.name}_sum"] for tally in found}
 
-    def rows(self, months: list[str]) -> pd.DataFrame:
-        """All rows of some months."""
-        return self._read(months).to_pandas()
+    @cached_property
+    def fingerprint(self) -> str:
+        """Of the file's bytes."""
+        return _fingerprint(self._file)
+
+    def rows(self, months: list[str], columns: list[str] | None = None) -> pd.DataFrame:
+        """Return all rows of some months."""
+        return self._read(months, columns).to_pandas()
 
     def sample(self, months: list[str], max_rows: int, seed: int) -> pd.DataFrame:
-        """The training sample of some months."""
+        """Return the training sample of some months."""
         share = share_of_month([self.deals[month] for month in months], max_rows)
         return pa.concat_tables(self._sample(month, share, seed) for month in months).to_pandas()
 
@@ -114,19 +151,28 @@ class StoredRows(TrainingRows):
         # Later months leave a smaller share to each: a part of what was drawn before.
         return _drawn(held, month, share, seed)
 
-    def _read(self, months: list[str]) -> pa.Table:
-        return pq.read_table(self._file, filters=[(MONTH, "in", months)])
+    def _read(self, months: list[str], columns: list[str] | None = None) -> pa.Table:
+        return pq.read_table(self._file, columns=columns, filters=[(MONTH, "in", months)])
 
     def __getitem__(self, column: str) -> pd.Series:
         """One column."""
         return pq.read_table(self._file, columns=[column])[column].to_pandas()
 
 
-def training_rows(path: Path) -> TrainingRows:
-    """The rows of a stored training set: held where they are few."""
-    if pq.read_metadata(path).num_rows <= ROWS_HELD:
-        return HeldRows(pq.read_table(path).to_pandas())
-    return StoredRows(path)
+def training_rows(path: Path, target: Target = DEFAULT_TARGET) -> TrainingRows:
+    """Return the rows of a stored training set: in memory where they are few."""
+    if pq.read_metadata(path).num_rows > ROWS_HELD:
+        return StoredRows(path, target)
+    with pa.OSFile(str(path)) as file:
+        return HeldRows(pq.read_table(file).to_pandas(), target, _fingerprint(file))
+
+
+def _fingerprint(file: pa.NativeFile) -> str:
+    digest = hashlib.sha256()
+    file.seek(0)
+    while chunk := file.read(HASHED_AT_A_TIME):
+        digest.update(chunk)
+    return digest.hexdigest()[:16]
 
 
 def _drawn(rows: pa.Table, month: str, share: int, seed: int) -> pa.Table:

@@ -18,8 +18,8 @@ from mlflow.tracking import MlflowClient
 
 from crm_assets.errors import RegistryError
 from crm_assets.registry import tracking
+from crm_assets.registry.names import MODEL
 
-MODEL = "monthly_win_probability_model"
 CHAMPION, CHALLENGER = "champion", "challenger"
 HISTORY = "champions"
 LONGEST_HISTORY = 200
@@ -39,15 +39,16 @@ class Move:
     former: str | None
 
 
-def holder(alias: str, client: MlflowClient | None = None) -> ModelVersion | None:
+def holder(alias: str, client: MlflowClient | None = None, model: str = MODEL) -> ModelVersion | None:
     """The version that has an alias; None where no version has it, or the version is deleted.
 
     Args:
         alias: `champion` or `challenger`.
         client: whom to ask, in place of one for the registry that is connected.
+        model: the registered model.
     """
     try:
-        return (client or MlflowClient()).get_model_version_by_alias(MODEL, alias)
+        return (client or MlflowClient()).get_model_version_by_alias(model, alias)
     except MlflowException as error:
         if error.error_code in MISSING:
             return None
@@ -71,24 +72,24 @@ def existing(version: str) -> ModelVersion:
         raise RegistryError(f"There is no version {version} of {MODEL}; there are {_known()}.") from error
 
 
-def make_champion(version: str) -> Move:
+def make_champion(version: str, model: str = MODEL) -> Move:
     """Give a version the alias `champion`; the champion before becomes `challenger`."""
     client = MlflowClient()
     with tracking.alone():
-        before = holder(CHAMPION)
-        champions = _history(before)
-        client.set_registered_model_alias(MODEL, CHAMPION, version)
-        _keep([*champions, version])
+        before = holder(CHAMPION, client, model)
+        champions = _history(before, model)
+        client.set_registered_model_alias(model, CHAMPION, version)
+        _keep([*champions, version], model)
         former = None if before is None else str(before.version)
         if former is not None:
-            client.set_model_version_tag(MODEL, version, "former_champion", former)
-        _set_challenger(former)
+            client.set_model_version_tag(model, version, "former_champion", former)
+        _set_challenger(former, model)
     return Move(version, former)
 
 
-def make_challenger(version: str) -> None:
+def make_challenger(version: str, model: str = MODEL) -> None:
     """Give a version the alias `challenger`: it was held against the champion and did not win."""
-    MlflowClient().set_registered_model_alias(MODEL, CHALLENGER, version)
+    MlflowClient().set_registered_model_alias(model, CHALLENGER, version)
 
 
 def former_champion() -> tuple[str, list[str]]:
@@ -131,25 +132,25 @@ def go_back(version: str, history: list[str]) -> Move:
     return Move(version, former)
 
 
-def _history(current: ModelVersion | None) -> list[str]:
+def _history(current: ModelVersion | None, model: str = MODEL) -> list[str]:
     """The champions so far, the one in force last, whoever made it so."""
-    found = MlflowClient().search_registered_models(f"name = '{MODEL}'")
+    found = MlflowClient().search_registered_models(f"name = '{model}'")
     champions = json.loads(found[0].tags.get(HISTORY, "[]")) if found else []
     if current is not None and champions[-1:] != [str(current.version)]:
         champions.append(str(current.version))
     return champions
 
 
-def _keep(champions: list[str]) -> None:
-    MlflowClient().set_registered_model_tag(MODEL, HISTORY, json.dumps(champions[-LONGEST_HISTORY:]))
+def _keep(champions: list[str], model: str = MODEL) -> None:
+    MlflowClient().set_registered_model_tag(model, HISTORY, json.dumps(champions[-LONGEST_HISTORY:]))
 
 
-def _set_challenger(version: str | None) -> None:
+def _set_challenger(version: str | None, model: str = MODEL) -> None:
     """The version that lost the last decision; none where there was none to lose."""
     if version is None:
-        MlflowClient().delete_registered_model_alias(MODEL, CHALLENGER)
+        MlflowClient().delete_registered_model_alias(model, CHALLENGER)
     else:
-        make_challenger(version)
+        make_challenger(version, model)
 
 
 def _versions() -> list[str]:

@@ -3,50 +3,34 @@
 from __future__ import annotations
 
 import json
-import math
 import tempfile
 from dataclasses import dataclass
 from importlib.metadata import version as installed
 from pathlib import Path
-from zipfile import BadZipFile
 
 import mlflow
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
-import skops.io
 from mlflow.entities.model_registry import ModelVersion
-from mlflow.exceptions import MlflowException
 from mlflow.models import infer_signature
 from mlflow.tracking import MlflowClient
-from skops.io.exceptions import UntrustedTypesFoundException
 
+from crm_assets.crm.targets import DEFAULT_TARGET, target
 from crm_assets.errors import NotEnoughDataError, RegistryError
-from crm_assets.modeling.backtest import KEYS
-from crm_assets.modeling.calibration import CalibratedModel
+from crm_assets.modeling import algorithms, calibration
 from crm_assets.modeling.champion import Candidate
-from crm_assets.modeling.matrix import feature_matrix
 from crm_assets.modeling.metrics import METRICS, pooled
+from crm_assets.modeling.promotion import Rival, Verdict, judge, rival
 from crm_assets.modeling.scoring import Champion
 from crm_assets.modeling.training_rows import TrainingRows
-from crm_assets.registry import aliases, tracking
-from crm_assets.registry.aliases import CHAMPION, MODEL
-
-WALK_FORWARD_FILE = "walk_forward.parquet"
-
-ANOTHER = f"Give the alias {CHAMPION} to another version: make promote VERSION=…"
+from crm_assets.registry import aliases, tracking, versions
+from crm_assets.registry.aliases import CHAMPION
+from crm_assets.registry.names import MODEL, model_name
+from crm_assets.registry.past import WALK_FORWARD_FILE, read_past, write_past
+from crm_assets.registry.reading import MODEL_FILE, fetch_files, first_line, read_model, refuse
 
 # Types beyond scikit-learn's own that a stored model may hold; nothing else is ever loaded.
-TRUSTED_TYPES = [
-    "crm_assets.modeling.calibration.CalibratedModel",
-    "numpy.dtype",
-    "scipy._lib.array_api_compat.numpy._aliases.asarray",
-    "scipy.interpolate._bsplines.BSpline",
-    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
-    "sklearn.tree._tree.Tree",
-    "xgboost.core.Booster",
-    "xgboost.sklearn.XGBClassifier",
-]
+TRUSTED_TYPES = sorted({*calibration.TRUSTED_TYPES, *algorithms.TRUSTED_TYPES})
 
 
 @dataclass(frozen=True)
@@ -70,62 +54,72 @@ class Decision:
     former_test: dict[str, float] | None
 
 
-def register(candidate: Candidate, rows: TrainingRows, tags: dict[str, str], run_id: str) -> Decision:
-    """Log a candidate to the active run, register it, and make it champion if it is no worse.
+def register(
+    candidate: Candidate, rows: TrainingRows, tags: dict[str, str], run_id: str, source: str = ""
+) -> Decision:
+    """Log a candidate to the active run, register it, and make it champion if the judge says so.
 
     Args:
         candidate: the model and its evidence.
         rows: the training set, for the former champion's scores on the same months.
         tags: put on the model version, as `dagster.run_id`.
         run_id: the active MLflow run.
+        source: what says which source's deals it has learned from.
 
     Returns:
         The decision; its numbers stand in the version's tags.
     """
+    model = model_name(candidate.target)
     # Alone, so that the champion it is held against is the one that it replaces.
     with tracking.alone():
-        former = find_champion()
-        version = _store(candidate, rows.head(), tags, run_id)
+        former = aliases.holder(CHAMPION, model=model)
+        version = _store(candidate, rows.head(), tags | {"source": source}, run_id)
         own = pooled(candidate.walk_forward, candidate.split.test)
-        theirs = None if former is None else _test_scores(former, candidate, rows)
-        promoted, reason = _judge(own, former, theirs, candidate.features)
-        if promoted:
-            aliases.make_champion(version)
+        theirs, unusable = (None, "") if former is None else _rival(former, candidate, rows)
+        verdict = judge(own, theirs, candidate.features, source, version)
+        if verdict.promoted and unusable:
+            verdict = Verdict(True, unusable)
+        if verdict.promoted:
+            aliases.make_champion(version, model)
         else:
-            aliases.make_challenger(version)
-    before = None if former is None else former.version
-    tell(version, "promoted" if promoted else "not promoted", reason, own, theirs)
-    if promoted and before is not None:
-        tell(before, "replaced", f"Version {version} was promoted. {reason}")
-    return Decision(version, promoted, reason, version if promoted else str(before), before, theirs)
+            aliases.make_challenger(version, model)
+    before, test = (None, None) if theirs is None else (theirs.version, theirs.test)
+    decision = "promoted" if verdict.promoted else "not promoted"
+    tell(version, decision, verdict.reason, own, test, model)
+    if verdict.promoted and before is not None:
+        tell(before, "replaced", f"Version {version} was promoted. {verdict.reason}", model=model)
+    now = version if verdict.promoted else str(before)
+    return Decision(version, verdict.promoted, verdict.reason, now, before, test)
 
 
-def find_champion() -> Champion | None:
-    """The model version that holds the alias `champion`, or None where none does.
+def _rival(former: ModelVersion, candidate: Candidate, rows: TrainingRows) -> tuple[Rival, str]:
+    """What the judge has to know about the champion in force, and why it cannot be used; "" where it can."""
+    try:
+        return rival(load_version(former), candidate, rows), ""
+    except RegistryError as error:
+        # Training anew is the way out, so it must not stop training. Of other data it is all the same.
+        unknown = Rival(str(former.version), [], former.tags.get("source", ""), same_deals=True, test=None)
+        return unknown, f"The champion before cannot be used. {error}"
 
-    Raises:
-        RegistryError: the version is no model of ours, or its files are gone.
-    """
-    version = aliases.holder(CHAMPION)
-    return None if version is None else load_version(version)
 
-
-def load_champion() -> Champion:
-    """The model version that holds the alias `champion`.
+def load_champion(model: str = MODEL) -> Champion:
+    """The version of a registered model that holds the alias `champion`.
 
     Raises:
         NotEnoughDataError: there is no champion yet.
+        RegistryError: it is no model of ours, its files are gone, or other versions wrote it.
     """
-    champion = find_champion()
-    if champion is None:
+    version = aliases.holder(CHAMPION, model=model)
+    if version is None:
         raise NotEnoughDataError(
-            f"No version of {MODEL} has the alias {CHAMPION}: materialise the asset champion first."
+            f"No version of {model} has the alias {CHAMPION}: materialise the asset champion first."
         )
-    return champion
+    return load_version(version)
 
 
 def _store(candidate: Candidate, few: pd.DataFrame, tags: dict[str, str], run_id: str) -> str:
-    sample = feature_matrix(few, candidate.features)
+    row, model = algorithms.algorithm(candidate.algorithm), model_name(candidate.target)
+    sample = row.matrix(few, candidate.features)
     info = mlflow.sklearn.log_model(
         candidate.model,
         name="model",
@@ -135,26 +129,26 @@ def _store(candidate: Candidate, few: pd.DataFrame, tags: dict[str, str], run_id
         pyfunc_predict_fn="predict_proba",
         # Given, since inferring them costs more than the whole training.
         pip_requirements=[
-            f"{name}=={installed(name)}" for name in ("scikit-learn", "skops", "xgboost", "crm_assets")
+            f"{name}=={installed(name)}" for name in sorted({*row.packages, "skops", "crm_assets"})
         ],
     )
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / WALK_FORWARD_FILE
-        candidate.walk_forward.to_parquet(path, index=False)
-        mlflow.log_artifact(str(path))
+        mlflow.log_artifact(str(write_past(candidate, Path(folder))))
     client = MlflowClient()
-    if not client.search_registered_models(f"name = '{MODEL}'"):
-        client.create_registered_model(MODEL, description="Probability that an open deal is won next month.")
+    if not client.search_registered_models(f"name = '{model}'"):
+        client.create_registered_model(model, description=f"Probability of {candidate.target.name}.")
     version = client.create_model_version(
-        MODEL,
+        model,
         info.model_uri,
         run_id=run_id,
         model_id=info.model_id,
         tags={
             "algorithm": candidate.algorithm,
+            "target": candidate.target.name,
             "features": json.dumps(candidate.features),
             "trained_months": json.dumps(candidate.trained_months),
             "test_months": json.dumps(candidate.split.test),
+            **versions.tags(),
             **tags,
         },
     )
@@ -165,23 +159,26 @@ def load_version(version: ModelVersion) -> Champion:
     """The model of a version, read without unpickling.
 
     Raises:
-        RegistryError: it is no model of ours, its files are gone, or they hold what is not trusted.
+        RegistryError: it is no model of ours, its files are gone, they hold what is not trusted, or other
+            versions of Python or a library wrote what these cannot read.
+        SourceUnavailableError: its files cannot be had now.
     """
-    name, tags = f"Version {version.version} of {MODEL}", version.tags
+    tags = version.tags
     if missing := [tag for tag in ("algorithm", "features", "trained_months") if tag not in tags]:
-        raise RegistryError(f"{name} was not made by this graph: it has no tag {missing[0]}. {ANOTHER}")
-    with tempfile.TemporaryDirectory() as folder:
-        files = _files(version, folder)
-        try:
-            # Not through mlflow.sklearn: it would follow the stored file into unpickling.
-            model = skops.io.load(files / "model.skops", trusted=TRUSTED_TYPES)
-        except (UntrustedTypesFoundException, TypeError) as error:
-            raise RegistryError(f"{name} holds types that are not trusted: {error} {ANOTHER}") from error
-        except (BadZipFile, OSError, KeyError, ValueError) as error:
-            raise RegistryError(f"{name} is no model that skops has written: {error}. {ANOTHER}") from error
-        walk_forward = _frame(pq.read_table(files / WALK_FORWARD_FILE))
-    if not isinstance(model, CalibratedModel):
-        raise RegistryError(f"{name} holds a {type(model).__name__}, no model of ours. {ANOTHER}")
+        refuse(version, f"was not made by this graph: it has no tag {missing[0]}.")
+    if tags["algorithm"] not in {row.name for row in algorithms.ALGORITHMS}:
+        refuse(version, f"is of {tags['algorithm']}, an algorithm that is not known here.")
+    if not versions.supported(tags):
+        refuse(version, f"is of another release of scikit-learn. {versions.comparison(tags)}")
+    folder = tempfile.TemporaryDirectory()
+    files = fetch_files(version, folder.name)
+    model = read_model(version, files / MODEL_FILE, TRUSTED_TYPES)
+    try:
+        walk_forward = read_past(folder, files / WALK_FORWARD_FILE)
+    except (OSError, pa.ArrowException) as error:
+        refuse(version, f"has no readable walk-forward predictions: {first_line(error)}", error)
+    # Stored before models said it themselves.
+    model.algorithm = tags["algorithm"]
     return Champion(
         version=str(version.version),
         algorithm=tags["algorithm"],
@@ -189,79 +186,8 @@ def load_version(version: ModelVersion) -> Champion:
         features=json.loads(tags["features"]),
         trained_months=json.loads(tags["trained_months"]),
         walk_forward=walk_forward,
-    )
-
-
-def _files(version: ModelVersion, folder: str) -> Path:
-    """The files of a version and of its run, downloaded to one folder."""
-    model = f"models:/{MODEL}/{version.version}"
-    try:
-        files = mlflow.artifacts.download_artifacts(model, dst_path=folder)
-        mlflow.artifacts.download_artifacts(
-            run_id=version.run_id, artifact_path=WALK_FORWARD_FILE, dst_path=files
-        )
-    except (MlflowException, OSError) as error:
-        raise RegistryError(
-            f"The files of version {version.version} of {MODEL} cannot be read: "
-            f"{str(error).splitlines()[0]} {ANOTHER}"
-        ) from error
-    return Path(files)
-
-
-def _frame(table: pa.Table) -> pd.DataFrame:
-    """A data frame whose lists stay in Arrow, as `modeling.explanation` makes them."""
-    in_arrow = {
-        field.type: pd.ArrowDtype(field.type) for field in table.schema if pa.types.is_list(field.type)
-    }
-    return table.to_pandas(ignore_metadata=True, types_mapper=in_arrow.get)
-
-
-def _test_scores(former: Champion, candidate: Candidate, rows: TrainingRows) -> dict[str, float] | None:
-    """The former champion on the candidate's test months, or None where it cannot be compared.
-
-    Months that it has learned from count by its walk-forward predictions, later ones by its model.
-    """
-    test = rows.rows(candidate.split.test)
-    known = former.walk_forward["opportunity_id"].isin(rows["opportunity_id"])
-    if not set(former.features) <= set(test.columns) or not known.any():
-        return None
-    seen = test[test["snapshot_month"] <= max(former.trained_months)]
-    new = test.drop(seen.index)
-    past = seen[[*KEYS, "won_next_month"]].merge(
-        former.walk_forward[[*KEYS, "probability"]], on=KEYS, how="left"
-    )
-    if past["probability"].isna().any():
-        return None
-    parts = [past]
-    if len(new):
-        probability = former.model.predict_proba(feature_matrix(new, former.features))[:, 1]
-        parts.append(new[[*KEYS, "won_next_month"]].assign(probability=probability))
-    return pooled(pd.concat(parts), candidate.split.test)
-
-
-def _judge(
-    own: dict[str, float],
-    former: Champion | None,
-    theirs: dict[str, float] | None,
-    allowed: list[str],
-) -> tuple[bool, str]:
-    if former is None:
-        return True, "There was no champion."
-    if forbidden := sorted(set(former.features) - set(allowed)):
-        return True, f"Version {former.version} uses {', '.join(forbidden)}, which may not be used any more."
-    if theirs is None:
-        return True, (
-            f"Version {former.version} learned from other deals and cannot be compared on these test months."
-        )
-    if math.isnan(own["roc_auc"]) or math.isnan(theirs["roc_auc"]):
-        return (
-            False,
-            f"All test deals ended alike: no ROC AUC to compare with version {former.version}.",
-        )
-    promoted = own["roc_auc"] >= theirs["roc_auc"]
-    return promoted, (
-        f"ROC AUC {own['roc_auc']:.4f} against {theirs['roc_auc']:.4f} of version {former.version} on the "
-        f"same test months: {'no worse' if promoted else 'worse'}."
+        target=target(tags.get("target", DEFAULT_TARGET.name)),
+        source=tags.get("source", ""),
     )
 
 
@@ -271,6 +197,7 @@ def tell(
     reason: str,
     own: dict[str, float] | None = None,
     theirs: dict[str, float] | None = None,
+    model: str = MODEL,
 ) -> None:
     """Write a decision and its numbers to the tags of a version."""
     tags = {"decision": decision, "decision_reason": reason}
@@ -278,4 +205,4 @@ def tell(
     tags |= {f"champion_test_{metric}": repr(theirs[metric]) for metric in METRICS if theirs is not None}
     client = MlflowClient()
     for name, value in tags.items():
-        client.set_model_version_tag(MODEL, version, name, value)
+        client.set_model_version_tag(model, version, name, value)

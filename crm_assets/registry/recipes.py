@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from mlflow.tracking import MlflowClient
 
-from crm_assets.registry.aliases import MODEL
+from crm_assets.registry.names import MODEL
 
 
 @dataclass(frozen=True)

@@ -24,12 +24,17 @@ from mlflow.data.pandas_dataset import from_pandas
 from mlflow.entities import Metric
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
+from sqlalchemy.exc import SQLAlchemyError
 
+from crm_assets import shortage
 from crm_assets.errors import SourceUnavailableError
 from crm_assets.modeling.metrics import METRICS, POOLED
+from crm_assets.registry import database
+from crm_assets.registry.database import EMBEDDED
+from crm_assets.registry.names import EXPERIMENT
+from crm_assets.registry.relocation import relocate
 from crm_assets.settings import get_settings, without_password
 
-EXPERIMENT = "monthly_win_probability"
 DESCRIPTION = (
     "Which open deals will be won next month. One run per Dagster run; below it one per algorithm, with its "
     "uncalibrated walk-forward scores, and `champion`, the calibrated candidate on the test months. Metrics "
@@ -38,29 +43,35 @@ DESCRIPTION = (
 NOTE = "mlflow.note.content"
 
 
-def connect(tracking_uri: str, artifacts_dir: Path) -> str:
+def connect(tracking_uri: str, artifacts_dir: Path, experiment_name: str = EXPERIMENT) -> str:
     """Use a tracking server, or an embedded store, and return the id of the experiment.
 
     Args:
         tracking_uri: `sqlite:///…` for the embedded store, or a server's address.
         artifacts_dir: where the embedded store keeps artifacts; a server has its own place.
+        experiment_name: of the target's experiment.
 
     Raises:
         SourceUnavailableError: the tracking server does not answer.
+        StorageError: the embedded store has moved and cannot be written.
     """
     # The migrations of a new embedded store are news to nobody.
     logging.getLogger("alembic").setLevel(logging.WARNING)
     logging.getLogger("mlflow.store.db").setLevel(logging.WARNING)
+    # It logs, with a traceback, what it raises then.
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
     mlflow.set_tracking_uri(tracking_uri)
-    embedded = tracking_uri.startswith("sqlite:")
+    embedded = tracking_uri.startswith(EMBEDDED)
     if embedded:
+        # Before MLflow reads where the artifacts were: the home may have moved since.
+        relocate(Path(tracking_uri.removeprefix(EMBEDDED)), artifacts_dir)
         artifacts_dir.mkdir(parents=True, exist_ok=True)
     with told(tracking_uri):
-        experiment = mlflow.get_experiment_by_name(EXPERIMENT)
+        experiment = mlflow.get_experiment_by_name(experiment_name)
         if experiment is not None:
             return experiment.experiment_id
         place = artifacts_dir.as_uri() if embedded else None
-        return mlflow.create_experiment(EXPERIMENT, place, tags={NOTE: DESCRIPTION})
+        return mlflow.create_experiment(experiment_name, place, tags={NOTE: DESCRIPTION})
 
 
 @contextmanager
@@ -69,12 +80,16 @@ def told(tracking_uri: str) -> Generator[None]:
 
     Raises:
         SourceUnavailableError: instead of MLflow's own error.
+        StorageError: the disk is full, or there is too little memory.
     """
     try:
         yield
-    except MlflowException as error:
+    except (MlflowException, SQLAlchemyError, OSError) as error:
+        shortage.raise_told(error)
+        database.check(tracking_uri)
+        first_line = next(iter(str(error).splitlines()), type(error).__name__)
         raise SourceUnavailableError(
-            f"MLflow at {without_password(tracking_uri)} cannot be used: {error.message.splitlines()[0]} "
+            f"MLflow at {without_password(tracking_uri)} cannot be used: {first_line} "
             "Check CRM_MLFLOW_TRACKING_URI, or unset it for the embedded registry."
         ) from error
 
@@ -108,7 +123,8 @@ def log_training_set(few: pd.DataFrame, digest: str) -> None:
 
 
 def hyper_parameters(estimator: Any) -> dict[str, Any]:
-    """What of a scikit-learn estimator is not as its class has it by default."""
+    """What of an estimator, or of a pipeline's last step, is not as its class has it by default."""
+    estimator = estimator[-1] if hasattr(estimator, "steps") else estimator
     default = type(estimator)().get_params()
     return {k: v for k, v in estimator.get_params().items() if repr(v) != repr(default[k])}
 

@@ -7,6 +7,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 
 from crm_assets.errors import SourceUnavailableError
+from crm_assets.registry import database
 from crm_assets.settings import Settings, without_password
 
 # MLflow waits minutes by default. Both tries together stay far below the 60 s that a sensor has.
@@ -21,11 +22,13 @@ def champion_version(settings: Settings) -> str | None:
     """The version that holds the alias `champion`; None where no version does.
 
     Raises:
-        SourceUnavailableError: the registry does not answer.
+        SourceUnavailableError: the registry does not answer, or another MLflow made it.
     """
     if settings.mlflow_tracking_uri is None and not (settings.home / "mlflow.db").exists():
         # Asking would create the embedded registry.
         return None
+    # A connection for each question: one that is kept would go on reading a registry that was put aside.
+    os.environ.setdefault("MLFLOW_SQLALCHEMYSTORE_POOLCLASS", "NullPool")
     from mlflow.exceptions import MlflowException
     from mlflow.tracking import MlflowClient
 
@@ -36,6 +39,7 @@ def champion_version(settings: Settings) -> str | None:
         with _impatient():
             champion = holder(CHAMPION, MlflowClient(uri, uri))
     except MlflowException as error:
+        database.check(uri)
         raise SourceUnavailableError(
             f"MLflow at {without_password(uri)} gives no answer ({error.error_code}); "
             "it is asked again at the next look."

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import codecs
 import csv
+import io
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import reduce
 from itertools import chain
 from pathlib import Path
@@ -18,7 +20,7 @@ from pyarrow import csv as arrow_csv
 
 from crm_assets.crm.schema import SOURCE_ROW, RawTable
 from crm_assets.errors import BadInputError, SourceUnavailableError
-from crm_assets.sources.violations import shortened
+from crm_assets.sources.faults import shortened
 
 OTHER_DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 _HEADER_BYTES = 64 * 1024
@@ -29,76 +31,83 @@ _COMMAS = 3
 _END = "end of file"
 
 
-def read_text(path: Path, table: RawTable) -> pa.Table:
-    """Read the columns of `table` as text, null where empty, and each row's number.
+@dataclass(frozen=True)
+class FileText:
+    """The rows of a file as text.
+
+    Attributes:
+        text: the columns of a raw table that the file has, trimmed, null where empty, and each row's number.
+        rows: the same columns untouched, blanks and empty values as in the file, with rows of blanks alone.
+        filled: which of these rows have a value at all; these are the rows of `text`.
+    """
+
+    text: pa.Table
+    rows: pa.Table
+    filled: pa.Array
+
+    @property
+    def original(self) -> pa.Table:
+        """The rows of `text`, untouched, and their numbers."""
+        return self.rows.filter(self.filled).append_column(SOURCE_ROW.name, self.text[SOURCE_ROW.name])
+
+
+def read_file(path: Path, table: RawTable) -> FileText:
+    """Read the columns of `table` from a file, which is opened once.
 
     Columns may stand in any order; those that `table` does not know are ignored.
 
     Raises:
         SourceUnavailableError: the file is not there or cannot be opened.
         BadInputError: the file is empty, not UTF-8, not comma-separated, lacks a column, names
-            one twice, leaves a quotation mark open, or has rows with more or fewer fields than
-            its header.
+            one twice, leaves a quotation mark open, has rows with more or fewer fields than
+            its header, or has no rows though the table is not optional.
     """
-    return _read(path, table)[0]
-
-
-def read_original(path: Path, table: RawTable) -> tuple[pa.Table, pa.Table]:
-    """What `read_text` gives, and the same rows untouched: blanks and empty values as in the file.
-
-    Raises:
-        SourceUnavailableError, BadInputError: as for `read_text`.
-    """
-    text, rows, filled = _read(path, table)
-    return text, rows.filter(filled)
-
-
-def _read(path: Path, table: RawTable) -> tuple[pa.Table, pa.Table, pa.Array]:
-    """The text, the rows as the file has them, and which of these have a value at all."""
-    header = _header(path)
-    _check_header(path.name, header, table)
-    wanted = [name for name in table.names if name in header and name != SOURCE_ROW.name]
-    _check_characters(path, wanted)
-    rows, skipped = _rows(path, header, wanted)
+    name, data = path.name, _bytes(path)
+    header = _header(name, data[:_HEADER_BYTES])
+    _check_header(name, header, table)
+    wanted = [column for column in table.names if column in header and column != SOURCE_ROW.name]
+    _check_characters(name, data, wanted)
+    only_header = len(data) < _HEADER_BYTES and len(data.splitlines()) == 1
+    rows, skipped = (_none(wanted), []) if only_header else _rows(name, data, header, wanted)
+    # The text below takes as much memory again.
+    del data
     numbers = np.arange(2, rows.num_rows + len(skipped) + 2)
-    columns = {name: _trimmed(rows[name]) for name in wanted}
+    columns = {column: _trimmed(rows[column]) for column in wanted}
     columns[SOURCE_ROW.name] = pa.array(np.setdiff1d(numbers, np.array(skipped, dtype="int64")))
-    filled = _any_value([columns[name] for name in wanted])
+    filled = _any_value([columns[column] for column in wanted])
     text = pa.table(columns).filter(filled)
-    if text.num_rows == 0:
-        raise _no_rows(path.name)
-    _check_swallowed(path.name, text, len(header))
-    return text, rows, filled
+    if text.num_rows == 0 and not table.optional_table:
+        raise BadInputError(f"{name} has a header but no rows; export the table again.")
+    _check_swallowed(name, text, len(header))
+    return FileText(text, rows, filled)
 
 
-def _header(path: Path) -> list[str]:
+def _bytes(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
-            start = file.read(_HEADER_BYTES)
+        return path.read_bytes()
     except OSError as error:
         raise SourceUnavailableError(
             f"{path.name} cannot be opened: {error.strerror}; check CRM_DATA_DIR and the file's rights."
         ) from error
+
+
+def _header(file: str, start: bytes) -> list[str]:
     if not start.removeprefix(codecs.BOM_UTF8).strip():
-        raise BadInputError(f"{path.name} is empty; export the table again.")
+        raise BadInputError(f"{file} is empty; export the table again.")
     line = start.splitlines()[0]
     try:
         text = line.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise _not_utf8(path.name, "row 1") from error
+        raise _not_utf8(file, "row 1") from error
     if "\0" in text:
-        raise _not_utf8(path.name, "row 1")
+        raise _not_utf8(file, "row 1")
     if not text.strip(", "):
-        raise BadInputError(
-            f"{path.name}, row 1: blank where the header should be; delete the rows above it."
-        )
+        raise BadInputError(f"{file}, row 1: blank where the header should be; delete the rows above it.")
     if text.count('"') % 2:
         raise BadInputError(
-            f"{path.name}, row 1: a quotation mark is not closed in the header's line; "
+            f"{file}, row 1: a quotation mark is not closed in the header's line; "
             "close it, and write each column name in one line."
         )
-    if len(start) < _HEADER_BYTES and len(start.splitlines()) == 1:
-        raise _no_rows(path.name)
     return [name.strip() for name in next(csv.reader([text]))]
 
 
@@ -116,31 +125,27 @@ def _check_header(file: str, header: list[str], table: RawTable) -> None:
     twice = sorted({name for name in header if name in table.names and header.count(name) > 1})
     if twice:
         raise BadInputError(
-            f"{file}, column {', '.join(twice)}: stands twice in the header; keep one of them."
+            f"{file}, column {', '.join(twice)}: appears twice in the header; keep one of them."
         )
 
 
-def _check_characters(path: Path, wanted: list[str]) -> None:
+def _check_characters(file: str, data: bytes, wanted: list[str]) -> None:
     """Look for what would garble rows without a word: NUL, or a quotation mark left open."""
-    quotes = nuls = 0
-    decoder, utf8 = codecs.getincrementaldecoder("utf-8")(), True
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK_BYTES):
-            quotes += chunk.count(b'"')
-            nuls += chunk.count(b"\0")
-            utf8 = utf8 and _decodes(decoder, chunk)
-    utf8 = utf8 and _decodes(decoder, b"", final=True)
-    if not utf8 and (place := _place(path, _undecodable, wanted)):
-        raise _not_utf8(path.name, place)
-    if nuls and (place := _place(path, lambda field: "\0" in field, wanted)):
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    # By parts, since the whole text would take several times the memory of the file.
+    parts = (data[at : at + _CHUNK_BYTES] for at in range(0, len(data), _CHUNK_BYTES))
+    utf8 = all(_decodes(decoder, part) for part in parts) and _decodes(decoder, b"", final=True)
+    if not utf8 and (place := _place(data, _undecodable, wanted)):
+        raise _not_utf8(file, place)
+    if b"\0" in data and (place := _place(data, lambda field: "\0" in field, wanted)):
         raise BadInputError(
-            f"{path.name}, {place}: holds a NUL character, which no text has; save the file as CSV with the "
+            f"{file}, {place}: holds a NUL character, which no text has; save the file as CSV with the "
             "encoding UTF-8."
         )
-    row = _open_quotation(path) if quotes % 2 else None
+    row = _open_quotation(data) if data.count(b'"') % 2 else None
     if row is not None:
         raise BadInputError(
-            f"{path.name}, row {row}: a quotation mark opens a value and is never closed; close or remove it."
+            f"{file}, row {row}: a quotation mark opens a value and is never closed; close or remove it."
         )
 
 
@@ -152,19 +157,23 @@ def _decodes(decoder: codecs.IncrementalDecoder, chunk: bytes, *, final: bool = 
     return True
 
 
-def _open_quotation(path: Path) -> int | None:
+def _open_quotation(data: bytes) -> int | None:
     """The row whose quotation mark swallows the rest of the file, where there is one."""
     last: deque[tuple[int, list[str]]] = deque([(0, [])], maxlen=1)
     try:
-        with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-            last.extend(enumerate(csv.reader(chain(file, [_END])), start=1))
+        last.extend(enumerate(csv.reader(chain(_lines(data), [_END])), start=1))
     except csv.Error:  # a value longer than any that is meant
         return last[0][0] + 1
     number, fields = last[0]
     return None if fields == [_END] else number
 
 
-def _rows(path: Path, header: list[str], wanted: list[str]) -> tuple[pa.Table, list[int]]:
+def _lines(data: bytes) -> io.TextIOWrapper:
+    """The lines of a file as text, with surrogates for what is not UTF-8."""
+    return io.TextIOWrapper(io.BytesIO(data), encoding="utf-8-sig", errors="surrogateescape", newline="")
+
+
+def _rows(file: str, data: bytes, header: list[str], wanted: list[str]) -> tuple[pa.Table, list[int]]:
     """The rows as text, and the numbers of blank lines that were skipped."""
     ragged: list[arrow_csv.InvalidRow] = []
 
@@ -178,7 +187,7 @@ def _rows(path: Path, header: list[str], wanted: list[str]) -> tuple[pa.Table, l
         # Unnamed and repeated columns beside ours are nobody's business.
         names = [name if name in wanted else f"ignored {i}" for i, name in enumerate(header)]
         return arrow_csv.read_csv(
-            path,
+            pa.BufferReader(data),
             read_options=arrow_csv.ReadOptions(
                 column_names=names, skip_rows=1, use_threads=threads, block_size=1 << 24
             ),
@@ -199,14 +208,14 @@ def _rows(path: Path, header: list[str], wanted: list[str]) -> tuple[pa.Table, l
             rows = read(threads=False)
     except pa.ArrowInvalid as error:
         if "UTF8" in str(error) or "UTF-8" in str(error):
-            raise _not_utf8(path.name, "at or below a very long value") from error
+            raise _not_utf8(file, "at or below a very long value") from error
         raise BadInputError(
-            f"{path.name} is no readable CSV: {shortened(str(error))}; export the table again."
+            f"{file} is no readable CSV: {shortened(str(error))}; export the table again."
         ) from error
     blank = [row for row in ragged if not row.text.strip()]
     bad = [row for row in ragged if row.text.strip()]
     if bad:
-        raise _ragged(path.name, bad, len(header))
+        raise _ragged(file, bad, len(header))
     return rows, [_number(row) for row in blank]
 
 
@@ -237,29 +246,28 @@ def _ragged(file: str, bad: list[arrow_csv.InvalidRow], expected: int) -> BadInp
     )
 
 
-def _no_rows(file: str) -> BadInputError:
-    return BadInputError(f"{file} has a header but no rows; export the table again.")
+def _none(wanted: list[str]) -> pa.Table:
+    return pa.table({column: pa.array([], pa.string()) for column in wanted})
 
 
 def _not_utf8(file: str, where: str) -> BadInputError:
     return BadInputError(f"{file}, {where}: not UTF-8 text; save the file as CSV with the encoding UTF-8.")
 
 
-def _place(path: Path, faulty: Callable[[str], bool], wanted: list[str]) -> str | None:
+def _place(data: bytes, faulty: Callable[[str], bool], wanted: list[str]) -> str | None:
     """Column and row of the first faulty value in a wanted column or a ragged row."""
-    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-        records = csv.reader(file)
-        header = [name.strip() for name in next(records)]
-        # A value longer than the reader takes ends the search.
-        with suppress(csv.Error):
-            for number, fields in enumerate(records, start=2):
-                if len(fields) != len(header):
-                    if any(map(faulty, fields)):
-                        return f"row {number}"
-                    continue
-                for name, field in zip(header, fields, strict=True):
-                    if name in wanted and faulty(field):
-                        return f"column {name}, row {number}"
+    records = csv.reader(_lines(data))
+    header = [name.strip() for name in next(records)]
+    # A value longer than the reader takes ends the search.
+    with suppress(csv.Error):
+        for number, fields in enumerate(records, start=2):
+            if len(fields) != len(header):
+                if any(map(faulty, fields)):
+                    return f"row {number}"
+                continue
+            for name, field in zip(header, fields, strict=True):
+                if name in wanted and faulty(field):
+                    return f"column {name}, row {number}"
     return None
 
 

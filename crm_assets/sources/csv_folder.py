@@ -1,32 +1,37 @@
-"""A folder of the four CSV files."""
+"""A folder of CSV files, one for each raw table."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hashlib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
 
-from crm_assets.crm.horizon import data_horizon
-from crm_assets.crm.months import MonthRange, month_of
+from crm_assets.crm.months import MonthRange
 from crm_assets.crm.schema import RAW_SALES_PIPELINE, RAW_TABLES, RawTable
 from crm_assets.errors import BadInputError, SourceUnavailableError
-from crm_assets.sources.csv_file import read_original, read_text
-from crm_assets.sources.parsing import parse_column, parse_table
-from crm_assets.sources.quarantine import Sifted, sift
-from crm_assets.sources.rules import violation, violations
+from crm_assets.sources.calendar import covered
+from crm_assets.sources.csv_file import FileText, read_file
+from crm_assets.sources.judge import take
+from crm_assets.sources.parsing import parse_column
+from crm_assets.sources.quarantine import Sifted
+
+REQUIRED_FILES = [table.file_name for table in RAW_TABLES if not table.optional_table]
+DATES = ("engage_date", "close_date")
 
 
 @dataclass(frozen=True)
 class CsvFolder:
-    """Raw tables from the files accounts, products, sales_teams and sales_pipeline.csv.
+    """Raw tables from a folder of the CSV files that `crm.schema.RAW_TABLES` names.
 
     Attributes:
         folder: where the files are.
         description: one line for people.
         name: what the source is called.
         quarantines: whether bad rows are set aside.
+        given_name: what the settings call this CRM, wherever its folder lies.
     """
 
     folder: Path
@@ -34,51 +39,61 @@ class CsvFolder:
     name: str = "csv"
     quarantines: bool = False
     synthetic: bool = False
+    given_name: str | None = None
+
+    @property
+    def identity(self) -> str:
+        """The name that settings give, else the folder's, told apart from others of that name by its path."""
+        return f"{self.name}:{self.given_name or path_name(self.folder)}"
+
+    @property
+    def known_months(self) -> MonthRange | None:
+        """Nothing is known of a folder before it is read."""
+        return None
+
+    def take(self, *tables: RawTable) -> dict[str, Sifted]:
+        """Read some raw tables, each file once; what breaks a rule is set aside if the source quarantines."""
+        self.check_files()
+        return take(tables, self._file, quarantines=self.quarantines)
 
     def read(self, table: RawTable) -> pa.Table:
-        """Read one raw table, or raise with the first rule that it breaks."""
-        self.check_files()
-        return typed(read_text(self.folder / table.file_name, table), table)
+        """Read the rows of one raw table that `take` gives."""
+        return self.take(table)[table.name].rows
 
-    def sift(self, table: RawTable) -> Sifted:
-        """Read one raw table, and set aside what breaks a rule if the source quarantines."""
-        if not self.quarantines:
-            return Sifted.whole(self.read(table))
-        self.check_files()
-        return sift(table, lambda wanted: read_original(self.folder / wanted.file_name, wanted))
+    def _file(self, table: RawTable) -> FileText | None:
+        path = self.folder / table.file_name
+        return None if table.optional_table and not path.exists() else read_file(path, table)
 
     def month_range(self) -> MonthRange:
         """First engaged month and data horizon, from the dates of the rows that are kept."""
         self.check_files()
-        engaged, closed = (dates.drop_null().to_pylist() for dates in self._dates())
-        if not engaged:
+        months = covered(*self._dates())
+        if months is None:
             raise BadInputError(
                 f"{RAW_SALES_PIPELINE.file_name}, column engage_date: no date in any row; a forecast "
                 "needs deals with an engage date, as YYYY-MM-DD or M/D/YYYY."
             )
-        return MonthRange(month_of(min(engaged)), data_horizon(max([*engaged, *closed])))
+        return months
 
-    def _dates(self) -> Iterator[pa.Array]:
+    def _dates(self) -> list[pa.Array | pa.ChunkedArray]:
         """The engage dates and the close dates."""
         if self.quarantines:
             # A row that is set aside has no say in which months there are.
-            rows = self.sift(RAW_SALES_PIPELINE).rows
-            yield from (rows[name] for name in ("engage_date", "close_date"))
-            return
-        text = read_text(self.folder / RAW_SALES_PIPELINE.file_name, RAW_SALES_PIPELINE)
-        for name in ("engage_date", "close_date"):
-            # What is no date is left out here: reading the table names it, with its rows.
-            yield parse_column(text[name].combine_chunks(), RAW_SALES_PIPELINE[name])[0]
+            rows = self.read(RAW_SALES_PIPELINE)
+            return [rows[name] for name in DATES]
+        text = read_file(self.folder / RAW_SALES_PIPELINE.file_name, RAW_SALES_PIPELINE).text
+        # What is no date is left out here: reading the table names it, with its rows.
+        return [parse_column(text[name].combine_chunks(), RAW_SALES_PIPELINE[name])[0] for name in DATES]
 
     def check_files(self) -> None:
-        """Make sure that the folder and its four files are there.
+        """Make sure that the folder and its files are there.
 
         Raises:
             SourceUnavailableError: with what is missing.
         """
         try:
             is_folder = self.folder.is_dir()
-            missing = [t.file_name for t in RAW_TABLES if not (self.folder / t.file_name).is_file()]
+            missing = [file for file in REQUIRED_FILES if not (self.folder / file).is_file()]
         except OSError as error:
             raise SourceUnavailableError(
                 f"The folder {self.folder} cannot be opened: {error.strerror}; check CRM_DATA_DIR and the "
@@ -96,15 +111,11 @@ class CsvFolder:
             )
 
 
-def typed(text: pa.Table, table: RawTable) -> pa.Table:
-    """Give the text of a raw table its types and hold it against the table's rules.
+def path_name(folder: Path) -> str:
+    """A folder's name and a mark of its whole path: short, stable, and no other folder's.
 
-    Raises:
-        BadInputError: with the first rule that is broken.
+    >>> path_name(Path("/data/My CRM"))
+    'My-CRM-ddf8b9'
     """
-    result, unreadable = parse_table(text, table)
-    for fault in unreadable:
-        raise violation(text, table, fault).error()
-    for broken in violations(result, table):
-        raise broken.error()
-    return result
+    mark = hashlib.sha256(folder.as_posix().encode("utf-8", "surrogateescape")).hexdigest()[:6]
+    return f"{re.sub(r'[^A-Za-z0-9_.-]+', '-', folder.name)}-{mark}"

@@ -13,7 +13,7 @@ import pyarrow as pa
 from crm_assets.crm.months import MonthRange
 from crm_assets.crm.schema import RAW_TABLES, RawTable
 from crm_assets.errors import SourceUnavailableError
-from crm_assets.sources.csv_folder import CsvFolder
+from crm_assets.sources.csv_folder import REQUIRED_FILES, CsvFolder
 from crm_assets.sources.quarantine import Sifted
 
 # Known without a download, so that the graph can be looked at before the first run.
@@ -35,7 +35,7 @@ def kaggle_credentials_present() -> bool:
 
 @dataclass(frozen=True)
 class KaggleDataset:
-    """The four CSV files of a Kaggle data set.
+    """The CSV files of a Kaggle data set.
 
     Attributes:
         dataset: `owner/name`.
@@ -52,26 +52,36 @@ class KaggleDataset:
     synthetic: bool = False
 
     @property
+    def identity(self) -> str:
+        """The data set's name."""
+        return f"{self.name}:{self.dataset}"
+
+    @property
+    def known_months(self) -> MonthRange | None:
+        """The months of the data set that the project was made for."""
+        return KNOWN_MONTHS.get(self.dataset)
+
+    @property
     def folder(self) -> Path:
         """Where this data set's files are kept."""
         return self.downloads_dir / self.dataset.replace("/", "__")
 
-    def read(self, table: RawTable) -> pa.Table:
-        """Read one raw table, after a download where none is kept.
+    def take(self, *tables: RawTable) -> dict[str, Sifted]:
+        """Read some raw tables, after a download where none is kept.
 
         Raises:
             SourceUnavailableError: Kaggle cannot be reached, refuses, or has no such data set.
             BadInputError: a file breaks a rule.
         """
-        return self._files().read(table)
+        return self._files().take(*tables)
 
-    def sift(self, table: RawTable) -> Sifted:
-        """Read one raw table as `read` does, and set aside what breaks a rule if the source quarantines."""
-        return self._files().sift(table)
+    def read(self, table: RawTable) -> pa.Table:
+        """Read the rows of one raw table that `take` gives."""
+        return self._files().read(table)
 
     def month_range(self) -> MonthRange:
         """The months of the data set; of a known one without a download."""
-        return KNOWN_MONTHS.get(self.dataset) or self._files().month_range()
+        return self.known_months or self._files().month_range()
 
     def _files(self) -> CsvFolder:
         if not self.folder.is_dir():
@@ -93,7 +103,7 @@ class KaggleDataset:
             unpacked.mkdir()
             _download_files(self.dataset, unpacked)
             found = {path.name: path for path in sorted(unpacked.rglob("*.csv"))}
-            missing = [t.file_name for t in RAW_TABLES if t.file_name not in found]
+            missing = [file for file in REQUIRED_FILES if file not in found]
             if missing:
                 raise SourceUnavailableError(
                     f"Kaggle's {self.dataset} has no {', '.join(missing)}; correct CRM_KAGGLE_DATASET, "
@@ -101,8 +111,8 @@ class KaggleDataset:
                 )
             complete = Path(temporary) / "complete"
             complete.mkdir()
-            for table in RAW_TABLES:
-                shutil.move(found[table.file_name], complete / table.file_name)
+            for file in (table.file_name for table in RAW_TABLES if table.file_name in found):
+                shutil.move(found[file], complete / file)
             try:
                 complete.rename(self.folder)
             except OSError:

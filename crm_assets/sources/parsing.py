@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from crm_assets.crm.schema import SOURCE_ROW, Column, RawTable
-from crm_assets.sources.rules import Fault, Rule
+from crm_assets.sources.faults import Fault
 
 ISO = re.compile(r"(?P<year>\d{4})-(?P<month>\d{2})-(?P<day>\d{2})")
 SLASHED = re.compile(r"(?P<month>\d{1,2})/(?P<day>\d{1,2})/(?P<year>\d{4})")
@@ -84,13 +84,17 @@ def _parse_dates(text: pa.Array, name: str) -> Parsed:
         # First the formats: where they differ, that is what is wrong with the column.
         *_fault(
             mixed,
-            "date_format",
+            f"{name}_in_one_format",
             name,
             f"is not written as {form} like the rest of the column",
             f"write all of the column as {form}",
         ),
         *_fault(
-            wrong & ~mixed, "date", name, "is no such date", f"write real dates, all of the column as {form}"
+            wrong & ~mixed,
+            f"{name}_is_a_date",
+            name,
+            "is no such date",
+            f"write real dates, all of the column as {form}",
         ),
     ]
 
@@ -115,10 +119,10 @@ def _parse_numbers(text: pa.Array, column: Column) -> Parsed:
         what, remedy = "is no whole number", "write plain digits"
     values = pa.array(np.where(fine, numbers, 0), mask=~fine)
     typed = values.cast(pa.int64() if column.dtype == "int64" else pa.float64())
-    return typed, _fault(given & ~fine, "number", column.name, what, remedy)
+    return typed, _fault(given & ~fine, f"{column.name}_is_a_number", column.name, what, remedy)
 
 
 def _fault(wrong: np.ndarray, rule: str, column: str, what: str, remedy: str) -> list[Fault]:
     """The fault of the values that are none, where there are any."""
     positions = np.flatnonzero(wrong)
-    return [Fault(Rule(rule, column, pc.is_null, what, remedy), positions)] if len(positions) else []
+    return [Fault(rule, column, what, remedy, positions)] if len(positions) else []

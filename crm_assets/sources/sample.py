@@ -58,26 +58,38 @@ class SyntheticSample:
     quarantines: bool = False
     synthetic: bool = True
 
+    @property
+    def identity(self) -> str:
+        """Its size and seed, which decide every value of it."""
+        return f"{self.name}:{self.opportunities}-seed-{self.seed}"
+
+    @property
+    def known_months(self) -> MonthRange:
+        """The sample's calendar, whatever its size."""
+        return MonthRange(f"{FIRST_DAY:%Y-%m}", f"{LAST_DAY:%Y-%m}")
+
+    def take(self, *tables: RawTable) -> dict[str, Sifted]:
+        """Make some raw tables of the sample: it has no bad rows."""
+        return {table.name: Sifted.whole(self.read(table)) for table in tables}
+
     def read(self, table: RawTable) -> pa.Table:
-        """One raw table of the sample."""
+        """Make one raw table of the sample; an optional one that it does not have is empty."""
         makers: dict[str, Callable[[], dict[str, pa.Array]]] = {
             "raw_accounts": self._accounts,
             "raw_products": _products,
             "raw_sales_teams": self._sales_teams,
             "raw_sales_pipeline": lambda: self._pipeline,
         }
+        if table.optional_table and table.name not in makers:
+            return table.arrow.empty_table()
         columns = makers[table.name]()
         rows = len(next(iter(columns.values())))
         columns = {**columns, "source_row": pa.array(np.arange(2, rows + 2))}
         return pa.table([columns[name] for name in table.names], schema=table.arrow)
 
-    def sift(self, table: RawTable) -> Sifted:
-        """One raw table of the sample: it has no bad rows."""
-        return Sifted.whole(self.read(table))
-
     def month_range(self) -> MonthRange:
-        """The sample's calendar, whatever its size."""
-        return MonthRange(f"{FIRST_DAY:%Y-%m}", f"{LAST_DAY:%Y-%m}")
+        """The sample's calendar."""
+        return self.known_months
 
     @property
     def _agents(self) -> int:

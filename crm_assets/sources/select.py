@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from crm_assets.crm.months import MonthRange
+from crm_assets.crm.months import MonthRange, shift
 from crm_assets.errors import SettingsError
 from crm_assets.settings import OPEN_END, Settings
+from crm_assets.sources import calendar
 from crm_assets.sources.base import Source
 from crm_assets.sources.csv_folder import CsvFolder
 from crm_assets.sources.kaggle import KaggleDataset, kaggle_credentials_present
@@ -23,9 +24,11 @@ def select_source(settings: Settings) -> Source:
         chosen, why = _at_hand(settings)
     if chosen == "csv":
         if settings.data_dir is None:
-            raise SettingsError("CRM_SOURCE=csv needs CRM_DATA_DIR, the folder of the four CSV files.")
+            raise SettingsError("CRM_SOURCE=csv needs CRM_DATA_DIR, the folder of the CSV files.")
         described = f"CSV files in {settings.data_dir} ({why})"
-        return CsvFolder(settings.data_dir, described, quarantines=quarantines)
+        return CsvFolder(
+            settings.data_dir, described, quarantines=quarantines, given_name=settings.source_name
+        )
     if chosen == "kaggle":
         described = f"Kaggle data set {settings.kaggle_dataset} ({why})"
         return KaggleDataset(
@@ -39,20 +42,51 @@ def select_source(settings: Settings) -> Source:
 
 
 def month_range(settings: Settings, source: Source) -> MonthRange:
-    """The months of the graph: what the settings say, and the source's own where they do not.
+    """The months of the graph, the source's own read from its data and noted for whoever asks next.
 
     Raises:
-        SettingsError: the range is empty.
+        SettingsError: the range is empty, or ends past the data.
+        BadInputError, SourceUnavailableError: the data cannot be read.
     """
+    found = source.known_months or source.month_range()
+    months = within(settings, found)
+    calendar.note(settings.home, source.identity, found)
+    return months
+
+
+def known_range(settings: Settings, source: Source) -> MonthRange | None:
+    """The months of the graph where they are known without opening any data, else None.
+
+    They are known from the settings, of a source whose months never change, or where a run has noted them.
+
+    Raises:
+        SettingsError: the range is empty, or ends past the data.
+    """
+    found = source.known_months or calendar.noted(settings.home, source.identity)
+    if found is not None:
+        return within(settings, found)
     first, last = settings.first_month, settings.last_month
-    if first is None or last is None or last == OPEN_END:
-        found = source.month_range()
-        first = first or found.first
-        last = found.last if last in (None, OPEN_END) else last
+    return MonthRange(first, last) if first and last and last != OPEN_END else None
+
+
+def within(settings: Settings, found: MonthRange) -> MonthRange:
+    """What the settings say of the months, and the source's own where they do not.
+
+    Raises:
+        SettingsError: the range is empty, or ends past the data.
+    """
+    first = settings.first_month or found.first
+    last = found.last if settings.last_month in (None, OPEN_END) else str(settings.last_month)
     if first > last:
         raise SettingsError(
             f"There is no month from {first} to {last}: correct CRM_FIRST_MONTH or CRM_LAST_MONTH, or "
             "unset them to take both from the data."
+        )
+    # The month after may have begun: only who exports knows whether it is complete.
+    if last > shift(found.last, 1):
+        raise SettingsError(
+            f"CRM_LAST_MONTH {last} lies past the data, which covers {found.first} to {found.last}; unset it "
+            f"to take {found.last}, or write {OPEN_END} where the data grows with the calendar."
         )
     return MonthRange(first, last)
 

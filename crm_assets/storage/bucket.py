@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from crm_assets.storage.client import CONNECTIONS, S3Client, address
+from crm_assets.storage.client import CONNECTIONS, S3Clients, address
 from crm_assets.storage.faults import NOT_THERE, code, told
 from crm_assets.storage.retries import FIRST_ANSWER_SECONDS, OUTAGE_SECONDS, patiently
 from crm_assets.storage.scratch import Scratch
@@ -30,13 +30,13 @@ class Bucket:
     Attributes:
         bucket: its name.
         prefix: the folder in the bucket.
-        s3: makes the client; credentials are those of the environment or of a profile.
+        s3: makes the clients; credentials are those of the environment or of a profile.
         scratch_root: where drafts, and copies of what was read, lie on this machine.
     """
 
     bucket: str
     prefix: str
-    s3: S3Client
+    s3: S3Clients
     scratch_root: Path
     _copies: dict[str, tuple[str, Path]] = field(default_factory=dict)
 
@@ -139,6 +139,24 @@ class Bucket:
         """Remove a file."""
         with self._told("remove", key):
             self._call(self._client.delete_object, Bucket=self.bucket, Key=self._name(key))
+
+    def put_aside(self, label: str) -> str:
+        """Copy all files to a prefix beside this one, then remove them here.
+
+        The record of the source goes last: where this is cut short, the prefix still says whose it is.
+        """
+        target = f"{self.prefix}-put-aside/{label}"
+        keys = sorted(self.keys(""), key=lambda key: "/" not in key and key.endswith(".json"))
+        with self._told("copy to", target):
+            for key in keys:
+                source = {"Bucket": self.bucket, "Key": self._name(key)}
+                self._call(
+                    self._client.copy_object, Bucket=self.bucket, Key=f"{target}/{key}", CopySource=source
+                )
+        for key in keys:
+            self.remove(key)
+            self._copies.pop(key, None)
+        return f"s3://{self.bucket}/{target}"
 
     def check(self) -> None:
         """Raise a `StorageError` where the place cannot be used."""

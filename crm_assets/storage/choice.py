@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from crm_assets.settings import Settings
+from crm_assets.sources.select import select_source
 from crm_assets.storage.files import Files
 from crm_assets.storage.folder import Folder
+from crm_assets.storage.home import Home
 from crm_assets.storage.tables import TableStore
 
-
-def open_store(settings: Settings) -> TableStore:
-    """The table store in force. Asks no server: one that does not answer changes nothing of the choice."""
-    return TableStore(_files(settings), settings.engine_memory, settings.engine, settings.scratch_dir)
+if TYPE_CHECKING:
+    from crm_assets.storage.client import S3Clients
 
 
-def _files(settings: Settings) -> Files:
+def open_store(settings: Settings, s3: S3Clients | None = None) -> TableStore:
+    """The table store in force. Asks no server: one that does not answer changes nothing of the choice.
+
+    Args:
+        settings: which store it is.
+        s3: makes the clients of a bucket; boto3 and the settings' endpoint do where None.
+    """
+    files = _files(settings, s3)
+    owner = Home(files, select_source(settings), settings)
+    return TableStore(files, settings.engine_memory, settings.engine, settings.scratch_dir, owner)
+
+
+def _files(settings: Settings, s3: S3Clients | None) -> Files:
     if settings.store[0] == "local":
         return Folder(settings.tables_dir, settings.scratch_dir)
     # Here, since a laptop's code location does without.
     from crm_assets.storage.bucket import Bucket
     from crm_assets.storage.client import S3Client
 
-    client = S3Client(endpoint_url=settings.s3_endpoint)
-    return Bucket(settings.s3_bucket, settings.s3_prefix, client, settings.scratch_dir)
+    clients = s3 or S3Client(settings.s3_endpoint)
+    return Bucket(settings.s3_bucket, settings.s3_prefix, clients, settings.scratch_dir)

@@ -1,39 +1,73 @@
-"""The S3 client: dagster-aws's resource, with time limits of our own."""
+"""Clients of an S3 server: boto3's, with time limits of our own."""
 
-from typing import Any
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import boto3
 from botocore.config import Config
-from dagster_aws.s3 import S3Resource
 
 CONNECT_SECONDS = 2
 READ_SECONDS = 30
 CONNECTIONS = 8
 
 
-class S3Client(S3Resource):
-    """dagster-aws's S3 resource, whose client gives up a silent server soon.
+class S3Clients(Protocol):
+    """Makes clients of one S3 server."""
 
-    Attempts are made by `retries`, which counts them in time: the client itself makes one.
-    """
+    @property
+    def endpoint_url(self) -> str | None:
+        """The server's address; None for Amazon's."""
+        ...
 
     def get_client(self, read_seconds: float = READ_SECONDS) -> Any:
-        """A client that waits so long for an answer.
-
-        Credentials are those of the environment or of a profile.
-        """
-        session = boto3.session.Session(profile_name=self.profile_name)
-        limits = Config(
-            connect_timeout=CONNECT_SECONDS,
-            read_timeout=read_seconds,
-            max_pool_connections=CONNECTIONS,
-            retries={"total_max_attempts": 1, "mode": "standard"},
-        )
-        return session.client(
-            "s3", endpoint_url=self.endpoint_url, region_name=self.region_name, config=limits
-        )
+        """Return an S3 client with this read timeout, in seconds."""
+        ...
 
 
-def address(s3: S3Resource) -> str:
-    """How the server is called in sentences."""
+@dataclass(frozen=True)
+class S3Client:
+    """Makes boto3's clients of one S3 server; see `make_client`.
+
+    Attributes:
+        endpoint_url: the server's address; None for Amazon's.
+    """
+
+    endpoint_url: str | None = None
+
+    def get_client(self, read_seconds: float = READ_SECONDS) -> Any:
+        """Return an S3 client with this read timeout, in seconds."""
+        return make_client(read_seconds, self.endpoint_url)
+
+
+def make_client(
+    read_seconds: float,
+    endpoint_url: str | None = None,
+    region_name: str | None = None,
+    profile_name: str | None = None,
+) -> Any:
+    """Return an S3 client that soon gives up a silent server.
+
+    Credentials are those of the environment or of the profile. The client makes one attempt: `retries`
+    makes the others, and counts them in time.
+
+    Args:
+        read_seconds: how long it waits for an answer.
+        endpoint_url: the server's address; None for Amazon's.
+        region_name: the region; that of the environment or the profile where None.
+        profile_name: the profile; that of the environment where None.
+    """
+    session = boto3.session.Session(profile_name=profile_name)
+    limits = Config(
+        connect_timeout=CONNECT_SECONDS,
+        read_timeout=read_seconds,
+        max_pool_connections=CONNECTIONS,
+        retries={"total_max_attempts": 1, "mode": "standard"},
+    )
+    return session.client("s3", endpoint_url=endpoint_url, region_name=region_name, config=limits)
+
+
+def address(s3: S3Clients) -> str:
+    """Return how sentences call the server."""
     return s3.endpoint_url or "Amazon's endpoint"

@@ -37,6 +37,10 @@ class Files(Protocol):
         """Remove a file."""
         ...
 
+    def put_aside(self, label: str) -> str:
+        """Move every file to a place of its own beside this one, and return its address; deletes nothing."""
+        ...
+
     def check(self) -> None:
         """Raise a `StorageError` where the place cannot be used, soon rather than late."""
         ...

@@ -12,6 +12,9 @@ from pathlib import Path
 from crm_assets.errors import StorageError
 from crm_assets.storage.scratch import Scratch
 
+# Where former tables and registries lie, each in a folder that can be opened as a home again.
+ASIDE = "put-aside"
+
 
 @dataclass(frozen=True)
 class Folder:
@@ -66,6 +69,14 @@ class Folder:
         """Remove a file."""
         with _told("remove", self.base / key):
             (self.base / key).unlink(missing_ok=True)
+
+    def put_aside(self, label: str) -> str:
+        """Move the folder with all that is in it, at once."""
+        target = self.base.parent / ASIDE / label / self.base.name
+        with _told("move the tables to", target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            self.base.rename(target)
+        return str(target)
 
     def check(self) -> None:
         """The folder is this machine's: the first write tells."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import NoReturn
+from typing import NoReturn, Protocol
 
 import ibis.expr.types as ir
 import pandas as pd
@@ -21,6 +22,8 @@ from crm_assets.errors import StorageError
 from crm_assets.storage.files import Files
 from crm_assets.storage.folder import cannot
 from crm_assets.storage.scratch import Scratch
+
+log = logging.getLogger("dagster.crm_assets")
 
 SUFFIX = ".parquet"
 # Fixed, so that the same rows give the same bytes however the engine hands them over.
@@ -59,6 +62,18 @@ class MonthlyFrames(Mapping[str, pd.DataFrame]):
         return len(self.months)
 
 
+class Owner(Protocol):
+    """Whose tables a store holds; see `storage.home`."""
+
+    def check(self) -> None:
+        """Raise a `HomeError` where they are another's."""
+        ...
+
+    def claim(self) -> str | None:
+        """Make them the owner's, or raise a `HomeError`."""
+        ...
+
+
 TableLike = ir.Table | pa.Table | pd.DataFrame
 
 
@@ -73,12 +88,14 @@ class TableStore:
         engine_memory: what DuckDB takes before it spills, as in `4GB`.
         engine_name: `duckdb` or `pyspark`.
         scratch_root: where the engine puts what does not fit into memory.
+        owner: knows whose tables these are; None where anybody may read and write.
     """
 
     files: Files
     engine_memory: str = "4GB"
     engine_name: str = "duckdb"
     scratch_root: Path | None = None
+    owner: Owner | None = None
 
     @cached_property
     def engine(self) -> Engine:
@@ -114,7 +131,21 @@ class TableStore:
         """The row count of a stored table, or of one month of it."""
         return pq.read_metadata(self.path(name, month)).num_rows
 
+    def check(self) -> None:
+        """Raise a `HomeError` where the tables are another source's."""
+        if self.owner:
+            self.owner.check()
+
+    def claim(self) -> str | None:
+        """Make the store the owner's; a sentence where something was there before. `write` does so too.
+
+        Raises:
+            HomeError: it is another's.
+        """
+        return self.owner.claim() if self.owner else None
+
     def _paths(self, name: str, months: Sequence[str | None]) -> list[Path]:
+        self.check()
         paths = self.files.fetch([_key(name, month) for month in months])
         return [path or self._not_there(name, month) for path, month in zip(paths, months, strict=True)]
 
@@ -132,8 +163,11 @@ class TableStore:
         A crash or an error while writing leaves what was stored before.
 
         Raises:
+            HomeError: the store holds another source's tables.
             StorageError: the store cannot be written.
         """
+        if told := self.claim():
+            log.warning(told)
         draft = self.files.draft()
         try:
             rows = self._write_file(table, schema, draft)

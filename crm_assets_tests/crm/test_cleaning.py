@@ -9,8 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from crm_assets.crm.cleaning import SIMULATED_DAYS, normalised, opportunities
-from crm_assets.crm.schema import RAW_TABLES
+from crm_assets.crm.cleaning import SIMULATED_DAYS, opportunities
+from crm_assets.crm.names import normalised
+from crm_assets.crm.schema import RAW_SALES_PIPELINE, RAW_TABLES
 from crm_assets.crm.tables import OPPORTUNITIES
 from crm_assets.sources.sample import SyntheticSample
 from crm_assets_tests.chain import Chain, cleaned
@@ -63,7 +64,7 @@ def test_every_deal_meets_its_own_product_agent_and_account() -> None:
 
 
 def test_names_are_spelled_as_their_own_table_spells_them() -> None:
-    pipeline = SAMPLE.read(RAW_TABLES[3])
+    pipeline = SAMPLE.read(RAW_SALES_PIPELINE)
     for column in ("product", "sales_agent", "account"):
         spelled = [name and f" {name.upper().replace(' ', '-')}." for name in pipeline[column].to_pylist()]
         pipeline = pipeline.set_column(pipeline.column_names.index(column), column, pa.array(spelled))
@@ -95,7 +96,7 @@ def test_deals_become_known_on_their_engage_date_or_are_marked_as_simulated(real
 
 
 def test_a_simulated_day_depends_on_the_id_alone() -> None:
-    pipeline = SAMPLE.read(RAW_TABLES[3])
+    pipeline = SAMPLE.read(RAW_SALES_PIPELINE)
     stage = pipeline["deal_stage"].to_pylist()
     prospects = pipeline.filter(pa.array([name == "Prospecting" for name in stage]))
     assert prospects.num_rows
@@ -121,17 +122,31 @@ def test_the_simulated_day_of_an_id_never_changes_between_versions() -> None:
                 "source_row": 2,
             }
         ],
-        RAW_TABLES[3].arrow,
+        RAW_SALES_PIPELINE.arrow,
     )
     deal = cleaned(SAMPLE, {"raw_sales_pipeline": prospects}).to_pyarrow().to_pylist()[0]
     assert deal["created_date"] == date(2023, 5, 21)
 
 
 def test_a_dump_of_no_deals_is_cleaned_to_no_rows() -> None:
-    tables = {"raw_sales_pipeline": RAW_TABLES[3].arrow.empty_table()}
+    tables = {"raw_sales_pipeline": RAW_SALES_PIPELINE.arrow.empty_table()}
     table = cleaned(SAMPLE, tables).to_pyarrow()
     assert table.num_rows == 0
     assert table.column_names == OPPORTUNITIES.names
+
+
+def test_a_name_that_no_rule_has_judged_keeps_its_spelling_for_the_gates_to_tell() -> None:
+    pipeline = SAMPLE.read(RAW_SALES_PIPELINE)
+    for name in ("product", "sales_agent", "account"):
+        spelled = pa.array(["Nobody's", *pipeline[name].to_pylist()[1:]])
+        pipeline = pipeline.set_column(pipeline.column_names.index(name), name, spelled)
+    deals = {
+        row["opportunity_id"]: row
+        for row in cleaned(SAMPLE, {RAW_SALES_PIPELINE.name: pipeline}).to_pyarrow().to_pylist()
+    }
+    deal = deals[pipeline["opportunity_id"][0].as_py()]
+    assert {deal[name] for name in ("product", "sales_agent", "account")} == {"Nobody's"}
+    assert deal["list_price"] is deal["manager"] is deal["sector"] is None
 
 
 @pytest.mark.parametrize(
@@ -152,6 +167,6 @@ def test_two_spellings_share_letters_and_digits(one: str, other: str, same: bool
 
 def test_opportunities_of_the_small_dump_are_those_of_its_sample(small_chain: Chain) -> None:
     sample = SyntheticSample(900, seed=1)
-    raw = [ibis.memtable(sample.read(table)) for table in RAW_TABLES]
-    table = opportunities(*raw, sample.month_range().first).to_pyarrow()
+    raw = {table.name: ibis.memtable(sample.read(table)) for table in RAW_TABLES}
+    table = opportunities(raw, sample.month_range().first).to_pyarrow()
     assert table.cast(OPPORTUNITIES.arrow).equals(small_chain.store.read("opportunities").to_pyarrow())

@@ -19,15 +19,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from crm_assets.console.replay.past import dump_as_of, export_as_of
 from crm_assets.crm import features, snapshots
 from crm_assets.crm.feature_table import LABEL
 from crm_assets.crm.months import month_end, shift
-from crm_assets.crm.schema import Stage
+from crm_assets.crm.schema import RAW_TABLES, SOURCE_ROW, Column, Dating, RawTable, Stage
 from crm_assets.crm.tables import MONTHLY_SNAPSHOTS, OPPORTUNITIES, WIN_FEATURES
+from crm_assets.sources.csv_folder import CsvFolder
 from crm_assets.sources.sample import SyntheticSample
 from crm_assets.storage.folder import Folder
 from crm_assets.storage.tables import TableStore
-from crm_assets_tests.chain import CLOSED, cleaned, rewrite_dump_after, run_chain
+from crm_assets_tests.chain import CLOSED, cleaned, full_dump, rewritten_after, run_chain, write_tables
 
 Deal = dict[str, Any]
 
@@ -197,11 +199,16 @@ def test_the_label_does_depend_on_the_month_after() -> None:
 
 @pytest.mark.parametrize("month", ["2022-12", "2023-06", "2023-11"])
 def test_rewriting_the_later_rows_of_a_csv_dump_leaves_the_files_of_a_month(
-    month: str, small_dump: Path, tmp_path: Path
+    month: str, tmp_path: Path
 ) -> None:
-    before = run_chain(small_dump, tmp_path / "before", [shift(month, -1), month])
-    rewrite_dump_after(small_dump, month, seed=20)
-    after = run_chain(small_dump, tmp_path / "after", [shift(month, -1), month])
+    dump = full_dump(SyntheticSample(900, seed=1))
+    rewritten = rewritten_after(dump, month, seed=20)
+    before, after = (
+        run_chain(
+            write_tables(tmp_path / name, tables), tmp_path / f"{name}-tables", [shift(month, -1), month]
+        )
+        for name, tables in (("before", dump), ("after", rewritten))
+    )
     assert not before.opportunities().equals(after.opportunities())
     assert after.file("monthly_snapshots", month) == before.file("monthly_snapshots", month)
     assert (
@@ -210,6 +217,79 @@ def test_rewriting_the_later_rows_of_a_csv_dump_leaves_the_files_of_a_month(
     # The label of the month before knows the rewritten dump as it knew the former one.
     earlier = shift(month, -1)
     assert after.file("win_features", earlier) == before.file("win_features", earlier)
+
+
+@pytest.mark.parametrize("table", RAW_TABLES, ids=lambda table: table.name)
+def test_rewriting_what_is_later_changes_every_date_column_and_nothing_of_what_was_known(
+    table: RawTable,
+) -> None:
+    month, dump = "2023-06", full_dump(SAMPLE)
+    rewritten = rewritten_after(dump, month, seed=7)
+    was, now = (dump_as_of(tables, month)[table.name] for tables in (dump, rewritten))
+    places = [name for name in table.names if name != SOURCE_ROW.name]
+    order = [(name, "ascending") for name in places]
+    assert now.select(places).sort_by(order) == was.select(places).sort_by(order)
+    for column in table.columns:
+        if column.dtype == "date":
+            before, after = (later(tables[table.name][column.name], month) for tables in (dump, rewritten))
+            assert before
+            assert before != after
+
+
+@pytest.mark.parametrize("month", ["2022-12", "2023-06", "2023-12"])
+@pytest.mark.parametrize("table", RAW_TABLES, ids=lambda table: table.name)
+def test_what_a_replay_exports_of_a_month_is_dated_by_its_end(
+    table: RawTable, month: str, tmp_path: Path
+) -> None:
+    there = CsvFolder(write_tables(tmp_path / "dump", full_dump(SAMPLE)), "test")
+    export_as_of(there, tmp_path / "then", month)
+    whole, then = (CsvFolder(folder, "test").read(table) for folder in (there.folder, tmp_path / "then"))
+    assert whole.num_rows
+    for column in table.columns:
+        if column.dtype == "date":
+            assert later(then[column.name], month) == []
+            assert month == MONTHS[-1] or later(whole[column.name], month)
+    if not table.dated_by:
+        assert then == whole
+
+
+def later(dates: pa.ChunkedArray, month: str) -> list[date]:
+    """The dates after a month's end, in order."""
+    return sorted(day for day in dates.to_pylist() if day and day > month_end(month))
+
+
+DAY = Column("day", "date", "A day.")
+END = Column("end", "date", "Another day.")
+KIND = Column("kind", "string", "A text.")
+
+
+@pytest.mark.parametrize(
+    ("columns", "dated_by", "said"),
+    [
+        (
+            (DAY, KIND),
+            (),
+            "no dated_by names the date column day; add a Dating that says what",
+        ),
+        ((DAY, END), (Dating("day"),), "no dated_by names the date column end; add a Dating"),
+        (
+            (DAY, KIND),
+            (Dating("kind"),),
+            "dated_by names kind, which is no date column of the table; name",
+        ),
+        ((KIND,), (Dating("day"),), "dated_by names day, which is no date column of the table"),
+        (
+            (DAY,),
+            (Dating("day", known_with=("value",)),),
+            "the dating by day names value, which the table",
+        ),
+    ],
+)
+def test_a_table_whose_dates_do_not_say_what_is_known_since_them_is_refused_when_it_is_declared(
+    columns: tuple[Column, ...], dated_by: tuple[Dating, ...], said: str
+) -> None:
+    with pytest.raises(ValueError, match=f"^raw_visits: {said}"):
+        RawTable("raw_visits", "Visits.", columns, ("day",), "visits.csv", dated_by=dated_by)
 
 
 def test_the_order_of_the_rows_of_a_dump_leaves_the_files_of_a_month() -> None:

@@ -13,8 +13,9 @@ import pytest
 from sklearn.pipeline import Pipeline
 
 from crm_assets.modeling.algorithms import ALGORITHMS, algorithm
-from crm_assets.modeling.backtest import Split, fit, split_months, walk_forward
+from crm_assets.modeling.backtest import walk_forward
 from crm_assets.modeling.champion import Candidate, candidate
+from crm_assets.modeling.folds import Split, last_lesson, learn, split_months
 from crm_assets.modeling.leak_audit import admissible_features, leak_audit
 from crm_assets.modeling.training import training_set
 from crm_assets.modeling.training_rows import HeldRows
@@ -58,6 +59,11 @@ class Training:
         return candidate(self.rows, self.features, backtests, self.split, SEED)
 
 
+def fit(name: str, table: pd.DataFrame, features: list[str]) -> Pipeline:
+    """An algorithm, fitted on all rows of a table."""
+    return learn(algorithm(name), last_lesson(HeldRows(table), features, SEED))
+
+
 def training_of(chain: Chain, min_training_months: int = 3) -> Training:
     store = chain.store
     deals = store.read("opportunities")
@@ -92,7 +98,7 @@ def sample_candidate(sample: Training, sample_backtests: dict[str, pd.DataFrame]
 def fitted(sample: Training) -> dict[str, Pipeline]:
     """Each algorithm, fitted on the sample's months before the test months."""
     early = sample.table[sample.table["snapshot_month"] < sample.split.test[0]]
-    return {row.name: fit(row.build(sample.features, SEED), early, sample.features) for row in ALGORITHMS}
+    return {name: fit(name, early, sample.features) for name in NAMES}
 
 
 @pytest.fixture(scope="session")

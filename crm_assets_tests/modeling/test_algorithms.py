@@ -9,10 +9,9 @@ from sklearn.pipeline import Pipeline
 
 from crm_assets.crm.feature_table import FEATURE_NAMES, FEATURES
 from crm_assets.modeling.algorithms import ALGORITHMS, algorithm
-from crm_assets.modeling.backtest import fit
 from crm_assets.modeling.explanation import contributions
 from crm_assets.modeling.matrix import NO_CATEGORY, feature_matrix
-from crm_assets_tests.modeling.conftest import NAMES, SEED, Training
+from crm_assets_tests.modeling.conftest import NAMES, Training, fit
 
 Fitted = dict[str, Pipeline]
 
@@ -62,9 +61,9 @@ def test_any_admitted_features_can_be_learned_from_and_explained(
     sample: Training, name: str, features: list[str]
 ) -> None:
     table = sample.table[sample.table["snapshot_month"] <= sample.split.first_months[-1]]
-    pipeline = fit(algorithm(name).build(features, SEED), table, features)
+    pipeline = fit(name, table, features)
     assert np.isfinite(pipeline.predict_proba(feature_matrix(table, features))).all()
-    assert contributions(pipeline, table.head(5), features).columns.tolist() == features
+    assert contributions(algorithm(name), pipeline, table.head(5), features).columns.tolist() == features
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -73,7 +72,7 @@ def test_a_first_month_whose_win_rates_are_all_missing_can_be_learned_from(
 ) -> None:
     first = sample.table[sample.table["snapshot_month"] == sample.split.first_months[0]]
     assert first["agent_win_rate"].isna().all()
-    pipeline = fit(algorithm(name).build(sample.features, SEED), first, sample.features)
+    pipeline = fit(name, first, sample.features)
     assert np.isfinite(pipeline.predict_proba(feature_matrix(sample.table, sample.features))).all()
 
 
@@ -83,9 +82,7 @@ def test_only_the_given_features_are_looked_at(sample: Training, name: str) -> N
     table = sample.table[sample.table["snapshot_month"] <= sample.split.first_months[-1]]
     others = {column: None for column in FEATURE_NAMES if column not in features}
     scores = [
-        fit(algorithm(name).build(features, SEED), rows, features).predict_proba(
-            feature_matrix(rows, features)
-        )
+        fit(name, rows, features).predict_proba(feature_matrix(rows, features))
         for rows in (table, table.assign(**others))
     ]
     assert scores[0].tolist() == scores[1].tolist()

@@ -12,8 +12,8 @@ from pandas.testing import assert_frame_equal
 
 from crm_assets.crm.feature_table import LABEL
 from crm_assets.errors import NotEnoughDataError
-from crm_assets.modeling.backtest import Split, folds, split_months
 from crm_assets.modeling.baselines import seasonal_rate
+from crm_assets.modeling.folds import Split, lessons, split_months
 from crm_assets_tests.chain import rewrite_dump_after, run_chain
 from crm_assets_tests.modeling.conftest import NAMES, SEED, Training, training_of
 
@@ -71,9 +71,11 @@ def test_rewriting_the_dump_after_a_month_leaves_the_months_score(
 
 def test_every_fold_trains_on_all_earlier_months_and_on_no_other(sample: Training) -> None:
     months = sample.split.scored
-    assert [month for month, _ in folds(sample.rows, months)] == months
-    for month, before in folds(sample.rows, months):
-        train = sample.rows.sample(before, len(sample.table), SEED)
+    given = list(lessons(sample.rows, months, sample.features, SEED))
+    assert [lesson.as_of for lesson in given] == months
+    for lesson in given:
+        month = lesson.as_of
+        train = lesson.rows.sample(lesson.months, len(sample.table), SEED)
         assert train["snapshot_month"].max() < month
         assert len(train) == (sample.table["snapshot_month"] < month).sum()
         assert sample.rows.rows([month])["snapshot_month"].unique().tolist() == [month]

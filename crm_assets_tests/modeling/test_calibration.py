@@ -8,13 +8,13 @@ import pytest
 from pandas.testing import assert_frame_equal
 
 from crm_assets.crm.feature_table import LABEL
-from crm_assets.modeling.backtest import Split
 from crm_assets.modeling.calibration import (
     CalibratedModel,
     calibrate_walk_forward,
     calibrated,
     fit_calibrator,
 )
+from crm_assets.modeling.folds import Split
 from crm_assets.modeling.matrix import feature_matrix
 from crm_assets.modeling.metrics import expected_calibration_error, scores
 from crm_assets_tests.modeling.conftest import Training

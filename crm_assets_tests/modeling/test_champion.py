@@ -10,15 +10,13 @@ from pandas.testing import assert_frame_equal
 from crm_assets.crm.feature_table import LABEL
 from crm_assets.crm.tables import CHAMPION
 from crm_assets.errors import NotEnoughDataError
-from crm_assets.modeling.backtest import fit
-from crm_assets.modeling.baselines import seasonal_rate
 from crm_assets.modeling.calibration import calibrate_walk_forward, fit_calibrator
 from crm_assets.modeling.champion import Candidate, decided, leaderboard
 from crm_assets.modeling.matrix import feature_matrix
 from crm_assets.modeling.metrics import METRICS, POOLED, pooled, scores_by_month
 from crm_assets.modeling.training_rows import HeldRows
 from crm_assets.modeling.verdicts import SEASONAL_RATE
-from crm_assets_tests.modeling.conftest import NAMES, SEED, Training
+from crm_assets_tests.modeling.conftest import NAMES, Training, fit
 
 Backtests = dict[str, pd.DataFrame]
 
@@ -82,8 +80,8 @@ def test_the_choice_ignores_the_test_months(
         )
         for name, scores in real_backtests.items()
     }
-    baseline = seasonal_rate(HeldRows(upside_down(real.table)), real.split.scored)
-    board = leaderboard(baseline, backtests, real.split).set_index("contender")
+    board, _ = leaderboard(HeldRows(upside_down(real.table)), backtests, real.split)
+    board = board.set_index("contender")
     before = real_candidate.leaderboard.set_index("contender")
     assert chosen(board.reset_index())["contender"] == real_candidate.algorithm
     validation = [name for name in before if name.startswith("validation_")]
@@ -119,11 +117,9 @@ def test_the_reported_figures_are_those_of_the_walk_forward_predictions(
 def test_the_champion_is_refitted_on_all_labelled_months_and_calibrated_on_all_scored_ones(
     real: Training, real_backtests: Backtests, real_candidate: Candidate
 ) -> None:
-    from crm_assets.modeling.algorithms import algorithm
-
     assert real_candidate.trained_months == [*real.split.first_months, *real.split.scored]
     assert real_candidate.features == real.features
-    refitted = fit(algorithm(real_candidate.algorithm).build(real.features, SEED), real.table, real.features)
+    refitted = fit(real_candidate.algorithm, real.table, real.features)
     matrix = feature_matrix(real.table.tail(200), real.features)
     score = refitted.predict_proba(matrix)[:, 1]
     assert real_candidate.model.pipeline.predict_proba(matrix)[:, 1].tolist() == score.tolist()
@@ -135,8 +131,10 @@ def test_the_champion_is_refitted_on_all_labelled_months_and_calibrated_on_all_s
 
 
 def test_every_walk_forward_prediction_is_explained(sample_candidate: Candidate) -> None:
-    predictions = sample_candidate.walk_forward
-    assert sorted(predictions["snapshot_month"].unique()) == sample_candidate.split.scored
+    predictions = pd.concat(sample_candidate.explained.values())
+    assert predictions["snapshot_month"].unique().tolist() == sample_candidate.split.scored
+    known = sample_candidate.walk_forward
+    assert_frame_equal(predictions[known.columns].reset_index(drop=True), known)
     assert predictions[["pushed_up", "pushed_down"]].notna().all(axis=None)
     assert (predictions["pushed_up"].map(len) + predictions["pushed_down"].map(len) > 0).all()
 
@@ -146,7 +144,8 @@ def test_two_runs_give_the_same_candidate(
 ) -> None:
     again = sample.candidate({name: sample.backtest(name, sample.split.scored) for name in sample_backtests})
     assert_frame_equal(again.leaderboard, sample_candidate.leaderboard)
-    assert again.walk_forward.to_dict("records") == sample_candidate.walk_forward.to_dict("records")
+    for month, frame in again.explained.items():
+        assert frame.to_dict("records") == sample_candidate.explained[month].to_dict("records")
     matrix = feature_matrix(sample.table, sample.features)
     probability = again.model.predict_proba(matrix)
     assert probability.tolist() == sample_candidate.model.predict_proba(matrix).tolist()
@@ -169,12 +168,13 @@ def _backtest(months: list[str], noise: float) -> pd.DataFrame:
 
 def test_among_algorithms_that_chance_cannot_tell_apart_the_simplest_is_chosen(sample: Training) -> None:
     scored = sample.split.scored
-    baseline = seasonal_rate(sample.rows, scored)
     even = {name: _backtest(scored, noise=1 - step / 100) for step, name in enumerate(NAMES)}
-    assert leaderboard(baseline, even, sample.split)["validation_roc_auc"].idxmax() > 0
-    assert chosen(leaderboard(baseline, even, sample.split))["contender"] == "logistic_regression"
+    board, _ = leaderboard(sample.rows, even, sample.split)
+    assert board["validation_roc_auc"].idxmax() > 0
+    assert chosen(board)["contender"] == "logistic_regression"
     better = even | {"gradient_boosting": _backtest(scored, noise=0.4)}
-    assert chosen(leaderboard(baseline, better, sample.split))["contender"] == "gradient_boosting"
+    board, _ = leaderboard(sample.rows, better, sample.split)
+    assert chosen(board)["contender"] == "gradient_boosting"
 
 
 def test_validation_months_without_a_win_are_refused_with_a_sentence(
@@ -185,9 +185,8 @@ def test_validation_months_without_a_win_are_refused_with_a_sentence(
         return table.assign(**{LABEL.name: table[LABEL.name].mask(chosen, 0)})
 
     backtests = {name: without_wins(scores) for name, scores in sample_backtests.items()}
-    baseline = without_wins(seasonal_rate(sample.rows, sample.split.scored))
     with pytest.raises(NotEnoughDataError, match="No deal, or every deal, is won in the validation months"):
-        leaderboard(baseline, backtests, sample.split)
+        leaderboard(sample.rows, backtests, sample.split)
 
 
 def test_the_champion_in_force_stands_beside_the_contenders(sample_candidate: Candidate) -> None:

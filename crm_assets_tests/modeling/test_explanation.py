@@ -8,12 +8,12 @@ import pytest
 from sklearn.pipeline import Pipeline
 
 from crm_assets.modeling.algorithms import algorithm
-from crm_assets.modeling.backtest import fit
 from crm_assets.modeling.explanation import PUSHED_DOWN, PUSHED_UP, contributions, explain, importance
 from crm_assets.modeling.matrix import feature_matrix
-from crm_assets_tests.modeling.conftest import NAMES, SEED, Training
+from crm_assets_tests.modeling.conftest import NAMES, Training, fit
 
 Fitted = dict[str, Pipeline]
+LOGISTIC = algorithm("logistic_regression")
 
 
 def rows(sample: Training) -> pd.DataFrame:
@@ -32,7 +32,7 @@ def test_contributions_add_up_to_the_distance_from_the_average(
     fitted: Fitted, sample: Training, name: str
 ) -> None:
     table = rows(sample)
-    pushes = contributions(fitted[name], table, sample.features)
+    pushes = contributions(algorithm(name), fitted[name], table, sample.features)
     rest = score(fitted[name], table, sample.features, name) - pushes.sum(axis=1).to_numpy()
     # What no feature explains is the same for every deal: the average.
     assert np.ptp(rest) < (1e-4 if name == "xgboost" else 1e-9)
@@ -48,7 +48,7 @@ def test_contributions_are_of_the_raw_features_and_of_these_deals(
     fitted: Fitted, sample: Training, name: str
 ) -> None:
     table = rows(sample)
-    pushes = contributions(fitted[name], table, sample.features)
+    pushes = contributions(algorithm(name), fitted[name], table, sample.features)
     assert pushes.columns.tolist() == sample.features
     assert pushes.index.tolist() == table.index.tolist()
     assert np.isfinite(pushes.to_numpy()).all()
@@ -59,8 +59,8 @@ def test_at_most_three_features_push_each_way_the_strongest_first_with_the_right
     fitted: Fitted, sample: Training, name: str
 ) -> None:
     table = rows(sample)
-    pushes = contributions(fitted[name], table, sample.features)
-    why = explain(fitted[name], table, sample.features)
+    pushes = contributions(algorithm(name), fitted[name], table, sample.features)
+    why = explain(algorithm(name), fitted[name], table, sample.features)
     assert why.index.tolist() == table.index.tolist()
     for index, up, down in zip(table.index, why[PUSHED_UP], why[PUSHED_DOWN], strict=True):
         all_pushes = pushes.loc[index].sort_values()
@@ -74,7 +74,7 @@ def test_at_most_three_features_push_each_way_the_strongest_first_with_the_right
 
 def test_the_values_shown_are_those_of_the_deal(fitted: Fitted, sample: Training) -> None:
     table = rows(sample)
-    why = explain(fitted["logistic_regression"], table, sample.features)
+    why = explain(LOGISTIC, fitted["logistic_regression"], table, sample.features)
     shown = [
         (push["feature"], push["value"], table.loc[index, push["feature"]])
         for index, lists in why.iterrows()
@@ -95,16 +95,16 @@ def test_a_feature_that_decides_everything_gets_the_credit(sample: Training) -> 
     features = ["days_open", "sales_agent", "list_price"]
     table = sample.table.assign(won_next_month=(sample.table["list_price"] > 1_000).astype("int64"))
     for name in NAMES:
-        pipeline = fit(algorithm(name).build(features, SEED), table, features)
-        assert importance(pipeline, table.head(200), features).index[0] == "list_price"
-        why = explain(pipeline, table.head(200), features)
+        pipeline = fit(name, table, features)
+        assert importance(algorithm(name), pipeline, table.head(200), features).index[0] == "list_price"
+        why = explain(algorithm(name), pipeline, table.head(200), features)
         expensive = table["list_price"].head(200) > 1_000
         assert all(push[0]["feature"] == "list_price" for push in why.loc[expensive, PUSHED_UP])
         assert all(push[0]["feature"] == "list_price" for push in why.loc[~expensive, PUSHED_DOWN])
 
 
 def test_importance_is_sorted_and_covers_every_feature(fitted: Fitted, sample: Training) -> None:
-    weights = importance(fitted["logistic_regression"], rows(sample), sample.features)
+    weights = importance(LOGISTIC, fitted["logistic_regression"], rows(sample), sample.features)
     assert sorted(weights.index) == sorted(sample.features)
     assert weights.is_monotonic_decreasing
     assert (weights >= 0).all()

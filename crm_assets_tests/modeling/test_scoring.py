@@ -33,7 +33,7 @@ def champion_of(candidate: Candidate, model: Any = None) -> Champion:
         model or candidate.model,
         candidate.features,
         candidate.trained_months,
-        candidate.walk_forward,
+        candidate.explained,
     )
 
 
@@ -50,7 +50,7 @@ def test_a_month_that_the_champion_learned_from_gets_its_walk_forward_prediction
     for month in sample_candidate.split.scored:
         predictions = predict(sample, champion, month)
         assert predictions["scored_by"].unique().tolist() == ["walk_forward"]
-        past = sample_candidate.walk_forward.query("snapshot_month == @month").set_index("opportunity_id")
+        past = sample_candidate.explained[month].set_index("opportunity_id")
         rows = predictions.set_index("opportunity_id")
         assert sorted(rows.index) == sorted(past.index)
         for column in ("probability", "pushed_up", "pushed_down"):

@@ -5,45 +5,21 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from pandas.testing import assert_frame_equal
-from sklearn.pipeline import Pipeline
 
 from crm_assets.crm.tables import WIN_FEATURES
-from crm_assets.modeling.algorithms import Algorithm, algorithm
+from crm_assets.modeling.algorithm import Algorithm
+from crm_assets.modeling.algorithms import algorithm
 from crm_assets.modeling.backtest import walk_forward
 from crm_assets.modeling.baselines import seasonal_rate
 from crm_assets.modeling.leak_audit import leak_audit
-from crm_assets.modeling.matrix import feature_matrix
-from crm_assets.modeling.predict import win_scores
 from crm_assets.modeling.sampling import training_sample
 from crm_assets.modeling.training_rows import HeldRows, StoredRows
 from crm_assets_tests.modeling.conftest import NAMES, SEED, Training
-
-
-def strange_rows(sample: Training) -> pd.DataFrame:
-    """The sample's rows in another order, with unknown names and nothing in some columns."""
-    rows = sample.table.sample(frac=1, random_state=SEED)
-    rows.iloc[:5, rows.columns.get_loc("sales_agent")] = "Nobody"
-    rows.iloc[3:9, rows.columns.get_loc("sector")] = None
-    rows.iloc[7:12, rows.columns.get_loc("agent_win_rate")] = np.nan
-    return rows
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_many_rows_get_the_scores_that_the_pipeline_gives_them(
-    fitted: dict[str, Pipeline], sample: Training, name: str
-) -> None:
-    matrix = feature_matrix(strange_rows(sample), sample.features)
-    fast, slow = win_scores(fitted[name], matrix, fast_from=0), fitted[name].predict_proba(matrix)[:, 1]
-    if name == "logistic_regression":
-        np.testing.assert_allclose(fast, slow, rtol=0, atol=1e-12)
-    else:
-        assert fast.tolist() == slow.tolist()
 
 
 def test_a_table_within_the_limit_is_taken_whole(sample: Training) -> None:

@@ -16,7 +16,7 @@ from xgboost import XGBClassifier
 from crm_assets.errors import RegistryError
 from crm_assets.registry import promotion
 from crm_assets.registry.aliases import MODEL
-from crm_assets.registry.models import WALK_FORWARD_FILE
+from crm_assets.registry.past import WALK_FORWARD_FILE
 
 OURS = {"algorithm": "xgboost", "features": '["days_open"]', "trained_months": '["2023-01"]'}
 

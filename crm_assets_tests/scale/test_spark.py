@@ -13,17 +13,19 @@ import pytest
 
 from crm_assets.crm import cleaning, features, snapshots
 from crm_assets.crm.horizon import horizon
-from crm_assets.crm.schema import RAW_TABLES
+from crm_assets.crm.schema import RAW_PRODUCTS, RAW_SALES_PIPELINE, RAW_TABLES
 from crm_assets.crm.tables import MONTHLY_SNAPSHOTS, OPPORTUNITIES, TRAINING_SET, WIN_FEATURES
 from crm_assets.defs.checks.evaluate import evaluate
 from crm_assets.defs.checks.features import FEATURES
+from crm_assets.defs.checks.raw import SUITES
 from crm_assets.defs.checks.snapshots import SNAPSHOTS
 from crm_assets.defs.checks.suite import Suite
-from crm_assets.errors import BadInputError
 from crm_assets.modeling import forecast, training
 from crm_assets.sources.sample import SyntheticSample
 from crm_assets.storage.folder import Folder
 from crm_assets.storage.tables import TableStore
+
+PIPELINE = tuple(suite for suite in SUITES if suite.table is RAW_SALES_PIPELINE)
 
 pytest.importorskip("pyspark", reason="make install-scale")
 
@@ -64,8 +66,8 @@ def _make_all(store: TableStore) -> None:
     sample = SyntheticSample(600, seed=3)
     for table in RAW_TABLES:
         store.write(table.name, sample.read(table), table.arrow)
-    raw = [store.read(table.name) for table in RAW_TABLES]
-    store.write("opportunities", cleaning.opportunities(*raw, MONTHS[0]), OPPORTUNITIES.arrow)
+    raw = {table.name: store.read(table.name) for table in RAW_TABLES}
+    store.write("opportunities", cleaning.opportunities(raw, MONTHS[0]), OPPORTUNITIES.arrow)
     deals = store.read("opportunities")
     last = horizon(deals, None)
     for month in MONTHS:
@@ -100,17 +102,19 @@ def test_the_gates_judge_alike(stores: dict[str, TableStore], suite: Suite) -> N
     assert verdicts[0].rows > 0
 
 
-def test_bad_input_is_told_in_the_same_sentence(stores: dict[str, TableStore]) -> None:
-    said = []
-    for store in stores.values():
-        accounts, products, teams, pipeline = (store.read(table.name) for table in RAW_TABLES)
-        with pytest.raises(BadInputError) as error:
-            cleaning.opportunities(
-                accounts, products.filter(products.product != "Product A Pro"), teams, pipeline, MONTHS[0]
-            )
-        said.append(str(error.value))
-    assert said[0] == said[1]
-    assert "Product A Pro" in said[0]
+def test_a_deal_of_an_unknown_product_is_found_alike(stores: dict[str, TableStore], tmp_path: Path) -> None:
+    found = []
+    for name, store in stores.items():
+        copy = TableStore(Folder(tmp_path / name), "1GB", name, tmp_path / "scratch")
+        for table in RAW_TABLES:
+            rows = store.read(table.name)
+            if table is RAW_PRODUCTS:
+                rows = rows.filter(rows["product"] != "Product A Pro")
+            copy.write(table.name, store.engine.to_pyarrow(rows), table.arrow)
+        verdict = evaluate(copy, PIPELINE, None, limit=0)
+        found.append([(o.rule, o.unexpected, o.observed) for o in verdict.broken("must")])
+    assert found[0] == found[1]
+    assert [(rule, observed) for rule, _, observed in found[0]] == [("product_in_products", "Product A Pro")]
 
 
 def test_nothing_is_left_in_the_scratch_folder(stores: dict[str, TableStore]) -> None:

@@ -7,10 +7,8 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-import ibis
 import pytest
 
-from crm_assets.crm.cleaning import opportunities
 from crm_assets.crm.schema import RAW_ACCOUNTS as ACCOUNTS
 from crm_assets.crm.schema import RAW_PRODUCTS as PRODUCTS
 from crm_assets.crm.schema import RAW_SALES_PIPELINE as PIPELINE
@@ -233,7 +231,7 @@ HEADERS = [
     Case(
         "a column twice in the header",
         rewritten(lambda rows: [[*row, row[2]] for row in rows], PIPELINE),
-        "sales_pipeline.csv, column product: stands twice in the header; ",
+        "sales_pipeline.csv, column product: appears twice in the header; ",
         ("keep one of them",),
     ),
     Case(
@@ -360,7 +358,7 @@ VALUES = [
     Case(
         "mixed date formats",
         each(won(4, closed="6/1/2023"), won(9, closed="12/24/2023")),
-        "sales_pipeline.csv, column close_date, rows 4, 9: '6/1/2023', '12/24/2023' is not written as "
+        "sales_pipeline.csv, column close_date, rows 4, 9: '6/1/2023', '12/24/2023' are not written as "
         "YYYY-MM-DD like the rest of the column; ",
         ("write all of the column as YYYY-MM-DD",),
     ),
@@ -397,13 +395,13 @@ VALUES = [
     Case(
         "a negative value",
         won(7, value="-5"),
-        "sales_pipeline.csv, column close_value, row 7: '-5.0' is negative; ",
+        "sales_pipeline.csv, column close_value, row 7: '-5' is negative; ",
         ("correct the number",),
     ),
     Case(
         "a negative price",
         put(PRODUCTS, 3, 5, sales_price="-1"),
-        "products.csv, column sales_price, rows 3, 5: '-1.0' is negative; ",
+        "products.csv, column sales_price, rows 3, 5: '-1' is negative; ",
         ("correct the number",),
     ),
     Case(
@@ -459,19 +457,19 @@ RULES = [
     Case(
         "a duplicate opportunity id",
         put(PIPELINE, 4, 9, opportunity_id="TWICE"),
-        "sales_pipeline.csv, column opportunity_id, rows 4, 9: 'TWICE' stands more than once; ",
+        "sales_pipeline.csv, column opportunity_id, rows 4, 9: 'TWICE' appears more than once; ",
         ("keep one row",),
     ),
     Case(
         "a duplicate product",
         put(PRODUCTS, 2, 5, product="Product B Special"),
-        "products.csv, column product, rows 2, 5: 'Product B Special' stands more than once; ",
+        "products.csv, column product, rows 2, 5: 'Product B Special' appears more than once; ",
         ("keep one row",),
     ),
     Case(
         "close before engage",
         each(won(7, "2023-06-02", "2023-06-01"), deal(9, "Lost", "2023-06-03", "2023-05-01", "0")),
-        "sales_pipeline.csv, column close_date, rows 7, 9: '2023-06-01', '2023-05-01' lies before the deal's "
+        "sales_pipeline.csv, column close_date, rows 7, 9: '2023-06-01', '2023-05-01' lie before the deal's "
         "engage_date; ",
         ("correct one of the two dates",),
     ),
@@ -502,7 +500,7 @@ RULES = [
     Case(
         "an open deal with close value",
         deal(7, "Engaging", "2023-05-02", "", "10"),
-        "sales_pipeline.csv, column close_value, row 7: '10.0' belongs to a deal that is not closed; ",
+        "sales_pipeline.csv, column close_value, row 7: '10' belongs to a deal that is not closed; ",
         ("remove the close value or set the stage to Won or Lost",),
     ),
     Case(
@@ -549,7 +547,7 @@ REFERENCES = [
     Case(
         "two names that are the same after normalising",
         put(ACCOUNTS, 5, account="account-0001"),
-        "accounts.csv, column account, rows 2, 5: 'Account 0001' and 'account-0001' are the same name",
+        "accounts.csv, column account, rows 2, 5: 'Account 0001', 'account-0001' are the same name",
         ("keep one of them",),
     ),
 ]
@@ -558,10 +556,8 @@ CASES = [*FILES, *HEADERS, *ROWS, *VALUES, *RULES, *REFERENCES]
 
 
 def use(folder: Path) -> None:
-    """Read and clean a dump, as the first assets of the graph do."""
-    source = CsvFolder(folder, "test")
-    tables = [ibis.memtable(source.read(table)) for table in RAW_TABLES]
-    opportunities(*tables, "2022-10").to_pyarrow()
+    """Read and judge a dump, as the first assets of the graph do."""
+    CsvFolder(folder, "test").take(*RAW_TABLES)
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case.claim for case in CASES])

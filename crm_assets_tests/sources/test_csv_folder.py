@@ -29,6 +29,11 @@ Quoting = Literal[0, 1, 2, 3]
 Mutation = Callable[[Path], None]
 
 
+def tables_of(folder: Path) -> list[RawTable]:
+    """The raw tables whose files a folder has."""
+    return [table for table in RAW_TABLES if (folder / table.file_name).exists()]
+
+
 def records(folder: Path, table: RawTable) -> Records:
     with (folder / table.file_name).open(encoding="utf-8", newline="") as file:
         return list(csv.reader(file))
@@ -41,10 +46,10 @@ def as_text(rows: Records, quoting: Quoting = csv.QUOTE_MINIMAL, line_end: str =
 
 
 def rewritten(change: Callable[[Records], Records], *tables: RawTable) -> Mutation:
-    """Write the tables again, all four unless some are named, with changed records."""
+    """Write the tables again, all of them unless some are named, with changed records."""
 
     def mutate(folder: Path) -> None:
-        for table in tables or RAW_TABLES:
+        for table in tables or tables_of(folder):
             text = as_text(change(records(folder, table)))
             (folder / table.file_name).write_text(text, encoding="utf-8", newline="")
 
@@ -52,10 +57,10 @@ def rewritten(change: Callable[[Records], Records], *tables: RawTable) -> Mutati
 
 
 def in_bytes(change: Callable[[bytes], bytes], *tables: RawTable) -> Mutation:
-    """Change the bytes of the tables, all four unless some are named."""
+    """Change the bytes of the tables, all of them unless some are named."""
 
     def mutate(folder: Path) -> None:
-        for table in tables or RAW_TABLES:
+        for table in tables or tables_of(folder):
             path = folder / table.file_name
             path.write_bytes(change(path.read_bytes()))
 
@@ -64,7 +69,7 @@ def in_bytes(change: Callable[[bytes], bytes], *tables: RawTable) -> Mutation:
 
 def written_as(quoting: Quoting = csv.QUOTE_MINIMAL, line_end: str = "\n") -> Mutation:
     def mutate(folder: Path) -> None:
-        for table in RAW_TABLES:
+        for table in tables_of(folder):
             text = as_text(records(folder, table), quoting, line_end)
             (folder / table.file_name).write_text(text, encoding="utf-8", newline="")
 
@@ -90,13 +95,15 @@ def all_slashed(folder: Path) -> None:
 
 
 def contents(folder: Path) -> dict[str, pa.Table]:
-    return {table.name: CsvFolder(folder, "test").read(table) for table in RAW_TABLES}
+    return {name: taken.rows for name, taken in CsvFolder(folder, "test").take(*RAW_TABLES).items()}
 
 
 def without_places(tables: dict[str, pa.Table]) -> dict[str, pa.Table]:
     """The tables in the order of their keys, without the numbers of their rows."""
-    keys = {table.name: table.key[0] for table in RAW_TABLES}
-    return {name: t.drop_columns([SOURCE_ROW.name]).sort_by(keys[name]) for name, t in tables.items()}
+    plain = {name: table.drop_columns([SOURCE_ROW.name]) for name, table in tables.items()}
+    return {
+        name: table.sort_by([(c, "ascending") for c in table.column_names]) for name, table in plain.items()
+    }
 
 
 HARMLESS_IN_PLACE: dict[str, Mutation] = {

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 import pytest
 
 from crm_assets.crm.cleaning import opportunities
+from crm_assets.crm.raw_rules import rules_of
 from crm_assets.crm.schema import RAW_ACCOUNTS as ACCOUNTS
 from crm_assets.crm.schema import RAW_PRODUCTS as PRODUCTS
 from crm_assets.crm.schema import RAW_SALES_PIPELINE as PIPELINE
@@ -27,15 +28,18 @@ from crm_assets.sources.select import select_source
 from crm_assets_tests.sources import test_bad_input as bad_input
 from crm_assets_tests.sources.quarantine_cases import CASES, Case
 from crm_assets_tests.sources.test_bad_input import LINE_BREAK, each, insert, put, won
-from crm_assets_tests.sources.test_csv_folder import Mutation, records
+from crm_assets_tests.sources.test_csv_folder import Mutation, records, tables_of
 
+# The rule that a deal breaks whose product, agent or account is not there.
+REFERENCES = {
+    rule.other_table: rule.name for rule in rules_of(PIPELINE) if rule.other_table and rule.severity == "must"
+}
 STRUCTURE = [*bad_input.FILES, *bad_input.HEADERS, *bad_input.ROWS]
 ROW_LEVEL = [*bad_input.VALUES, *bad_input.RULES, *bad_input.REFERENCES]
 
 
 def sifted(folder: Path) -> dict[str, Sifted]:
-    source = CsvFolder(folder, "test", quarantines=True)
-    return {table.name: source.sift(table) for table in RAW_TABLES}
+    return CsvFolder(folder, "test", quarantines=True).take(*RAW_TABLES)
 
 
 def found(tables: dict[str, Sifted]) -> dict[tuple[str, str], set[int]]:
@@ -54,13 +58,13 @@ def expected(case: Case, folder: Path, clean: dict[str, pa.Table]) -> dict[tuple
         at = PIPELINE.names.index(lookup.key[0])
         deals = [n for n, deal in enumerate(records(folder, PIPELINE), start=1) if deal[at] == name]
         assert deals
-        rows[PIPELINE.name, f"unknown_{lookup.key[0]}"] |= set(deals)
+        rows[PIPELINE.name, REFERENCES[lookup.name]] |= set(deals)
     return dict(rows)
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case.claim for case in CASES])
 def test_rows_that_break_a_rule_are_set_aside_and_no_others(case: Case, small_dump: Path) -> None:
-    clean = {table.name: CsvFolder(small_dump, "test").read(table) for table in RAW_TABLES}
+    clean = {name: taken.rows for name, taken in CsvFolder(small_dump, "test").take(*RAW_TABLES).items()}
     case.mutate(small_dump)
     tables = sifted(small_dump)
     assert found(tables) == expected(case, small_dump, clean)
@@ -76,7 +80,7 @@ def test_counts_add_up_and_rows_are_kept_as_the_file_has_them(case: Case, small_
     case.mutate(small_dump)
     tables = sifted(small_dump)
     assert joined(tables).schema == QUARANTINED_ROWS.arrow
-    for table in RAW_TABLES:
+    for table in tables_of(small_dump):
         header, *rows = records(small_dump, table)
         one = tables[table.name]
         quarantined = one.quarantined.to_pylist()
@@ -102,8 +106,8 @@ def test_what_stops_a_run_for_a_row_is_set_aside_and_the_rest_is_cleaned(
     case.mutate(small_dump)
     tables = sifted(small_dump)
     assert joined(tables).num_rows
-    raw = [ibis.memtable(tables[table.name].rows) for table in RAW_TABLES]
-    assert len(opportunities(*raw, "2022-10").to_pyarrow()) == tables[PIPELINE.name].rows.num_rows
+    raw = {name: ibis.memtable(taken.rows) for name, taken in tables.items()}
+    assert len(opportunities(raw, "2022-10").to_pyarrow()) == tables[PIPELINE.name].rows.num_rows
 
 
 @pytest.mark.parametrize("case", STRUCTURE, ids=[case.claim for case in STRUCTURE])
@@ -128,7 +132,7 @@ def test_a_table_of_which_nothing_is_left_stops_the_run(
 ) -> None:
     mutate(small_dump)
     with pytest.raises(BadInputError) as caught:
-        CsvFolder(small_dump, "test", quarantines=True).sift(table)
+        CsvFolder(small_dump, "test", quarantines=True).take(table)
     sentence = str(caught.value)
     assert sentence.startswith(f"{begins}: once all bad rows are set aside, none is left; mend the file, ")
     assert f"first of all {begins}, column " in sentence
@@ -139,12 +143,12 @@ def test_a_table_of_which_nothing_is_left_stops_the_run(
 def test_without_quarantine_the_first_broken_rule_stops_the_run(small_dump: Path) -> None:
     source = CsvFolder(small_dump, "test")
     for table in RAW_TABLES:
-        one = source.sift(table)
+        one = source.take(table)[table.name]
         assert one.rows == source.read(table)
         assert one.quarantined == QUARANTINED_ROWS.arrow.empty_table()
     won(7, closed="soon")(small_dump)
     with pytest.raises(BadInputError, match=r"^sales_pipeline\.csv, column close_date, row 7: 'soon' is no "):
-        source.sift(PIPELINE)
+        source.take(PIPELINE)
 
 
 def test_blanks_are_kept_and_rows_are_numbered_as_a_spreadsheet_does(small_dump: Path) -> None:
@@ -156,7 +160,7 @@ def test_blanks_are_kept_and_rows_are_numbered_as_a_spreadsheet_does(small_dump:
     )(small_dump)
     # The account with a line break is still the same name.
     rows = sifted(small_dump)[PIPELINE.name].quarantined.to_pylist()
-    assert [(row["source_row"], row["rule"], row["value"]) for row in rows] == [(9, "known_stage", " won ")]
+    assert [(row["source_row"], row["rule"], row["value"]) for row in rows] == [(9, "stage_known", " won ")]
     assert json.loads(rows[0]["row"])["product"] == " Product A  Pro"
 
 
@@ -165,8 +169,8 @@ def test_a_missing_account_breaks_no_rule_and_a_renamed_one_that_of_its_deals(sm
     assert found(sifted(small_dump)) == {}
     put(ACCOUNTS, 5, account="Elsewhere")(small_dump)
     rows = found(sifted(small_dump))
-    assert rows.keys() == {(PIPELINE.name, "unknown_account")}
-    assert {6, 8} <= rows[PIPELINE.name, "unknown_account"]
+    assert rows.keys() == {(PIPELINE.name, "account_in_accounts")}
+    assert {6, 8} <= rows[PIPELINE.name, "account_in_accounts"]
 
 
 def test_a_deal_says_whether_its_product_is_missing_or_set_aside(small_dump: Path) -> None:
@@ -193,7 +197,11 @@ def test_counts_are_told_by_table_and_by_rule(small_dump: Path) -> None:
     tables = sifted(small_dump)
     assert by_table(tables).set_index("table").loc[PIPELINE.name].tolist() == [900, 3]
     counts = by_rule(joined(tables)).to_numpy().tolist()
-    assert counts == [[PIPELINE.name, "unknown_account", 2], [PIPELINE.name, "required", 1]]
+    assert counts == [
+        [PIPELINE.name, "account_in_accounts", 2],
+        [PIPELINE.name, "deal_stage_is_there", 1],
+        [PIPELINE.name, "product_is_there", 1],
+    ]
 
 
 @pytest.mark.parametrize(
@@ -217,19 +225,19 @@ def test_a_download_is_sifted_as_a_folder_is(small_dump: Path, tmp_path: Path) -
     (tmp_path / "owner__name").symlink_to(small_dump)
     put(PIPELINE, 5, product="Warp")(small_dump)
     kaggle = KaggleDataset("owner/name", tmp_path, "test", quarantines=True)
-    assert kaggle.sift(PIPELINE).quarantined["source_row"].to_pylist() == [5]
+    assert kaggle.take(PIPELINE)[PIPELINE.name].quarantined["source_row"].to_pylist() == [5]
 
 
 def test_nothing_of_the_sample_is_set_aside() -> None:
     sample = SyntheticSample(900, seed=1)
     for table in RAW_TABLES:
-        assert sample.sift(table).rows == sample.read(table)
-        assert sample.sift(table).set_aside == 0
+        taken = sample.take(table)[table.name]
+        assert taken.rows == sample.read(table)
+        assert taken.set_aside == 0
 
 
 def test_nothing_of_the_real_dump_is_set_aside(real_dump: Path) -> None:
-    for table in RAW_TABLES:
-        one = CsvFolder(real_dump, "test", quarantines=True).sift(table)
-        assert one.rows == CsvFolder(real_dump, "test").read(table)
+    for name, one in CsvFolder(real_dump, "test", quarantines=True).take(*RAW_TABLES).items():
+        assert one.rows == CsvFolder(real_dump, "test").take(*RAW_TABLES)[name].rows
         assert one.quarantined == QUARANTINED_ROWS.arrow.empty_table()
     assert by_rule(QUARANTINED_ROWS.arrow.empty_table()).empty

@@ -11,10 +11,11 @@ from crm_assets.crm.schema import RAW_SALES_PIPELINE
 from crm_assets.errors import BadInputError, SettingsError
 from crm_assets.settings import read_settings
 from crm_assets.sources.base import Source
+from crm_assets.sources.calendar import note, noted
 from crm_assets.sources.csv_folder import CsvFolder
 from crm_assets.sources.kaggle import KaggleDataset, kaggle_credentials_present
 from crm_assets.sources.sample import SyntheticSample
-from crm_assets.sources.select import month_range, select_source
+from crm_assets.sources.select import known_range, month_range, select_source
 
 # Where the Kaggle package looks: variables, and files under the home folder.
 CREDENTIAL_FILES = (
@@ -38,6 +39,11 @@ def chosen() -> Source:
 def covered() -> MonthRange:
     settings = read_settings()
     return month_range(settings, select_source(settings))
+
+
+def known() -> MonthRange | None:
+    settings = read_settings()
+    return known_range(settings, select_source(settings))
 
 
 def write(path: Path) -> None:
@@ -146,11 +152,89 @@ def test_settings_replace_the_months_of_the_source(
     assert covered() == expected
 
 
-def test_both_months_set_need_no_readable_data(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_months_are_known_without_the_data_where_settings_or_a_note_say_them(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("CRM_DATA_DIR", str(tmp_path / "nowhere"))
+    assert known() is None
     monkeypatch.setenv("CRM_FIRST_MONTH", "2023-01")
+    assert known() is None
     monkeypatch.setenv("CRM_LAST_MONTH", "2023-03")
-    assert list(covered()) == ["2023-01", "2023-02", "2023-03"]
+    assert list(known() or ()) == ["2023-01", "2023-02", "2023-03"]
+    monkeypatch.delenv("CRM_LAST_MONTH")
+    settings = read_settings()
+    note(settings.home, select_source(settings).identity, MonthRange("2022-10", "2023-02"))
+    assert known() == MonthRange("2023-01", "2023-02")
+
+
+def test_reading_the_months_notes_them_for_who_must_not_open_the_data(
+    monkeypatch: pytest.MonkeyPatch, small_dump: Path
+) -> None:
+    monkeypatch.setenv("CRM_DATA_DIR", str(small_dump))
+    assert known() is None
+    assert covered() == known()
+    # The note is of this folder, and of no other.
+    monkeypatch.setenv("CRM_DATA_DIR", str(small_dump.parent))
+    assert known() is None
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"csv:x": 1}', '{"csv:x": {"first": "soon", "last": "x"}}'])
+def test_a_note_that_is_none_counts_as_unknown_and_is_written_anew(tmp_path: Path, text: str) -> None:
+    (tmp_path / "calendar.json").write_text(text)
+    assert noted(tmp_path, "csv:x") is None
+    note(tmp_path, "csv:x", MonthRange("2022-10", "2023-02"))
+    assert noted(tmp_path, "csv:x") == MonthRange("2022-10", "2023-02")
+
+
+@pytest.mark.parametrize("last", ["2024-02", "2024-12", "2031-01"])
+def test_a_last_month_past_the_data_is_refused_with_what_there_is(
+    monkeypatch: pytest.MonkeyPatch, last: str
+) -> None:
+    monkeypatch.setenv("CRM_LAST_MONTH", last)
+    said = rf"CRM_LAST_MONTH {last} lies past the data, which covers 2022-10 to 2023-12; .* or write open"
+    with pytest.raises(SettingsError, match=said):
+        covered()
+    with pytest.raises(SettingsError, match=said):
+        known()
+
+
+def test_the_month_after_the_data_may_be_called_complete(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CRM_LAST_MONTH", "2024-01")
+    assert covered().last == "2024-01"
+
+
+def test_an_identity_tells_sources_apart_and_outlives_a_new_dump(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    seen = [chosen().identity]
+    for variables in (
+        {"CRM_SAMPLE_SEED": "8"},
+        {"CRM_SOURCE": "kaggle"},
+        {"CRM_SOURCE": "kaggle", "CRM_KAGGLE_DATASET": "owner/other"},
+        {"CRM_DATA_DIR": str(tmp_path / "a" / "dump")},
+        {"CRM_DATA_DIR": str(tmp_path / "b" / "dump")},
+        {"CRM_DATA_DIR": str(tmp_path / "b" / "dump"), "CRM_SOURCE_NAME": "sales"},
+    ):
+        with monkeypatch.context() as patch:
+            for name, value in variables.items():
+                patch.setenv(name, value)
+            seen.append(chosen().identity)
+    assert len(set(seen)) == len(seen)
+    assert seen[0] == "sample:8800-seed-7"
+    assert seen[2] == "kaggle:innocentmfa/crm-sales-opportunities"
+    assert seen[-1] == "csv:sales"
+    assert all(len(one) < 120 and " " not in one for one in seen)
+
+
+def test_a_folder_that_moved_keeps_the_name_that_settings_give_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("CRM_DATA_DIR", str(tmp_path / "before"))
+    before = chosen().identity
+    monkeypatch.setenv("CRM_DATA_DIR", str(tmp_path / "after"))
+    assert chosen().identity != before
+    monkeypatch.setenv("CRM_SOURCE_NAME", before.removeprefix("csv:"))
+    assert chosen().identity == before
 
 
 @pytest.mark.parametrize(

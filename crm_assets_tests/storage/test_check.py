@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from crm_assets.console import storage_check
+from crm_assets.console.terminal import run_command
 from crm_assets.settings import Settings
 from crm_assets.storage.bucket import Bucket
 
@@ -12,7 +13,11 @@ from crm_assets.storage.bucket import Bucket
 def test_a_folder_is_checked(capsys: pytest.CaptureFixture[str]) -> None:
     assert storage_check.main() == 0
     told = capsys.readouterr().out
-    assert f"local (CRM_STORAGE=auto, and no S3 endpoint is set)\nTables     {Settings().tables_dir}" in told
+    assert (
+        f"local (CRM_STORAGE=auto, and no S3 endpoint is set)\nTables     {Settings().tables_dir}\n" in told
+    )
+    assert "sample:8800-seed-7: SYNTHETIC sample" in told
+    assert "They are   of no recorded source" in told
     assert "written, read and removed" in told
     assert list(Settings().tables_dir.iterdir()) == []
 
@@ -30,7 +35,7 @@ def test_what_is_wrong_is_told_and_shows_no_secret(
     capsys: pytest.CaptureFixture[str], bucket: Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "a-wrong-secret")
-    assert storage_check.main() == 1
+    assert run_command(storage_check.main) == 1
     told = capsys.readouterr().out
     assert "✗ Cannot use s3://crm-assets/" in told
     assert "check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY" in told

@@ -13,10 +13,15 @@ from rich.table import Table
 
 from crm_assets.console.replay.live import Dagster, dagster_dev
 from crm_assets.console.replay.past import export_as_of
+from crm_assets.console.terminal import run_command
 from crm_assets.crm.months import MonthRange
-from crm_assets.defs.progress import console, tell_failure
-from crm_assets.errors import CrmAssetsError, ReplayError
+from crm_assets.defs.progress import console
+from crm_assets.errors import ReplayError
 from crm_assets.settings import Settings, get_settings, variable
+from crm_assets.sources.base import Source
+from crm_assets.sources.calendar import note
+from crm_assets.sources.csv_folder import CsvFolder
+from crm_assets.sources.select import month_range, select_source
 
 INSTANCE = Path(__file__).parents[3] / "dagster.yaml"
 # What decides about models is the same in the replay; all other settings are its own.
@@ -41,33 +46,36 @@ def main() -> int:
     parser.add_argument("--to", dest="last", help="last month; the last of the dump by default")
     parser.add_argument("--port", type=int, help="port of the UI; any free one by default")
     asked = parser.parse_args()
-    try:
-        return _replay(asked.first, asked.last, asked.port)
-    except CrmAssetsError as error:
-        tell_failure(str(error))
-        return 1
+    return _replay(asked.first, asked.last, asked.port)
 
 
 def _replay(first: str | None, last: str | None, port: int | None) -> int:
-    from crm_assets.defs.partitions import calendar, source
-
-    whole = list(calendar())
+    settings = get_settings()
+    source = select_source(settings)
+    whole = list(month_range(settings, source))
     first, last = first or whole[min(MONTHS_BEFORE, len(whole) - 1)], last or whole[-1]
     if first not in whole or last not in whole or first > last:
         raise ReplayError(f"There is no month from {first} to {last} in {whole[0]} to {whole[-1]}.")
-    folder = _fresh_folder(get_settings())
+    folder = _fresh_folder(settings)
     start = time.monotonic()
-    export_as_of(source(), folder / "dump", first)
-    with dagster_dev(folder, _environment(get_settings(), folder, whole[0]), port) as dagster:
+    _arrive(source, folder, first)
+    with dagster_dev(folder, _environment(settings, folder, whole[0]), port) as dagster:
         console.print(f"Watch it at {dagster.address} (log: {folder / 'dagster.log'}).", soft_wrap=True)
         for month in MonthRange(first, last):
-            export_as_of(source(), folder / "dump", month)
+            _arrive(source, folder, month)
             _live_through(dagster, month)
-        agree = _report(folder)
+        agree = _report(folder, source, whole)
         console.print(f"{first} to {last} in {time.monotonic() - start:.0f} s.")
         if sys.stdin.isatty():
             console.input(f"The UI stays at {dagster.address} until you press Enter.")
     return 0 if agree else 1
+
+
+def _arrive(source: Source, folder: Path, month: str) -> None:
+    """A month's data arrives: its files, and the note of the months that they cover."""
+    export_as_of(source, folder / "dump", month)
+    dump = CsvFolder(folder / "dump", "the replay's dump")
+    note(folder / "home", dump.identity, dump.month_range())
 
 
 def _live_through(dagster: Dagster, month: str) -> None:
@@ -113,10 +121,15 @@ def _text(value: object) -> str:
     return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
-def _report(folder: Path) -> bool:
-    """Print forecast, walk-forward and what came; whether the first two agree."""
+def _report(folder: Path, source: Source, whole: list[str]) -> bool:
+    """Print forecast, walk-forward and what came; whether the first two agree.
+
+    Args:
+        folder: the replay's.
+        source: the dump that was replayed.
+        whole: all months of it.
+    """
     from crm_assets.console.replay import report
-    from crm_assets.defs.partitions import calendar, source
     from crm_assets.registry import models, tracking
     from crm_assets.registry.recipes import recipes_of
     from crm_assets.storage.folder import Folder
@@ -130,7 +143,7 @@ def _report(folder: Path) -> bool:
     compared = report.compare(
         TableStore(Folder(home / "tables"), settings.engine_memory),
         recipes,
-        report.features_of(source(), calendar().first, list(calendar())),
+        report.features_of(source, whole[0], whole),
         models.load_champion().walk_forward,
         settings,
     )
@@ -152,4 +165,4 @@ def _report(folder: Path) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command(main))

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
+import ibis
+import ibis.expr.types as ir
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
 from crm_assets.crm.months import month_end
-from crm_assets.crm.schema import RAW_SALES_PIPELINE, RAW_TABLES, SOURCE_ROW, Stage
+from crm_assets.crm.raw_rules import rules_of
+from crm_assets.crm.schema import RAW_TABLES, SOURCE_ROW, RawTable
 from crm_assets.sources.base import Source
-
-CLOSING = ("close_date", "close_value")
+from crm_assets.sources.judge import faults, reader
 
 
 def export_as_of(source: Source, folder: Path, month: str) -> None:
-    """Write the four CSV files as they stood at the end of `month`.
+    """Write the CSV files as they stood at the end of `month`; an optional one only if it had any row.
 
     Args:
         source: the dump of later.
@@ -24,28 +28,65 @@ def export_as_of(source: Source, folder: Path, month: str) -> None:
         month: `YYYY-MM`.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    dump = {name: taken.rows for name, taken in source.take(*RAW_TABLES).items()}
+    known = dump_as_of(dump, month)
     for table in RAW_TABLES:
-        rows = source.read(table)
-        if table is RAW_SALES_PIPELINE:
-            rows = deals_as_of(rows, month)
-        csv.write_csv(rows.drop_columns([SOURCE_ROW.name]), folder / table.file_name)
+        rows = known[table.name]
+        if table.is_there(rows.num_rows):
+            csv.write_csv(rows.drop_columns([SOURCE_ROW.name]), folder / table.file_name)
+        else:
+            (folder / table.file_name).unlink(missing_ok=True)
 
 
-def deals_as_of(deals: pa.Table, month: str) -> pa.Table:
-    """The deals engaged by the end of `month`; those that close later are open.
+def dump_as_of(dump: Mapping[str, pa.Table], month: str) -> dict[str, pa.Table]:
+    """Return the raw tables as they stood at the end of `month`.
 
-    Prospecting deals are left out: the dump does not say when they came. An account is missing where
-    it is missing in the dump, which does not say either when one was recorded.
+    Rows that name a row which was not known yet are left out too, as an activity of a later deal.
 
     Args:
-        deals: columns of `crm.schema.RAW_SALES_PIPELINE`.
+        dump: the raw tables of later, by name.
+        month: `YYYY-MM`.
+    """
+    return without_strays({t.name: rows_as_of(dump[t.name], t, month) for t in RAW_TABLES})
+
+
+def rows_as_of(rows: pa.Table, table: RawTable, month: str) -> pa.Table:
+    """Return the rows of a raw table as they stood at the end of `month`, as its `dated_by` says.
+
+    A row whose first date lies later is left out, and so is one without that date: the dump does not say
+    when it came. What came with a later date is as it was before. Columns without a date are as in the
+    dump, which does not say when they were written.
+
+    Args:
+        rows: columns of `table`.
+        table: the raw table.
         month: `YYYY-MM`.
     """
     end = pa.scalar(month_end(month), pa.date32())
-    known = deals.filter(pc.less_equal(deals["engage_date"], end))
-    later = pc.fill_null(pc.greater(known["close_date"], end), fill_value=False)
-    columns = {name: known[name] for name in known.column_names}
-    columns["deal_stage"] = pc.if_else(later, Stage.ENGAGING.value, known["deal_stage"])
-    for name in CLOSING:
-        columns[name] = pc.if_else(later, pa.scalar(None, known[name].type), known[name])
-    return pa.table(columns, schema=known.schema)
+    for number, dating in enumerate(table.dated_by):
+        if number == 0:
+            rows = rows.filter(pc.less_equal(rows[dating.column], end))
+        later = pc.fill_null(pc.greater(rows[dating.column], end), fill_value=False)
+        before = dict.fromkeys((dating.column, *dating.known_with)) | dict(dating.before)
+        for name, value in before.items():
+            was = pc.if_else(later, pa.scalar(value, rows[name].type), rows[name])
+            rows = rows.set_column(rows.column_names.index(name), rows.schema.field(name), was)
+    return rows
+
+
+def without_strays(tables: Mapping[str, pa.Table]) -> dict[str, pa.Table]:
+    """Leave out rows that name a row of another table that is not there."""
+    kept: dict[str, ir.Table] = {}
+    found: dict[str, pa.Table] = {}
+    for table in RAW_TABLES:
+        rows = tables[table.name]
+        looking = [rule for rule in rules_of(table) if rule.severity == "must" and rule.other_table in kept]
+        if looking:
+            expression = ibis.memtable(rows)
+            strays = faults(expression, [rule.resolved(expression, reader(kept)) for rule in looking])
+            there = np.ones(rows.num_rows, dtype=bool)
+            for fault in strays:
+                there[fault.positions] = False
+            rows = rows.filter(pa.array(there))
+        found[table.name], kept[table.name] = rows, ibis.memtable(rows)
+    return found

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import ibis
 import pandas as pd
 
@@ -10,12 +12,11 @@ from crm_assets.crm.feature_table import LABEL
 from crm_assets.crm.features import win_features
 from crm_assets.crm.schema import RAW_TABLES
 from crm_assets.crm.snapshots import snapshot
-from crm_assets.modeling.algorithms import ALGORITHMS, algorithm
-from crm_assets.modeling.backtest import split_months, train, walk_forward
-from crm_assets.modeling.baselines import seasonal_rate
+from crm_assets.modeling.algorithms import ALGORITHMS
+from crm_assets.modeling.backtest import walk_forward
 from crm_assets.modeling.calibration import CalibratedModel, fit_calibrator
-from crm_assets.modeling.champion import leaderboard
-from crm_assets.modeling.matrix import feature_matrix
+from crm_assets.modeling.champion import chosen_of, leaderboard
+from crm_assets.modeling.folds import last_lesson, learn, split_months
 from crm_assets.modeling.training_rows import HeldRows
 from crm_assets.registry.recipes import Recipe
 from crm_assets.settings import Settings
@@ -25,7 +26,8 @@ from crm_assets.storage.tables import TableStore
 
 def features_of(source: Source, first_month: str, months: list[str]) -> pd.DataFrame:
     """The features and labels of some months, from the whole dump."""
-    deals = cleaning.opportunities(*(ibis.memtable(source.read(t)) for t in RAW_TABLES), first_month)
+    dump = source.take(*RAW_TABLES)
+    deals = cleaning.opportunities({n: ibis.memtable(taken.rows) for n, taken in dump.items()}, first_month)
     last = months[-1]
     parts = [win_features(snapshot(deals, month), deals, month, last) for month in months]
     return pd.concat([part.to_pyarrow().to_pandas() for part in parts], ignore_index=True)
@@ -35,7 +37,7 @@ def compare(
     store: TableStore,
     recipes: dict[str, Recipe],
     features: pd.DataFrame,
-    last_backtest: pd.DataFrame,
+    last_backtest: Mapping[str, pd.DataFrame],
     settings: Settings,
 ) -> pd.DataFrame:
     """The forecasts of a replay against walk-forward, month by month.
@@ -44,7 +46,7 @@ def compare(
         store: the tables of the replay.
         recipes: the champions of the replay by version.
         features: columns of `win_features`, all months, of the whole dump.
-        last_backtest: calibrated walk-forward predictions of the replay's last champion, which
+        last_backtest: calibrated walk-forward predictions of the replay's last champion by month, which
             calibrates its test months on its validation months alone.
         settings: those of the replay.
 
@@ -62,7 +64,7 @@ def compare(
         chosen, again = _walk_forward(features, recipe, month, settings)
         both = said.merge(again, on="opportunity_id", how="outer", suffixes=("", "_again"))
         labels = features.loc[features["snapshot_month"] == month, LABEL.name]
-        past = last_backtest.loc[last_backtest["snapshot_month"] == month, "probability"]
+        past = last_backtest[month]["probability"] if month in last_backtest else []
         rows.append(
             {
                 "month": month,
@@ -73,7 +75,7 @@ def compare(
                 "expected": said["probability"].sum(),
                 "walk_forward": again["probability"].sum(),
                 "difference": (both["probability"] - both["probability_again"]).abs().max(skipna=False),
-                "last_backtest": past.sum() if len(past) else float("nan"),
+                "last_backtest": sum(past) if len(past) else float("nan"),
                 "realised": labels.sum() if labels.notna().all() else float("nan"),
             }
         )
@@ -91,10 +93,10 @@ def _walk_forward(
     backtests = {
         a.name: walk_forward(a, rows, recipe.features, split.scored, settings.seed) for a in ALGORITHMS
     }
-    board = leaderboard(seasonal_rate(rows, split.scored), backtests, split)
-    chosen = algorithm(str(board.loc[board["chosen"], "contender"].item()))
-    pipeline = train(chosen, rows, rows.months, recipe.features, settings.seed)
-    model = CalibratedModel(pipeline, fit_calibrator(backtests[chosen.name]))
+    board, _ = leaderboard(rows, backtests, split)
+    chosen = chosen_of(board)
+    fitted = learn(chosen, last_lesson(rows, recipe.features, settings.seed))
+    model = CalibratedModel(fitted, fit_calibrator(backtests[chosen.name]), chosen.name)
     scored = features[features["snapshot_month"] == month]
-    probability = model.predict_proba(feature_matrix(scored, recipe.features))[:, 1]
+    probability = model.predict_proba(chosen.matrix(scored, recipe.features))[:, 1]
     return chosen.name, scored[["opportunity_id"]].assign(probability=probability)

@@ -10,17 +10,16 @@ from crm_assets.defs.partitions import calendar, data_horizon
 from crm_assets.storage.tables import MonthlyTables
 
 
-@table_asset(OPPORTUNITIES, "crm", "duckdb", "parquet")
-def opportunities(
-    raw_accounts: ir.Table,
-    raw_products: ir.Table,
-    raw_sales_teams: ir.Table,
-    raw_sales_pipeline: ir.Table,
-) -> ir.Table:
+@table_asset(
+    OPPORTUNITIES,
+    "crm",
+    "duckdb",
+    "parquet",
+    ins={table.name: dg.AssetIn(dagster_type=ir.Table) for table in cleaning.JOINED},
+)
+def opportunities(**raw: ir.Table) -> ir.Table:
     """Every deal, names normalised, joined with its product, agent and account."""
-    return cleaning.opportunities(
-        raw_accounts, raw_products, raw_sales_teams, raw_sales_pipeline, calendar().first
-    )
+    return cleaning.opportunities(raw, calendar().first)
 
 
 @table_asset(MONTHLY_SNAPSHOTS, "snapshots", "duckdb", "parquet", by_month=True)

@@ -3,6 +3,7 @@
 What is heavy to import is imported by the asset that uses it: the code location loads fast.
 """
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -10,25 +11,40 @@ import ibis.expr.types as ir
 import pandas as pd
 
 from crm_assets.crm.schema import TableSchema
-from crm_assets.crm.tables import BACKTEST, CHAMPION, LEAK_AUDIT, TRAINING_SET
-from crm_assets.defs.assets.options import link, picture, table, table_asset
-from crm_assets.defs.partitions import data_horizon, source
+from crm_assets.crm.tables import (
+    BACKTEST,
+    CHAMPION,
+    LEAK_AUDIT,
+    MONTHLY_SNAPSHOTS,
+    TRAINING_SET,
+    WIN_FEATURES,
+)
+from crm_assets.defs.assets.options import table_asset
+from crm_assets.defs.metadata import Fact, link, picture, score_name, table
+from crm_assets.defs.partitions import data_horizon, monthly, source
+from crm_assets.defs.resources.fold_models import RunFoldModels
+from crm_assets.defs.resources.mlflow import MlflowSession
+from crm_assets.defs.resources.store import TableStoreResource
 from crm_assets.modeling import training
-from crm_assets.modeling.algorithms import ALGORITHMS, Algorithm
+from crm_assets.modeling.algorithm import SNAPSHOT, Algorithm, Snapshot
+from crm_assets.modeling.algorithms import ALGORITHMS, LEARNS_FROM_SNAPSHOTS
 from crm_assets.modeling.algorithms import algorithm as by_name
 from crm_assets.modeling.training_rows import TrainingRows
 from crm_assets.modeling.verdicts import INADMISSIBLE
 from crm_assets.settings import get_settings
 
 if TYPE_CHECKING:
-    from crm_assets.modeling.backtest import Split
+    from crm_assets.modeling.folds import Split
 
 GROUP = "models"
 
 
 @table_asset(TRAINING_SET, GROUP, "duckdb", "parquet")
-def training_set(win_features: ir.Table, opportunities: ir.Table) -> ir.Table:
+def training_set(win_features: ir.Table, opportunities: ir.Table, tables: TableStoreResource) -> ir.Table:
     """The labelled rows of win_features, from the month before the first recorded close on."""
+    stored = set(tables.store.months(WIN_FEATURES.name))
+    months = stored & set(monthly.get_partition_keys())
+    training.stored_labeled_months(months, opportunities, data_horizon(opportunities))
     return training.training_set(win_features, opportunities)
 
 
@@ -45,12 +61,17 @@ def leak_audit(
     verdicts = audit.leak_audit(training_set, deals, last, settings.admit_features, settings.exclude_features)
     context.add_output_metadata(
         {
-            "inadmissible": int((verdicts["verdict"] == INADMISSIBLE).sum()),
-            "overruled": ", ".join(verdicts.loc[verdicts["overruled"], "feature"]) or "none",
-            "verdicts": table(verdicts[["feature", "verdict", "used", "reason"]]),
+            Fact.INADMISSIBLE: int((verdicts["verdict"] == INADMISSIBLE).sum()),
+            Fact.OVERRULED: ", ".join(verdicts.loc[verdicts["overruled"], "feature"]) or "none",
+            Fact.VERDICTS: table(verdicts[["feature", "verdict", "used", "reason"]]),
         }
     )
     return verdicts
+
+
+def _snapshots(needed: bool) -> dict[str, dg.AssetIn]:
+    """The input of assets that learn from snapshots, or none."""
+    return {MONTHLY_SNAPSHOTS.name: dg.AssetIn(dagster_type=ir.Table)} if needed else {}
 
 
 def _model_asset(algorithm: Algorithm) -> dg.AssetsDefinition:
@@ -60,10 +81,16 @@ def _model_asset(algorithm: Algorithm) -> dg.AssetsDefinition:
         "scikitlearn",
         "mlflow",
         description=f"{algorithm.description} Walk-forward scores of every month it can be tested on.",
-        required_resource_keys={"mlflow"},
+        ins=_snapshots(algorithm.learns_from == SNAPSHOT),
+        code=(algorithm.build, *([algorithm.fast_scores] if algorithm.fast_scores else [])),
     )
     def model(
-        context: dg.AssetExecutionContext, training_set: TrainingRows, leak_audit: pd.DataFrame
+        context: dg.AssetExecutionContext,
+        training_set: TrainingRows,
+        leak_audit: pd.DataFrame,
+        mlflow: MlflowSession,
+        fold_models: RunFoldModels,
+        **snapshots: ir.Table,
     ) -> pd.DataFrame:
         from crm_assets.modeling import plots
         from crm_assets.modeling.backtest import walk_forward
@@ -71,20 +98,26 @@ def _model_asset(algorithm: Algorithm) -> dg.AssetsDefinition:
         from crm_assets.modeling.metrics import scores_by_month
 
         split, features = _split(training_set), admissible_features(leak_audit)
-        scores = walk_forward(algorithm, training_set, features, split.scored, get_settings().seed)
+        scores = walk_forward(
+            algorithm,
+            training_set,
+            features,
+            split.scored,
+            get_settings().seed,
+            fold_models.kept,
+            _snapshot(snapshots),
+        )
         validation, test = scores_by_month(scores, split.validation), scores_by_month(scores, split.test)
         figures = {"auc_by_month": plots.auc_by_month({algorithm.name: pd.concat([validation, test])}, split)}
-        run = context.resources.mlflow.log_backtest(
-            context, algorithm, features, training_set, validation, test, figures
-        )
+        run = mlflow.log_backtest(context, algorithm, features, training_set, validation, test, figures)
         context.add_output_metadata(
             {
-                "features": len(features),
-                "learns from": _learns_from(algorithm, training_set),
-                "mlflow run": link(run),
-                "validation months": table(validation),
-                "test months (uncalibrated)": table(test),
-                "ROC AUC by month": picture(figures["auc_by_month"]),
+                Fact.FEATURES: len(features),
+                Fact.LEARNS_FROM: _learns_from(algorithm, training_set),
+                Fact.MLFLOW_RUN: link(run),
+                Fact.VALIDATION_MONTHS: table(validation),
+                Fact.TEST_MONTHS_UNCALIBRATED: table(test),
+                Fact.AUC_BY_MONTH: picture(figures["auc_by_month"]),
             }
         )
         return scores
@@ -100,14 +133,16 @@ model_assets = [_model_asset(algorithm) for algorithm in ALGORITHMS]
     GROUP,
     "scikitlearn",
     "mlflow",
-    ins={algorithm.name: dg.AssetIn(dagster_type=pd.DataFrame) for algorithm in ALGORITHMS},
-    required_resource_keys={"mlflow"},
+    ins={row.name: dg.AssetIn(dagster_type=ir.Table) for row in ALGORITHMS}
+    | _snapshots(LEARNS_FROM_SNAPSHOTS),
 )
 def champion(
     context: dg.AssetExecutionContext,
     training_set: TrainingRows,
     leak_audit: pd.DataFrame,
-    **backtests: pd.DataFrame,
+    mlflow: MlflowSession,
+    fold_models: RunFoldModels,
+    **tables: ir.Table,
 ) -> pd.DataFrame:
     """The algorithm that the validation months choose, calibrated, refitted, and registered.
 
@@ -116,15 +151,25 @@ def champion(
     """
     from crm_assets.modeling import champion as choice
     from crm_assets.modeling import plots
+    from crm_assets.modeling.frames import Frames, compact
     from crm_assets.modeling.leak_audit import admissible_features
     from crm_assets.modeling.metrics import pooled, scores_by_month
 
     split, features = _split(training_set), admissible_features(leak_audit)
-    candidate = choice.candidate(training_set, features, backtests, split, get_settings().seed)
+    backtests = Frames([row.name for row in ALGORITHMS], lambda name: compact(tables[name].to_pyarrow()))
+    candidate = choice.candidate(
+        training_set,
+        features,
+        backtests,
+        split,
+        get_settings().seed,
+        fold_models.kept,
+        _snapshot(tables),
+    )
     by_month = scores_by_month(candidate.walk_forward, split.test)
     figures = plots.champion_plots(candidate, training_set)
-    decision, run, version = context.resources.mlflow.register(
-        context, candidate, training_set, by_month, figures
+    decision, run, version = mlflow.register(
+        context, candidate, training_set, by_month, figures, source().identity
     )
     test = pooled(candidate.walk_forward, split.test)
     board = choice.decided(
@@ -132,38 +177,50 @@ def champion(
     )
     context.add_output_metadata(
         {
-            "algorithm": candidate.algorithm,
-            "learned from": _learns_from(by_name(candidate.algorithm), training_set),
-            "version": decision.version,
-            "promoted": decision.promoted,
-            "decision": decision.reason,
-            "champion version": decision.champion_version,
-            "trained until": candidate.trained_months[-1],
-            "data": source().description,
-            "synthetic": source().synthetic,
-            "features": table(pd.DataFrame({"feature": features})),
-            "mlflow run": link(run),
-            "model version": link(version),
-            **{f"test {name}": value for name, value in test.items()},
-            "leaderboard": table(board.set_index("contender").T.rename_axis("").reset_index()),
-            "test months": table(by_month),
+            Fact.ALGORITHM: candidate.algorithm,
+            Fact.LEARNED_FROM: _learns_from(by_name(candidate.algorithm), training_set),
+            Fact.VERSION: decision.version,
+            Fact.PROMOTED: decision.promoted,
+            Fact.DECISION: decision.reason,
+            Fact.CHAMPION_VERSION: decision.champion_version,
+            Fact.TRAINED_UNTIL: candidate.trained_months[-1],
+            Fact.DATA: source().description,
+            Fact.SYNTHETIC: source().synthetic,
+            Fact.FEATURES: table(pd.DataFrame({"feature": features})),
+            Fact.MLFLOW_RUN: link(run),
+            Fact.MODEL_VERSION: link(version),
+            **{score_name(name): value for name, value in test.items()},
+            Fact.LEADERBOARD: table(board.set_index("contender").T.rename_axis("").reset_index()),
+            Fact.TEST_MONTHS: table(by_month),
             **{name.replace("_", " "): picture(png) for name, png in figures.items()},
         }
     )
     return board
 
 
+def _snapshot(tables: Mapping[str, ir.Table]) -> Snapshot | None:
+    """What gives the snapshot of a month, where the tables hold it."""
+    if MONTHLY_SNAPSHOTS.name not in tables:
+        return None
+    snapshots = tables[MONTHLY_SNAPSHOTS.name]
+    return lambda month: snapshots.filter(snapshots.snapshot_month == month).to_pyarrow().to_pandas()
+
+
 def _learns_from(algorithm: Algorithm, training_set: TrainingRows) -> str:
-    if len(training_set) <= algorithm.max_training_rows:
+    if algorithm.learns_from == SNAPSHOT:
+        return "the snapshot of the month"
+    if algorithm.takes_all(training_set):
         return "all rows"
     return f"a seeded sample of at most {algorithm.max_training_rows:,} rows, equally many of each month"
 
 
 def _split(training_set: TrainingRows) -> "Split":
-    from crm_assets.modeling.backtest import split_months
+    from crm_assets.modeling.folds import split_months
 
     settings = get_settings()
-    return split_months(training_set.months, settings.min_training_months, settings.test_months)
+    return split_months(
+        training_set.months, settings.min_training_months, settings.test_months, training_set.target
+    )
 
 
 training_assets = [training_set, leak_audit, *model_assets, champion]

@@ -1,48 +1,97 @@
-"""What all assets share: owner, kinds, tags, column descriptions and metadata helpers."""
+"""What all assets share: owner, kinds, tags, code version and column descriptions."""
 
-import base64
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import dagster as dg
-import pandas as pd
 
 from crm_assets.crm.schema import TableSchema
 from crm_assets.defs.automation.freshness import monthly_freshness
-from crm_assets.defs.partitions import monthly
+from crm_assets.defs.code_versions import code_version
+from crm_assets.defs.metadata import Fact
+from crm_assets.defs.partitions import monthly, source
 from crm_assets.defs.resources.mlflow import mlflow_run_fails_too
-from crm_assets.defs.resources.tables import markdown
+from crm_assets.settings import get_settings
 
 OWNERS = ["team:sales-operations"]
-CODE_VERSION = "1"
 POOLS = {"models": "training", "predictions": "predictions"}
+
+# What keeps the tables, and kinds that stand for what settings choose. Dagster shows at most three.
+STORED = "parquet" if get_settings().store[0] == "local" else "s3"
+CHOSEN = {"duckdb": get_settings().engine, "parquet": STORED}
 
 
 def table_asset(
-    table: TableSchema, group: str, *kinds: str, by_month: bool = False, **more: Any
+    table: TableSchema,
+    group: str,
+    *kinds: str,
+    by_month: bool = False,
+    code: Iterable[Callable[..., Any]] = (),
+    **more: Any,
 ) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
-    """The decorator of an asset that makes `table`."""
-    with warnings.catch_warnings():
-        # Backfill policies are marked beta; that is known and decided.
-        warnings.simplefilter("ignore", dg.BetaWarning)
-        return dg.asset(
-            name=table.name,
-            group_name=group,
-            kinds=set(kinds),
-            owners=OWNERS,
-            tags={"domain": "crm"},
-            code_version=CODE_VERSION,
-            partitions_def=monthly if by_month else None,
-            # One run for any number of months, so that a backfill reads its inputs once.
-            backfill_policy=dg.BackfillPolicy.single_run(),
-            freshness_policy=monthly_freshness(),
-            # Runs with assets of the same pool wait for each other: no two trainings at once.
-            pool=POOLS.get(group),
-            metadata={"dagster/column_schema": column_schema(table)},
-            hooks={mlflow_run_fails_too},
-            **more,
-        )
+    """Return the decorator of an asset that makes `table`.
+
+    Args:
+        table: its name, columns and description.
+        group: its group.
+        *kinds: what makes it, `duckdb` for the table engine; what keeps it is added.
+        by_month: whether it is kept by month.
+        code: what computes it beside the decorated function and what that names.
+        **more: further arguments of `dagster.asset`.
+    """
+
+    def decorate(function: Callable[..., Any]) -> dg.AssetsDefinition:
+        with warnings.catch_warnings():
+            # Backfill policies are marked beta; that is known and decided.
+            warnings.simplefilter("ignore", dg.BetaWarning)
+            return dg.asset(
+                name=table.name,
+                # One run for any number of months, so that a backfill reads its inputs once.
+                backfill_policy=dg.BackfillPolicy.single_run(),
+                # Runs with assets of the same pool wait for each other: no two trainings at once.
+                pool=POOLS.get(group),
+                hooks={mlflow_run_fails_too},
+                **facts(table, group, *kinds, by_month=by_month, code=(function, *code)),
+                **more,
+            )(function)
+
+    return decorate
+
+
+def facts(
+    table: TableSchema,
+    group: str,
+    *kinds: str,
+    by_month: bool = False,
+    code: Iterable[Callable[..., Any]] = (),
+) -> dict[str, Any]:
+    """Return what Dagster is told of every asset, as arguments of `dagster.asset` or `dagster.AssetSpec`.
+
+    The arguments are those of `table_asset`.
+    """
+    return {
+        "group_name": group,
+        "kinds": {STORED, *(CHOSEN.get(kind, kind) for kind in kinds)},
+        "owners": OWNERS,
+        "tags": {"domain": "crm"},
+        "code_version": code_version(*code),
+        "partitions_def": monthly if by_month else None,
+        "freshness_policy": monthly_freshness(),
+        "metadata": {
+            "dagster/column_schema": column_schema(table),
+            Fact.SOURCE_IN_FORCE: source().description,
+        },
+    }
+
+
+def table_out(
+    table: TableSchema, group: str, *kinds: str, description: str, code: Iterable[Callable[..., Any]]
+) -> dg.AssetOut:
+    """Describe one of the tables that an asset of several tables makes, as `table_asset` does for one."""
+    told = facts(table, group, *kinds, code=code)
+    del told["partitions_def"]
+    return dg.AssetOut(key=table.name, description=description, is_required=False, **told)
 
 
 def column_schema(table: TableSchema) -> dg.TableSchema:
@@ -58,18 +107,3 @@ def column_schema(table: TableSchema) -> dg.TableSchema:
             for column in table.columns
         ]
     )
-
-
-def picture(png: bytes) -> dg.MarkdownMetadataValue:
-    """A PNG shown inline in the UI."""
-    return dg.MetadataValue.md(f"![plot](data:image/png;base64,{base64.b64encode(png).decode()})")
-
-
-def link(address: str) -> dg.MetadataValue:
-    """Where to look further: to click on where it is a URL."""
-    return dg.MetadataValue.url(address) if address.startswith("http") else dg.MetadataValue.text(address)
-
-
-def table(frame: pd.DataFrame) -> dg.MarkdownMetadataValue:
-    """A data frame shown inline in the UI."""
-    return dg.MetadataValue.md(markdown(frame))

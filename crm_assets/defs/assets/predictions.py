@@ -7,39 +7,36 @@ import pandas as pd
 
 from crm_assets.crm.tables import REVENUE_FORECAST, WIN_PREDICTIONS
 from crm_assets.defs.assets.models import champion
-from crm_assets.defs.assets.options import table, table_asset
+from crm_assets.defs.assets.options import table_asset
+from crm_assets.defs.metadata import Fact, table
+from crm_assets.defs.resources.mlflow import MlflowSession
 from crm_assets.modeling import forecast
 from crm_assets.storage.tables import MonthlyFrames, MonthlyTables
 
 GROUP = "predictions"
 
 
-@table_asset(
-    WIN_PREDICTIONS,
-    GROUP,
-    "scikitlearn",
-    "parquet",
-    by_month=True,
-    deps=[champion],
-    required_resource_keys={"mlflow"},
-)
+@table_asset(WIN_PREDICTIONS, GROUP, "scikitlearn", "parquet", by_month=True, deps=[champion])
 def win_predictions(
-    context: dg.AssetExecutionContext, win_features: MonthlyFrames, monthly_snapshots: MonthlyTables
+    context: dg.AssetExecutionContext,
+    win_features: MonthlyFrames,
+    monthly_snapshots: MonthlyTables,
+    mlflow: MlflowSession,
 ) -> MonthlyFrames:
     """The probability that each open deal is won next month, its worth, and what pushed it."""
     from crm_assets.modeling import scoring
 
-    model = context.resources.mlflow.load_champion()
+    model = mlflow.load_champion()
 
     def predictions(month: str) -> pd.DataFrame:
         deals = win_features[month]
         values = forecast.expected_values(monthly_snapshots[month]).to_pyarrow().to_pandas()
         frame = scoring.win_predictions(deals, values, model, month)
-        facts = {**_facts(frame), "open deals without a prediction": len(deals) - len(frame)}
+        facts = {**_facts(frame), Fact.WITHOUT_PREDICTION: len(deals) - len(frame)}
         context.add_asset_metadata(facts, partition_key=month)
         return frame
 
-    context.add_output_metadata({"champion version": model.version, "algorithm": model.algorithm})
+    context.add_output_metadata({Fact.CHAMPION_VERSION: model.version, Fact.ALGORITHM: model.algorithm})
     return MonthlyFrames(win_features, predictions)
 
 
@@ -60,12 +57,12 @@ def revenue_forecast(context: dg.AssetExecutionContext, win_predictions: Monthly
 def _facts(predictions: pd.DataFrame) -> dict[str, Any]:
     """What the UI shows of a month's predictions."""
     if predictions.empty:
-        return {"no predictions": "Too little had happened by then to learn from."}
+        return {Fact.NO_PREDICTIONS: "Too little had happened by then to learn from."}
     columns = ["opportunity_id", "sales_agent", "product", "probability", "expected_revenue"]
     return {
-        "expected wins": float(predictions["probability"].sum()),
-        "scored by": predictions["scored_by"].iloc[0],
-        "likeliest wins": table(predictions[columns].head(10)),
+        Fact.EXPECTED_WINS: float(predictions["probability"].sum()),
+        Fact.SCORED_BY: predictions["scored_by"].iloc[0],
+        Fact.LIKELIEST_WINS: table(predictions[columns].head(10)),
     }
 
 

@@ -13,31 +13,38 @@ from crm_assets.crm.tables import (
     WIN_FEATURES,
     WIN_PREDICTIONS,
 )
-from crm_assets.defs.assets.options import table, table_asset
+from crm_assets.defs.assets.options import table_asset
+from crm_assets.defs.metadata import Fact, quality_score, table
+from crm_assets.defs.resources.store import TableStoreResource
 
 RAW = [raw.name for raw in RAW_TABLES]
 MADE = [t.name for t in (OPPORTUNITIES, MONTHLY_SNAPSHOTS, WIN_FEATURES, TRAINING_SET, WIN_PREDICTIONS)]
 
 
-@table_asset(
-    DATA_QUALITY, "quality", "greatexpectations", deps=[*RAW, *MADE], required_resource_keys={"io_manager"}
-)
-def data_quality(context: dg.AssetExecutionContext) -> pd.DataFrame:
+@table_asset(DATA_QUALITY, "quality", "greatexpectations", deps=[QUALITY_SCORES.name, *RAW, *MADE])
+def data_quality(context: dg.AssetExecutionContext, tables: TableStoreResource) -> pd.DataFrame:
     """The quality score of every table that has gates, each month as its checks last judged it.
 
     The score is the share of rows that break no rule, from 0 to 1; overall, the same over the rows
     of all tables.
     """
-    store = context.resources.io_manager.store
+    store = tables.store
     judged = store.to_pandas(store.read(QUALITY_SCORES.name, store.months(QUALITY_SCORES.name)))
     scores = judged.groupby("table")[["rows", "clean_rows"]].sum()
     scores["score"] = (scores["clean_rows"] / scores["rows"]).fillna(1.0)
     for name, members in {"raw tables": RAW, "tables made of them": MADE, "overall": RAW + MADE}.items():
         sums = scores.loc[scores.index.intersection(members)].sum()
         score = float(sums["clean_rows"] / max(sums["rows"], 1))
-        context.add_output_metadata({f"quality score, {name}": score})
-    context.add_output_metadata({f"quality score, {name}": float(s) for name, s in scores["score"].items()})
-    context.add_output_metadata({"scores": table(scores.reset_index())})
+        context.add_output_metadata({quality_score(str(name)): score})
+    context.add_output_metadata({quality_score(str(name)): float(s) for name, s in scores["score"].items()})
+    rows = scores["rows"].reindex(RAW, fill_value=0)
+    absent = [raw.name for raw in RAW_TABLES if not raw.is_there(int(rows[raw.name]))]
+    context.add_output_metadata(
+        {
+            Fact.ABSENT_TABLES: ", ".join(absent) or "none",
+            Fact.SCORES: table(scores.reset_index()),
+        }
+    )
     return scores.reset_index()
 
 

@@ -1,50 +1,84 @@
 """Raw CRM tables, as the source gives them, and the rows that were set aside on the way."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import dagster as dg
-import pyarrow as pa
 
-from crm_assets.crm.schema import RAW_TABLES, RawTable
+from crm_assets.crm.schema import RAW_SALES_PIPELINE, RAW_TABLES, RawTable
 from crm_assets.crm.tables import QUARANTINED_ROWS
-from crm_assets.defs.assets.options import table as shown
-from crm_assets.defs.assets.options import table_asset
-from crm_assets.defs.partitions import sifted, source
-from crm_assets.sources.quarantine import by_rule, by_table, joined
+from crm_assets.defs.assets.options import table_out
+from crm_assets.defs.metadata import Fact
+from crm_assets.defs.metadata import table as shown
+from crm_assets.defs.partitions import check_run, note_months, source
+from crm_assets.defs.resources.mlflow import mlflow_run_fails_too
+from crm_assets.sources.base import Source
+from crm_assets.sources.quarantine import Sifted, by_rule, by_table, joined
+from crm_assets.sources.select import select_source
 
 
-def _raw_asset(table: RawTable) -> dg.AssetsDefinition:
-    @table_asset(table, "raw", "csv", "parquet", description=f"{table.description} From {table.file_name}.")
-    def raw(context: dg.AssetExecutionContext) -> pa.Table:
-        read = sifted(table)
-        context.add_output_metadata(
-            {
-                "source": source().description,
-                "synthetic": source().synthetic,
-                "rows read": read.rows_read,
-                "rows set aside": read.set_aside,
-                "rows set aside by rule": shown(by_rule(read.quarantined)),
-            }
-        )
-        return read.rows
+@dg.multi_asset(
+    name="raw_tables",
+    outs={
+        **{
+            table.name: table_out(
+                table,
+                "raw",
+                "csv",
+                code=[select_source],
+                description=f"{table.description} From {table.file_name}.",
+            )
+            for table in RAW_TABLES
+        },
+        QUARANTINED_ROWS.name: table_out(
+            QUARANTINED_ROWS,
+            "raw",
+            "csv",
+            code=[select_source],
+            description=f"{QUARANTINED_ROWS.description} Empty where `CRM_ON_BAD_ROWS` is `stop`.",
+        ),
+    },
+    can_subset=True,
+    hooks={mlflow_run_fails_too},
+)
+def raw_tables(context: dg.AssetExecutionContext) -> Iterator[dg.Output[Any]]:
+    """Read the CRM's files, each once, and store what can be used of them.
 
-    return raw
-
-
-@table_asset(QUARANTINED_ROWS, "raw", "csv", "parquet")
-def quarantined_rows(context: dg.AssetExecutionContext) -> pa.Table:
-    """Rows of the CRM's files that break a rule, untouched, one row for each rule that is broken.
-
-    Empty where `CRM_ON_BAD_ROWS` is `stop`, and nothing is read then.
+    All of the files are judged before any table is stored, so that bad input leaves what is there.
     """
-    parted = {table.name: source().sift(table) for table in RAW_TABLES if source().quarantines}
-    quarantined = joined(parted)
-    context.add_output_metadata(
-        {
-            "rows set aside": sum(one.set_aside for one in parted.values()),
-            "rows set aside by table": shown(by_table(parted)),
-            "rows set aside by rule": shown(by_rule(quarantined)),
-        }
-    )
-    return quarantined
+    check_run(context.run.tags)
+    chosen = context.selected_output_names
+    tables = [table for table in RAW_TABLES if table.name in chosen]
+    sets_aside = QUARANTINED_ROWS.name in chosen and source().quarantines
+    read = source().take(*(RAW_TABLES if sets_aside else tables))
+    if RAW_SALES_PIPELINE.name in read and (new := note_months(read[RAW_SALES_PIPELINE.name].rows)):
+        context.log.info(f"The data covers {new.first} to {new.last}: reload the code location to see them.")
+    for table in tables:
+        yield dg.Output(read[table.name].rows, table.name, metadata=_facts(table, read[table.name], source()))
+    if QUARANTINED_ROWS.name in chosen:
+        aside = read if sets_aside else {}
+        quarantined = joined(aside)
+        yield dg.Output(
+            quarantined,
+            QUARANTINED_ROWS.name,
+            metadata={
+                Fact.ROWS_SET_ASIDE: sum(one.set_aside for one in aside.values()),
+                Fact.SET_ASIDE_BY_TABLE: shown(by_table(aside)),
+                Fact.SET_ASIDE_BY_RULE: shown(by_rule(quarantined)),
+            },
+        )
 
 
-raw_assets = [*(_raw_asset(table) for table in RAW_TABLES), quarantined_rows]
+def _facts(table: RawTable, read: Sifted, source: Source) -> dict[str, Any]:
+    """What the UI shows of a raw table."""
+    return {
+        Fact.SOURCE: source.description,
+        Fact.SYNTHETIC: source.synthetic,
+        Fact.IN_THE_SOURCE: table.is_there(read.rows_read),
+        Fact.ROWS_READ: read.rows_read,
+        Fact.ROWS_SET_ASIDE: read.set_aside,
+        Fact.SET_ASIDE_BY_RULE: shown(by_rule(read.quarantined)),
+    }
+
+
+raw_assets = [raw_tables]

@@ -1,16 +1,13 @@
 """Failure alerts: one message to a webhook for each run that fails."""
 
 import dagster as dg
-import requests
-from requests.adapters import HTTPAdapter
-from urllib3.util import Retry
 
 from crm_assets.defs.progress import reason
 from crm_assets.settings import get_settings
 
 SECONDS_TO_ANSWER = 5
 # Three tries within some seconds, and no more: a run that fails is told of once or not at all.
-TRIES = Retry(total=2, backoff_factor=0.5, status_forcelist=(429, 500, 502, 503, 504), allowed_methods=None)
+MORE_TRIES, PASSING = 2, (429, 500, 502, 503, 504)
 
 # What JSON can say of a failed run.
 Message = dict[str, str | list[str] | dict[str, str] | None]
@@ -43,15 +40,23 @@ def post(address: str, message: Message) -> None:
     Raises:
         requests.RequestException: nobody took it.
     """
+    # Here: most code locations have nobody to tell.
+    import requests
+    from requests.adapters import HTTPAdapter
+    from urllib3.util import Retry
+
     with requests.Session() as session:
+        tries = Retry(MORE_TRIES, backoff_factor=0.5, status_forcelist=PASSING, allowed_methods=None)
         for scheme in ("http://", "https://"):
-            session.mount(scheme, HTTPAdapter(max_retries=TRIES))
+            session.mount(scheme, HTTPAdapter(max_retries=tries))
         session.post(address, json=message, timeout=SECONDS_TO_ANSWER).raise_for_status()
 
 
 @dg.run_failure_sensor(default_status=dg.DefaultSensorStatus.RUNNING)
 def run_failed(context: dg.RunFailureSensorContext) -> dg.SkipReason | None:
     """Posts what failed, where and why to `CRM_ALERT_WEBHOOK`; a webhook that is down is passed over."""
+    import requests
+
     settings, run = get_settings(), context.dagster_run
     if settings.alert_webhook is None:
         return dg.SkipReason("CRM_ALERT_WEBHOOK is not set: nobody is told.")

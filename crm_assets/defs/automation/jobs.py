@@ -5,6 +5,7 @@ from __future__ import annotations
 import dagster as dg
 
 from crm_assets.crm.tables import REVENUE_FORECAST, WIN_FEATURES, WIN_PREDICTIONS
+from crm_assets.defs.partitions import source, unknown_when_loaded
 
 EVERYTHING = "monthly_win_probability"
 MONTH = "finished_month"
@@ -27,7 +28,8 @@ everything = dg.define_asset_job(
     EVERYTHING,
     selection=dg.AssetSelection.all(),
     tags=TRAINS,
-    description="The whole graph: raw tables to predictions, for one month or a range of months.",
+    description="The whole graph: raw tables to predictions, for one month or a range of months. "
+    f"Source in force: {source().description}. {unknown_when_loaded or ''}".strip(),
 )
 month = dg.define_asset_job(
     MONTH,

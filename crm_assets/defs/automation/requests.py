@@ -7,11 +7,22 @@ from collections.abc import Sequence
 import dagster as dg
 
 from crm_assets.defs.partitions import RANGE_TAGS
+from crm_assets.errors import HomeError
 from crm_assets.settings import get_settings
+from crm_assets.storage.choice import open_store
 
 ON = get_settings().automation
 SENSORS = dg.DefaultSensorStatus.RUNNING if ON else dg.DefaultSensorStatus.STOPPED
 SCHEDULES = dg.DefaultScheduleStatus.RUNNING if ON else dg.DefaultScheduleStatus.STOPPED
+
+
+def not_ours() -> dg.SkipReason | None:
+    """Why a sensor asks for nothing where the home holds another source's tables; None where it does not."""
+    try:
+        open_store(get_settings()).check()
+    except HomeError as error:
+        return dg.SkipReason(str(error))
+    return None
 
 
 def run_over(

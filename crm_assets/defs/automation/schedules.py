@@ -9,7 +9,7 @@ from crm_assets.defs.assets.raw import raw_assets
 from crm_assets.defs.automation import state
 from crm_assets.defs.automation.jobs import MONTH, month
 from crm_assets.defs.automation.requests import SCHEDULES, run_over
-from crm_assets.defs.partitions import monthly
+from crm_assets.defs.partitions import monthly, unknown_when_loaded
 
 # 06:00 UTC: by then a CRM has written down what the last day brought. On the first a month is over; the other
 # days have nothing to do, unless the first was missed or its run has failed.
@@ -32,6 +32,8 @@ def first_of_month(context: dg.ScheduleEvaluationContext) -> Answer:
     it is stored, it says so and starts nothing. Retraining is the business of `labels_arrived`; while
     there has never been a champion, so are the first predictions of `champion_changed`.
     """
+    if unknown_when_loaded:
+        return dg.SkipReason(unknown_when_loaded)
     over = list(monthly.get_partition_keys(current_time=context.scheduled_execution_time))
     stored = state.stored_months(context.instance)
     missing = [key for key in over if key not in stored]

@@ -5,15 +5,15 @@ Each compares what is with what should be, both as they are kept, so that restar
 
 import dagster as dg
 
-from crm_assets.crm.months import shift
 from crm_assets.crm.tables import CHAMPION, OPPORTUNITIES, REVENUE_FORECAST, WIN_FEATURES, WIN_PREDICTIONS
+from crm_assets.crm.targets import DEFAULT_TARGET
 from crm_assets.defs.automation import state
 from crm_assets.defs.automation.jobs import LABELLING_JOBS, PREDICTING_JOBS, refresh, retraining
-from crm_assets.defs.automation.requests import SENSORS, run_over
+from crm_assets.defs.automation.requests import SENSORS, not_ours, run_over
 from crm_assets.defs.partitions import data_horizon
-from crm_assets.defs.resources.tables import TableIOManager
+from crm_assets.defs.resources.store import TableStoreResource
 from crm_assets.errors import NotEnoughDataError, SourceUnavailableError
-from crm_assets.modeling.training import labelled_months
+from crm_assets.modeling.training import stored_labeled_months
 from crm_assets.registry.watch import champion_version
 from crm_assets.settings import get_settings
 from crm_assets.storage.tables import TableStore
@@ -42,6 +42,8 @@ def champion_changed(context: dg.SensorEvaluationContext) -> Answer:
         context.instance, PREDICTING_JOBS, (WIN_PREDICTIONS.name, REVENUE_FORECAST.name)
     ):
         return dg.SkipReason(f"Run {run} writes predictions.")
+    if refused := not_ours():
+        return refused
     months = state.stored_months(context.instance)
     if not months:
         return dg.SkipReason("No month has features yet.")
@@ -59,27 +61,27 @@ def champion_changed(context: dg.SensorEvaluationContext) -> Answer:
 
 
 @dg.sensor(job=retraining, minimum_interval_seconds=INTERVAL, default_status=SENSORS)
-def labels_arrived(
-    context: dg.SensorEvaluationContext, io_manager: dg.ResourceParam[TableIOManager]
-) -> Answer:
+def labels_arrived(context: dg.SensorEvaluationContext, tables: TableStoreResource) -> Answer:
     """Retrains when the labels of a month are known that no model has learned from.
 
-    A month's labels are known when the month after it is over and stored. The run gives the new
+    A month's labels are known when the months that they look at are over and stored. The run gives the new
     months their labels, trains, and promotes if better. One run for each newest labelled month; a run
     that fails is tried again, at most three times in six hours.
     """
     if run := state.under_way(context.instance, LABELLING_JOBS, (WIN_FEATURES.name, CHAMPION.name)):
         return dg.SkipReason(f"Run {run} takes in months, or trains.")
+    if refused := not_ours():
+        return refused
     months = state.stored_months(context.instance)
     if not months:
         return dg.SkipReason("No month has features yet.")
     learned = state.trained_until(context.instance)
     # Models that learned from other data, as from the sample of before, have learned nothing here.
     learned = learned if learned in months else None
-    if learned and learned >= shift(months[-1], -1):
+    if learned and learned >= DEFAULT_TARGET.last_labeled(months[-1]):
         return dg.SkipReason(f"Nothing new: the models have learned from all labels, up to {learned}.")
     try:
-        labelled = _labelled(io_manager.store, months)
+        labelled = _labelled(tables.store, months)
     except NotEnoughDataError as error:
         return dg.SkipReason(str(error))
     if learned and learned >= labelled[-1]:
@@ -90,11 +92,10 @@ def labels_arrived(
 
 def _labelled(store: TableStore, months: list[str]) -> list[str]:
     """The stored months whose labels are known, if there are enough of them to train on."""
-    from crm_assets.modeling.backtest import split_months
+    from crm_assets.modeling.folds import split_months
 
     deals = store.read(OPPORTUNITIES.name)
-    known = set(months)
-    labelled = [month for month in labelled_months(deals, data_horizon(deals)) if month in known]
+    labelled = stored_labeled_months(months, deals, data_horizon(deals))
     split_months(labelled, get_settings().min_training_months, get_settings().test_months)
     return labelled
 

@@ -9,10 +9,8 @@ import dagster as dg
 from dagster import DagsterRunStatus as Status
 
 from crm_assets.crm.tables import CHAMPION, REVENUE_FORECAST, WIN_FEATURES, WIN_PREDICTIONS
+from crm_assets.defs.metadata import Fact
 from crm_assets.defs.partitions import monthly
-
-# Names of metadata that the assets attach, and that the sensors read.
-CHAMPION_VERSION, TRAINED_UNTIL = "champion version", "trained until"
 
 UNDER_WAY = (
     Status.NOT_STARTED,
@@ -42,7 +40,7 @@ def predictions_of(instance: dg.DagsterInstance, month: str) -> str | None:
     forecast = _newest(instance, REVENUE_FORECAST.name, month)
     if predictions is None or forecast is None or forecast.storage_id < predictions.storage_id:
         return None
-    return _metadata(predictions, CHAMPION_VERSION)
+    return _metadata(predictions, Fact.CHAMPION_VERSION)
 
 
 def newest_forecast(instance: dg.DagsterInstance, month: str) -> int:
@@ -54,7 +52,7 @@ def newest_forecast(instance: dg.DagsterInstance, month: str) -> int:
 def trained_until(instance: dg.DagsterInstance) -> str | None:
     """The last month whose labels a champion candidate has learned from; None before the first."""
     event = _newest(instance, CHAMPION.name)
-    return None if event is None else _metadata(event, TRAINED_UNTIL)
+    return None if event is None else _metadata(event, Fact.TRAINED_UNTIL)
 
 
 def predicted_before(instance: dg.DagsterInstance) -> bool:

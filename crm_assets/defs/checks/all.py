@@ -1,16 +1,21 @@
-"""All asset checks of the graph."""
+"""All asset checks of the graph, and the asset that they leave."""
 
 from crm_assets.defs.checks import crm, features, predictions, raw, snapshots
 from crm_assets.defs.checks.asset_checks import quality_checks
 from crm_assets.defs.checks.models import model_checks
+from crm_assets.defs.checks.scores import quality_scores
 from crm_assets.defs.partitions import last_month
 
-asset_checks = [
+gates = [
     *(quality_checks(suite) for suite in raw.SUITES),
     quality_checks(crm.DEALS, crm.newest_event(last_month)),
     quality_checks(*snapshots.SUITES, by_month=True),
     quality_checks(*features.MONTHLY_SUITES, by_month=True),
     quality_checks(features.TRAINING),
     quality_checks(*predictions.SUITES, by_month=True),
-    *model_checks,
 ]
+
+asset_checks = [*gates, *model_checks]
+
+judged = dict.fromkeys(key.asset_key.to_user_string() for gate in gates for key in gate.check_keys)
+score_assets = [quality_scores(list(judged))]

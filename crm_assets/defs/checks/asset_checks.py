@@ -7,14 +7,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
-import pandas as pd
 
-from crm_assets.crm.tables import QUALITY_SCORES
-from crm_assets.defs.assets.options import table as shown
+from crm_assets.crm.schema import RawTable, TableSchema
 from crm_assets.defs.checks.evaluate import Verdict, evaluate, sentence, summary
+from crm_assets.defs.checks.scores import keep
 from crm_assets.defs.checks.suite import Outcome, Suite
+from crm_assets.defs.metadata import Fact, broken
+from crm_assets.defs.metadata import table as shown
 from crm_assets.defs.partitions import MONTH_TAG, RANGE_TAGS, monthly
-from crm_assets.storage.tables import TableStore
+from crm_assets.defs.resources.store import TableStoreResource
 
 MUST, SHOULD = "must_hold", "should_hold"
 DESCRIPTIONS = {
@@ -45,18 +46,18 @@ def quality_checks(*suites: Suite, by_month: bool = False) -> dg.AssetChecksDefi
         for check, text in DESCRIPTIONS.items()
     ]
 
-    @dg.multi_asset_check(
-        name=f"{name}_quality", specs=specs, can_subset=True, required_resource_keys={"io_manager"}
-    )
-    def checks(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
-        store: TableStore = context.resources.io_manager.store
+    @dg.multi_asset_check(name=f"{name}_quality", specs=specs, can_subset=True)
+    def checks(
+        context: dg.AssetCheckExecutionContext, tables: TableStoreResource
+    ) -> Iterator[dg.AssetCheckResult]:
+        store = tables.store
         # What another source has left in the same store is not of this graph.
         history = sorted(set(store.months(name)) & set(monthly.get_partition_keys())) if by_month else None
         verdict = evaluate(store, suites, _months(context, history), history)
-        _keep(store, verdict, history)
+        context.op_execution_context.log_event(keep(store, verdict, history))
         # A person may execute one of them alone.
         for check in sorted(key.name for key in context.selected_asset_check_keys):
-            yield _result(verdict, check)
+            yield _result(verdict, check, suites[0].table)
 
     return checks
 
@@ -70,21 +71,7 @@ def _months(context: dg.AssetCheckExecutionContext, history: list[str] | None) -
     return [month for month in history if first <= month <= last]
 
 
-def _keep(store: TableStore, verdict: Verdict, history: list[str] | None) -> None:
-    """Store the counts for `data_quality`, beside those of the table's other months."""
-    judged = [
-        {"table": verdict.table, "month": month, "rows": rows, "clean_rows": clean}
-        for month, (rows, clean) in verdict.counts.items()
-    ]
-    frame = pd.DataFrame(judged, columns=pd.Index(QUALITY_SCORES.names))
-    if verdict.table in store.months(QUALITY_SCORES.name):
-        before = store.to_pandas(store.read(QUALITY_SCORES.name, [verdict.table]))
-        others = before["month"].isin(set(history or []) - set(verdict.counts))
-        frame = pd.concat([frame, before[others]]) if others.any() else frame
-    store.write(QUALITY_SCORES.name, frame.sort_values("month"), QUALITY_SCORES.arrow, verdict.table)
-
-
-def _result(verdict: Verdict, check: str) -> dg.AssetCheckResult:
+def _result(verdict: Verdict, check: str, table: TableSchema) -> dg.AssetCheckResult:
     severity, level = LEVELS[check]
     outcomes = [outcome for outcome in verdict.outcomes if outcome.severity == severity]
     return dg.AssetCheckResult(
@@ -92,17 +79,24 @@ def _result(verdict: Verdict, check: str) -> dg.AssetCheckResult:
         asset_key=verdict.table,
         passed=all(outcome.success for outcome in outcomes),
         severity=level,
-        description=sentence(outcomes),
+        description=_absent(table, verdict.rows) or sentence(outcomes),
         metadata={
-            "rows judged": verdict.rows,
-            "quality score": verdict.score,
-            "judged by": verdict.judged_by,
-            "not judged": ", ".join(f"{rule} ({t} is not stored)" for rule, t in verdict.unjudged.items())
+            Fact.ROWS_JUDGED: verdict.rows,
+            Fact.QUALITY_SCORE: verdict.score,
+            Fact.JUDGED_BY: verdict.judged_by,
+            Fact.NOT_JUDGED: ", ".join(f"{rule} ({t} is not stored)" for rule, t in verdict.unjudged.items())
             or "none",
-            "rules": shown(summary(outcomes)),
-            **{f"broken: {o.rule}": _evidence(o) for o in outcomes if not o.success},
+            Fact.RULES: shown(summary(outcomes)),
+            **{broken(o.rule): _evidence(o) for o in outcomes if not o.success},
         },
     )
+
+
+def _absent(table: TableSchema, rows: int) -> str:
+    """Tell that there is nothing to judge, where an optional table is missing."""
+    if not isinstance(table, RawTable) or table.is_there(rows):
+        return ""
+    return f"The source has no rows of {table.file_name}, which is optional: there is nothing to judge."
 
 
 def _evidence(outcome: Outcome) -> dg.JsonMetadataValue:
@@ -115,6 +109,8 @@ def _evidence(outcome: Outcome) -> dg.JsonMetadataValue:
         "percent": round(outcome.percent, 4),
         "examples": outcome.examples,
     }
+    if outcome.remedy:
+        evidence["remedy"] = outcome.remedy
     if outcome.by_month:
         evidence["unexpected by month"] = outcome.by_month
     return dg.MetadataValue.json(evidence)

@@ -8,8 +8,8 @@ import ibis.expr.types as ir
 import pandas as pd
 import pyarrow as pa
 
+from crm_assets.crm.rules import Rule
 from crm_assets.defs.checks import gx, pushdown
-from crm_assets.defs.checks.rules import Rule
 from crm_assets.defs.checks.suite import Outcome, Suite
 from crm_assets.storage.tables import TableStore
 
@@ -27,7 +27,7 @@ class Verdict:
             the empty text where the table is not kept by month.
         outcomes: one per rule.
         judged_by: what judged the rows.
-        unjudged: rules that warn and look into a table that is not stored, each with that table.
+        unjudged: rules that look into a table that is not stored and can wait, each with that table.
     """
 
     table: str
@@ -93,9 +93,9 @@ def evaluate(
     unjudged: dict[str, str] = {}
     for suite in suites:
         table = read(name, whole_history=True) if suite.whole_history else store.read(name, months)
-        blind = {rule.name: other for rule in suite.rules if (other := _unstored(store, rule))}
+        blind = {rule.name: other for rule in suite.rules if (other := _unstored(store, suite, rule))}
         unjudged |= blind
-        rules = [rule.resolved(read) for rule in suite.rules if rule.name not in blind]
+        rules = [rule.resolved(table, read) for rule in suite.rules if rule.name not in blind]
         derived = suite.derive(table, read)
         count = derived.count().to_pyarrow().as_py()
         small = count <= limit
@@ -125,9 +125,10 @@ def _fields(schema: pa.Schema) -> list[str]:
     return [f"{field.name} {field.type}".replace("list<element: ", "list<item: ") for field in schema]
 
 
-def _unstored(store: TableStore, rule: Rule) -> str:
-    """The table that a rule that warns looks into, where it is not stored."""
-    other = rule.other_table if rule.severity == "should" else None
+def _unstored(store: TableStore, suite: Suite, rule: Rule) -> str:
+    """The table that a rule looks into, where it is not stored and the rule can wait."""
+    can_wait = rule.severity == "should" or suite.judged_before
+    other = rule.other_table if can_wait else None
     return other if other and not store.has(other) else ""
 
 

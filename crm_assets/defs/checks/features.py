@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from crm_assets.crm.feature_table import LABEL
+from crm_assets.crm.rules import Between, InSet, NotNull, Rule, contract
 from crm_assets.crm.tables import TRAINING_SET, WIN_FEATURES
-from crm_assets.defs.checks.rules import Between, InSet, NotNull, Rule
 from crm_assets.defs.checks.shifts import steady, steady_rate
-from crm_assets.defs.checks.suite import Suite, contract
+from crm_assets.defs.checks.suite import Suite
 
 RANGES: dict[str, tuple[float | None, float | None]] = {
     "list_price": (0, None),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from crm_assets.defs.checks.rules import Rule
+from crm_assets.crm.rules import Rule
 from crm_assets.defs.checks.suite import EXAMPLES, MONTH, Outcome
 
 if TYPE_CHECKING:
@@ -122,6 +122,7 @@ def _outcome(rule: Rule, found: ExpectationValidationResult, rows: int) -> Outco
         observed=_values(result.get("partial_unexpected_list") or []),
         examples=[{str(k): str(v) for k, v in row.items()} for row in keys.head(EXAMPLES).to_dict("records")],
         by_month={str(month): int(count) for month, count in months.sort_index().items()},
+        remedy=rule.remedy,
     )
 
 

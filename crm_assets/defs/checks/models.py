@@ -4,18 +4,17 @@ import dagster as dg
 import pandas as pd
 
 from crm_assets.defs.assets.models import champion, leak_audit
-from crm_assets.defs.assets.options import table
+from crm_assets.defs.metadata import Fact, table
 from crm_assets.defs.partitions import monthly
+from crm_assets.defs.resources.mlflow import MlflowSession
+from crm_assets.defs.resources.store import TableStoreResource
 from crm_assets.modeling.training_rows import TrainingRows
 from crm_assets.modeling.verdicts import INADMISSIBLE, SEASONAL_RATE
-from crm_assets.storage.tables import TableStore
 
 # Mean distance of predicted from realised rate, over tenths of the deals of the test months.
 MAX_CALIBRATION_ERROR = 0.10
 # Share of a month's deals that may lie outside of what the champion has learned from.
 MAX_OUTSIDE = 0.20
-
-MLFLOW, STORE = {"mlflow"}, {"mlflow", "io_manager"}
 
 
 @dg.asset_check(asset=leak_audit, description="No feature knows the outcome in a way no date explains.")
@@ -27,7 +26,7 @@ def features_are_admissible(leak_audit: pd.DataFrame) -> dg.AssetCheckResult:
         passed=guilty.empty,
         severity=dg.AssetCheckSeverity.ERROR if len(used) else dg.AssetCheckSeverity.WARN,
         description=_verdicts(len(guilty), len(used)),
-        metadata={"inadmissible": table(guilty[["feature", "used", "reason"]])},
+        metadata={Fact.INADMISSIBLE: table(guilty[["feature", "used", "reason"]])},
     )
 
 
@@ -51,7 +50,7 @@ def better_than_baselines(champion: pd.DataFrame) -> dg.AssetCheckResult:
         passed=bool(beaten.all()),
         severity=dg.AssetCheckSeverity.ERROR,
         description=f"Not better than {names}." if names else "Better than the baselines.",
-        metadata={"test months": table(champion[champion["in_force"] | champion["baseline"]][shown])},
+        metadata={Fact.TEST_MONTHS: table(champion[champion["in_force"] | champion["baseline"]][shown])},
     )
 
 
@@ -63,22 +62,21 @@ def well_calibrated(champion: pd.DataFrame) -> dg.AssetCheckResult:
         passed=error <= MAX_CALIBRATION_ERROR,
         severity=dg.AssetCheckSeverity.WARN,
         description=f"Expected calibration error {error:.3f}; accepted up to {MAX_CALIBRATION_ERROR:.2f}.",
-        metadata={"expected calibration error": error},
+        metadata={Fact.CALIBRATION_ERROR: error},
     )
 
 
 @dg.asset_check(
     asset=champion,
     additional_ins={"leak_audit": dg.AssetIn("leak_audit")},
-    required_resource_keys=MLFLOW,
     blocking=True,
     description="The champion in force uses no inadmissible feature, unless settings say so.",
 )
 def no_inadmissible_feature(
-    context: dg.AssetCheckExecutionContext, champion: pd.DataFrame, leak_audit: pd.DataFrame
+    champion: pd.DataFrame, leak_audit: pd.DataFrame, mlflow: MlflowSession
 ) -> dg.AssetCheckResult:
     """A champion of before may use what the audit has found guilty since."""
-    model = context.resources.mlflow.load_champion()
+    model = mlflow.load_champion()
     forbidden = set(leak_audit.loc[~leak_audit["used"], "feature"]) & set(model.features)
     names = ", ".join(sorted(forbidden))
     return dg.AssetCheckResult(
@@ -87,26 +85,25 @@ def no_inadmissible_feature(
         description=f"Version {model.version} uses {names}: promote another version."
         if names
         else f"Version {model.version} uses {len(model.features)} features, all of them allowed.",
-        metadata={"features": ", ".join(model.features)},
+        metadata={Fact.FEATURES: ", ".join(model.features)},
     )
 
 
 @dg.asset_check(
     asset=champion,
     additional_ins={"training_set": dg.AssetIn("training_set")},
-    required_resource_keys=STORE,
     description="Features of training and of the newest month agree in name, type and range.",
 )
 def training_and_scoring_agree(
-    context: dg.AssetCheckExecutionContext, champion: pd.DataFrame, training_set: TrainingRows
+    champion: pd.DataFrame, training_set: TrainingRows, mlflow: MlflowSession, tables: TableStoreResource
 ) -> dg.AssetCheckResult:
     """What the champion scores should look like what it has learned from."""
     from crm_assets.modeling.agreement import agreement
 
-    store: TableStore = context.resources.io_manager.store
+    store = tables.store
     month = max(set(store.months("win_features")) & set(monthly.get_partition_keys()))
     scoring = store.to_pandas(store.read("win_features", [month]))
-    compared = agreement(training_set, scoring, context.resources.mlflow.load_champion().features)
+    compared = agreement(training_set, scoring, mlflow.load_champion().features)
     differing = compared[compared["training_type"] != compared["scoring_type"]]
     strange = compared[compared["outside"] > MAX_OUTSIDE]
     said = [f"{row.feature} is {row.training_type} and {row.scoring_type}" for row in differing.itertuples()]
@@ -115,7 +112,7 @@ def training_and_scoring_agree(
         passed=not said,
         severity=dg.AssetCheckSeverity.ERROR if len(differing) else dg.AssetCheckSeverity.WARN,
         description="; ".join(said) or f"{len(compared)} features of {month} agree with the training set.",
-        metadata={"month": month, "features": table(compared)},
+        metadata={Fact.MONTH: month, Fact.FEATURES: table(compared)},
     )
 
 

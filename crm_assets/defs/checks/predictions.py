@@ -5,9 +5,9 @@ from __future__ import annotations
 import ibis
 import ibis.expr.types as ir
 
+from crm_assets.crm.rules import Between, InSet, NotNull, Read, contract
 from crm_assets.crm.tables import WIN_PREDICTIONS
-from crm_assets.defs.checks.rules import Between, InSet, NotNull, Read
-from crm_assets.defs.checks.suite import Suite, contract
+from crm_assets.defs.checks.suite import Suite
 
 KEY = WIN_PREDICTIONS.key
 

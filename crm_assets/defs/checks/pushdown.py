@@ -12,12 +12,11 @@ import ibis.expr.types as ir
 import pandas as pd
 from ibis import _
 
+from crm_assets.crm.rules import Rule
 from crm_assets.defs.checks.gx import VALUES_SHOWN
-from crm_assets.defs.checks.rules import Rule
 from crm_assets.defs.checks.suite import EXAMPLES, MONTH, Outcome
 
 _ABOUT, _BROKEN = "about ", "broken "
-NO = ibis.literal(value=False)
 
 
 def judge(table: ir.Table, rules: list[Rule], key: list[str]) -> list[Outcome]:
@@ -57,12 +56,8 @@ def _marked(table: ir.Table, rules: list[Rule]) -> ir.Table:
     """The table with two columns per rule: 1 where the row is one it is about, and where it breaks it."""
     columns = {}
     for rule in rules:
-        about: Any = ibis.literal(value=True)
-        if rule.where is not None:
-            about = table[rule.where.column].isin(rule.where.one_of)
-        broken = rule.broken(table) & about
-        columns[f"{_ABOUT}{rule.name}"] = about.fill_null(NO).cast("int64")
-        columns[f"{_BROKEN}{rule.name}"] = broken.fill_null(NO).cast("int64")
+        columns[f"{_ABOUT}{rule.name}"] = rule.about(table).cast("int64")
+        columns[f"{_BROKEN}{rule.name}"] = rule.broken(table).cast("int64")
     return table.mutate(**columns)
 
 
@@ -85,6 +80,7 @@ def _outcome(rule: Rule, counts: pd.DataFrame, marked: ir.Table, key: list[str])
         observed=observed,
         examples=examples,
         by_month={str(month): int(count) for month, count in months.items() if count},
+        remedy=rule.remedy,
     )
 
 

@@ -8,8 +8,8 @@ import ibis
 import ibis.expr.types as ir
 
 from crm_assets.crm.feature_table import LABEL
+from crm_assets.crm.rules import NotLess, Read
 from crm_assets.crm.schema import TableSchema
-from crm_assets.defs.checks.rules import NotLess, Read
 from crm_assets.defs.checks.suite import MONTH, Suite
 
 # How far beyond the smallest and the largest of the months before a month may lie.

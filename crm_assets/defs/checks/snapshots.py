@@ -5,12 +5,12 @@ from __future__ import annotations
 import ibis
 import ibis.expr.types as ir
 
+from crm_assets.crm.rules import InSet, IsNull, NotLess, NotNull, Read, Where, contract
 from crm_assets.crm.schema import Stage
 from crm_assets.crm.tables import MONTHLY_SNAPSHOTS
 from crm_assets.defs.checks.crm import CLOSED, OPEN
-from crm_assets.defs.checks.rules import InSet, IsNull, NotLess, NotNull, Read, Where
 from crm_assets.defs.checks.shifts import steady
-from crm_assets.defs.checks.suite import Suite, contract
+from crm_assets.defs.checks.suite import Suite
 
 PROSPECTING = Where("stage", (Stage.PROSPECTING,))
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import ibis.expr.types as ir
 
+from crm_assets.crm.rules import Read, Rule, Severity
 from crm_assets.crm.schema import TableSchema
 from crm_assets.crm.tables import SNAPSHOT_MONTH
-from crm_assets.defs.checks.rules import NotNull, Read, Rule, Severity, Unique
 
 EXAMPLES = 10
 MONTH = SNAPSHOT_MONTH.name
@@ -34,6 +34,8 @@ class Suite:
         derive: adds columns that rules need, or makes another table of it.
         whole_history: whether it looks at all stored months rather than those of the run.
         scored: whether rows that break a rule count in the quality score.
+        judged_before: whether the source has judged the rows when it read them. A rule whose other table is
+            not stored is then told as not judged, and stops nothing.
     """
 
     table: TableSchema
@@ -42,6 +44,7 @@ class Suite:
     derive: Derive = as_stored
     whole_history: bool = False
     scored: bool = True
+    judged_before: bool = False
 
     @property
     def name(self) -> str:
@@ -67,6 +70,7 @@ class Outcome:
         observed: what was found, in a few words.
         examples: keys of up to `EXAMPLES` rows that break it.
         by_month: rows that break it, by month, where there are any and the table has months.
+        remedy: what to do about it, where the rule says so.
     """
 
     rule: str
@@ -77,6 +81,7 @@ class Outcome:
     observed: str = ""
     examples: list[dict[str, Any]] = field(default_factory=list)
     by_month: dict[str, int] = field(default_factory=dict)
+    remedy: str = ""
 
     @property
     def success(self) -> bool:
@@ -87,9 +92,3 @@ class Outcome:
     def percent(self) -> float:
         """Share of the rows that break it, 0 to 100."""
         return 100 * self.unexpected / self.checked if self.checked else 0.0
-
-
-def contract(table: TableSchema) -> tuple[Rule, ...]:
-    """The rules that follow from a table's definition: unique keys, and values where they are needed."""
-    needed = [NotNull(name=f"{c.name}_is_there", column=c.name) for c in table.columns if not c.nullable]
-    return (Unique(name=f"{'_and_'.join(table.key)}_unique", columns=table.key), *needed)

@@ -1,19 +1,20 @@
 """The `mlflow` resource of the graph: one parent run per Dagster run, a nested run per model."""
 
-from __future__ import annotations
-
-import hashlib
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import dagster as dg
 import pandas as pd
 
-from crm_assets.modeling.algorithms import Algorithm, algorithm
+from crm_assets.defs.resources.store import TableStoreResource
+from crm_assets.modeling.algorithm import Algorithm
+from crm_assets.modeling.algorithms import algorithm
 from crm_assets.modeling.training_rows import TrainingRows
 from crm_assets.settings import get_settings
+from crm_assets.sources.select import select_source
 
 if TYPE_CHECKING:
     from crm_assets.modeling.champion import Candidate
@@ -21,8 +22,34 @@ if TYPE_CHECKING:
     from crm_assets.registry.models import Decision
 
 
-class MlflowSession:
-    """What assets may ask of MLflow. Imports it when asked, since that takes seconds."""
+class MlflowSession(dg.ConfigurableResource):
+    """One MLflow run per Dagster run, through dagster-mlflow, and what assets may ask of it.
+
+    dagster-mlflow finds the parent run again from every step process. It comes with all of MLflow, so it is
+    imported when a step needs it, not when the code location loads: that takes seconds. No address is part
+    of the configuration, which people see: a tracking URI may hold a password.
+    """
+
+    # Dagster reads this annotation as it stands: no text, as `from __future__ import annotations` makes it.
+    tables: TableStoreResource
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Generator["MlflowSession"]:
+        """Open the parent MLflow run of this Dagster run, and end it with the run's fate."""
+        from crm_assets.registry import ownership, tracking
+
+        settings, source = get_settings(), select_source(get_settings())
+        # Before the registry is opened: what another source has left there is refused, or moves away.
+        if (told := self.tables.store.claim()) and context.log:
+            context.log.warning(told)
+        # Alone, since two steps that start at once would each find no parent run and open one.
+        with tracking.alone(), tracking.told(settings.tracking_uri):
+            ownership.connect(settings, source.identity)
+            _open_parent(context)
+        try:
+            yield self
+        finally:
+            _end_run(context, sys.exc_info()[1])
 
     def log_backtest(
         self,
@@ -51,11 +78,12 @@ class MlflowSession:
     def register(
         self,
         context: dg.AssetExecutionContext,
-        candidate: Candidate,
+        candidate: "Candidate",
         training_set: TrainingRows,
         test: pd.DataFrame,
         figures: dict[str, bytes],
-    ) -> tuple[Decision, str, str]:
+        source: str,
+    ) -> "tuple[Decision, str, str]":
         """Log a candidate, its test months scored, and register it.
 
         Returns:
@@ -64,6 +92,7 @@ class MlflowSession:
         import mlflow
 
         from crm_assets.registry import models, tracking
+        from crm_assets.registry.names import model_name
         from crm_assets.registry.tracking import NOTE
 
         tags = _tags(context, training_set)
@@ -72,59 +101,36 @@ class MlflowSession:
             tracking.log_training_set(training_set.head(), tags["data_version"])
             tracking.log_scores("test", test)
             tracking.log_figures(figures)
-            decision = models.register(candidate, training_set, tags, run.info.run_id)
-            version = tracking.version_link(models.MODEL, decision.version)
+            decision = models.register(candidate, training_set, tags, run.info.run_id, source)
+            version = tracking.version_link(model_name(candidate.target), decision.version)
             mlflow.set_tags(
                 {"model_version": decision.version, "promoted": decision.promoted, NOTE: decision.reason}
             )
         _tell_parent(candidate, decision)
         return decision, tracking.run_link(run.info.run_id), version
 
-    def load_champion(self) -> Champion:
+    def load_champion(self) -> "Champion":
         """The champion of the registry."""
         from crm_assets.registry import models
 
         return models.load_champion()
 
 
-@dg.resource(
-    # Not the tracking URI, which may hold a password: configuration is shown.
-    config_schema={"experiment_name": dg.Field(str, default_value="monthly_win_probability")},
-    description="One MLflow run per Dagster run, through dagster-mlflow.",
-)
-def mlflow_resource(context: dg.InitResourceContext) -> Iterator[MlflowSession]:
-    """Open the parent MLflow run of this Dagster run, and end it with the run's fate.
-
-    dagster-mlflow finds the parent run again from every step process. It comes with all of MLflow,
-    so it is imported when a step needs it, not when the code location loads.
-    """
-    from crm_assets.registry import tracking
-
-    settings = get_settings()
-    # Alone, since two steps that start at once would each find no parent run and open one.
-    with tracking.alone(), tracking.told(settings.tracking_uri):
-        tracking.connect(settings.tracking_uri, settings.artifacts_dir)
-        _open_parent(context)
-    try:
-        yield MlflowSession()
-    finally:
-        _end_run(context, sys.exc_info()[1])
-
-
 def _open_parent(context: dg.InitResourceContext) -> None:
     import mlflow
 
     from crm_assets.defs.resources import mlflow_parents
-    from crm_assets.registry.tracking import NOTE
+    from crm_assets.registry.tracking import EXPERIMENT, NOTE
 
     mlflow_parents.end_left_over(context.instance)
     with warnings.catch_warnings():
-        # It is marked beta; that is known and decided.
+        # It is marked beta, and reads the context by names that Dagster has replaced: known and decided.
         warnings.simplefilter("ignore", dg.BetaWarning)
+        warnings.simplefilter("ignore", DeprecationWarning)
         from dagster_mlflow.resources import MlFlow
 
-        MlFlow(context)
-    run = dagster_run(str(context.run_id))
+        MlFlow(context.replace_config({"experiment_name": EXPERIMENT}))
+    run = dagster_run(_run_id(context))
     mlflow.set_tags({"dagster.run": run, NOTE: f"Dagster run {run}"})
 
 
@@ -133,10 +139,14 @@ def _end_run(context: dg.InitResourceContext, error: BaseException | None) -> No
 
     from crm_assets.defs.resources import mlflow_parents
 
-    mlflow.end_run(mlflow_parents.fate(context.instance, str(context.run_id), error))
+    mlflow.end_run(mlflow_parents.fate(context.instance, _run_id(context), error))
 
 
-def _tell_parent(candidate: Candidate, decision: Decision) -> None:
+def _run_id(context: dg.InitResourceContext) -> str:
+    return "" if context.run is None else context.run.run_id
+
+
+def _tell_parent(candidate: "Candidate", decision: "Decision") -> None:
     """Put what a list of runs should show on the parent run: the candidate's scores and its fate."""
     import mlflow
 
@@ -160,7 +170,7 @@ def _params(contender: Algorithm, features: list[str]) -> dict[str, object]:
     from crm_assets.registry import tracking
 
     seed = get_settings().seed
-    own = tracking.hyper_parameters(contender.build(features, seed)[-1])
+    own = tracking.hyper_parameters(contender.build(features, seed))
     return {"algorithm": contender.name, "features": ", ".join(features), "seed": seed, **own}
 
 
@@ -175,17 +185,9 @@ def _tags(context: dg.AssetExecutionContext, training_set: TrainingRows) -> dict
         "dagster.run_id": context.run_id,
         "dagster.run": dagster_run(context.run_id),
         "dagster.asset_key": context.asset_key.to_user_string(),
-        "data_version": data_version(training_set),
+        "data_version": training_set.fingerprint,
         "code_version": str(context.assets_def.code_versions_by_key[context.asset_key]),
     }
-
-
-def data_version(rows: TrainingRows) -> str:
-    """A fingerprint of a training set's values: the same rows give the same 16 hex digits."""
-    digest = hashlib.sha256()
-    for month in rows.months:
-        digest.update(pd.util.hash_pandas_object(rows.rows([month]), index=False).to_numpy().tobytes())
-    return digest.hexdigest()[:16]
 
 
 @dg.failure_hook(name="mlflow_run_fails_too")

@@ -1,23 +1,29 @@
 """The one IO manager: every asset's table goes through the table store."""
 
-import math
-from functools import cached_property
+import hashlib
+from collections.abc import Collection
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import ibis.expr.types as ir
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from pydantic import PrivateAttr
 
 from crm_assets.crm.feature_table import LABEL
 from crm_assets.crm.schema import arrow_schema
+from crm_assets.defs.metadata import Fact
+from crm_assets.defs.metadata import table as shown
+from crm_assets.defs.resources.store import TableStoreResource
+from crm_assets.engine.lineage import column_lineage, stored_table
 from crm_assets.modeling.training_rows import TrainingRows, training_rows
-from crm_assets.settings import get_settings
-from crm_assets.storage.choice import open_store
 from crm_assets.storage.tables import MonthlyFrames, MonthlyTables, TableLike, TableStore
 
 PREVIEW_ROWS = 5
+VERSION_DIGITS = 16
 
 
 class TableIOManager(dg.ConfigurableIOManager):
@@ -29,39 +35,64 @@ class TableIOManager(dg.ConfigurableIOManager):
     monthly asset is taken as `ir.Table` or `pd.DataFrame`, its stored months lie one below the other.
     """
 
-    @cached_property
+    tables: TableStoreResource
+    # The asset that each stored table is of, by the engine's name of the table.
+    _assets: dict[str, str] = PrivateAttr(default_factory=dict)
+
+    @property
     def store(self) -> TableStore:
-        """The store behind this IO manager: the one that the settings choose."""
-        return open_store(get_settings())
+        """The store behind this IO manager."""
+        return self.tables.store
 
     def handle_output(
         self, context: dg.OutputContext, obj: TableLike | MonthlyTables | MonthlyFrames
     ) -> None:
-        """Write a table, or the months of a monthly one."""
+        """Write a table, or the months of a monthly one.
+
+        The data version is a digest of the bytes. Dagster has one for all months of a step, so a step of
+        several months gets the digest of all of theirs.
+        """
         name = context.asset_key.to_user_string()
         schema = _declared(context)
+        versions: list[str] = []
         if isinstance(obj, MonthlyTables | MonthlyFrames):
             for month, table in obj.items():
                 rows = self.store.write(name, table, schema, month)
+                versions.append(digest(self.store.path(name, month)))
                 # Each month's event tells of that month alone.
                 context.step_context.add_asset_metadata(
                     self._facts(name, rows, month), context.asset_key, month
                 )
+            source = next(iter(obj.values())) if isinstance(obj, MonthlyTables) and obj else None
         else:
             context.add_output_metadata(self._facts(name, self.store.write(name, obj, schema)))
+            versions.append(digest(self.store.path(name)))
+            source = obj
+        if isinstance(source, ir.Table):
+            context.add_output_metadata({Fact.COLUMN_LINEAGE: self._lineage(source)})
+        context.step_context.set_data_version(context.asset_key, data_version(versions))
+
+    def _lineage(self, table: ir.Table) -> dg.TableColumnLineage:
+        """What each column of an expression is made from, read from the expression itself."""
+        return dg.TableColumnLineage(
+            {
+                column: [dg.TableColumnDep(self._assets[t], made_from) for t, made_from in origins]
+                for column, origins in column_lineage(table).items()
+            }
+        )
 
     def _facts(self, name: str, rows: int, month: str | None = None) -> dict[str, Any]:
         """What the UI shows of a stored table, or of one month of it."""
         # Without the engine: it takes longer to open a file than to read five rows or one column of it.
         with pq.ParquetFile(self.store.path(name, month)) as stored:
             facts: dict[str, Any] = {
-                "dagster/row_count": rows,
-                "path": dg.MetadataValue.path(self.store.where(name, month)),
-                "preview": dg.MetadataValue.md(markdown(_first_rows(stored))),
+                Fact.ROW_COUNT: rows,
+                Fact.PATH: dg.MetadataValue.path(self.store.where(name, month)),
+                Fact.PREVIEW: shown(_first_rows(stored)),
             }
             if LABEL.name in stored.schema_arrow.names:
                 rate = pc.mean(stored.read([LABEL.name])[LABEL.name]).as_py()
-                facts |= {} if rate is None else {"won next month (rate)": rate}
+                facts |= {} if rate is None else {Fact.WON_RATE: rate}
         return facts
 
     def load_input(self, context: dg.InputContext) -> Any:
@@ -71,13 +102,18 @@ class TableIOManager(dg.ConfigurableIOManager):
         if wanted is TrainingRows:
             return training_rows(self.store.path(name))
         if wanted in (MonthlyTables, MonthlyFrames):
-            by_month = {month: self.store.read(name, [month]) for month in context.asset_partition_keys}
+            by_month = {month: self._read(name, [month]) for month in context.asset_partition_keys}
             if wanted is MonthlyTables:
                 return MonthlyTables(by_month)
             return MonthlyFrames(by_month, lambda month: self.store.to_pandas(by_month[month]))
         months = self._stored(name, context) if context.has_asset_partitions else None
-        table = self.store.read(name, months)
+        table = self._read(name, months)
         return self.store.to_pandas(table) if wanted is pd.DataFrame else table
+
+    def _read(self, name: str, months: list[str] | None) -> ir.Table:
+        table = self.store.read(name, months)
+        self._assets[str(stored_table(table))] = name
+        return table
 
     def _stored(self, name: str, context: dg.InputContext) -> list[str]:
         stored = set(self.store.months(name))
@@ -99,21 +135,14 @@ def _first_rows(file: pq.ParquetFile) -> pd.DataFrame:
     return file.schema_arrow.empty_table().to_pandas()
 
 
-def markdown(frame: pd.DataFrame) -> str:
-    """A data frame as a Markdown table.
-
-    >>> print(markdown(pd.DataFrame({"month": ["2017-02"], "rate": [0.36612]})))
-    | month | rate |
-    | --- | --- |
-    | 2017-02 | 0.366 |
-    """
-    header = [f"| {' | '.join(map(str, frame.columns))} |", f"|{' --- |' * len(frame.columns)}"]
-    rows = [f"| {' | '.join(map(_cell, row))} |" for row in frame.itertuples(index=False)]
-    return "\n".join(header + rows)
+def digest(path: Path) -> str:
+    """Return the digest of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:VERSION_DIGITS]
 
 
-def _cell(value: object) -> str:
-    if value is None or value is pd.NaT or (isinstance(value, float) and math.isnan(value)):
-        return ""
-    text = f"{value:.3f}" if isinstance(value, float) else str(value)
-    return text.replace("|", "\\|").replace("\n", " ")
+def data_version(digests: Collection[str]) -> dg.DataVersion:
+    """Return the data version of one file, or of several in order, from the digests of their bytes."""
+    if len(digests) == 1:
+        return dg.DataVersion(next(iter(digests)))
+    return dg.DataVersion(hashlib.sha256("".join(digests).encode()).hexdigest()[:VERSION_DIGITS])

@@ -42,7 +42,7 @@ class History:
         context = dg.build_sensor_context(
             self.instance,
             repository_def=self.definitions.get_repository_def(),
-            resources={"io_manager": (self.definitions.resources or {})["io_manager"]},
+            resources={"tables": (self.definitions.resources or {})["tables"]},
         )
         return getattr(self.sensors, name)(context)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from crm_assets.console.replay.past import deals_as_of, export_as_of
+from crm_assets.console.replay.past import export_as_of, rows_as_of
 from crm_assets.crm.months import month_end
 from crm_assets.crm.schema import RAW_SALES_PIPELINE
 from crm_assets.sources.csv_folder import CsvFolder
@@ -26,8 +26,13 @@ def test_a_month_shows_nothing_dated_after_it(tmp_path: Path) -> None:
 
 def test_a_deal_that_closes_later_is_open_and_one_that_has_closed_is_as_it_is() -> None:
     whole = SAMPLE.read(RAW_SALES_PIPELINE)
-    now = deals_as_of(whole, "2023-06").to_pandas().set_index("opportunity_id")
-    end = deals_as_of(whole, "2023-12").to_pandas().set_index("opportunity_id").loc[now.index]
+    now = rows_as_of(whole, RAW_SALES_PIPELINE, "2023-06").to_pandas().set_index("opportunity_id")
+    end = (
+        rows_as_of(whole, RAW_SALES_PIPELINE, "2023-12")
+        .to_pandas()
+        .set_index("opportunity_id")
+        .loc[now.index]
+    )
     open_then = now["close_date"].isna()
     assert (now.loc[open_then, "deal_stage"] == "Engaging").all()
     assert now.loc[open_then, "close_value"].isna().all()
@@ -38,4 +43,4 @@ def test_a_deal_that_closes_later_is_open_and_one_that_has_closed_is_as_it_is() 
 def test_the_last_month_is_the_dump_but_for_deals_without_a_date() -> None:
     whole = SAMPLE.read(RAW_SALES_PIPELINE)
     engaged = whole.filter(whole["engage_date"].is_valid())
-    assert deals_as_of(whole, "2023-12").equals(engaged)
+    assert rows_as_of(whole, RAW_SALES_PIPELINE, "2023-12").equals(engaged)

@@ -81,7 +81,7 @@ CASES = [
     Case("raw_accounts", put("year_established", 99), {"year_established_possible": 2}),
     Case("raw_accounts", put("sector", "technolgy"), {"sector_spelled_right": 2}),
     Case("raw_accounts", put("subsidiary_of", "Nobody"), {"parent_is_an_account": 2}),
-    Case("raw_products", put("sales_price", -5.0, 1), {"price_not_negative": 1, "price_above_zero": 1}),
+    Case("raw_products", put("sales_price", -5.0, 1), {"sales_price_not_negative": 1, "price_above_zero": 1}),
     Case("raw_products", put("sales_price", None, 1), {"sales_price_is_there": 1}),
     Case("raw_sales_teams", put("manager", None), {"manager_recorded": 2}),
     Case("raw_sales_teams", put("regional_office", None), {"office_recorded": 2}),

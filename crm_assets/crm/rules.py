@@ -1,7 +1,8 @@
-"""The vocabulary of the suites: each rule is a great-expectations expectation, and the same as a query.
+"""The vocabulary of what may be wrong with a row of a table: one class per kind of rule, one row per rule.
 
-A rule that a table breaks carries a severity: `must` stops what is downstream, `should` is told. Nulls
-break no rule but `NotNull`, as in great-expectations.
+A rule is an Ibis expression of the rows that break it, and the great-expectations expectation that says the
+same. Sources judge with it what comes in, gates what is stored. Nulls break no rule but `NotNull`, as in
+great-expectations.
 """
 
 from __future__ import annotations
@@ -9,12 +10,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, Self
 
 import ibis
 import ibis.expr.types as ir
 
+from crm_assets.crm.schema import TableSchema
+
 Severity = Literal["must", "should"]
+
+YES: Any = ibis.literal(value=True)
+NO: Any = ibis.literal(value=False)
 
 
 class Read(Protocol):
@@ -47,38 +53,69 @@ class Rule:
 
     Attributes:
         name: what holds, in words joined by underscores.
-        severity: what becomes of a table that breaks it.
+        severity: `must` stops the run, or sets the row aside; `should` is told.
         where: the rows that it is about; all where None.
+        what: what is wrong with a value that breaks it, as in `is negative`.
+        remedy: what to do about it, in the imperative.
     """
 
     name: str
     severity: Severity = "must"
     where: Where | None = None
+    what: str = ""
+    remedy: str = ""
 
     expectation = ""
+
+    @property
+    def blames(self) -> str:
+        """The column that is wrong where the rule is broken."""
+        raise NotImplementedError
 
     @property
     def arguments(self) -> dict[str, Any]:
         """The arguments of the great-expectations expectation."""
         raise NotImplementedError
 
-    def broken(self, table: ir.Table) -> ir.BooleanValue:
-        """Which rows break it, as an expression; null or false where they do not."""
+    def breaks(self, table: ir.Table) -> ir.BooleanValue:
+        """Which rows break it, of those that it is about; null or false where they do not."""
         raise NotImplementedError
+
+    def about(self, table: ir.Table) -> ir.BooleanValue:
+        """Which rows it is about; never null."""
+        if self.where is None:
+            return YES
+        return table[self.where.column].isin(self.where.one_of).fill_null(NO)
+
+    def broken(self, table: ir.Table) -> ir.BooleanValue:
+        """Which rows break it; never null."""
+        return (self.breaks(table) & self.about(table)).fill_null(NO)
 
     @property
     def other_table(self) -> str | None:
         """The table that the rule looks into beside its own."""
         return None
 
-    def resolved(self, read: Read) -> Rule:
-        """The rule with what it needs of the other table looked up."""
+    def resolved(self, table: ir.Table, read: Read) -> Self:
+        """The rule with what it must know before it can be judged.
+
+        Args:
+            table: the rows to judge.
+            read: gives the other table.
+        """
         return self
 
 
 @dataclass(frozen=True, kw_only=True)
-class _OfColumn(Rule):
+class OfColumn(Rule):
+    """A rule about the values of one column."""
+
     column: str
+
+    @property
+    def blames(self) -> str:
+        """The column."""
+        return self.column
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -87,29 +124,29 @@ class _OfColumn(Rule):
 
 
 @dataclass(frozen=True, kw_only=True)
-class NotNull(_OfColumn):
+class NotNull(OfColumn):
     """The column has a value."""
 
     expectation = "ExpectColumnValuesToNotBeNull"
 
-    def broken(self, table: ir.Table) -> ir.BooleanValue:
+    def breaks(self, table: ir.Table) -> ir.BooleanValue:
         """Rows without a value."""
         return table[self.column].isnull()
 
 
 @dataclass(frozen=True, kw_only=True)
-class IsNull(_OfColumn):
+class IsNull(OfColumn):
     """The column has no value."""
 
     expectation = "ExpectColumnValuesToBeNull"
 
-    def broken(self, table: ir.Table) -> ir.BooleanValue:
+    def breaks(self, table: ir.Table) -> ir.BooleanValue:
         """Rows with a value."""
         return table[self.column].notnull()
 
 
 @dataclass(frozen=True, kw_only=True)
-class InSet(_OfColumn):
+class InSet(OfColumn):
     """The column's value is one of some values."""
 
     values: Sequence[str | float] | Of
@@ -120,7 +157,7 @@ class InSet(_OfColumn):
         """The arguments of the great-expectations expectation."""
         return {"column": self.column, "value_set": self._values}
 
-    def broken(self, table: ir.Table) -> ir.BooleanValue:
+    def breaks(self, table: ir.Table) -> ir.BooleanValue:
         """Rows with another value."""
         return table[self.column].notin(self._values)
 
@@ -129,7 +166,7 @@ class InSet(_OfColumn):
         """The table of the values."""
         return self.values.table if isinstance(self.values, Of) else None
 
-    def resolved(self, read: Read) -> Rule:
+    def resolved(self, table: ir.Table, read: Read) -> Self:
         """The rule with the values of the other table."""
         if not isinstance(self.values, Of):
             return self
@@ -151,13 +188,13 @@ class NotInSet(InSet):
 
     expectation = "ExpectColumnValuesToNotBeInSet"
 
-    def broken(self, table: ir.Table) -> ir.BooleanValue:
+    def breaks(self, table: ir.Table) -> ir.BooleanValue:
         """Rows with one of the values."""
         return table[self.column].isin(self._values)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Between(_OfColumn):
+class Between(OfColumn):
     """The column's value lies between two bounds, both included; None is no bound."""
 
     low: float | date | None = None
@@ -169,20 +206,35 @@ class Between(_OfColumn):
         """The arguments of the great-expectations expectation."""
         return {"column": self.column, "min_value": self.low, "max_value": self.high}
 
-    def broken(self, table: ir.Table) -> ir.BooleanValue:
+    def breaks(self, table: ir.Table) -> ir.BooleanValue:
         """Rows with a value beyond a bound."""
         column: Any = table[self.column]
-        never: Any = ibis.literal(value=False)
-        below = never if self.low is None else column < self.low
-        above = never if self.high is None else column > self.high
+        below = NO if self.low is None else column < self.low
+        above = NO if self.high is None else column > self.high
         return below | above
 
 
 @dataclass(frozen=True, kw_only=True)
-class NotLess(Rule):
+class NotInTheFuture(OfColumn):
+    """The column's date is today or before: one mistyped year would stretch the calendar by centuries."""
+
+    expectation = "ExpectColumnValuesToBeBetween"
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The arguments of the great-expectations expectation."""
+        return {"column": self.column, "max_value": date.today()}
+
+    def breaks(self, table: ir.Table) -> ir.BooleanValue:
+        """Rows with a later date."""
+        column: Any = table[self.column]
+        return column > ibis.literal(date.today())
+
+
+@dataclass(frozen=True, kw_only=True)
+class NotLess(OfColumn):
     """Where both have a value, that of `column` is at least that of `than`."""
 
-    column: str
     than: str
     expectation = "ExpectColumnPairValuesAToBeGreaterThanB"
 
@@ -196,7 +248,7 @@ class NotLess(Rule):
             "ignore_row_if": "either_value_is_missing",
         }
 
-    def broken(self, table: ir.Table) -> ir.BooleanValue:
+    def breaks(self, table: ir.Table) -> ir.BooleanValue:
         """Rows in which it is less."""
         return table[self.column] < table[self.than]
 
@@ -206,6 +258,11 @@ class Unique(Rule):
     """No two rows agree in all of the columns."""
 
     columns: tuple[str, ...]
+
+    @property
+    def blames(self) -> str:
+        """The first of the columns."""
+        return self.columns[0]
 
     @property
     def expectation(self) -> str:  # type: ignore[override]
@@ -219,8 +276,23 @@ class Unique(Rule):
             return {"column": self.columns[0]}
         return {"column_list": list(self.columns)}
 
-    def broken(self, table: ir.Table) -> ir.BooleanValue:
+    def breaks(self, table: ir.Table) -> ir.BooleanValue:
         """All rows that share their key with another one."""
         rows: Any = table.count()
         given = ibis.or_(*(table[column].notnull() for column in self.columns))
         return (rows.over(group_by=list(self.columns)) > 1) & given
+
+
+def contract(table: TableSchema) -> tuple[Rule, ...]:
+    """The rules that follow from a table's definition: values where they are needed, and unique keys."""
+    needed = (
+        NotNull(name=f"{name}_is_there", column=name, what="where a value is required", remedy="fill it in")
+        for name in (column.name for column in table.columns if not column.nullable)
+    )
+    unique = Unique(
+        name=f"{'_and_'.join(table.key)}_unique",
+        columns=table.key,
+        what="appears more than once",
+        remedy=f"keep one row per {' and '.join(table.key)}",
+    )
+    return (*needed, unique)

@@ -1,0 +1,40 @@
+"""`python -m crm_assets.console.start COMMAND …`: say what is in force, then become the command.
+
+It reads the dates of the data and notes its months, since the definitions open no data themselves. Where
+the data is away it says so, and starts the command all the same.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from crm_assets.console.terminal import run_command
+from crm_assets.errors import CrmAssetsError
+from crm_assets.settings import get_settings
+from crm_assets.sources.select import month_range, select_source
+
+
+def main() -> int:
+    """Print source, months and tables in force, and what is wrong with them; then run the command."""
+    settings = get_settings()
+    source = select_source(settings)
+    say(f"Source     {source.description}")
+    try:
+        months = month_range(settings, source)
+        say(f"Months     {months.first} to {months.last}")
+    except CrmAssetsError as error:
+        say(f"Months     {error}")
+    if command := sys.argv[1:]:
+        sys.stdout.flush()
+        os.execvp(command[0], command)  # noqa: S606 - the caller's own command
+    return 0
+
+
+def say(line: str) -> None:
+    """Print a line on the error stream, since the command's output may be read by programs."""
+    print(line, file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(main))

@@ -1,0 +1,38 @@
+"""What every command of the console shares: failures and Ctrl-C end with one line."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+from crm_assets.errors import CrmAssetsError
+
+# As the shell counts a program that Ctrl-C ended: 128 and the number of SIGINT.
+INTERRUPTED = 130
+
+
+def run_command(main: Callable[[], int]) -> int:
+    """Run a command, and return its exit code: 1 after a sentence, 130 after Ctrl-C."""
+    try:
+        return main()
+    except Exception as error:
+        text = _sentence(error)
+        if text is None:
+            raise
+        from crm_assets.defs.progress import tell_failure
+
+        tell_failure(text)
+        return 1
+    except KeyboardInterrupt:
+        print("\nInterrupted.", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _sentence(error: Exception) -> str | None:
+    """What is wrong, also where Dagster wraps it; None where it is no error of ours and no shortage."""
+    if isinstance(error, CrmAssetsError):
+        return str(error)
+    from crm_assets import shortage
+
+    own = [cause for cause in shortage.causes(error) if isinstance(cause, CrmAssetsError)]
+    return shortage.told(error) or (str(own[-1]) if own else None)

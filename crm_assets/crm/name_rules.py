@@ -1,0 +1,75 @@
+"""Rules about names: compared by their letters and digits, as cleaning compares them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import ibis.expr.types as ir
+from ibis import _
+
+from crm_assets.crm.names import normalised
+from crm_assets.crm.rules import NO, Of, OfColumn, Read
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Spelled(OfColumn):
+    """A rule about names that share their letters and digits: which spellings break it is looked up first."""
+
+    faulty: tuple[str, ...] | None = None
+    expectation = "ExpectColumnValuesToNotBeInSet"
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The arguments of the great-expectations expectation."""
+        return {"column": self.column, "value_set": list(self._faulty)}
+
+    def breaks(self, table: ir.Table) -> ir.BooleanValue:
+        """Rows with one of these spellings."""
+        return table[self.column].isin(self._faulty) if self._faulty else NO
+
+    @property
+    def _faulty(self) -> tuple[str, ...]:
+        if self.faulty is None:
+            raise TypeError(f"{self.name}: resolve the rule first.")
+        return self.faulty
+
+
+@dataclass(frozen=True, kw_only=True)
+class KnownName(_Spelled):
+    """The column's name is one of another table's, however it is spelled; an identifier, to the letter."""
+
+    of: Of
+    to_the_letter: bool = False
+
+    @property
+    def other_table(self) -> str | None:
+        """The table of the names."""
+        return self.of.table
+
+    def resolved(self, table: ir.Table, read: Read) -> Self:
+        """The rule with the names that the other table does not have."""
+        listed = _keyed(read(self.of.table), self.of.column, to_the_letter=self.to_the_letter)
+        names = _keyed(table, self.column, to_the_letter=self.to_the_letter)
+        return replace(self, faulty=_names(names.anti_join(listed, "key")))
+
+
+@dataclass(frozen=True, kw_only=True)
+class OneSpelling(_Spelled):
+    """No name of the column is spelled in two ways."""
+
+    def resolved(self, table: ir.Table, read: Read) -> Self:
+        """The rule with the names that share their letters and digits with another one."""
+        names = _keyed(table, self.column)
+        several = names.group_by("key").agg(spellings=_.count()).filter(_.spellings > 1)
+        return replace(self, faulty=_names(names.semi_join(several, "key")))
+
+
+def _keyed(table: ir.Table, column: str, *, to_the_letter: bool = False) -> ir.Table:
+    """The names of a column, each once, and what they are compared by."""
+    names = table.select(name=table[column]).distinct().drop_null()
+    return names.mutate(key=names["name"] if to_the_letter else normalised(names["name"]))
+
+
+def _names(keyed: ir.Table) -> tuple[str, ...]:
+    return tuple(sorted(keyed.select("name").to_pyarrow()["name"].to_pylist()))

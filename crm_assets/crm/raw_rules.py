@@ -1,0 +1,248 @@
+"""What every row of a raw table must and should hold: the rules that sources and gates judge with.
+
+A rule that must hold stops the run, or sets the row aside; one that should hold is told by the gate.
+"""
+
+from __future__ import annotations
+
+from crm_assets.crm.cleaning import SECTOR_SPELLINGS
+from crm_assets.crm.name_rules import KnownName, OneSpelling
+from crm_assets.crm.rules import (
+    Between,
+    InSet,
+    IsNull,
+    NotInSet,
+    NotInTheFuture,
+    NotLess,
+    NotNull,
+    Of,
+    Rule,
+    Where,
+    contract,
+)
+from crm_assets.crm.schema import (
+    CLOSED_STAGES,
+    RAW_ACCOUNTS,
+    RAW_PRODUCTS,
+    RAW_SALES_PIPELINE,
+    RAW_SALES_TEAMS,
+    SOURCE_ROW,
+    RawTable,
+    Stage,
+)
+
+FIRST_YEAR, LAST_YEAR = 1000, 2200
+
+CLOSED = Where("deal_stage", tuple(CLOSED_STAGES))
+OPEN = Where("deal_stage", (Stage.PROSPECTING, Stage.ENGAGING))
+WON = Where("deal_stage", (Stage.WON,))
+LOST = Where("deal_stage", (Stage.LOST,))
+PROSPECTING = Where("deal_stage", (Stage.PROSPECTING,))
+ENGAGED = Where("deal_stage", (Stage.ENGAGING, *CLOSED_STAGES))
+
+
+def rules_of(table: RawTable) -> tuple[Rule, ...]:
+    """Return the rules of a raw table: those that follow from its definition, and those of its own."""
+    return (*contract(table), *_numbers(table), *_dates(table), *RAW_RULES.get(table.name, ()))
+
+
+def _numbers(table: RawTable) -> tuple[Rule, ...]:
+    """All numbers are amounts, counts or years."""
+    numbers = [c for c in table.columns if c.dtype in ("float64", "int64") and c != SOURCE_ROW]
+    return tuple(
+        Between(
+            name=f"{column.name}_possible",
+            column=column.name,
+            low=FIRST_YEAR,
+            high=LAST_YEAR,
+            what="is no year",
+            remedy=f"write a year from {FIRST_YEAR} to {LAST_YEAR}",
+        )
+        if column.unit == "year"
+        else Between(
+            name=f"{column.name}_not_negative",
+            column=column.name,
+            low=0,
+            what="is negative",
+            remedy="correct the number",
+        )
+        for column in numbers
+    )
+
+
+def _dates(table: RawTable) -> tuple[Rule, ...]:
+    """What has become known on a day has become known by today."""
+    return tuple(
+        NotInTheFuture(
+            name=f"{dating.column}_not_in_the_future",
+            column=dating.column,
+            what="lies in the future",
+            remedy="correct the date",
+        )
+        for dating in table.dated_by
+    )
+
+
+def _known(name: str, column: str, table: RawTable) -> Rule:
+    (key,) = table.key
+    return KnownName(
+        name=name,
+        column=column,
+        of=Of(table.name, key),
+        what=f"is not in {table.file_name}",
+        remedy=f"add the missing {column} there or correct the deals",
+    )
+
+
+def _one_spelling(table: RawTable) -> Rule:
+    (key,) = table.key
+    return OneSpelling(
+        name=f"{key}_in_one_spelling",
+        column=key,
+        what="is the same name as another row's but for case, blanks or punctuation",
+        remedy="keep one of them",
+    )
+
+
+def _spelled_alike(name: str, column: str, table: RawTable) -> Rule:
+    (key,) = table.key
+    return InSet(
+        name=name,
+        column=column,
+        values=Of(table.name, key),
+        severity="should",
+        what=f"is spelled otherwise than in {table.file_name}",
+        remedy="nothing needs to be done, since cleaning mends it",
+    )
+
+
+RAW_RULES: dict[str, tuple[Rule, ...]] = {
+    RAW_ACCOUNTS.name: (
+        _one_spelling(RAW_ACCOUNTS),
+        NotInSet(
+            name="sector_spelled_right",
+            column="sector",
+            values=tuple(SECTOR_SPELLINGS),
+            severity="should",
+            what="is misspelled",
+            remedy="nothing needs to be done, since cleaning mends it",
+        ),
+        InSet(
+            name="parent_is_an_account",
+            column="subsidiary_of",
+            values=Of(RAW_ACCOUNTS.name, "account"),
+            severity="should",
+            what=f"is not in {RAW_ACCOUNTS.file_name}",
+            remedy="add the parent company there or correct its name",
+        ),
+    ),
+    RAW_PRODUCTS.name: (
+        _one_spelling(RAW_PRODUCTS),
+        Between(
+            name="price_above_zero",
+            column="sales_price",
+            low=0.01,
+            severity="should",
+            what="is no price",
+            remedy="write the list price",
+        ),
+    ),
+    RAW_SALES_TEAMS.name: (
+        _one_spelling(RAW_SALES_TEAMS),
+        NotNull(
+            name="manager_recorded",
+            column="manager",
+            severity="should",
+            what="where the agent's manager should be",
+            remedy="fill it in",
+        ),
+        NotNull(
+            name="office_recorded",
+            column="regional_office",
+            severity="should",
+            what="where the agent's office should be",
+            remedy="fill it in",
+        ),
+    ),
+    RAW_SALES_PIPELINE.name: (
+        InSet(
+            name="stage_known",
+            column="deal_stage",
+            values=tuple(Stage),
+            what="is no stage",
+            remedy=f"use {', '.join(Stage)}",
+        ),
+        NotNull(
+            name="engaged_deals_have_engage_date",
+            column="engage_date",
+            where=ENGAGED,
+            what="where the deal is engaged or closed",
+            remedy="fill in the engage date or set the stage to Prospecting",
+        ),
+        IsNull(
+            name="prospects_have_no_engage_date",
+            column="engage_date",
+            where=PROSPECTING,
+            what="belongs to a deal that is still prospecting",
+            remedy="remove the date or set the stage to Engaging",
+        ),
+        *(
+            rule
+            for column, called in (("close_date", "close date"), ("close_value", "close value"))
+            for rule in (
+                NotNull(
+                    name=f"closed_deals_have_{column}",
+                    column=column,
+                    where=CLOSED,
+                    what="where the deal is Won or Lost",
+                    remedy=f"fill in the {called} or set the stage to Engaging",
+                ),
+                IsNull(
+                    name=f"open_deals_have_no_{column}",
+                    column=column,
+                    where=OPEN,
+                    what="belongs to a deal that is not closed",
+                    remedy=f"remove the {called} or set the stage to Won or Lost",
+                ),
+            )
+        ),
+        NotLess(
+            name="close_not_before_engage",
+            column="close_date",
+            than="engage_date",
+            what="lies before the deal's engage_date",
+            remedy="correct one of the two dates",
+        ),
+        _known("product_in_products", "product", RAW_PRODUCTS),
+        _known("agent_in_sales_teams", "sales_agent", RAW_SALES_TEAMS),
+        _known("account_in_accounts", "account", RAW_ACCOUNTS),
+        Between(
+            name="won_deals_bring_revenue",
+            column="close_value",
+            low=0.01,
+            where=WON,
+            severity="should",
+            what="is the value of a deal that is Won",
+            remedy="write what the deal brought",
+        ),
+        Between(
+            name="lost_deals_bring_none",
+            column="close_value",
+            high=0,
+            where=LOST,
+            severity="should",
+            what="is the value of a deal that is Lost",
+            remedy="write 0",
+        ),
+        _spelled_alike("product_spelled_as_in_products", "product", RAW_PRODUCTS),
+        _spelled_alike("agent_spelled_as_in_sales_teams", "sales_agent", RAW_SALES_TEAMS),
+        _spelled_alike("account_spelled_as_in_accounts", "account", RAW_ACCOUNTS),
+        NotNull(
+            name="account_recorded",
+            column="account",
+            severity="should",
+            what="where the customer should be",
+            remedy="record the account",
+        ),
+    ),
+}

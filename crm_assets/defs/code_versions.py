@@ -1,0 +1,155 @@
+"""Code versions: a digest of the code that computes an asset, and of nothing else.
+
+It covers the asset's function and all that the function uses of the rooms that compute, symbol by symbol,
+without comments and docstrings. An edit elsewhere, even in the same module, does not mark the asset stale.
+What a step takes from settings, storage or the registry is no part of it.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import cache
+from importlib.util import cache_from_source
+from pathlib import Path
+from typing import Any
+
+PACKAGE = Path(__file__).parent.parent
+# The rooms that compute tables; of other rooms, the module of the asset alone.
+ROOMS = ("crm", "engine", "modeling", "sources")
+DIGITS = 12
+# Of one module: each name that it defines with digest and used names, and where imported names are from.
+Symbols = dict[str, Any]
+
+
+def code_version(*objects: Callable[..., Any] | type) -> str:
+    """Return the digest of the code of some functions or classes and of all that they use.
+
+    The same code gives the same version under one release of Python; another release may give another one.
+    """
+    seen: dict[tuple[str, str], str] = {}
+    todo = [(made.__module__, str(getattr(made, "__qualname__", "")).split(".")[0]) for made in objects]
+    while todo:
+        module, name = todo.pop()
+        if (module, name) in seen or (source := _path(module)) is None:
+            continue
+        symbols = _symbols(source)
+        if name in symbols["defines"]:
+            seen[module, name], uses = symbols["defines"][name]
+            todo += (found for use in uses if (found := _resolved(module, symbols, use)))
+        elif name in symbols["imports"]:
+            todo += [found for found in [_resolved(module, symbols, name)] if found]
+    text = "".join(f"{module}.{name}={seen[module, name]};" for module, name in sorted(seen))
+    return hashlib.sha256(text.encode()).hexdigest()[:DIGITS]
+
+
+def _resolved(module: str, symbols: Symbols, use: str) -> tuple[str, str] | None:
+    """Where a used name, or the attribute of a module such as `cleaning.opportunities`, is defined."""
+    first, _, attribute = use.partition(".")
+    if first in symbols["defines"]:
+        return module, first
+    origin = symbols["imports"].get(first)
+    if origin is None or not _computes(origin.partition(":")[0]):
+        return None
+    module, _, name = origin.partition(":")
+    if name and _path(f"{module}.{name}"):
+        return (f"{module}.{name}", attribute) if attribute else None
+    return (module, name) if name else (module, attribute)
+
+
+def _computes(module: str) -> bool:
+    return module.startswith(tuple(f"{PACKAGE.name}.{room}" for room in ROOMS))
+
+
+def _path(module: str) -> Path | None:
+    path = PACKAGE.parent.joinpath(*module.split("."))
+    for file in (path.with_suffix(".py"), path / "__init__.py"):
+        if file.exists():
+            return file
+    return None
+
+
+@cache
+def _symbols(path: Path) -> Symbols:
+    source = path.read_bytes()
+    digest = hashlib.sha256(source + PACKAGE.name.encode()).hexdigest()
+    kept = Path(cache_from_source(str(path))).with_suffix(".symbols.json")
+    with suppress(OSError, ValueError, KeyError):
+        known = json.loads(kept.read_text("utf-8"))
+        if known["digest"] == digest and known["by"] == _own_digest():
+            return known
+    symbols = {"digest": digest, "by": _own_digest(), **_parsed(ast.parse(source))}
+    _keep(kept, symbols)
+    return symbols
+
+
+@cache
+def _own_digest() -> str:
+    return hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
+
+
+def _keep(path: Path, symbols: Symbols) -> None:
+    """Keep what was parsed beside Python's own compiled files; where that may not be written, do without."""
+    with suppress(OSError):
+        path.parent.mkdir(exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as file:
+            json.dump(symbols, file)
+        os.replace(file.name, path)  # noqa: PTH105
+
+
+def _parsed(tree: ast.Module) -> Symbols:
+    defines: dict[str, list[Any]] = {}
+    imports: dict[str, str] = {}
+    for node in _running(tree):
+        if isinstance(node, ast.ImportFrom):
+            imports |= {(a.asname or a.name): f"{node.module}:{a.name}" for a in node.names}
+        elif isinstance(node, ast.Import):
+            imports |= {(a.asname or a.name.split(".")[0]): a.name for a in node.names}
+    for node in tree.body:
+        for name in _names(node):
+            digest, uses = _digest(node)
+            before = defines.get(name, ["", []])
+            defines[name] = [before[0] + digest, sorted({*before[1], *uses})]
+    return {"defines": defines, "imports": imports}
+
+
+def _running(tree: ast.AST) -> Iterator[ast.AST]:
+    """All nodes but those for type checkers alone."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            continue
+        yield node
+        yield from _running(node)
+
+
+def _names(node: ast.stmt) -> list[str]:
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return [node.name]
+    targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+    names = (found for target in targets if target is not None for found in ast.walk(target))
+    return [name.id for name in names if isinstance(name, ast.Name)]
+
+
+def _digest(node: ast.stmt) -> tuple[str, list[str]]:
+    """The digest of a statement without its docstrings, and the names that it uses."""
+    uses = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
+    uses |= {
+        f"{n.value.id}.{n.attr}"
+        for n in ast.walk(node)
+        if isinstance(n, ast.Attribute) and isinstance(n.value, ast.Name)
+    }
+    # A parameter may have the name of something else in the module, as an asset's inputs have.
+    uses -= {n.arg for n in ast.walk(node) if isinstance(n, ast.arg)}
+    for inner in ast.walk(node):
+        if isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            if isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef):
+                # Decorators of assets say what the UI shows; what they are given is followed all the same.
+                inner.decorator_list = [d for d in inner.decorator_list if not isinstance(d, ast.Call)]
+            if ast.get_docstring(inner, clean=False) is not None:
+                inner.body = inner.body[1:] or [ast.Pass()]
+    return hashlib.sha256(ast.dump(node).encode()).hexdigest()[:DIGITS], sorted(uses)

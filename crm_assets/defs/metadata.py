@@ -1,0 +1,128 @@
+"""Metadata of materializations and checks: the name of each fact, and how the UI shows it.
+
+Whoever attaches, reads or tests a fact takes its name from here.
+"""
+
+from __future__ import annotations
+
+import base64
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+
+# Dagster's tag of an event that says which bytes it made.
+DATA_VERSION = "dagster/data_version"
+
+
+class Fact:
+    """The names of the facts, as the UI shows them. Dagster stores plain texts only, no enumeration."""
+
+    # Of every table. The first two are names of Dagster's own, which its UI draws and lists.
+    ROW_COUNT = "dagster/row_count"
+    COLUMN_LINEAGE = "dagster/column_lineage"
+    PATH = "path"
+    PREVIEW = "preview"
+    WON_RATE = "won next month (rate)"
+    SOURCE_IN_FORCE = "source in force"
+    # Of raw tables and quarantine.
+    SOURCE = "source"
+    SYNTHETIC = "synthetic"
+    IN_THE_SOURCE = "in the source"
+    ROWS_READ = "rows read"
+    ROWS_SET_ASIDE = "rows set aside"
+    SET_ASIDE_BY_TABLE = "rows set aside by table"
+    SET_ASIDE_BY_RULE = "rows set aside by rule"
+    # Of the leak audit.
+    INADMISSIBLE = "inadmissible"
+    OVERRULED = "overruled"
+    VERDICTS = "verdicts"
+    # Of models and champion.
+    ALGORITHM = "algorithm"
+    FEATURES = "features"
+    LEARNS_FROM = "learns from"
+    LEARNED_FROM = "learned from"
+    MLFLOW_RUN = "mlflow run"
+    MODEL_VERSION = "model version"
+    VALIDATION_MONTHS = "validation months"
+    TEST_MONTHS_UNCALIBRATED = "test months (uncalibrated)"
+    TEST_MONTHS = "test months"
+    AUC_BY_MONTH = "ROC AUC by month"
+    VERSION = "version"
+    PROMOTED = "promoted"
+    DECISION = "decision"
+    CHAMPION_VERSION = "champion version"
+    TRAINED_UNTIL = "trained until"
+    DATA = "data"
+    LEADERBOARD = "leaderboard"
+    # Of predictions.
+    EXPECTED_WINS = "expected wins"
+    SCORED_BY = "scored by"
+    LIKELIEST_WINS = "likeliest wins"
+    WITHOUT_PREDICTION = "open deals without a prediction"
+    NO_PREDICTIONS = "no predictions"
+    # Of quality scores and checks.
+    SCORES = "scores"
+    ABSENT_TABLES = "tables that the source does not have"
+    QUALITY_SCORE = "quality score"
+    ROWS_JUDGED = "rows judged"
+    JUDGED_BY = "judged by"
+    NOT_JUDGED = "not judged"
+    RULES = "rules"
+    CALIBRATION_ERROR = "expected calibration error"
+    MONTH = "month"
+
+
+def score_name(metric: str) -> str:
+    """Return the name of a score on the test months."""
+    return f"test {metric}"
+
+
+def broken(rule: str) -> str:
+    """Return the name of the evidence against a broken rule."""
+    return f"broken: {rule}"
+
+
+def quality_score(of: str) -> str:
+    """Return the name of the quality score of a table, or of several."""
+    return f"{Fact.QUALITY_SCORE}, {of}"
+
+
+def picture(png: bytes) -> dg.MarkdownMetadataValue:
+    """Return a PNG that the UI shows inline."""
+    return dg.MetadataValue.md(f"![plot](data:image/png;base64,{base64.b64encode(png).decode()})")
+
+
+def link(address: str) -> dg.MetadataValue:
+    """Return where to look further: to click on where it is a URL."""
+    return dg.MetadataValue.url(address) if address.startswith("http") else dg.MetadataValue.text(address)
+
+
+def table(frame: pd.DataFrame) -> dg.TableMetadataValue:
+    """Return a data frame as a table that the UI shows; see `cell` for its values."""
+    columns = [dg.TableColumn(str(name), _type(frame[name])) for name in frame.columns]
+    rows: Iterable[tuple[Any, ...]] = frame.itertuples(index=False, name=None)
+    names = [column.name for column in columns]
+    records = [dg.TableRecord(dict(zip(names, map(cell, row), strict=True))) for row in rows]
+    return dg.MetadataValue.table(records, dg.TableSchema(columns))
+
+
+def cell(value: Any) -> str | int | float | bool | None:
+    """Return a value as a table of the UI takes it: a primitive, and None for what is missing.
+
+    >>> cell(0.36612), cell(float("nan")), cell([1, 2])
+    (0.366, None, '[1, 2]')
+    """
+    if value is None or value is pd.NaT or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
+        return None
+    plain = value.item() if hasattr(value, "item") and not hasattr(value, "__len__") else value
+    if isinstance(plain, float):
+        return round(plain, 3)
+    return plain if isinstance(plain, str | int | bool) else str(plain)
+
+
+def _type(column: pd.Series) -> str:
+    kinds = {"b": "bool", "i": "int", "u": "int", "f": "float"}
+    return kinds.get(column.dtype.kind, "string")

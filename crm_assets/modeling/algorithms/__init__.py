@@ -1,0 +1,38 @@
+"""The table of algorithms, from simple to complex: a file each, and each file one row, `ALGORITHM`.
+
+To add one, add a file. Its estimator takes whatever features the leak audit admits, with missing numbers and
+unknown categories. Nothing else names an algorithm: assets, registry, trusted types, packages and the
+contract test take what stands here.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pkgutil import iter_modules
+
+from crm_assets.modeling.algorithm import SNAPSHOT, Algorithm
+
+
+def _collected() -> tuple[Algorithm, ...]:
+    names = [module.name for module in iter_modules(__path__)]
+    rows = [import_module(f"{__name__}.{name}").ALGORITHM for name in names]
+    return tuple(sorted(rows, key=lambda row: (row.complexity, row.name)))
+
+
+ALGORITHMS = _collected()
+# Types beyond scikit-learn's own that a stored estimator may hold.
+TRUSTED_TYPES = sorted({name for row in ALGORITHMS for name in row.trusted_types})
+# Whether any of them has to be shown snapshots.
+LEARNS_FROM_SNAPSHOTS = any(row.learns_from == SNAPSHOT for row in ALGORITHMS)
+
+
+def algorithm(name: str) -> Algorithm:
+    """Return the row of the table with this name.
+
+    Raises:
+        KeyError: there is none.
+    """
+    for row in ALGORITHMS:
+        if row.name == name:
+            return row
+    raise KeyError(name)

@@ -1,0 +1,113 @@
+"""Logistic regression: additive in its features but for age by season."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from crm_assets.modeling import additive, algorithm
+from crm_assets.modeling.algorithm import Algorithm
+from crm_assets.modeling.encoding import CROSSED_BLOCK, by_type, contributions_of_columns
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
+
+# How winning depends on a deal's age differs by season: these two are multiplied, and no others. A
+# season comes once or twice before it is predicted, so what else seems to go with it is chance.
+AGE, SEASON = "days_open", "month_of_quarter"
+# Thirty agents share a few hundred wins a month: what a name adds is shrunk harder than the rest. The
+# hardest that the validation months cannot tell from none (0.8066 against 0.8078, error 0.0076).
+CATEGORY_WEIGHT = 0.3
+
+
+def build(features: list[str], seed: int) -> Pipeline:
+    """Build a spline of age by season, and everything else as it is: categories one-hot, numbers by rank.
+
+    By rank, since counts and rates move with the calendar: a line would be drawn on beyond what it
+    has seen, a rank ends there.
+    """
+    from sklearn.compose import ColumnTransformer
+    from sklearn.impute import SimpleImputer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder, QuantileTransformer, StandardScaler
+
+    categories, numbers = by_type(features)
+    crossed = [name for name in ALGORITHM.crosses if name in features] if AGE in features else []
+    ranks = make_pipeline(
+        SimpleImputer(strategy="median", keep_empty_features=True),
+        # Of all rows: by default it draws a random sample of them.
+        QuantileTransformer(n_quantiles=10, subsample=None),
+    )
+    blocks = [
+        ("category", OneHotEncoder(handle_unknown="ignore", sparse_output=False), categories),
+        ("number", ranks, [name for name in numbers if name not in crossed]),
+    ]
+    if crossed:
+        blocks.insert(0, (CROSSED_BLOCK, _crossed(crossed), crossed))
+    return make_pipeline(
+        ColumnTransformer(blocks, transformer_weights={"category": CATEGORY_WEIGHT}),
+        # Centred, so that a coefficient times its column is the distance from the average deal.
+        StandardScaler(with_std=False),
+        # Few columns and many rows: second order steps take a tenth of the time of the default's.
+        LogisticRegression(C=1.0, solver="newton-cholesky", random_state=seed),
+    )
+
+
+def contributions(pipeline: Pipeline, matrix: pd.DataFrame, features: list[str]) -> np.ndarray:
+    """Return coefficient times distance from the training mean; a product counts half for each factor."""
+    if len(matrix) < algorithm.ROWS_WORTH_TABLES:
+        return _contributions(pipeline, matrix, features)
+    return additive.contributions(
+        lambda rows: _contributions(pipeline, rows, features), matrix, features, ALGORITHM.crosses
+    )
+
+
+def fast_scores(pipeline: Pipeline, matrix: pd.DataFrame) -> np.ndarray:
+    """Return the scores of many rows, from one table look-up per feature."""
+    from scipy.special import expit
+
+    return expit(additive.sums(pipeline.decision_function, matrix, ALGORITHM.crosses))
+
+
+def _by_coefficient(model: Any, columns: np.ndarray) -> np.ndarray:
+    return columns * model.coef_[0]
+
+
+_contributions = contributions_of_columns(_by_coefficient)
+
+
+def _crossed(columns: list[str]) -> Pipeline:
+    """Build a cubic spline of age, the season one-hot, and all products of two of their columns."""
+    from sklearn.compose import ColumnTransformer
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder, PolynomialFeatures, SplineTransformer
+
+    spline = SplineTransformer(
+        n_knots=9, degree=3, knots="quantile", extrapolation="constant", include_bias=False
+    )
+    season = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
+    terms = ColumnTransformer([("age", spline, [AGE]), ("season", season, columns[1:])])
+    return make_pipeline(terms, PolynomialFeatures(2, interaction_only=True, include_bias=False))
+
+
+ALGORITHM = Algorithm(
+    name="logistic_regression",
+    description="Logistic regression on a spline of age by season, and all else by rank.",
+    complexity=10,
+    build=build,
+    contributions=contributions,
+    # A column for each of hundreds of agents, 8 bytes a cell: here 0.4 GB, and twice that at work.
+    max_training_rows=100_000,
+    crosses=(AGE, SEASON),
+    fast_scores=fast_scores,
+    trusted_types=(
+        "numpy.dtype",
+        "scipy._lib.array_api_compat.numpy._aliases.asarray",
+        "scipy.interpolate._bsplines.BSpline",
+        # Its name from SciPy 1.18 on.
+        "scipy.interpolate._bsplines._BSpline",
+    ),
+)

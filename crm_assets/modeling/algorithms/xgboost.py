@@ -1,0 +1,50 @@
+"""Gradient boosting by XGBoost."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from crm_assets.modeling.algorithm import Algorithm
+from crm_assets.modeling.encoding import contributions_of_columns, for_trees, scores_of_trees
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
+
+
+def build(features: list[str], seed: int) -> Pipeline:
+    """Build many trees of two splits each."""
+    from sklearn.pipeline import make_pipeline
+    from xgboost import XGBClassifier
+
+    booster = XGBClassifier(
+        n_estimators=250,
+        max_depth=2,
+        learning_rate=0.05,
+        min_child_weight=10,
+        subsample=0.8,
+        reg_lambda=10,
+        random_state=seed,
+    )
+    return make_pipeline(for_trees(features), booster)
+
+
+def shap_of_booster(model: Any, columns: np.ndarray) -> np.ndarray:
+    """Return SHAP values by XGBoost itself, shape of `columns`; it adds the average as a last column."""
+    from xgboost import DMatrix
+
+    return model.get_booster().predict(DMatrix(columns), pred_contribs=True)[:, :-1]
+
+
+ALGORITHM = Algorithm(
+    name="xgboost",
+    description="Gradient boosted stumps of two splits, by XGBoost.",
+    complexity=30,
+    build=build,
+    contributions=contributions_of_columns(shap_of_booster),
+    max_training_rows=1_000_000,
+    fast_scores=scores_of_trees,
+    trusted_types=("numpy.dtype", "xgboost.core.Booster", "xgboost.sklearn.XGBClassifier"),
+    packages=("scikit-learn", "xgboost"),
+)

@@ -1,0 +1,123 @@
+"""Promotion: whether a candidate replaces the champion in force.
+
+It does where it is no worse on the same test months. What an operator or the leak audit rules out goes
+whatever it scores; and no model replaces one that has learned from other data, since the two say nothing
+about the same deals: a person decides that.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import pandas as pd
+
+from crm_assets.modeling.champion import Candidate
+from crm_assets.modeling.metrics import pooled
+from crm_assets.modeling.scoring import Champion
+from crm_assets.modeling.training_rows import DEAL, KEYS, MONTH, TrainingRows
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a candidate is promoted, and why, in a sentence."""
+
+    promoted: bool
+    reason: str
+
+
+@dataclass(frozen=True)
+class Rival:
+    """What the judge has to know about the champion in force.
+
+    Attributes:
+        version: its registered version.
+        features: what it uses.
+        source: what says which source's deals it has learned from; empty where nobody recorded it.
+        same_deals: whether it has scored any deal of the candidate's training set.
+        test: its metrics on the candidate's test months, or None where it has none.
+    """
+
+    version: str
+    features: list[str]
+    source: str
+    same_deals: bool
+    test: dict[str, float] | None
+
+
+def rival(former: Champion, candidate: Candidate, rows: TrainingRows) -> Rival:
+    """Score the champion in force on the candidate's test months.
+
+    Months that it could not have scored with what was known then count by its walk-forward predictions,
+    later ones by its model.
+    """
+    same_deals = _same_deals(former, rows)
+    test = None
+    if same_deals and set(former.features) <= set(rows.columns):
+        parts = [_honest(former, month, rows) for month in candidate.split.test]
+        if not any(part["probability"].isna().any() for part in parts):
+            test = pooled(pd.concat(parts), candidate.split.test)
+    return Rival(former.version, former.features, former.source, same_deals, test)
+
+
+def judge(
+    own: dict[str, float], former: Rival | None, allowed: list[str], source: str, version: str
+) -> Verdict:
+    """Decide about a candidate.
+
+    Args:
+        own: its metrics on the test months.
+        former: the champion in force, or None where there is none.
+        allowed: the features that models may use.
+        source: what says which source's deals it has learned from.
+        version: its registered version.
+    """
+    if former is None:
+        return Verdict(True, "There was no champion.")
+    other_source = former.source and source and former.source != source
+    if other_source or not former.same_deals:
+        theirs = f" ({former.source})" if former.source else ""
+        return Verdict(
+            False,
+            f"Version {former.version} learned from other data{theirs} and stays champion. To use this one "
+            f"all the same: make promote VERSION={version}. To start anew: put CRM_HOME aside and run again.",
+        )
+    if forbidden := sorted(set(former.features) - set(allowed)):
+        return Verdict(
+            True, f"Version {former.version} uses {', '.join(forbidden)}, which may not be used any more."
+        )
+    if former.test is None:
+        return Verdict(True, f"Version {former.version} cannot be compared on these test months.")
+    if math.isnan(own["roc_auc"]) or math.isnan(former.test["roc_auc"]):
+        return Verdict(
+            False, f"All test deals ended alike: no ROC AUC to compare with version {former.version}."
+        )
+    promoted = own["roc_auc"] >= former.test["roc_auc"]
+    return Verdict(
+        promoted,
+        f"ROC AUC {own['roc_auc']:.4f} against {former.test['roc_auc']:.4f} of version {former.version} on "
+        f"the same test months: {'no worse' if promoted else 'worse'}.",
+    )
+
+
+def _same_deals(former: Champion, rows: TrainingRows) -> bool:
+    """Whether the champion's walk-forward has a deal of the training set."""
+    past = former.walk_forward
+    # Month by month first: nearly always the first common month has one, and all deals are many.
+    if any(past[m][DEAL].isin(rows.rows([m], [DEAL])[DEAL]).any() for m in past if m in rows.deals):
+        return True
+    deals = rows[DEAL].unique()
+    return any(past[month][DEAL].isin(deals).any() for month in past)
+
+
+def _honest(former: Champion, month: str, rows: TrainingRows) -> pd.DataFrame:
+    """Keys, label and `probability` of a month's deals, NaN where the champion has none to give."""
+    test = rows.rows([month])
+    labels = test[[*KEYS, rows.target.name]]
+    if former.may_score(month):
+        said = former.probabilities(test)
+    elif month in former.walk_forward:
+        said = former.walk_forward[month][[DEAL, "probability"]]
+    else:
+        return labels.assign(probability=float("nan"))
+    return labels.merge(said, on=DEAL, how="left").assign(**{MONTH: month})

@@ -1,0 +1,54 @@
+"""A version's walk-forward predictions with their explanations, written and read month by month."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from crm_assets.crm.tables import WIN_PREDICTIONS
+from crm_assets.modeling.champion import Candidate
+from crm_assets.modeling.explanation import PUSHED_DOWN, PUSHED_UP
+from crm_assets.modeling.frames import Frames, compact
+from crm_assets.modeling.training_rows import DEAL, MONTH
+
+WALK_FORWARD_FILE = "walk_forward.parquet"
+
+
+def write_past(candidate: Candidate, folder: Path) -> Path:
+    """Write a candidate's walk-forward into a folder, one month in memory at a time; return the file."""
+    known = WIN_PREDICTIONS.arrow
+    schema = pa.schema(
+        [
+            *(known.field(name) for name in (MONTH, DEAL)),
+            pa.field(candidate.target.name, pa.int64()),
+            pa.field("probability", pa.float64()),
+            pa.field("score", pa.float64()),
+            *(known.field(name) for name in (PUSHED_UP, PUSHED_DOWN)),
+        ]
+    )
+    path = folder / WALK_FORWARD_FILE
+    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+        for frame in candidate.explained.values():
+            writer.write_table(pa.Table.from_pandas(frame[schema.names], schema, preserve_index=False))
+    return path
+
+
+def read_past(folder: TemporaryDirectory[str], file: Path) -> Mapping[str, pd.DataFrame]:
+    """Return the walk-forward of a file by month, each month read when it is asked for.
+
+    Args:
+        folder: what the file lies in; it stays for as long as the result is in use.
+        file: the file.
+    """
+    months = pq.read_table(file, columns=[MONTH])[MONTH].unique().to_pylist()
+
+    # The folder goes with the last reference to it, so this function holds one.
+    def read(month: str, _: TemporaryDirectory[str] = folder) -> pd.DataFrame:
+        return compact(pq.read_table(file, filters=[(MONTH, "=", month)]))
+
+    return Frames(sorted(months), read)

@@ -1,0 +1,115 @@
+"""The files of a model version: fetched, and read without unpickling, or refused in a sentence."""
+
+from __future__ import annotations
+
+import errno
+import warnings
+from pathlib import Path
+from typing import NoReturn
+from zipfile import BadZipFile
+
+import mlflow
+import skops.io
+from mlflow.entities.model_registry import ModelVersion
+from mlflow.exceptions import MlflowException
+from requests import RequestException
+from sklearn.exceptions import InconsistentVersionWarning
+from skops.io.exceptions import UntrustedTypesFoundException
+
+from crm_assets.errors import RegistryError, SourceUnavailableError
+from crm_assets.modeling.calibration import CalibratedModel
+from crm_assets.registry import versions
+from crm_assets.registry.aliases import MISSING
+from crm_assets.registry.past import WALK_FORWARD_FILE
+
+MODEL_FILE = "model.skops"
+
+WAY_OUT = (
+    "Train a new champion, which replaces it (make run), or make another version champion: "
+    "make promote VERSION=…"
+)
+
+
+def read_model(version: ModelVersion, file: Path, trusted: list[str]) -> CalibratedModel:
+    """Read a stored model without unpickling.
+
+    Args:
+        version: whose model it is.
+        file: written by skops.
+        trusted: the types beyond scikit-learn's own that it may hold.
+
+    Raises:
+        RegistryError: it is no model of ours, holds other types, or other versions wrote it.
+    """
+    try:
+        with warnings.catch_warnings():
+            # Of a mere patch, since other releases are refused before.
+            warnings.simplefilter("ignore", InconsistentVersionWarning)
+            # Not through mlflow.sklearn: it would follow the stored file into unpickling.
+            model = skops.io.load(file, trusted=trusted)
+    except MemoryError:
+        raise
+    except (BadZipFile, FileNotFoundError) as error:
+        refuse(version, f"is no model that skops has written: {first_line(error)}", error)
+    except UntrustedTypesFoundException as error:
+        why = f"holds types that are not trusted: {first_line(error)}"
+        refuse(version, f"{why} {versions.comparison(version.tags)}", error)
+    except Exception as error:
+        # Other versions of any library may lack, or change, what the file names: they raise what they like.
+        why = f"cannot be read ({type(error).__name__}: {first_line(error)})."
+        refuse(version, f"{why} {versions.comparison(version.tags)}", error)
+    if not isinstance(model, CalibratedModel):
+        refuse(version, f"holds a {type(model).__name__}, no model of ours.")
+    return model
+
+
+def refuse(version: ModelVersion, why: str, error: Exception | None = None) -> NoReturn:
+    """Say that a version cannot be used, why, and the way out.
+
+    Raises:
+        RegistryError: always.
+    """
+    raise RegistryError(f"Version {version.version} of {version.name} {why} {WAY_OUT}") from error
+
+
+def first_line(error: Exception) -> str:
+    """The first line of an error's message; empty where it has none."""
+    return next(iter(str(error).splitlines()), "")
+
+
+def fetch_files(version: ModelVersion, folder: str) -> Path:
+    """The files of a version and of its run, downloaded to one folder.
+
+    Args:
+        version: the version.
+        folder: where they are put.
+
+    Raises:
+        RegistryError: they are gone.
+        SourceUnavailableError: MLflow or its artifact store does not answer.
+    """
+    model = f"models:/{version.name}/{version.version}"
+    try:
+        files = mlflow.artifacts.download_artifacts(model, dst_path=folder)
+        mlflow.artifacts.download_artifacts(
+            run_id=version.run_id, artifact_path=WALK_FORWARD_FILE, dst_path=files
+        )
+    except (MlflowException, OSError) as error:
+        if _gone(error):
+            refuse(version, f"has lost its files: {first_line(error)}", error)
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            raise
+        # Silence is no proof: nothing replaces a champion that may be there.
+        raise SourceUnavailableError(
+            f"The files of version {version.version} of {version.name} cannot be had now: "
+            f"{first_line(error)} Try again when MLflow and its artifact store answer."
+        ) from error
+    return Path(files)
+
+
+def _gone(error: MlflowException | OSError) -> bool:
+    """Whether an error says that files are not there, and not that nobody answers."""
+    if isinstance(error, MlflowException):
+        return error.error_code in MISSING
+    # MLflow's own for a missing file carries no number.
+    return not isinstance(error, RequestException) and error.errno in (None, errno.ENOENT)

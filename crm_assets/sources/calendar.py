@@ -1,0 +1,76 @@
+"""Which months a source covers, noted in a small file, so that nobody must open the data to know them."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from crm_assets.crm.horizon import data_horizon
+from crm_assets.crm.months import MonthRange, is_month, month_of
+from crm_assets.errors import StorageError
+
+FILE = "calendar.json"
+
+
+def noted(home: Path, identity: str) -> MonthRange | None:
+    """The months of a source as they were last noted; None where they never were.
+
+    Args:
+        home: `CRM_HOME`.
+        identity: `Source.identity`.
+    """
+    months = _read(home).get(identity)
+    return None if months is None else MonthRange(*months)
+
+
+def note(home: Path, identity: str, months: MonthRange) -> None:
+    """Note the months of a source, for the next process that loads the definitions.
+
+    Raises:
+        StorageError: the file cannot be written.
+    """
+    known = _read(home)
+    if known.get(identity) == (months.first, months.last):
+        return
+    entries = known | {identity: (months.first, months.last)}
+    text = json.dumps({name: {"first": a, "last": b} for name, (a, b) in sorted(entries.items())}, indent=1)
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        # A rename, so that a process that reads meanwhile finds the old file or the new one.
+        handle, draft = tempfile.mkstemp(dir=home, prefix=f".{FILE}-")
+        with os.fdopen(handle, "w") as file:
+            file.write(text + "\n")
+        Path(draft).chmod(0o644)
+        Path(draft).replace(home / FILE)
+    except OSError as error:
+        raise StorageError(
+            f"Cannot write {home / FILE}: {error.strerror}; set CRM_HOME to a folder that can be written."
+        ) from error
+
+
+def covered(engaged: pa.Array | pa.ChunkedArray, closed: pa.Array | pa.ChunkedArray) -> MonthRange | None:
+    """The months from the first engage date to the data horizon; None where no deal is engaged.
+
+    >>> from datetime import date
+    >>> covered(pa.array([date(2017, 3, 2), None]), pa.array([date(2017, 5, 30)]))
+    MonthRange(first='2017-03', last='2017-05')
+    """
+    first, last, last_closed = pc.min(engaged).as_py(), pc.max(engaged).as_py(), pc.max(closed).as_py()
+    return MonthRange(month_of(first), data_horizon(max(last, last_closed or last))) if first else None
+
+
+def _read(home: Path) -> dict[str, tuple[str, str]]:
+    """All entries; what is no calendar counts as none, since the next run writes it anew."""
+    try:
+        entries = json.loads((home / FILE).read_text("utf-8"))
+        found = {str(name): (entry["first"], entry["last"]) for name, entry in entries.items()}
+    except (OSError, ValueError, AttributeError, KeyError, TypeError):
+        return {}
+    return {
+        name: both for name, both in found.items() if all(isinstance(m, str) and is_month(m) for m in both)
+    }

@@ -1,0 +1,74 @@
+"""Faults: rows that break a rule, told in one sentence with file, column, rows, values and remedy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from crm_assets.crm.rules import Rule
+from crm_assets.crm.schema import SOURCE_ROW, RawTable
+
+ROWS_SHOWN = 5
+
+
+def shortened(text: str, length: int = 60) -> str:
+    """Cut a text from a file to what a sentence can hold.
+
+    >>> shortened("GTX Pro", 5)
+    'GTX …'
+    """
+    return text if len(text) <= length else f"{text[: length - 1]}…"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What is wrong with some rows of a raw table.
+
+    Attributes:
+        rule: name of the rule that they break.
+        column: the column that is wrong.
+        what: what is wrong with its values, as in `is negative`.
+        remedy: what to do, in the imperative.
+        positions: the rows, as positions in the table, in order.
+    """
+
+    rule: str
+    column: str
+    what: str
+    remedy: str
+    positions: np.ndarray
+
+    @classmethod
+    def of(cls, rule: Rule, positions: np.ndarray) -> Fault:
+        """Return the fault of rows that break a rule."""
+        return cls(rule.name, rule.blames, rule.what, rule.remedy, positions)
+
+    def sentence(self, table: RawTable, text: pa.Table) -> str:
+        """Tell the fault to people.
+
+        Args:
+            table: the raw table.
+            text: its rows as text, and their numbers.
+        """
+        rows = text[SOURCE_ROW.name].to_numpy()[self.positions]
+        more = len(rows) - ROWS_SHOWN
+        shown = f"{', '.join(map(str, rows[:ROWS_SHOWN]))}{f' and {more} more' if more > 0 else ''}"
+        found = text[self.column].take(pa.array(self.positions[:ROWS_SHOWN])).to_pylist()
+        values = list(dict.fromkeys(repr(shortened(value)) if value else "empty" for value in found))
+        what = self.what if len(values) == 1 else _plural(self.what)
+        return (
+            f"{table.file_name}, column {self.column}, row{'s' if len(rows) > 1 else ''} {shown}: "
+            f"{', '.join(values)} {what}; {self.remedy}."
+        )
+
+
+def _plural(what: str) -> str:
+    """Put the verb that begins a text into the plural.
+
+    >>> _plural("is no number"), _plural("lies in the future"), _plural("where a value is required")
+    ('are no number', 'lie in the future', 'where a value is required')
+    """
+    verb, _, rest = what.partition(" ")
+    return f"{'are' if verb == 'is' else verb.removesuffix('s')} {rest}"

@@ -1,0 +1,172 @@
+"""The one judge of what comes in: reads tables, each file once, and parts sound rows from bad ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import ibis.expr.types as ir
+import numpy as np
+import pyarrow as pa
+
+from crm_assets.crm.raw_rules import rules_of
+from crm_assets.crm.rules import Rule
+from crm_assets.crm.schema import RAW_TABLES, SOURCE_ROW, RawTable
+from crm_assets.engine.duckdb import connect
+from crm_assets.errors import BadInputError
+from crm_assets.sources.csv_file import FileText
+from crm_assets.sources.faults import Fault
+from crm_assets.sources.parsing import parse_table
+from crm_assets.sources.quarantine import Sifted, with_reasons
+
+if TYPE_CHECKING:
+    from ibis.backends.duckdb import Backend
+
+# Reads a table's file; None where an optional table has none.
+Read = Callable[[RawTable], FileText | None]
+
+
+def take(tables: Iterable[RawTable], read: Read, *, quarantines: bool) -> dict[str, Sifted]:
+    """Read tables and judge their rows by the rules that must hold.
+
+    Tables that their rules look into are read and judged too. Each file is read once.
+
+    Args:
+        tables: which tables.
+        read: reads one file.
+        quarantines: whether rows that break a rule are set aside.
+
+    Returns:
+        The tables by name, those that were only looked into left out.
+
+    Raises:
+        BadInputError: with the first broken rule, where the source does not quarantine; or nothing is
+            left of a table.
+    """
+    wanted = list(tables)
+    engine = connect()
+    try:
+        judge = _Judge(engine, read, quarantines)
+        sifted = {table.name: judge.sift(table) for table in _with_lookups(wanted)}
+    finally:
+        engine.disconnect()
+    return {table.name: sifted[table.name] for table in wanted}
+
+
+def faults(table: ir.Table, rules: list[Rule]) -> Iterator[Fault]:
+    """Find those of the rules that a typed raw table breaks, in their order.
+
+    Args:
+        table: the rows, with their numbers.
+        rules: resolved rules.
+    """
+    marked = table.mutate(**{rule.name: rule.broken(table).cast("int64") for rule in rules})
+    sums = marked.agg(**{rule.name: marked[rule.name].sum() for rule in rules}).to_pyarrow().to_pylist()[0]
+    broken = [rule for rule in rules if sums[rule.name]]
+    numbers = table[SOURCE_ROW.name].to_pyarrow().to_numpy() if broken else np.array([], dtype="int64")
+    for rule in broken:
+        rows = marked.filter(marked[rule.name] == 1).select(SOURCE_ROW.name).to_pyarrow()
+        yield Fault.of(rule, np.searchsorted(numbers, np.sort(rows[SOURCE_ROW.name].to_numpy())))
+
+
+@dataclass
+class _Judge:
+    """Sifts tables one after the other, each after those that its rules look into.
+
+    Attributes:
+        listed: the tables so far, all rows of the file.
+        kept: the same without the rows that are set aside.
+    """
+
+    engine: Backend
+    read: Read
+    quarantines: bool
+    listed: dict[str, ir.Table] = field(default_factory=dict)
+    kept: dict[str, ir.Table] = field(default_factory=dict)
+
+    def sift(self, table: RawTable) -> Sifted:
+        """Read and judge one table."""
+        file = self.read(table)
+        if file is None:
+            return self._keep(table, Sifted.whole(table.arrow.empty_table()))
+        typed, unreadable = parse_table(file.text, table)
+        if unreadable and not self.quarantines:
+            raise BadInputError(unreadable[0].sentence(table, file.text))
+        self.listed[table.name] = self._stored(f"all of {table.name}", typed)
+        found = [*unreadable, *_of_readable_values(self._faults(table), unreadable)]
+        if not found:
+            return self._keep(table, Sifted.whole(typed))
+        if not self.quarantines:
+            raise BadInputError(found[0].sentence(table, file.text))
+        sound = np.ones(typed.num_rows, dtype=bool)
+        for fault in found:
+            sound[fault.positions] = False
+        if not sound.any():
+            raise BadInputError(
+                f"{table.file_name}: once all bad rows are set aside, none is left; mend the file, first "
+                f"of all {found[0].sentence(table, file.text)}"
+            )
+        aside = with_reasons(file.original, table, found)
+        return self._keep(table, Sifted(typed.filter(pa.array(sound)), aside))
+
+    def _faults(self, table: RawTable) -> list[Fault]:
+        rules = [rule for rule in rules_of(table) if rule.severity == "must"]
+        rows = self.listed[table.name]
+        found = list(faults(rows, [rule.resolved(rows, reader(self.listed)) for rule in rules]))
+        return [*found, *self._lost(rows, rules, found)] if self.quarantines else found
+
+    def _lost(self, rows: ir.Table, rules: list[Rule], found: list[Fault]) -> Iterator[Fault]:
+        """Find names that another table lists, in a row that is set aside."""
+        looking = [rule for rule in rules if rule.other_table in self.kept]
+        lost = [
+            replace(
+                rule.resolved(rows, reader(self.kept)),
+                what=f"is in {_table(rule.other_table).file_name}, but its row is set aside",
+                remedy=f"correct the row of the {rule.blames} there",
+            )
+            for rule in looking
+        ]
+        unknown = {fault.rule: fault.positions for fault in found}
+        for fault in faults(rows, lost) if lost else ():
+            positions = np.setdiff1d(fault.positions, unknown.get(fault.rule, ()))
+            if len(positions):
+                yield replace(fault, positions=positions)
+
+    def _keep(self, table: RawTable, sifted: Sifted) -> Sifted:
+        self.kept[table.name] = self._stored(f"sound rows of {table.name}", sifted.rows)
+        self.listed.setdefault(table.name, self.kept[table.name])
+        return sifted
+
+    def _stored(self, name: str, rows: pa.Table) -> ir.Table:
+        # Looked at where it lies: a table of the engine would be a copy.
+        self.engine.con.register(name, rows)
+        return self.engine.table(name)
+
+
+def reader(tables: Mapping[str, ir.Table]) -> Callable[..., ir.Table]:
+    """Return a function that gives rules the tables that they look into."""
+    return lambda name, *, whole_history=False: tables[name]
+
+
+def _with_lookups(tables: list[RawTable]) -> list[RawTable]:
+    """Return tables and those that their rules look into, each after the ones that it needs."""
+    ordered: list[RawTable] = []
+    for table in tables:
+        looked_into = {rule.other_table for rule in rules_of(table) if rule.severity == "must"} - {None}
+        needed = [_table(name) for name in sorted(map(str, looked_into - {table.name}))]
+        ordered += [one for one in [*_with_lookups(needed), table] if one not in ordered]
+    return ordered
+
+
+def _table(name: str | None) -> RawTable:
+    return next(table for table in RAW_TABLES if table.name == name)
+
+
+def _of_readable_values(broken: list[Fault], unreadable: list[Fault]) -> Iterator[Fault]:
+    """Leave out values that cannot be read: they are told already, and not missing."""
+    for fault in broken:
+        known = [other.positions for other in unreadable if other.column == fault.column]
+        positions = np.setdiff1d(fault.positions, np.concatenate(known)) if known else fault.positions
+        if len(positions):
+            yield replace(fault, positions=positions)

@@ -1,0 +1,71 @@
+"""Ctrl-C ends a command with one line, and the histories say what became of the run."""
+
+from __future__ import annotations
+
+import signal
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from dev.place import Place, place
+
+
+def interrupted(there: Place, at: str, *command: str) -> tuple[int, str, str]:
+    """Press Ctrl-C when the command has printed a text; its exit code, output and error output."""
+    process = subprocess.Popen(
+        [sys.executable, *command],
+        env=there.environment(PYTHONUNBUFFERED="1"),
+        cwd=there.folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout
+    printed = ""
+    while at not in printed:
+        line = process.stdout.readline()
+        assert line, printed
+        printed += line
+    process.send_signal(signal.SIGINT)
+    rest, errors = process.communicate(timeout=300)
+    return process.returncode, printed + rest, errors
+
+
+# In the middle of the tables, and in the middle of training.
+@pytest.mark.parametrize("at", ["raw_accounts", "training_set"])
+def test_a_run_that_is_interrupted_ends_with_one_line(tmp_path: Path, at: str) -> None:
+    there = place(tmp_path / "place", CRM_SOURCE="sample", CRM_SAMPLE_OPPORTUNITIES="2000")
+    code, printed, errors = interrupted(there, at, "-m", "crm_assets")
+    assert code == 130
+    assert errors.strip() == "Interrupted."
+    assert "Traceback" not in printed
+    assert "✗" not in printed
+    with dg.DagsterInstance.from_config(str(there.folder / "dagster")) as instance:
+        assert [run.status for run in instance.get_runs()] == [dg.DagsterRunStatus.CANCELED]
+    with closing(sqlite3.connect(there.folder / "home" / "mlflow.db")) as registry:
+        parents = registry.execute(
+            "SELECT status FROM runs WHERE run_uuid NOT IN "
+            "(SELECT run_uuid FROM tags WHERE key = 'mlflow.parentRunId')"
+        ).fetchall()
+    assert parents == [("KILLED",)]
+    # What was interrupted can be run again.
+    assert there.python("-m", "crm_assets").returncode == 0
+
+
+def test_a_command_that_is_interrupted_before_it_ran_anything_ends_with_one_line(tmp_path: Path) -> None:
+    there = place(tmp_path / "place", CRM_SOURCE="sample")
+    script = (
+        "import sys, time\n"
+        "from crm_assets.console.terminal import run_command\n"
+        "def main():\n"
+        "    print('waiting', flush=True)\n"
+        "    time.sleep(600)\n"
+        "sys.exit(run_command(main))"
+    )
+    code, _, errors = interrupted(there, "waiting", "-c", script)
+    assert (code, errors.strip()) == (130, "Interrupted.")

@@ -1,0 +1,56 @@
+"""What every asset tells of itself, and what the code location consists of."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from crm_assets.definitions import defs
+from crm_assets_tests.defs.described import SNAPSHOT
+from dev.place import place
+
+RENEW = "python -m crm_assets_tests.defs.described --renew"
+SPECS = sorted(defs.resolve_all_asset_specs(), key=lambda spec: spec.key)
+BY_NAME = {spec.key.to_user_string(): spec for spec in SPECS}
+
+
+def columns(spec: dg.AssetSpec) -> list[dg.TableColumn]:
+    declared = spec.metadata["dagster/column_schema"]
+    schema = declared.schema if isinstance(declared, dg.TableSchemaMetadataValue) else declared
+    return list(schema.columns)
+
+
+def test_the_definitions_are_those_of_the_snapshot(tmp_path: Path) -> None:
+    # In a process of its own, since others load the definitions with other settings.
+    done = place(tmp_path / "there", CRM_SOURCE="sample").python("-m", "crm_assets_tests.defs.described")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == SNAPSHOT.read_text("utf-8"), f"If that is what you meant, renew it: {RENEW}"
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+def test_every_asset_says_what_it_is(name: str) -> None:
+    spec = BY_NAME[name]
+    assert len((spec.description or "").splitlines()[0]) > 20
+    assert spec.owners
+    assert 2 <= len(spec.kinds) <= 3
+    assert spec.tags["domain"] == "crm"
+    assert spec.group_name not in (None, "default")
+    assert re.fullmatch("[0-9a-f]{12}", spec.code_version or "")
+    assert all(column.description for column in columns(spec))
+
+
+def test_every_asset_that_a_step_makes_links_to_its_code() -> None:
+    graph = defs.resolve_asset_graph()
+    for spec in SPECS:
+        if graph.get(spec.key).is_executable:
+            [reference] = spec.metadata["dagster/code_references"].code_references
+            assert Path(reference.file_path).exists()
+            assert reference.line_number > 1
+
+
+def test_assets_that_compute_something_else_have_another_code_version() -> None:
+    names = ("opportunities", "monthly_snapshots", "win_features", "training_set", "leak_audit", "champion")
+    assert len({BY_NAME[name].code_version for name in names}) == len(names)

@@ -1,0 +1,111 @@
+"""Resources as parameters: one table store for a run, and S3 clients by dagster-aws's resource."""
+
+from __future__ import annotations
+
+import dagster as dg
+import pyarrow as pa
+import pytest
+
+from crm_assets.crm.schema import Column, TableSchema
+from crm_assets.defs.assets.options import column_schema
+from crm_assets.defs.resources.all import run_resources
+from crm_assets.defs.resources.mlflow import MlflowSession
+from crm_assets.defs.resources.s3 import S3, BucketStoreResource
+from crm_assets.defs.resources.store import TableStoreResource
+from crm_assets.settings import get_settings
+from crm_assets.storage.bucket import Bucket
+from crm_assets.storage.client import CONNECT_SECONDS, READ_SECONDS, S3Client
+
+NUMBERS = TableSchema("numbers", "Numbers.", (Column("n", "int64", "A number."),), ("n",))
+
+
+def test_a_run_has_one_store_for_tables_and_parameters() -> None:
+    stores = []
+
+    @dg.asset(metadata={"dagster/column_schema": column_schema(NUMBERS)})
+    def numbers(tables: TableStoreResource) -> pa.Table:
+        stores.append(tables.store)
+        return pa.table({"n": [1, 2]})
+
+    @dg.asset_check(asset=numbers)
+    def counted(tables: TableStoreResource) -> dg.AssetCheckResult:
+        stores.append(tables.store)
+        # What the IO manager has written, by the engine that it has opened.
+        return dg.AssetCheckResult(passed=tables.store.rows("numbers") == 2)
+
+    done = dg.materialize([numbers, counted], resources=run_resources())
+    assert all(check.passed for check in done.get_asset_check_evaluations())
+    assert len(stores) == 2
+    assert stores[0] is stores[1]
+
+
+@pytest.fixture
+def bucket_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {
+        "CRM_S3_ENDPOINT": "http://127.0.0.1:9",
+        "AWS_ACCESS_KEY_ID": "somebody",
+        "AWS_SECRET_ACCESS_KEY": "a-secret",
+        "AWS_DEFAULT_REGION": "eu-west-1",
+    }.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.mark.usefixtures("bucket_settings")
+def test_the_clients_of_a_run_are_made_by_the_s3_resource_of_dagster_aws() -> None:
+    found: list[Bucket] = []
+
+    @dg.asset
+    def anything(tables: TableStoreResource) -> None:
+        assert isinstance(tables, BucketStoreResource)
+        assert isinstance(tables.store.files, Bucket)
+        found.append(tables.store.files)
+
+    assert dg.materialize([anything], resources=run_resources()).success
+    [bucket] = found
+    assert isinstance(bucket.s3, S3)
+    assert bucket.s3.endpoint_url == "http://127.0.0.1:9"
+
+
+@pytest.mark.usefixtures("bucket_settings")
+def test_runs_and_commands_give_a_server_the_same_time() -> None:
+    for made_by in (S3(endpoint_url="http://127.0.0.1:9"), S3Client("http://127.0.0.1:9")):
+        client = made_by.get_client()
+        limits = client.meta.config
+        assert (limits.connect_timeout, limits.read_timeout) == (CONNECT_SECONDS, READ_SECONDS)
+        assert limits.retries["total_max_attempts"] == 1
+        assert client.meta.endpoint_url == "http://127.0.0.1:9"
+
+
+def test_the_resources_show_no_secret(bucket_settings: None) -> None:
+    definitions = dg.Definitions(resources=run_resources())
+    assert "a-secret" not in repr(definitions.resources)
+
+
+@pytest.mark.parametrize(("fails", "status"), [(False, "FINISHED"), (True, "FAILED")])
+def test_the_mlflow_run_of_a_dagster_run_ends_with_its_fate(fails: bool, status: str) -> None:
+    @dg.asset
+    def first(mlflow: MlflowSession) -> None:
+        assert isinstance(mlflow, MlflowSession)
+
+    @dg.asset(deps=[first])
+    def second() -> None:
+        if fails:
+            raise ValueError("broken")
+
+    with dg.instance_for_test() as instance:
+        done = dg.materialize(
+            [first, second],
+            instance=instance,
+            resources=run_resources(),
+            raise_on_error=False,
+        )
+    assert done.success is not fails
+    from mlflow.tracking import MlflowClient
+
+    uri = get_settings().tracking_uri
+    client = MlflowClient(uri, uri)
+    experiment = client.get_experiment_by_name("monthly_win_probability")
+    assert experiment is not None
+    [run] = client.search_runs([experiment.experiment_id])
+    assert run.data.tags["dagster_run_id"] == done.run_id
+    assert run.info.status == status

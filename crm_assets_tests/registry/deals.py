@@ -1,0 +1,51 @@
+"""Made-up training rows and candidates, for tests of the registry that need no graph."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from crm_assets.crm.feature_table import FEATURE_NAMES, FEATURES
+from crm_assets.crm.targets import DEFAULT_TARGET
+from crm_assets.modeling import champion
+from crm_assets.modeling.algorithms import algorithm
+from crm_assets.modeling.backtest import walk_forward
+from crm_assets.modeling.champion import Candidate
+from crm_assets.modeling.folds import FoldModels, Split
+from crm_assets.modeling.training_rows import HeldRows
+
+MONTHS = [f"2023-0{month}" for month in range(1, 7)]
+SPLIT = Split(MONTHS[:3], MONTHS[3:4], MONTHS[4:])
+SEED = 5
+DEALS_A_MONTH = 100
+# Numbers with few values, as the season: a column is made of each.
+FEW = ("month_of_quarter", "engage_day_of_week")
+
+
+def training_rows() -> HeldRows:
+    """Rows of six months with every feature and missing values; long open deals are won more often."""
+    random = np.random.default_rng(SEED)
+    count = DEALS_A_MONTH * len(MONTHS)
+    columns: dict[str, object] = {
+        "opportunity_id": [f"D{number}" for number in range(count)],
+        "snapshot_month": np.repeat(MONTHS, DEALS_A_MONTH),
+    }
+    for feature in FEATURES:
+        if feature.dtype == "category":
+            values = random.choice(["north", "south", "west"], count).astype(object)
+        else:
+            highest = 1 if feature.dtype == "boolean" or feature.name in FEW else 89
+            values = random.integers(0, highest + 1, count).astype(object)
+        if feature.nullable:
+            values[random.random(count) < 0.1] = None
+        columns[feature.name] = values if feature.dtype == "category" else pd.to_numeric(pd.Series(values))
+    table = pd.DataFrame(columns)
+    table[DEFAULT_TARGET.name] = (random.random(count) * 90 < table["days_open"]).astype("int64")
+    return HeldRows(table)
+
+
+def candidate(rows: HeldRows, name: str) -> Candidate:
+    """The candidate where this algorithm is the only one."""
+    features, kept = list(FEATURE_NAMES), FoldModels()
+    scores = walk_forward(algorithm(name), rows, features, SPLIT.scored, SEED, kept)
+    return champion.candidate(rows, features, {name: scores}, SPLIT, SEED, kept)
