@@ -23,7 +23,7 @@ from crm_assets.modeling.calibration import CalibratedModel, calibrate_walk_forw
 from crm_assets.modeling.explanation import explain
 from crm_assets.modeling.folds import FoldModels, Split, last_lesson, learn, lessons
 from crm_assets.modeling.frames import Frames
-from crm_assets.modeling.metrics import METRICS, pooled, roc_auc_standard_error, scores_of_months
+from crm_assets.modeling.metrics import METRICS, auc_of_months, pooled, roc_auc_standard_error
 from crm_assets.modeling.training_rows import DEAL, MONTH, TrainingRows
 from crm_assets.modeling.verdicts import SEASONAL_RATE
 
@@ -41,7 +41,7 @@ class Candidate:
         split: which months chose and which reported.
         walk_forward: calibrated walk-forward predictions of the scored months.
         explained: the same by month, with what pushed each deal; made when asked for.
-        by_month: metrics by month of the uncalibrated scores of each algorithm and baseline.
+        by_month: ROC AUC by month of the uncalibrated scores of each algorithm and baseline.
         leaderboard: one row per contender.
     """
 
@@ -70,7 +70,7 @@ def leaderboard(
     Returns:
         One row per contender, the chosen one first, then by validation ROC AUC: `contender`, `baseline`,
         `chosen`, `validation_*` (uncalibrated scores, which choose), with the standard error of the
-        ROC AUC, and `test_*` (calibrated, which report). And the metrics by month of each one's
+        ROC AUC, and `test_*` (calibrated, which report). And the ROC AUC by month of each one's
         uncalibrated scores.
 
     Raises:
@@ -78,13 +78,13 @@ def leaderboard(
     """
     contenders, by_month = [], {}
     baseline = seasonal_rate(rows, split.scored)
-    seasonal = _row(SEASONAL_RATE, True, baseline, baseline, split), scores_of_months(baseline)
+    seasonal = _row(SEASONAL_RATE, True, baseline, baseline, split), auc_of_months(baseline)
     del baseline
     for name in backtests:
         scores = backtests[name]
         reported = calibrate_walk_forward(scores, split, split.test, rows.target)
         contenders.append(_row(name, False, scores, reported, split))
-        by_month[name] = scores_of_months(scores)
+        by_month[name] = auc_of_months(scores)
         # They are large: the next one is read when this one is gone.
         del scores, reported
     board = pd.DataFrame([seasonal[0], *contenders])

@@ -24,9 +24,8 @@ def scores(outcome: np.ndarray, probability: np.ndarray) -> dict[str, float]:
     Returns:
         ROC AUC is NaN where all outcomes are the same.
     """
-    both = 0 < outcome.sum() < len(outcome)
     return {
-        "roc_auc": float(roc_auc_score(outcome, probability)) if both else float("nan"),
+        "roc_auc": _roc_auc(outcome, probability),
         "brier": float(brier_score_loss(outcome, probability, pos_label=1)),
         "log_loss": float(log_loss(outcome, probability, labels=[0, 1])),
         "ece": expected_calibration_error(outcome, probability),
@@ -64,9 +63,15 @@ def scores_by_month(predictions: pd.DataFrame, months: list[str]) -> pd.DataFram
     return _table([*_months(chosen), {MONTH: POOLED, "deals": len(chosen), **_scores(chosen)}])
 
 
-def scores_of_months(predictions: pd.DataFrame) -> pd.DataFrame:
-    """The metrics of each month alone: `snapshot_month`, `deals` and the metrics."""
-    return _table(_months(predictions))
+def auc_of_months(predictions: pd.DataFrame) -> pd.DataFrame:
+    """The ROC AUC of each month alone, NaN where all outcomes are the same: `snapshot_month`, `roc_auc`."""
+    label = label_of(predictions)
+    return pd.DataFrame(
+        [
+            {MONTH: str(month), "roc_auc": _roc_auc(part[label].to_numpy(), part["probability"].to_numpy())}
+            for month, part in predictions.groupby(MONTH, sort=True, observed=True)
+        ]
+    )
 
 
 def pooled(predictions: pd.DataFrame, months: list[str]) -> dict[str, float]:
@@ -77,6 +82,11 @@ def pooled(predictions: pd.DataFrame, months: list[str]) -> dict[str, float]:
 def label_of(predictions: pd.DataFrame) -> str:
     """The column of predictions that says what came: the label of the target that they are about."""
     return next(target.name for target in targets.TARGETS if target.name in predictions)
+
+
+def _roc_auc(outcome: np.ndarray, probability: np.ndarray) -> float:
+    both = 0 < outcome.sum() < len(outcome)
+    return float(roc_auc_score(outcome, probability)) if both else float("nan")
 
 
 def _months(predictions: pd.DataFrame) -> list[dict[str, object]]:

@@ -61,7 +61,7 @@ def roc(predictions: pd.DataFrame) -> bytes:
 
 
 def auc_by_month(by_month: dict[str, pd.DataFrame], split: Split) -> bytes:
-    """Walk-forward ROC AUC of each contender, from its `scores_of_months`; test months shaded.
+    """Walk-forward ROC AUC of each contender, from its `auc_of_months`; test months shaded.
 
     A contender that gives all deals of a month one probability, as the seasonal rate does, ranks
     none of them: 0.5.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.metadata import version as installed
 from pathlib import Path
 
@@ -114,7 +115,7 @@ def load_champion(model: str = MODEL) -> Champion:
         raise NotEnoughDataError(
             f"No version of {model} has the alias {CHAMPION}: materialise the asset champion first."
         )
-    return load_version(version)
+    return _loaded(mlflow.get_tracking_uri(), _Version(version))
 
 
 def _store(candidate: Candidate, few: pd.DataFrame, tags: dict[str, str], run_id: str) -> str:
@@ -153,6 +154,26 @@ def _store(candidate: Candidate, few: pd.DataFrame, tags: dict[str, str], run_id
         },
     )
     return str(version.version)
+
+
+class _Version:
+    """A version as a key: what it is made of never changes, its tags of decisions do."""
+
+    def __init__(self, version: ModelVersion) -> None:
+        self.version = version
+        self.key = (version.name, version.version, version.run_id, version.creation_timestamp)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Version) and other.key == self.key
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+
+@lru_cache(maxsize=1)
+def _loaded(_tracking_uri: str, version: _Version) -> Champion:
+    """Load the champion once for all steps of a run that ask for it."""
+    return load_version(version.version)
 
 
 def load_version(version: ModelVersion) -> Champion:

@@ -155,15 +155,14 @@ def log_scores(prefix: str, by_month: pd.DataFrame) -> None:
 
 def log_figures(figures: dict[str, bytes]) -> None:
     """Log PNG plots to the active run, by name."""
-    client = MlflowClient()
     run = mlflow.active_run()
     if run is None:
         return
     with tempfile.TemporaryDirectory() as folder:
         for name, png in figures.items():
-            path = Path(folder) / f"{name}.png"
-            path.write_bytes(png)
-            client.log_artifact(run.info.run_id, str(path), "plots")
+            (Path(folder) / f"{name}.png").write_bytes(png)
+        # At once: each call asks the store where the run's artifacts are.
+        MlflowClient().log_artifacts(run.info.run_id, folder, "plots")
 
 
 def run_link(run_id: str) -> str:

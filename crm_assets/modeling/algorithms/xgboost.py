@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
+from crm_assets.modeling import algorithm, two_splits
 from crm_assets.modeling.algorithm import Algorithm
 from crm_assets.modeling.encoding import contributions_of_columns, for_trees, scores_of_trees
 
@@ -37,12 +39,26 @@ def shap_of_booster(model: Any, columns: np.ndarray) -> np.ndarray:
     return model.get_booster().predict(DMatrix(columns), pred_contribs=True)[:, :-1]
 
 
+def contributions(pipeline: Pipeline, matrix: pd.DataFrame, features: list[str]) -> np.ndarray:
+    """Return SHAP values: by XGBoost of few rows, by tables of pairs of features of many."""
+    if len(matrix) < algorithm.ROWS_WORTH_TABLES:
+        return _by_booster(pipeline, matrix, features)
+    booster = pipeline[-1].get_booster()
+    names = [f"f{number}" for number in range(booster.num_features())]
+    leaves = two_splits.leaves_of(booster.trees_to_dataframe(), names)
+    by_tables = contributions_of_columns(lambda _, columns: two_splits.shap_values(leaves, columns))
+    return by_tables(pipeline, matrix, features)
+
+
+_by_booster = contributions_of_columns(shap_of_booster)
+
+
 ALGORITHM = Algorithm(
     name="xgboost",
     description="Gradient boosted stumps of two splits, by XGBoost.",
     complexity=30,
     build=build,
-    contributions=contributions_of_columns(shap_of_booster),
+    contributions=contributions,
     max_training_rows=1_000_000,
     fast_scores=scores_of_trees,
     trusted_types=("numpy.dtype", "xgboost.core.Booster", "xgboost.sklearn.XGBClassifier"),

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from crm_assets.defs.checks.evaluate import Verdict, evaluate
+from crm_assets.errors import StorageError
 from crm_assets.storage.folder import Folder
 from crm_assets.storage.tables import TableStore
 from crm_assets_tests.chain import run_chain
@@ -113,7 +114,17 @@ CASES = [
     Case(PIPELINE, put("close_value", 7.0, 2, staged("Lost")), {"lost_deals_bring_none": 2}),
     Case(PIPELINE, _no_product, {"product_spelled_as_in_products": 2}),
     Case(PIPELINE, put("sales_agent", "agent 0001"), {"agent_spelled_as_in_sales_teams": 2}),
-    Case(PIPELINE, put("account", "Unheard Of"), {"account_spelled_as_in_accounts": 2}),
+    Case(
+        PIPELINE,
+        put("account", "Unheard Of"),
+        {"account_in_accounts": 2, "account_spelled_as_in_accounts": 2},
+    ),
+    Case(
+        PIPELINE,
+        put("engage_date", date(2190, 1, 1), 2, staged("Engaging")),
+        {"engage_date_not_in_the_future": 2},
+    ),
+    Case("raw_products", put("product", "product-a-PRO", 1), {"product_in_one_spelling": 2}),
     Case(PIPELINE, lambda frame: frame.drop(columns="close_value"), {COLUMNS: 1}),
     Case(DEALS, repeat(2), {"opportunity_id_unique": 4}),
     Case(DEALS, put("list_price", None), {"list_price_is_there": 2}),
@@ -273,10 +284,16 @@ def test_data_that_ends_early_is_stale(tables: Tables) -> None:
     ]
 
 
-def test_a_rule_about_a_table_that_is_not_stored_is_not_judged_and_told(tables: Tables) -> None:
+def test_a_rule_about_a_table_that_is_not_stored_is_told_and_stops_where_nobody_has_judged_before(
+    tables: Tables,
+) -> None:
     tables.store.path("raw_products").unlink()
     verdict = tables.judge(PIPELINE, on_rows=True)
-    assert verdict.unjudged == {"product_spelled_as_in_products": "raw_products"}
+    assert verdict.unjudged == dict.fromkeys(
+        ("product_in_products", "product_spelled_as_in_products"), "raw_products"
+    )
+    with pytest.raises(StorageError, match="raw_products"):
+        tables.judge(DEALS, on_rows=True)
 
 
 def test_the_score_is_the_share_of_rows_that_break_no_rule(tables: Tables) -> None:
