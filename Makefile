@@ -7,12 +7,13 @@ export DAGSTER_HOME ?= $(CURDIR)/.dagster_home
 DEFINITIONS := -m crm_assets.definitions
 COMPOSE = python -m dev.stack.docker
 LARGE := pyspark py4j polars polars-runtime-32
+ON_BOTH_CORES := --numprocesses 2 --dist loadfile
 MONTH ?=
 VERSION ?=
 ASSETS ?= *
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-scale run dev replay mlflow promote rollback materialize checks validate storage-check up down status logs buckets ui stack stack-down stack-status stack-logs test lint types format docs benchmark-tables benchmark lock clean
+.PHONY: help install install-scale run dev replay mlflow promote rollback materialize checks validate storage-check up down status logs buckets ui stack stack-down stack-status stack-logs test-unit test test-all coverage lint types format docs benchmark-tables benchmark lock clean
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -99,8 +100,20 @@ stack-status: install ## Show the services of the stack without Docker.
 stack-logs: install ## Follow the logs of the stack without Docker.
 	python -m dev.stack logs
 
-test: install ## Run the tests.
-	pytest --numprocesses 2 --dist loadfile
+test-unit: install ## Run the unit tests: seconds.
+	pytest -m unit
+
+test: install ## Run the unit and integration tests: minutes.
+	pytest -m 'unit or integration' $(ON_BOTH_CORES)
+
+test-all: install install-scale ## Run all tests, those of the deployed stack and of Spark too.
+	pytest $(ON_BOTH_CORES)
+
+coverage: install install-scale ## Run all tests and show which lines they leave out.
+	coverage erase
+	coverage run -m pytest $(ON_BOTH_CORES)
+	coverage combine --quiet
+	coverage report
 
 lint: install ## Check style.
 	ruff check .

