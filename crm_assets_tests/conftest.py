@@ -43,6 +43,8 @@ def no_process_in_a_unit_test(request: pytest.FixtureRequest, monkeypatch: pytes
     def refuse(*arguments: object, **named: object) -> None:
         raise AssertionError("A unit test starts no process: give its file another level in levels.py.")
 
+    # Else joblib starts a process to count the cores.
+    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", str(os.cpu_count()))
     monkeypatch.setattr(subprocess.Popen, "__init__", refuse)
 
 
