@@ -1,14 +1,13 @@
-"""What features may look at: the open deals of each month, its calendar, and what was known of all deals by then."""
+"""What features may look at: each month's open deals and calendar, and what was known of all deals by then."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import ibis.expr.types as ir
 
-from crm_assets.crm.deals import MONTHS, SNAPSHOT_MONTH
+from crm_assets.crm.deals import SNAPSHOT_MONTH
 from crm_assets.crm.schema import CLOSED_STAGES, Stage
 
 # Pseudo-deals at the base rate that every smoothed win rate starts from.
@@ -75,20 +74,17 @@ def as_of(snapshots: ir.Table, months: ir.Table) -> AsOf:
         snapshots: columns of `crm.deals.MONTHLY_SNAPSHOTS`, of these months alone.
         months: columns of `crm.deals.MONTHS`.
     """
-    deals = snapshots.filter(snapshots.stage == Stage.ENGAGING.value)
-    table = _looked_up(deals, months.select(MONTHS.names), [MONTH])
-    table = _looked_up(table, _totals(snapshots), [MONTH])
-    for who in RECORDS:
-        table = _looked_up(table, _record(snapshots, who), [MONTH, who])
-    return AsOf(table, table, table.base_rate, table.median_cycle)
-
-
-def _looked_up(table: ir.Table, other: ir.Table, keys: Sequence[str]) -> ir.Table:
-    return table.left_join(other, list(keys)).drop(*(f"{key}_right" for key in keys))
+    deals: Any = snapshots.filter(snapshots.stage == Stage.ENGAGING.value)
+    looked_up = {"month": (months, [MONTH]), "totals": (_totals(snapshots), [MONTH])}
+    looked_up |= {who: (_record(snapshots, who), [MONTH, who]) for who in RECORDS}
+    # One chain of joins, with no projection in between: each would be compiled and planned anew.
+    for name, (table, keys) in looked_up.items():
+        deals = deals.left_join(table, keys, rname=f"{{name}}_of_{name}")
+    return AsOf(deals, deals, deals.base_rate, deals.median_cycle)
 
 
 def _totals(snapshots: ir.Table) -> ir.Table:
-    """Base win rate and median cycle (days) of all deals closed as of each month; no row where there is none."""
+    """Base win rate and median cycle (days) of all deals closed as of each month, where any is."""
     closed = snapshots.filter(snapshots.stage.isin([stage.value for stage in CLOSED_STAGES]))
     return closed.group_by(MONTH).agg(
         base_rate=(closed.stage == Stage.WON.value).cast("float64").mean(),

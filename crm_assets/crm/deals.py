@@ -12,9 +12,10 @@ SNAPSHOT_MONTH = Column(
     "snapshot_month", "string", "Month whose end the row describes, YYYY-MM.", nullable=False
 )
 
+
 @dataclass(frozen=True)
 class Dimension(Column):
-    """A column that is looked up by another one: the CRM's deals have `of`, and a table of its own has the rest.
+    """A column that is looked up by another one, `of`, which stands with the deals themselves.
 
     Whoever rewrites `of` when a deal closes rewrites what is looked up by it.
     """
@@ -88,9 +89,15 @@ MONTHS = TableSchema(
         SNAPSHOT_MONTH,
         Column("month_end", "date", "Last day of the month.", nullable=False),
         Column("year", "int64", "Year of the month.", nullable=False),
-        Column("month_of_quarter", "int64", "Position in its quarter of the month after, 1 to 3.", nullable=False),
+        Column(
+            "month_of_quarter", "int64", "Position in its quarter of the month after, 1 to 3.", nullable=False
+        ),
         *(
-            Column(f"{target.name}_until", "date", f"Last day that decides {target.name}; null while it is to come.")
+            Column(
+                f"{target.name}_until",
+                "date",
+                f"Last day that decides {target.name}; null while it is to come.",
+            )
             for target in TARGETS
         ),
     ),

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-import ibis
 import ibis.expr.types as ir
 
 from crm_assets.crm.as_of import AsOf, as_of
 from crm_assets.crm.deals import DIMENSIONS, MONTHLY_SNAPSHOTS, MONTHS, OPPORTUNITIES, Dimension
 from crm_assets.crm.lineage import Origin, origins
-from crm_assets.crm.schema import Column, TableSchema
+from crm_assets.crm.monthly import unbound
+from crm_assets.crm.schema import Column
 from crm_assets.crm.snapshots import snapshots
 
 Bounds = tuple[float | None, float | None]
@@ -75,16 +75,12 @@ class Feature(Column):
 
 @cache
 def carried_columns() -> frozenset[str]:
-    """Return the columns of `opportunities` that every snapshot shows as they are in the dump, whatever its month."""
-    taken = snapshots(_table(OPPORTUNITIES), _table(MONTHS))
+    """Return the columns of `opportunities` that every snapshot shows as the dump has them."""
+    taken = snapshots(unbound(OPPORTUNITIES), unbound(MONTHS))
     carried = ((OPPORTUNITIES.name, name) for name in OPPORTUNITIES.names if name in taken.columns)
     return frozenset(name for table, name in carried if origins(taken[name]) == {(table, name)})
 
 
 @cache
 def _everything() -> AsOf:
-    return as_of(_table(MONTHLY_SNAPSHOTS), _table(MONTHS))
-
-
-def _table(schema: TableSchema) -> ir.Table:
-    return ibis.table(ibis.Schema.from_pyarrow(schema.arrow), name=schema.name)
+    return as_of(unbound(MONTHLY_SNAPSHOTS), unbound(MONTHS))

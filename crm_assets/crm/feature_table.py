@@ -172,8 +172,8 @@ FEATURES: tuple[Feature, ...] = (
         name="agent_win_rate",
         dtype="float64",
         unit="0 to 1",
-        description="Smoothed win rate of the agent: (wins + 20 x base rate) / (closed + 20), as of the month; "
-        "null while no deal is closed.",
+        description="Smoothed win rate of the agent: (wins + 20 x base rate) / (closed + 20), as of the "
+        "month; null while no deal is closed.",
         expression=lambda known: known.record_of("sales_agent").win_rate,
         bounds=(0, 1),
         label=lambda rate: f"agent wins {_percent(rate)} of closed deals",
@@ -243,7 +243,7 @@ FEATURES: tuple[Feature, ...] = (
 
 FEATURE_NAMES: tuple[str, ...] = tuple(feature.name for feature in FEATURES)
 LABELS = tuple(target.column for target in TARGETS)
-LABEL = DEFAULT_TARGET.column
+LABEL = next(label for label in LABELS if label.name == DEFAULT_TARGET.name)
 
 
 def feature(name: str) -> Feature:

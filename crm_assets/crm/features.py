@@ -2,29 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from functools import partial
+
 import ibis
 import ibis.expr.types as ir
 
 from crm_assets.crm.as_of import MONTH, as_of
-from crm_assets.crm.deals import OPPORTUNITY_ID
+from crm_assets.crm.deals import MONTHLY_SNAPSHOTS, OPPORTUNITY_ID
 from crm_assets.crm.feature_table import FEATURES
+from crm_assets.crm.monthly import MonthlyQuery
 from crm_assets.crm.schema import Stage
+from crm_assets.crm.snapshots import month_rows
 from crm_assets.crm.tables import WIN_FEATURES
 from crm_assets.crm.targets import TARGETS, Target
 
 KEY = [MONTH, OPPORTUNITY_ID.name]
 
 
-def win_features(snapshots: ir.Table, opportunities: ir.Table, months: ir.Table) -> ir.Table:
+def monthly_features(opportunities: ir.Table, months: Iterable[str], horizon: str) -> MonthlyQuery:
+    """Return the query that makes the features and labels of some months from their stored snapshots.
+
+    Args:
+        opportunities: columns of `crm.deals.OPPORTUNITIES`; for the labels only.
+        months: `YYYY-MM` each.
+        horizon: last month that the data covers completely.
+    """
+    return MonthlyQuery(month_rows(months, horizon), partial(win_features, opportunities), MONTHLY_SNAPSHOTS)
+
+
+def win_features(opportunities: ir.Table, months: ir.Table, snapshots: ir.Table) -> ir.Table:
     """Return the features of every deal that is open at the end of each month, and its labels.
 
     The features see the snapshots alone. The labels are the only columns that look ahead, into
     `opportunities`.
 
     Args:
-        snapshots: columns of `crm.deals.MONTHLY_SNAPSHOTS`, of these months alone.
         opportunities: columns of `crm.deals.OPPORTUNITIES`; for the labels only.
         months: columns of `crm.deals.MONTHS`.
+        snapshots: columns of `crm.deals.MONTHLY_SNAPSHOTS`, of these months alone.
 
     Returns:
         Columns of `crm.tables.WIN_FEATURES`, sorted by month and `opportunity_id`.

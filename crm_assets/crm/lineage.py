@@ -1,8 +1,8 @@
 """Which columns of stored tables a value is made from, read from its Ibis expression.
 
-A value is made from a column where its number, its text or its being missing depends on it: an aggregate by agent
-is made from the agent, and from whatever says which deals it counts. Which rows a table has is no part of
-the value of its own columns.
+A value is made from a column if its number, its text or its being missing depends on it: an aggregate by
+agent is made from the agent, and from whatever says which deals it counts. Which rows a table has is not part
+of the values of its own columns.
 """
 
 from __future__ import annotations

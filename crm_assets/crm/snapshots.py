@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 
 import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
 
 from crm_assets.crm.deals import MONTHLY_SNAPSHOTS, MONTHS
+from crm_assets.crm.monthly import MonthlyQuery
 from crm_assets.crm.months import month_end, month_of_quarter, month_start, shift
 from crm_assets.crm.schema import Stage
 from crm_assets.crm.targets import TARGETS
+
+
+def monthly_snapshots(opportunities: ir.Table, months: Iterable[str]) -> MonthlyQuery:
+    """Return the query that makes the snapshots of some months from `crm.deals.OPPORTUNITIES`."""
+    return MonthlyQuery(month_rows(months), partial(snapshots, opportunities))
 
 
 def month_rows(months: Iterable[str], horizon: str | None = None) -> pa.Table:

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias, Union
+from typing import TYPE_CHECKING, Any, TypeAlias, Union
 
+import duckdb
 import ibis
+import ibis.expr.operations as ops
+import ibis.expr.types as ir
+import pyarrow as pa
+import pyarrow.parquet as pq
 from ibis.backends.duckdb import Backend
 
 from crm_assets.errors import EngineError
@@ -13,10 +20,13 @@ from crm_assets.errors import EngineError
 if TYPE_CHECKING:
     from crm_assets.engine.spark import SparkEngine
 
-Engine: TypeAlias = Union[Backend, "SparkEngine"]
+Engine: TypeAlias = Union["DuckDBEngine", "SparkEngine"]
+
+# More months than this in one query, and DuckDB would sort the deals to find those of each month.
+MONTHS_TO_COMPARE = 1_000
 
 
-def connect(memory_limit: str = "4GB", scratch: Path | None = None) -> Backend:
+def connect(memory_limit: str = "4GB", scratch: Path | None = None) -> DuckDBEngine:
     """Open an in-memory DuckDB.
 
     Args:
@@ -24,10 +34,84 @@ def connect(memory_limit: str = "4GB", scratch: Path | None = None) -> Backend:
         scratch: folder that it spills to; `.tmp` of the working directory where None.
     """
     spill = {} if scratch is None else {"temp_directory": str(scratch)}
-    engine = ibis.duckdb.connect(memory_limit=memory_limit, **spill)
+    engine = DuckDBEngine()
+    engine.do_connect(memory_limit=memory_limit, **spill)
     # DuckDB takes a step's or a run's own process for a person at a prompt, and draws bars into its log.
     engine.raw_sql("SET enable_progress_bar = false")
+    engine.raw_sql(f"SET nested_loop_join_threshold = {MONTHS_TO_COMPARE}")
     return engine
+
+
+class DuckDBEngine(Backend):
+    """Ibis on DuckDB, with stored tables that several sessions read at once."""
+
+    # How many at a time: one writes while another one computes.
+    sessions = 2
+
+    def read_parquet(
+        self, paths: str | Path | list[str], /, *, table_name: str | None = None, **kwargs: Any
+    ) -> ir.Table:
+        """Return a table of one parquet file or of several, one below the other."""
+        files = [str(path) for path in (paths if isinstance(paths, list) else [paths])]
+        name = table_name or ibis.util.gen_name("stored")
+        _view(self.con, "VIEW", name, files)
+        # Without asking DuckDB: Ibis does so by a deprecated call.
+        schema = ibis.Schema.from_pyarrow(pq.read_schema(files[0]))
+        return ops.DatabaseTable(name, schema=schema, source=self).to_expr()
+
+    def to_pyarrow_batches(
+        self,
+        expr: ir.Expr,
+        /,
+        *,
+        params: Mapping[ir.Scalar, Any] | None = None,
+        limit: int | str | None = None,
+        chunk_size: int = 1_000_000,
+        **_: Any,
+    ) -> pa.ipc.RecordBatchReader:
+        """Return the result of an expression, batch by batch: Ibis's own method calls a deprecated one."""
+        self._run_pre_execute_hooks(expr)
+        cursor = self.raw_sql(self.compile(expr.as_table(), limit=limit, params=params))
+        return cursor.to_arrow_reader(chunk_size)
+
+    @contextmanager
+    def session(self) -> Iterator[DuckDBSession]:
+        """Open a session of its own on the same tables, for one thread."""
+        cursor = self.con.cursor()
+        try:
+            yield DuckDBSession(cursor)
+        finally:
+            cursor.close()
+
+
+class DuckDBSession:
+    """Runs compiled queries, beside other sessions, on tables that it alone sees."""
+
+    def __init__(self, cursor: duckdb.DuckDBPyConnection) -> None:
+        self._cursor = cursor
+
+    def put(self, name: str, rows: pa.Table) -> None:
+        """Let queries read some rows under a name."""
+        self._cursor.register(f"{name}_given", rows)
+        self._cursor.execute(f'CREATE OR REPLACE TEMP TABLE "{name}" AS FROM "{name}_given"')
+
+    def put_files(self, name: str, paths: list[str]) -> None:
+        """Let queries read parquet files under a name, one below the other."""
+        _view(self._cursor, "TEMP VIEW", name, paths)
+
+    def whole(self, sql: str) -> pa.Table:
+        """Return all rows of a query."""
+        return self._cursor.execute(sql).to_arrow_table()
+
+    def batches(self, sql: str, rows: int, _: pa.Schema) -> Iterator[pa.RecordBatch]:
+        """Return the rows of a query, so many at a time."""
+        yield from self._cursor.execute(sql).to_arrow_reader(rows)
+
+
+def _view(connection: duckdb.DuckDBPyConnection, kind: str, name: str, paths: list[str]) -> None:
+    quoted = [path.replace("'", "''") for path in paths]
+    files = ", ".join(f"'{path}'" for path in quoted)
+    connection.execute(f'CREATE OR REPLACE {kind} "{name}" AS FROM read_parquet([{files}])')
 
 
 def open_engine(name: str, memory_limit: str, scratch: Path | None) -> Engine:

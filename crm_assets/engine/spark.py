@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,8 @@ class SparkEngine(Backend):
     """
 
     scratch: Path | None = None
+    # Spark itself uses all cores for one query.
+    sessions = 1
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -64,6 +67,27 @@ class SparkEngine(Backend):
         frame.createOrReplaceTempView(name)
         self._files[name] = paths
         return self.table(name)
+
+    @contextmanager
+    def session(self) -> Iterator[SparkEngine]:
+        """Use the one session that Spark has here."""
+        yield self
+
+    def put(self, name: str, rows: pa.Table) -> None:
+        """Let queries read some rows under a name."""
+        self._session.createDataFrame(rows).createOrReplaceTempView(name)
+
+    def put_files(self, name: str, paths: list[str]) -> None:
+        """Let queries read parquet files under a name, one below the other."""
+        self.read_parquet(paths, table_name=name)
+
+    def whole(self, sql: str) -> pa.Table:
+        """Return all rows of a query."""
+        return self._session.sql(sql).toArrow()
+
+    def batches(self, sql: str, rows: int, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+        """Return the rows of a query, so many at a time, with the types of `schema`."""
+        return self._parts(self._session.sql(sql), schema, rows)
 
     def to_pyarrow(
         self,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path, PurePosixPath
 from typing import NoReturn
 
@@ -15,11 +15,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from crm_assets.crm.monthly import MonthlyQuery
 from crm_assets.engine.duckdb import Engine, open_engine
 from crm_assets.engine.order import OutOfOrderError, in_order, without_sort
 from crm_assets.errors import StorageError
 from crm_assets.storage.files import Files
 from crm_assets.storage.folder import cannot
+from crm_assets.storage.monthly import Batches, write_query
 from crm_assets.storage.scratch import Scratch
 
 SUFFIX = ".parquet"
@@ -27,39 +29,7 @@ SUFFIX = ".parquet"
 ROWS_PER_GROUP = 262_144
 
 
-class MonthlyTables(dict[str, ir.Table]):
-    """Expressions by month, `YYYY-MM`: what a monthly asset returns or takes."""
-
-
-class MonthlyFrames(Mapping[str, pd.DataFrame]):
-    """Data frames by month, `YYYY-MM`: what a monthly asset returns or takes.
-
-    A month is made each time that it is asked for, so that memory holds one at a time.
-
-    Attributes:
-        months: which months there are.
-        make: gives the data frame of one.
-    """
-
-    def __init__(self, months: Iterable[str], make: Callable[[str], pd.DataFrame]) -> None:
-        self.months, self.make = list(months), make
-
-    def __getitem__(self, month: str) -> pd.DataFrame:
-        """The data frame of a month."""
-        if month not in self.months:
-            raise KeyError(month)
-        return self.make(month)
-
-    def __iter__(self) -> Iterator[str]:
-        """The months."""
-        return iter(self.months)
-
-    def __len__(self) -> int:
-        """How many months there are."""
-        return len(self.months)
-
-
-TableLike = ir.Table | pa.Table | pd.DataFrame
+TableLike = ir.Table | pa.Table | pd.DataFrame | Batches
 
 
 @dataclass(frozen=True)
@@ -101,6 +71,14 @@ class TableStore:
             StorageError: it is not stored.
         """
         return self._paths(name, [month])[0]
+
+    def paths(self, name: str, months: Sequence[str]) -> list[str]:
+        """Some months of a table as they are now, as parquet files of this machine.
+
+        Raises:
+            StorageError: one of them is not stored.
+        """
+        return [str(path) for path in self._paths(name, months)]
 
     def months(self, name: str) -> list[str]:
         """The months of a table that are stored, in order."""
@@ -145,6 +123,16 @@ class TableStore:
             raise
         return rows
 
+    def write_months(
+        self, name: str, months: MonthlyQuery | Mapping[str, TableLike], schema: pa.Schema
+    ) -> Iterator[tuple[str, int]]:
+        """Store months of a table, each as `write` does; give each month and its row count, in order."""
+        if isinstance(months, MonthlyQuery):
+            yield from write_query(self, name, months, schema)
+            return
+        for month, table in months.items():
+            yield month, self.write(name, table, schema, month)
+
     def read(self, name: str, months: list[str] | None = None) -> ir.Table:
         """A stored table, or some months of it one below the other, as an expression.
 
@@ -161,11 +149,19 @@ class TableStore:
         return self.engine.to_pyarrow(table).to_pandas()
 
     def _write_file(self, table: TableLike, schema: pa.Schema, path: Path) -> int:
-        if self.engine_name == "duckdb" and isinstance(table, ir.Table) and (known := without_sort(table)):
-            unsorted, keys = known
+        ways = table if isinstance(table, Batches) else self._ways(table, schema)
+        for way in ways.hopeful:
             with suppress(OutOfOrderError):
-                return self._write_batches(in_order(self._batches(unsorted, schema), keys), schema, path)
-        return self._write_batches(self._batches(table, schema), schema, path)
+                return self._write_batches(way(), schema, path)
+        return self._write_batches(ways.sure(), schema, path)
+
+    def _ways(self, table: ir.Table | pa.Table | pd.DataFrame, schema: pa.Schema) -> Batches:
+        sure = partial(self._batches, table, schema)
+        known = without_sort(table) if isinstance(table, ir.Table) and self.engine_name == "duckdb" else None
+        if known is None:
+            return Batches(sure)
+        unsorted, keys = known
+        return Batches(sure, (lambda: in_order(self._batches(unsorted, schema), keys),))
 
     def _write_batches(self, batches: Iterator[pa.Table], schema: pa.Schema, path: Path) -> int:
         rows = 0
@@ -175,7 +171,7 @@ class TableStore:
                 rows += group.num_rows
         return rows
 
-    def _batches(self, table: TableLike, schema: pa.Schema) -> Iterator[pa.Table]:
+    def _batches(self, table: ir.Table | pa.Table | pd.DataFrame, schema: pa.Schema) -> Iterator[pa.Table]:
         if isinstance(table, ir.Table):
             for batch in self.engine.to_pyarrow_batches(table, chunk_size=ROWS_PER_GROUP):
                 yield pa.Table.from_batches([batch]).cast(schema)

@@ -9,7 +9,7 @@ from crm_assets.crm import cleaning
 from crm_assets.crm.feature_table import LABEL
 from crm_assets.crm.features import win_features
 from crm_assets.crm.schema import RAW_TABLES
-from crm_assets.crm.snapshots import snapshot
+from crm_assets.crm.snapshots import month_rows, snapshots
 from crm_assets.modeling.algorithms import ALGORITHMS, algorithm
 from crm_assets.modeling.backtest import split_months, train, walk_forward
 from crm_assets.modeling.baselines import seasonal_rate
@@ -26,9 +26,8 @@ from crm_assets.storage.tables import TableStore
 def features_of(source: Source, first_month: str, months: list[str]) -> pd.DataFrame:
     """The features and labels of some months, from the whole dump."""
     deals = cleaning.opportunities(*(ibis.memtable(source.read(t)) for t in RAW_TABLES), first_month)
-    last = months[-1]
-    parts = [win_features(snapshot(deals, month), deals, month, last) for month in months]
-    return pd.concat([part.to_pyarrow().to_pandas() for part in parts], ignore_index=True)
+    calendar = ibis.memtable(month_rows(months, months[-1]))
+    return win_features(deals, calendar, snapshots(deals, calendar)).to_pyarrow().to_pandas()
 
 
 def compare(

@@ -9,7 +9,7 @@ from crm_assets.crm.tables import REVENUE_FORECAST, WIN_PREDICTIONS
 from crm_assets.defs.assets.models import champion
 from crm_assets.defs.assets.options import table, table_asset
 from crm_assets.modeling import forecast
-from crm_assets.storage.tables import MonthlyFrames, MonthlyTables
+from crm_assets.storage.monthly import MonthlyFrames, MonthlyTables
 
 GROUP = "predictions"
 

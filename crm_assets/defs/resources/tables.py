@@ -11,11 +11,13 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from crm_assets.crm.feature_table import LABEL
+from crm_assets.crm.monthly import MonthlyQuery
 from crm_assets.crm.schema import arrow_schema
 from crm_assets.modeling.training_rows import TrainingRows, training_rows
 from crm_assets.settings import get_settings
 from crm_assets.storage.choice import open_store
-from crm_assets.storage.tables import MonthlyFrames, MonthlyTables, TableLike, TableStore
+from crm_assets.storage.monthly import MonthlyFrames, MonthlyTables
+from crm_assets.storage.tables import TableLike, TableStore
 
 PREVIEW_ROWS = 5
 
@@ -27,6 +29,7 @@ class TableIOManager(dg.ConfigurableIOManager):
     `pd.DataFrame`, `TrainingRows` (a training set, month by month where it is large),
     `MonthlyTables` (an expression by month) or `MonthlyFrames` (a data frame by month). Where a
     monthly asset is taken as `ir.Table` or `pd.DataFrame`, its stored months lie one below the other.
+    A monthly asset returns a `MonthlyQuery` (one expression for all months) or `MonthlyFrames`.
     """
 
     @cached_property
@@ -34,15 +37,12 @@ class TableIOManager(dg.ConfigurableIOManager):
         """The store behind this IO manager: the one that the settings choose."""
         return open_store(get_settings())
 
-    def handle_output(
-        self, context: dg.OutputContext, obj: TableLike | MonthlyTables | MonthlyFrames
-    ) -> None:
+    def handle_output(self, context: dg.OutputContext, obj: TableLike | MonthlyQuery | MonthlyFrames) -> None:
         """Write a table, or the months of a monthly one."""
         name = context.asset_key.to_user_string()
         schema = _declared(context)
-        if isinstance(obj, MonthlyTables | MonthlyFrames):
-            for month, table in obj.items():
-                rows = self.store.write(name, table, schema, month)
+        if isinstance(obj, MonthlyQuery | MonthlyFrames):
+            for month, rows in self.store.write_months(name, obj, schema):
                 # Each month's event tells of that month alone.
                 context.step_context.add_asset_metadata(
                     self._facts(name, rows, month), context.asset_key, month
@@ -71,9 +71,9 @@ class TableIOManager(dg.ConfigurableIOManager):
         if wanted is TrainingRows:
             return training_rows(self.store.path(name))
         if wanted in (MonthlyTables, MonthlyFrames):
-            by_month = {month: self.store.read(name, [month]) for month in context.asset_partition_keys}
+            by_month = MonthlyTables(self.store, name, context.asset_partition_keys)
             if wanted is MonthlyTables:
-                return MonthlyTables(by_month)
+                return by_month
             return MonthlyFrames(by_month, lambda month: self.store.to_pandas(by_month[month]))
         months = self._stored(name, context) if context.has_asset_partitions else None
         table = self.store.read(name, months)
