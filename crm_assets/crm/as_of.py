@@ -1,4 +1,4 @@
-"""What features may look at: each month's open deals and calendar, and what was known of all deals by then."""
+"""What features may look at: the open deals of each month, and what was known of all deals by then."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Record:
     base_rate: ir.FloatingValue
 
     @property
-    def win_rate(self) -> ir.FloatingValue:
+    def win_rate(self) -> ir.NumericValue:
         """Wins over closed deals, smoothed: (wins + 20 x base rate) / (closed + 20)."""
         return (self.wins + SMOOTHING_DEALS * self.base_rate) / (self.closed + SMOOTHING_DEALS)
 
@@ -48,7 +48,7 @@ class AsOf:
         deal: columns of `crm.deals.MONTHLY_SNAPSHOTS`.
         month: columns of `crm.deals.MONTHS`.
         base_rate: win rate of all deals closed as of the month; null while none is.
-        median_cycle: days from engaging to closing, the median of the same deals.
+        median_cycle: days from engaging to closing, the median of the same deals; null where it is 0.
     """
 
     deal: ir.Table
@@ -80,7 +80,7 @@ def as_of(snapshots: ir.Table, months: ir.Table) -> AsOf:
     # One chain of joins, with no projection in between: each would be compiled and planned anew.
     for name, (table, keys) in looked_up.items():
         deals = deals.left_join(table, keys, rname=f"{{name}}_of_{name}")
-    return AsOf(deals, deals, deals.base_rate, deals.median_cycle)
+    return AsOf(deals, deals, deals.base_rate, deals.median_cycle.nullif(0))
 
 
 def _totals(snapshots: ir.Table) -> ir.Table:

@@ -163,7 +163,7 @@ FEATURES: tuple[Feature, ...] = (
         unit="ratio",
         description="days_open over the median cycle of the deals closed as of the month; "
         "null while none is closed.",
-        expression=lambda known: known.days_open / known.median_cycle.nullif(0),
+        expression=lambda known: known.days_open / known.median_cycle,
         bounds=(0, None),
         label=lambda ratio: f"open for {_percent(ratio)} of the usual cycle",
         missing="usual cycle unknown",

@@ -19,7 +19,7 @@ class MonthlyQuery:
 
     Attributes:
         calendar: columns of `crm.deals.MONTHS`, a row per month, in order.
-        make: gives the expression, sorted by month first, from the table of the calendar and that of `stored`.
+        make: gives the expression, sorted by month first, from the calendar's table and that of `stored`.
         stored: a monthly table that the expression reads, of the months of the calendar alone.
     """
 

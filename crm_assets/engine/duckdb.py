@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, Union
@@ -33,7 +33,7 @@ def connect(memory_limit: str = "4GB", scratch: Path | None = None) -> DuckDBEng
         memory_limit: what DuckDB keeps in memory before it spills, as in `4GB`.
         scratch: folder that it spills to; `.tmp` of the working directory where None.
     """
-    spill = {} if scratch is None else {"temp_directory": str(scratch)}
+    spill: dict[str, Any] = {} if scratch is None else {"temp_directory": str(scratch)}
     engine = DuckDBEngine()
     engine.do_connect(memory_limit=memory_limit, **spill)
     # DuckDB takes a step's or a run's own process for a person at a prompt, and draws bars into its log.
@@ -48,24 +48,23 @@ class DuckDBEngine(Backend):
     # How many at a time: one writes while another one computes.
     sessions = 2
 
-    def read_parquet(
-        self, paths: str | Path | list[str], /, *, table_name: str | None = None, **kwargs: Any
-    ) -> ir.Table:
+    def read_parquet(self, paths: Any, /, *, table_name: str | None = None, **_: Any) -> ir.Table:
         """Return a table of one parquet file or of several, one below the other."""
         files = [str(path) for path in (paths if isinstance(paths, list) else [paths])]
         name = table_name or ibis.util.gen_name("stored")
         _view(self.con, "VIEW", name, files)
         # Without asking DuckDB: Ibis does so by a deprecated call.
         schema = ibis.Schema.from_pyarrow(pq.read_schema(files[0]))
-        return ops.DatabaseTable(name, schema=schema, source=self).to_expr()
+        table: Any = ops.DatabaseTable
+        return table(name, schema=schema, source=self).to_expr()
 
     def to_pyarrow_batches(
         self,
         expr: ir.Expr,
         /,
         *,
-        params: Mapping[ir.Scalar, Any] | None = None,
-        limit: int | str | None = None,
+        params: Mapping[Any, Any] | None = None,
+        limit: Any = None,
         chunk_size: int = 1_000_000,
         **_: Any,
     ) -> pa.ipc.RecordBatchReader:
@@ -75,7 +74,7 @@ class DuckDBEngine(Backend):
         return cursor.to_arrow_reader(chunk_size)
 
     @contextmanager
-    def session(self) -> Iterator[DuckDBSession]:
+    def session(self) -> Generator[DuckDBSession]:
         """Open a session of its own on the same tables, for one thread."""
         cursor = self.con.cursor()
         try:

@@ -38,7 +38,7 @@ def sort_keys(table: ir.Table) -> list[str]:
 
 
 def keeps_order(node: Any) -> bool:
-    """Return whether rows may come in the order of a stored table: only filtered, projected, joined inside."""
+    """Return whether rows may come in a stored table's order: only filtered, projected, or joined inside."""
     while isinstance(node, ops.Project | ops.Filter | ops.JoinChain):
         if isinstance(node, ops.JoinChain):
             if any(link.how != "inner" for link in node.rest):

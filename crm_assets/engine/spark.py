@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -69,7 +69,7 @@ class SparkEngine(Backend):
         return self.table(name)
 
     @contextmanager
-    def session(self) -> Iterator[SparkEngine]:
+    def session(self) -> Generator[SparkEngine]:
         """Use the one session that Spark has here."""
         yield self
 
