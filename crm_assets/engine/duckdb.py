@@ -24,6 +24,10 @@ Engine: TypeAlias = Union["DuckDBEngine", "SparkEngine"]
 
 # More months than this in one query, and DuckDB would sort the deals to find those of each month.
 MONTHS_TO_COMPARE = 1_000
+# Cores that compute months side by side, each month with its rows in memory.
+MOST_CORES = 4
+# A column of more different texts, as an identifier, is held as it is.
+FEW = 10_000
 
 
 def connect(memory_limit: str = "4GB", scratch: Path | None = None) -> DuckDBEngine:
@@ -45,14 +49,16 @@ def connect(memory_limit: str = "4GB", scratch: Path | None = None) -> DuckDBEng
 class DuckDBEngine(Backend):
     """Ibis on DuckDB, with stored tables that several sessions read at once."""
 
-    # How many at a time: one writes while another one computes.
-    sessions = 2
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._files: dict[str, list[str]] = {}
 
     def read_parquet(self, paths: Any, /, *, table_name: str | None = None, **_: Any) -> ir.Table:
         """Return a table of one parquet file or of several, one below the other."""
         files = [str(path) for path in (paths if isinstance(paths, list) else [paths])]
         name = table_name or ibis.util.gen_name("stored")
         _view(self.con, "VIEW", name, files)
+        self._files[name] = files
         # Without asking DuckDB: Ibis does so by a deprecated call.
         schema = ibis.Schema.from_pyarrow(pq.read_schema(files[0]))
         table: Any = ops.DatabaseTable
@@ -72,6 +78,51 @@ class DuckDBEngine(Backend):
         self._run_pre_execute_hooks(expr)
         cursor = self.raw_sql(self.compile(expr.as_table(), limit=limit, params=params))
         return cursor.to_arrow_reader(chunk_size)
+
+    @contextmanager
+    def side_by_side(self, queries: int) -> Generator[int]:
+        """Say how many of some queries to run at once: one core for each is faster than all cores for each.
+
+        One more than there are cores, which computes while another one waits for the disk.
+        """
+        cores = self.con.execute("SELECT current_setting('threads')").fetchall()[0][0]
+        at_once = min(queries, min(cores, MOST_CORES) + 1)
+        self.raw_sql(f"SET threads = {max(1, cores // at_once)}")
+        try:
+            yield at_once
+        finally:
+            self.raw_sql(f"SET threads = {cores}")
+
+    @contextmanager
+    def held(self, name: str) -> Generator[None]:
+        """Hold a stored table in memory, each of its few texts once, while many queries read it."""
+        schema = pq.read_schema(self._files[name][0])
+        columns = [
+            f'"{field.name}"::"{name}_{field.name}" AS "{field.name}"'
+            if pa.types.is_string(field.type) and self._few_texts(name, field.name)
+            else f'"{field.name}"'
+            for field in schema
+        ]
+        selected = ", ".join(columns)
+        self.raw_sql(f'CREATE OR REPLACE TABLE "{name}_held" AS SELECT {selected} FROM "{name}"')  # noqa: S608
+        self.raw_sql(f'CREATE OR REPLACE VIEW "{name}" AS FROM "{name}_held"')
+        try:
+            yield
+        finally:
+            _view(self.con, "VIEW", name, self._files[name])
+            self.raw_sql(f'DROP TABLE "{name}_held"')
+
+    def _few_texts(self, name: str, column: str) -> bool:
+        """Make a type of a column's texts, if they are few."""
+        found = f'SELECT DISTINCT "{column}" FROM "{name}" WHERE "{column}" IS NOT NULL LIMIT {FEW + 1}'  # noqa: S608
+        texts = [text for (text,) in self.con.execute(found).fetchall()]
+        if len(texts) > FEW:
+            return False
+        # In order, so that the type compares as its texts do.
+        quoted = ", ".join(_quoted(text) for text in sorted(texts))
+        self.raw_sql(f'DROP TYPE IF EXISTS "{name}_{column}"')
+        self.raw_sql(f'CREATE TYPE "{name}_{column}" AS ENUM ({quoted})')
+        return True
 
     @contextmanager
     def session(self) -> Generator[DuckDBSession]:
@@ -107,9 +158,13 @@ class DuckDBSession:
         yield from self._cursor.execute(sql).to_arrow_reader(rows)
 
 
+def _quoted(text: str) -> str:
+    escaped = text.replace("'", "''")
+    return f"'{escaped}'"
+
+
 def _view(connection: duckdb.DuckDBPyConnection, kind: str, name: str, paths: list[str]) -> None:
-    quoted = [path.replace("'", "''") for path in paths]
-    files = ", ".join(f"'{path}'" for path in quoted)
+    files = ", ".join(_quoted(path) for path in paths)
     connection.execute(f'CREATE OR REPLACE {kind} "{name}" AS FROM read_parquet([{files}])')
 
 

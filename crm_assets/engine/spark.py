@@ -50,8 +50,6 @@ class SparkEngine(Backend):
     """
 
     scratch: Path | None = None
-    # Spark itself uses all cores for one query.
-    sessions = 1
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -67,6 +65,16 @@ class SparkEngine(Backend):
         frame.createOrReplaceTempView(name)
         self._files[name] = paths
         return self.table(name)
+
+    @contextmanager
+    def side_by_side(self, _: int) -> Generator[int]:
+        """Say how many queries to run at once: Spark itself uses all cores for one."""
+        yield 1
+
+    @contextmanager
+    def held(self, _: str) -> Generator[None]:
+        """Leave a stored table where it is: Spark does not have to fit it into memory."""
+        yield
 
     @contextmanager
     def session(self) -> Generator[SparkEngine]:

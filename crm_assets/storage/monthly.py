@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 ROWS_AT_ONCE = 150_000
 # A month of more rows is streamed; one of fewer is held, a few hundred MB, while it is written.
 ROWS_HELD = 2_000_000
+# To read a table into memory pays if it gives so many rows to all months.
+HOLDING_PAYS = 1_000_000
 ROWS_PER_BATCH = 262_144
 
 MONTH = SNAPSHOT_MONTH.name
@@ -106,9 +109,15 @@ def write_query(
     # Made here, lest each thread makes its own.
     engine, _ = store.engine, store.files.draft()
     run = _Run(store, name, query, schema)
-    with ThreadPoolExecutor(engine.sessions) as threads:
-        for done in threads.map(run.chunk, run.chunks(engine.sessions)):
-            yield from done
+    with (
+        run.inputs(),
+        engine.side_by_side(len(query.months)) as at_once,
+        ThreadPoolExecutor(at_once) as threads,
+    ):
+        chunks = run.chunks(at_once)
+        jobs = {number: threads.submit(run.chunk, chunks[number]) for number in run.largest_first(chunks)}
+        for number in sorted(jobs):
+            yield from jobs.pop(number).result()
 
 
 class _Run:
@@ -133,16 +142,32 @@ class _Run:
         counts = [table.to_expr().count().to_pyarrow().as_py() for table in tables]
         return dict.fromkeys(self.query.months, max(counts, default=0))
 
-    def chunks(self, sessions: int) -> Iterator[list[str]]:
-        """Cut the months into those that run together, some for each session where there are enough."""
-        most = min(ROWS_AT_ONCE, -(-sum(self.rows.values()) // sessions))
-        chunk: list[str] = []
+    @contextmanager
+    def inputs(self) -> Generator[None]:
+        """Hold what every month reads in memory, if that pays and if it fits."""
+        rows = list(self.rows.values())
+        with ExitStack() as held:
+            if self.query.stored is None and sum(rows) > HOLDING_PAYS and max(rows) <= ROWS_HELD:
+                for table in self.expression.op().find(ops.DatabaseTable):
+                    held.enter_context(self.store.engine.held(table.name))
+            yield
+
+    def chunks(self, at_once: int) -> list[list[str]]:
+        """Cut the months into those that run together, some for each session if there are enough."""
+        most = min(ROWS_AT_ONCE, -(-sum(self.rows.values()) // at_once))
+        chunks: list[list[str]] = [[]]
         for month in self.query.months:
-            if chunk and sum(self.rows[m] for m in [*chunk, month]) > most:
-                yield chunk
-                chunk = []
-            chunk.append(month)
-        yield chunk
+            if chunks[-1] and self._rows_of([*chunks[-1], month]) > most:
+                chunks.append([])
+            chunks[-1].append(month)
+        return chunks
+
+    def largest_first(self, chunks: list[list[str]]) -> list[int]:
+        """Give the numbers of the chunks in this order, lest all wait for the largest in the end."""
+        return sorted(range(len(chunks)), key=lambda number: self._rows_of(chunks[number]), reverse=True)
+
+    def _rows_of(self, months: list[str]) -> int:
+        return sum(self.rows[month] for month in months)
 
     def chunk(self, months: list[str]) -> list[tuple[str, int]]:
         """Make and store some months."""
@@ -161,9 +186,8 @@ class _Run:
 
     def _month(self, found: pa.Table, month: str, months: list[str]) -> pa.Table:
         rows = found if len(months) == 1 else found.filter(pc.equal(found[MONTH], month))
-        return (
-            rows if is_in_order(rows, self.keys) else rows.sort_by([(key, "ascending") for key in self.keys])
-        )
+        keys = [key for key in self.keys if key != MONTH]
+        return rows if is_in_order(rows, keys) else rows.sort_by([(key, "ascending") for key in keys])
 
     def _stream(self, session: Any) -> Batches:
         def batches(sql: str) -> Iterator[pa.Table]:
