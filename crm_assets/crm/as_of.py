@@ -85,7 +85,8 @@ def as_of(snapshots: ir.Table, months: ir.Table) -> AsOf:
 
 def _totals(snapshots: ir.Table) -> ir.Table:
     """Base win rate and median cycle (days) of all deals closed as of each month, where any is."""
-    closed = snapshots.filter(snapshots.stage.isin([stage.value for stage in CLOSED_STAGES]))
+    # Deals have a close date if they are closed: dates are compared faster than stages.
+    closed = snapshots.filter(snapshots.close_date.notnull())
     return closed.group_by(MONTH).agg(
         base_rate=(closed.stage == Stage.WON.value).cast("float64").mean(),
         median_cycle=closed.close_date.delta(closed.engage_date, unit="day").quantile(0.5),

@@ -26,8 +26,8 @@ Engine: TypeAlias = Union["DuckDBEngine", "SparkEngine"]
 MONTHS_TO_COMPARE = 1_000
 # Cores that compute months side by side, each month with its rows in memory.
 MOST_CORES = 4
-# A column of more different texts, as an identifier, is held as it is.
-FEW = 10_000
+# A column of more different texts, or of fewer rows per text, as an identifier, is held as it is.
+FEW, ROWS_PER_TEXT = 10_000, 20
 
 
 def connect(memory_limit: str = "4GB", scratch: Path | None = None) -> DuckDBEngine:
@@ -114,9 +114,10 @@ class DuckDBEngine(Backend):
 
     def _few_texts(self, name: str, column: str) -> bool:
         """Make a type of a column's texts, if they are few."""
-        found = f'SELECT DISTINCT "{column}" FROM "{name}" WHERE "{column}" IS NOT NULL LIMIT {FEW + 1}'  # noqa: S608
+        few = min(FEW, sum(pq.read_metadata(file).num_rows for file in self._files[name]) // ROWS_PER_TEXT)
+        found = f'SELECT DISTINCT "{column}" FROM "{name}" WHERE "{column}" IS NOT NULL LIMIT {few + 1}'  # noqa: S608
         texts = [text for (text,) in self.con.execute(found).fetchall()]
-        if len(texts) > FEW:
+        if len(texts) > few:
             return False
         # In order, so that the type compares as its texts do.
         quoted = ", ".join(_quoted(text) for text in sorted(texts))

@@ -187,7 +187,9 @@ class _Run:
     def _month(self, found: pa.Table, month: str, months: list[str]) -> pa.Table:
         rows = found if len(months) == 1 else found.filter(pc.equal(found[MONTH], month))
         keys = [key for key in self.keys if key != MONTH]
-        return rows if is_in_order(rows, keys) else rows.sort_by([(key, "ascending") for key in keys])
+        if is_in_order(rows, keys):
+            return rows
+        return rows.take(pc.sort_indices(rows.select(keys), [(key, "ascending") for key in keys]))
 
     def _stream(self, session: Any) -> Batches:
         def batches(sql: str) -> Iterator[pa.Table]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path, PurePosixPath
@@ -19,6 +19,7 @@ from crm_assets.crm.monthly import MonthlyQuery
 from crm_assets.engine.duckdb import Engine, open_engine
 from crm_assets.engine.order import OutOfOrderError, in_order, without_sort
 from crm_assets.errors import StorageError
+from crm_assets.storage.coded import in_plain_order, plain_writer
 from crm_assets.storage.files import Files
 from crm_assets.storage.folder import cannot
 from crm_assets.storage.monthly import Batches, write_query
@@ -165,9 +166,11 @@ class TableStore:
 
     def _write_batches(self, batches: Iterator[pa.Table], schema: pa.Schema, path: Path) -> int:
         rows = 0
-        with pq.ParquetWriter(path, schema, compression="zstd") as writer:
-            for group in _row_groups(schema, _ahead(batches)):
-                writer.write_table(group, row_group_size=ROWS_PER_GROUP)
+        with ExitStack() as opened:
+            writer = None
+            for group in _row_groups(_ahead(batches), schema):
+                writer = writer or opened.enter_context(plain_writer(path, group.schema, schema))
+                writer.write_table(in_plain_order(group), row_group_size=ROWS_PER_GROUP)
                 rows += group.num_rows
         return rows
 
@@ -178,7 +181,12 @@ class TableStore:
         elif isinstance(table, pd.DataFrame):
             yield pa.Table.from_pandas(table, schema, preserve_index=False).replace_schema_metadata(None)
         else:
-            yield table.select(schema.names).cast(schema).replace_schema_metadata(None)
+            # Texts that come as codes stay so: to write them takes less time.
+            kept = [
+                field if pa.types.is_dictionary(field.type) else schema.field(field.name)
+                for field in (table.schema.field(name) for name in schema.names)
+            ]
+            yield table.select(schema.names).cast(pa.schema(kept)).replace_schema_metadata(None)
 
 
 def _ahead(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
@@ -190,16 +198,16 @@ def _ahead(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
             yield table
 
 
-def _row_groups(schema: pa.Schema, batches: Iterator[pa.Table]) -> Iterator[pa.Table]:
+def _row_groups(batches: Iterator[pa.Table], schema: pa.Schema) -> Iterator[pa.Table]:
     """Cut batches of any size into tables of `ROWS_PER_GROUP` rows, and a last one."""
-    waiting = schema.empty_table()
+    waiting = None
     for batch in batches:
-        waiting = pa.concat_tables([waiting, batch])
+        waiting = batch if waiting is None else pa.concat_tables([waiting, batch])
         while waiting.num_rows >= ROWS_PER_GROUP:
             # One chunk, since the writer starts a page at each: pages must not tell how rows arrived.
             yield waiting.slice(0, ROWS_PER_GROUP).combine_chunks()
             waiting = waiting.slice(ROWS_PER_GROUP)
-    yield waiting.combine_chunks()
+    yield schema.empty_table() if waiting is None else waiting.combine_chunks()
 
 
 def _key(name: str, month: str | None = None) -> str:

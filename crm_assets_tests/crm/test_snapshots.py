@@ -14,7 +14,6 @@ from crm_assets.crm.months import month_end
 from crm_assets.crm.schema import Stage
 from crm_assets.crm.snapshots import month_rows, snapshots
 from crm_assets.crm.tables import MONTHLY_SNAPSHOTS, OPPORTUNITIES
-from crm_assets.crm.targets import DEFAULT_TARGET
 from crm_assets_tests.chain import CLOSED, Chain
 
 # Counted on the real dump: deals open at the month's end, and how many are won in the month after.
@@ -105,7 +104,7 @@ def test_the_label_is_1_for_a_win_inside_the_next_month(
     for horizon, expected in (("2023-02", label), ("2023-03", label), ("2023-01", None)):
         calendar = ibis.memtable(month_rows(["2023-01"], horizon))
         asked = deals.select("opportunity_id").cross_join(calendar)
-        labels = labeled(asked, deals, calendar, DEFAULT_TARGET).to_pyarrow()
+        labels = labeled(asked, deals, calendar).to_pyarrow()
         assert labels.to_pydict()["won_next_month"] == [expected]
 
 
