@@ -81,12 +81,9 @@ class DuckDBEngine(Backend):
 
     @contextmanager
     def side_by_side(self, queries: int) -> Generator[int]:
-        """Say how many of some queries to run at once: one core for each is faster than all cores for each.
-
-        One more than there are cores, which computes while another one waits for the disk.
-        """
+        """Say how many of some queries run at once: a core for each is faster than all cores for each."""
         cores = self.con.execute("SELECT current_setting('threads')").fetchall()[0][0]
-        at_once = min(queries, min(cores, MOST_CORES) + 1)
+        at_once = min(queries, cores, MOST_CORES)
         self.raw_sql(f"SET threads = {max(1, cores // at_once)}")
         try:
             yield at_once

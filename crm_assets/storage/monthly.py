@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import ibis.expr.operations as ops
@@ -22,11 +23,13 @@ if TYPE_CHECKING:
     from crm_assets.storage.tables import TableStore
 
 # What one run of a query takes and gives at most, lest memory grows with the number of months.
-ROWS_AT_ONCE = 150_000
+ROWS_AT_ONCE = 400_000
 # A month of more rows is streamed; one of fewer is held, a few hundred MB, while it is written.
 ROWS_HELD = 2_000_000
 # To read a table into memory pays if it gives so many rows to all months.
 HOLDING_PAYS = 1_000_000
+# Files that wait for the disk or for the network at once.
+MONTHS_UNDER_WAY = 4
 ROWS_PER_BATCH = 262_144
 
 MONTH = SNAPSHOT_MONTH.name
@@ -112,12 +115,23 @@ def write_query(
     with (
         run.inputs(),
         engine.side_by_side(len(query.months)) as at_once,
-        ThreadPoolExecutor(at_once) as threads,
+        ThreadPoolExecutor(at_once) as makers,
+        # Apart, since it is waiting for the disk or for the network.
+        ThreadPoolExecutor(MONTHS_UNDER_WAY) as keepers,
     ):
         chunks = run.chunks(at_once)
-        jobs = {number: threads.submit(run.chunk, chunks[number]) for number in run.largest_first(chunks)}
+
+        def make(months: list[str]) -> list[tuple[str, int, Future[None]]]:
+            made = run.chunk(months)
+            return [
+                (month, rows, keepers.submit(store.keep, draft, name, month)) for month, draft, rows in made
+            ]
+
+        jobs = {number: makers.submit(make, chunks[number]) for number in run.largest_first(chunks)}
         for number in sorted(jobs):
-            yield from jobs.pop(number).result()
+            for month, rows, kept in jobs.pop(number).result():
+                kept.result()
+                yield month, rows
 
 
 class _Run:
@@ -169,26 +183,29 @@ class _Run:
     def _rows_of(self, months: list[str]) -> int:
         return sum(self.rows[month] for month in months)
 
-    def chunk(self, months: list[str]) -> list[tuple[str, int]]:
-        """Make and store some months."""
+    def chunk(self, months: list[str]) -> list[tuple[str, Path, int]]:
+        """Make some months: a draft of each, and its row count."""
         with self.store.engine.session() as session:
             calendar = self.query.calendar
             session.put(MONTHS.name, calendar.filter(pc.is_in(calendar[MONTH], pa.array(months))))
             if self.query.stored is not None:
                 session.put_files(self.query.stored.name, self.store.paths(self.query.stored.name, months))
             if len(months) == 1 and self.rows[months[0]] > ROWS_HELD:
-                return [(months[0], self._write(self._stream(session), months[0]))]
-            found = session.whole(self.sql).combine_chunks()
-            return [(month, self._write(self._month(found, month, months), month)) for month in months]
+                return [self._draft(self._stream(session), months[0])]
+            found = session.whole(self.sql)
+            # One chunk: to pick months from each of many takes longer than to copy them.
+            found = found.combine_chunks() if len(months) > 1 else found
+            return [self._draft(self._month(found, month, months), month) for month in months]
 
-    def _write(self, rows: pa.Table | Batches, month: str) -> int:
-        return self.store.write(self.name, rows, self.schema, month)
+    def _draft(self, rows: pa.Table | Batches, month: str) -> tuple[str, Path, int]:
+        return month, *self.store.draft(self.name, rows, self.schema, month)
 
     def _month(self, found: pa.Table, month: str, months: list[str]) -> pa.Table:
         rows = found if len(months) == 1 else found.filter(pc.equal(found[MONTH], month))
         keys = [key for key in self.keys if key != MONTH]
         if is_in_order(rows, keys):
             return rows
+        rows = rows.combine_chunks()
         return rows.take(pc.sort_indices(rows.select(keys), [(key, "ascending") for key in keys]))
 
     def _stream(self, session: Any) -> Batches:

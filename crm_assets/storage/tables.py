@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path, PurePosixPath
@@ -113,16 +113,40 @@ class TableStore:
         Raises:
             StorageError: the store cannot be written.
         """
-        draft = self.files.draft()
-        try:
-            rows = self._write_file(table, schema, draft)
+        draft, rows = self.draft(name, table, schema, month)
+        self.keep(draft, name, month)
+        return rows
+
+    def draft(
+        self, name: str, table: TableLike, schema: pa.Schema, month: str | None = None
+    ) -> tuple[Path, int]:
+        """Write a table, or one month of it, into a file that `keep` stores; return that and its row count.
+
+        Raises:
+            StorageError: the file cannot be written.
+        """
+        path = self.files.draft()
+        with self._or_remove(path, name, month):
+            return path, self._write_file(table, schema, path)
+
+    def keep(self, draft: Path, name: str, month: str | None = None) -> None:
+        """Store what `draft` has written, in place of what was there.
+
+        Raises:
+            StorageError: the store cannot be written.
+        """
+        with self._or_remove(draft, name, month):
             self.files.publish(draft, _key(name, month))
+
+    @contextmanager
+    def _or_remove(self, draft: Path, name: str, month: str | None) -> Generator[None]:
+        try:
+            yield
         except BaseException as error:
             draft.unlink(missing_ok=True)
             if isinstance(error, OSError):
                 raise StorageError(cannot("write", self.where(name, month), error)) from error
             raise
-        return rows
 
     def write_months(
         self, name: str, months: MonthlyQuery | Mapping[str, TableLike], schema: pa.Schema
