@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-from crm_assets.crm.features import SMOOTHING_DEALS
+from crm_assets.crm.as_of import SMOOTHING_DEALS
 from crm_assets.crm.months import month_end, month_of_quarter, month_start, shift
 from crm_assets.crm.schema import CLOSED_STAGES, Stage
 from crm_assets.crm.tables import MONTHLY_SNAPSHOTS, WIN_FEATURES
