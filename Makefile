@@ -40,7 +40,7 @@ dagster-home:
 	@mkdir -p "$$DAGSTER_HOME"
 	@test -e "$$DAGSTER_HOME/dagster.yaml" || cp dagster.yaml "$$DAGSTER_HOME/dagster.yaml"
 
-run: install dagster-home ## Materialise everything for all months and print the forecast.
+run: install dagster-home ## Materialize everything for all months and print the forecast.
 	python -m crm_assets
 
 dev: install dagster-home ## Open the Dagster UI on this machine.
@@ -58,7 +58,7 @@ promote: install ## Make model version VERSION the champion; predictions follow.
 rollback: install ## Make the former champion champion again; predictions follow.
 	@python -m crm_assets.console.registry rollback
 
-materialize: install dagster-home ## Materialise ASSETS (all) for MONTH (needed), as 2017-06 or 2017-06...2017-08.
+materialize: install dagster-home ## Materialize ASSETS (all) for MONTH (needed), as 2017-06 or 2017-06...2017-08.
 	python -m crm_assets.console.start dagster asset materialize $(DEFINITIONS) --select '$(ASSETS)' $(if $(findstring ...,$(MONTH)),--partition-range,--partition) '$(MONTH)'
 
 checks: install dagster-home ## Run all asset checks on what is stored.

@@ -91,8 +91,8 @@ def make_tables(store: TableStore) -> tuple[ir.Table, str]:
         (WIN_FEATURES, monthly_features(deals, months, last)),
     ):
         list(store.write_months(table.name, query, table.arrow))
-    labelled = training.training_set(store.read("win_features", list(months)), deals)
-    store.write("training_set", labelled, TRAINING_SET.arrow)
+    labeled = training.training_set(store.read("win_features", list(months)), deals)
+    store.write("training_set", labeled, TRAINING_SET.arrow)
     return deals, last
 
 

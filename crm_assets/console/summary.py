@@ -114,7 +114,7 @@ def _leaderboard(board: pd.DataFrame) -> Table:
         numbers = [
             _number(row[name], 3) for name in ("validation_roc_auc", "test_roc_auc", "test_brier", "test_ece")
         ]
-        wins = [_number(row[name], 0) for name in ("test_realised_wins", "test_expected_wins")]
+        wins = [_number(row[name], 0) for name in ("test_realized_wins", "test_expected_wins")]
         style = "bold" if row["in_force"] else ""
         table.add_row(f"{row['contender']}{mark}", *numbers, *wins, style=style)
     return table

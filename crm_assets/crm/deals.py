@@ -24,7 +24,7 @@ class Dimension(Column):
 
 
 DIMENSIONS = (
-    Column("product", "string", "Product, name normalised to the price list's.", nullable=False),
+    Column("product", "string", "Product, name normalized to the price list's.", nullable=False),
     Dimension("product_series", "string", "Series of the product.", of="product"),
     Dimension("list_price", "float64", "List price of the product.", "USD", nullable=False, of="product"),
     Column("sales_agent", "string", "Agent who works on the deal.", nullable=False),

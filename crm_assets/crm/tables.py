@@ -50,7 +50,7 @@ WIN_FEATURES = TableSchema(
 
 TRAINING_SET = TableSchema(
     name="training_set",
-    description="The labelled rows of win_features, from the month before the first close on.",
+    description="The labeled rows of win_features, from the month before the first close on.",
     key=WIN_FEATURES.key,
     columns=WIN_FEATURES.columns,
 )
@@ -94,7 +94,7 @@ METRIC_COLUMNS = (
     ("log_loss", "Log loss, lower is better", "nats"),
     ("ece", "Expected calibration error, lower is better", "0 to 1"),
     ("expected_wins", "Sum of probabilities", "deals"),
-    ("realised_wins", "Deals won", "deals"),
+    ("realized_wins", "Deals won", "deals"),
 )
 
 CHAMPION = TableSchema(

@@ -130,7 +130,7 @@ class TableStore:
 
     def _not_there(self, name: str, month: str | None) -> NoReturn:
         which = f" for {month}" if month else ""
-        raise StorageError(f"{self.where(name, month)} is not there: materialise {name}{which} first.")
+        raise StorageError(f"{self.where(name, month)} is not there: materialize {name}{which} first.")
 
     def has(self, name: str) -> bool:
         """Whether a table, or any month of it, is stored."""
@@ -204,7 +204,7 @@ class TableStore:
         """
         paths = self._paths(name, [None] if months is None else months)
         if not paths:
-            raise StorageError(f"{name} is not there: materialise {name} first.")
+            raise StorageError(f"{name} is not there: materialize {name} first.")
         return self.engine.read_parquet([str(path) for path in paths])
 
     def to_pandas(self, table: ir.Table) -> pd.DataFrame:

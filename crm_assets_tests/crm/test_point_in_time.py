@@ -43,7 +43,7 @@ Deal = dict[str, Any]
 SAMPLE = SyntheticSample(300, seed=3)
 MONTHS = list(SAMPLE.month_range())
 HORIZON = MONTHS[-1]
-UNLABELLED = pa.schema(
+UNLABELED = pa.schema(
     [field for field in WIN_FEATURES.arrow if field.name not in {label.name for label in LABELS}]
 )
 
@@ -158,7 +158,7 @@ def futures() -> st.SearchStrategy[Future]:
 class Files:
     snapshot: bytes
     features: bytes
-    labelled_features: bytes
+    labeled_features: bytes
 
 
 def files(rows: list[Deal] | tuple[Deal, ...], month: str) -> Files:
@@ -169,7 +169,7 @@ def files(rows: list[Deal] | tuple[Deal, ...], month: str) -> Files:
         store.write("opportunities", table, OPPORTUNITIES.arrow)
         known = store.read("opportunities")
         write_months(store, known, [month], HORIZON)
-        store.write("features", pq.read_table(str(store.path("win_features", month))), UNLABELLED, month)
+        store.write("features", pq.read_table(str(store.path("win_features", month))), UNLABELED, month)
         names = ("monthly_snapshots", "features", "win_features")
         return Files(*(store.path(name, month).read_bytes() for name in names))
 
@@ -195,14 +195,14 @@ def test_the_label_of_a_month_depends_on_the_month_after_it_and_no_later_one(
     month: str, future: Future
 ) -> None:
     after = files(future.rewrite(deals(), shift(month, 1)), month)
-    assert after.labelled_features == files_as_they_were(month).labelled_features
+    assert after.labeled_features == files_as_they_were(month).labeled_features
 
 
 def test_the_label_does_depend_on_the_month_after() -> None:
     month = MONTHS[8]
     lost = Future({}, {}, {}, Closing(Stage.LOST, 5, 0.0), nothing_later=False)
     after = files(lost.rewrite(deals(), month), month)
-    assert after.labelled_features != files_as_they_were(month).labelled_features
+    assert after.labeled_features != files_as_they_were(month).labeled_features
 
 
 @pytest.mark.parametrize("month", ["2022-12", "2023-06", "2023-11"])

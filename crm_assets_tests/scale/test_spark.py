@@ -72,8 +72,8 @@ def _make_all(store: TableStore) -> None:
     deals = store.read("opportunities")
     last = horizon(deals, None)
     write_months(store, deals, MONTHS, last)
-    labelled = training.training_set(store.read("win_features", MONTHS), deals)
-    store.write("training_set", labelled, TRAINING_SET.arrow)
+    labeled = training.training_set(store.read("win_features", MONTHS), deals)
+    store.write("training_set", labeled, TRAINING_SET.arrow)
 
 
 @pytest.mark.parametrize("name", ["opportunities", "monthly_snapshots", "win_features", "training_set"])

@@ -73,7 +73,7 @@ class Deployed:
         return self.ask(RUN, id=run_id)["runOrError"]
 
     def made(self, run_id: str) -> set[str]:
-        """The assets that a run has materialised so far."""
+        """The assets that a run has materialized so far."""
         return {event["assetKey"]["path"][0] for event in self.run(run_id)["assetMaterializations"]}
 
     def wait_until(self, condition: Callable[[], Any], run_id: str) -> Any:

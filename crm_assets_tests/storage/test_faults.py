@@ -217,11 +217,11 @@ def test_strangers_get_nothing(s3: Stack, bucket: Bucket) -> None:
     TableStore(bucket).write("t", pa.table({"n": [1]}), NUMBERS)
     keys, target = s3.place.secrets, {"Bucket": bucket.bucket, "Key": f"{bucket.prefix}/t.parquet"}
     anonymous = {"config": Config(signature_version=botocore.UNSIGNED)}
-    neighbour = {
+    neighbor = {
         "aws_access_key_id": keys["MLFLOW_S3_ACCESS_KEY_ID"],
         "aws_secret_access_key": keys["MLFLOW_S3_SECRET_ACCESS_KEY"],
     }
-    for who in (anonymous, neighbour):
+    for who in (anonymous, neighbor):
         client = boto3.client("s3", endpoint_url=s3.place.s3_endpoint, region_name="us-east-1", **who)
         attempts = [
             lambda client=client: client.get_object(**target),

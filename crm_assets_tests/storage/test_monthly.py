@@ -102,7 +102,7 @@ def test_a_month_whose_input_is_missing_is_named_and_the_others_stay_as_they_wer
     make(store, MONTHS[:2])
     query = monthly_features(store.read("opportunities"), MONTHS[:3], MONTHS[-1])
     before = store.path("win_features", MONTHS[0]).read_bytes()
-    with pytest.raises(StorageError, match=f"materialise monthly_snapshots for {MONTHS[2]} first"):
+    with pytest.raises(StorageError, match=f"materialize monthly_snapshots for {MONTHS[2]} first"):
         list(store.write_months("win_features", query, WIN_FEATURES.arrow))
     assert store.path("win_features", MONTHS[0]).read_bytes() == before
 

@@ -70,7 +70,7 @@ class Stack:
         wanted = self._with_needs(services)
         s3.write_identities(self.place)
         if "postgres" in wanted:
-            postgres.initialise(self.place)
+            postgres.initialize(self.place)
         fresh = not supervise.is_running(self.place)
         if fresh:
             # Left by a process manager that was killed.

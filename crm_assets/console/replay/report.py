@@ -52,7 +52,7 @@ def compare(
     Returns:
         One row per month with predictions: `month`, `version`, `algorithm`, `chosen` (what the whole
         dump chooses as of then), `deals`, `expected` and `walk_forward` (wins), `difference` (the
-        largest of a deal's probability), `last_backtest` and `realised` (wins; NaN where unknown).
+        largest of a deal's probability), `last_backtest` and `realized` (wins; NaN where unknown).
     """
     rows = []
     for month in store.months("win_predictions"):
@@ -75,7 +75,7 @@ def compare(
                 "walk_forward": again["probability"].sum(),
                 "difference": (both["probability"] - both["probability_again"]).abs().max(skipna=False),
                 "last_backtest": sum(past) if len(past) else float("nan"),
-                "realised": labels.sum() if labels.notna().all() else float("nan"),
+                "realized": labels.sum() if labels.notna().all() else float("nan"),
             }
         )
     return pd.DataFrame(rows)

@@ -19,7 +19,7 @@ from crm_assets.storage.monthly import MonthlyTables
     ins={table.name: dg.AssetIn(dagster_type=ir.Table) for table in cleaning.JOINED},
 )
 def opportunities(**raw: ir.Table) -> ir.Table:
-    """Every deal, names normalised, joined with its product, agent and account."""
+    """Every deal, names normalized, joined with its product, agent and account."""
     return cleaning.opportunities(raw, calendar().first)
 
 
