@@ -77,7 +77,7 @@ def outcomes(rows: TrainingRows, opportunities: pd.DataFrame, horizon: str) -> O
     if unknown := int((place < 0).sum()):
         raise StorageError(
             f"{unknown:,} rows of training_set are about deals that opportunities does not have: "
-            "materialise monthly_snapshots, win_features and training_set again."
+            "materialize monthly_snapshots, win_features and training_set again."
         )
     place = place[kept]
     closes = pd.to_datetime(opportunities["close_date"]).le(pd.Timestamp(month_end(horizon))).to_numpy()

@@ -17,7 +17,7 @@ from crm_assets.modeling.verdicts import (
     UNPROVEN,
 )
 
-# Mean distance of predicted from realised rate, over tenths of the deals of the test months.
+# Mean distance of predicted from realized rate, over tenths of the deals of the test months.
 MAX_CALIBRATION_ERROR = 0.10
 # Share of a month's deals that may lie outside of what the champion has learned from.
 MAX_OUTSIDE = 0.20
