@@ -17,9 +17,11 @@ import ibis
 import numpy as np
 import pandas as pd
 
-from crm_assets.crm import cleaning, features, snapshots
+from crm_assets.crm import cleaning
+from crm_assets.crm.features import win_features
 from crm_assets.crm.horizon import horizon
 from crm_assets.crm.schema import RAW_TABLES
+from crm_assets.crm.snapshots import month_rows, snapshots
 from crm_assets.crm.tables import OPPORTUNITIES
 from crm_assets.modeling.column_audit import audit_columns, engaged_deals
 from crm_assets.modeling.leak_audit import COLUMNS, JUDGED, SEVERITY, leak_audit, strongest
@@ -76,15 +78,13 @@ def dump(name: str, source: CsvFolder | SyntheticSample, first_month: str) -> Du
 
 
 def training_rows(deals: pd.DataFrame, last: str) -> HeldRows:
-    """Make the labelled rows of the months that train and validate."""
-    stored = {c.name: deals[c.name] for c in OPPORTUNITIES.columns}
-    table = ibis.memtable(pd.DataFrame(stored)).cast(dict.fromkeys(DATES, "date"))
+    """Make the labeled rows of the months that train and validate."""
+    stored = pd.DataFrame({column.name: deals[column.name] for column in OPPORTUNITIES.columns})
+    table = ibis.memtable(stored).cast(dict.fromkeys(DATES, "date"))
     months = labeled_months(table, last)[: TRAINING_MONTHS + VALIDATION_MONTHS]
-    parts = []
-    for month in months:
-        known = snapshots.snapshot(table, month)
-        parts.append(features.win_features(known, table, month, last).to_pyarrow().to_pandas())
-    return HeldRows(pd.concat(parts, ignore_index=True))
+    calendar = ibis.memtable(month_rows(months, last))
+    known = ibis.memtable(snapshots(table, calendar).to_pyarrow())
+    return HeldRows(win_features(table, calendar, known).to_pyarrow().to_pandas())
 
 
 def of_leak(kind: Kind, of: Dump, seed: int) -> dict[str, object]:

@@ -11,8 +11,9 @@ from typing import Any
 
 import pandas as pd
 
-from crm_assets.crm.feature_table import FEATURES, Feature
-from crm_assets.crm.tables import DIMENSIONS
+from crm_assets.crm.deals import DIMENSIONS, MONTHLY_SNAPSHOTS
+from crm_assets.crm.feature import Feature, carried_columns
+from crm_assets.crm.feature_table import FEATURES
 from crm_assets.modeling.column_audit import ALL_VALUES, audit_columns, engaged_deals
 from crm_assets.modeling.price import Prices, Worth
 from crm_assets.modeling.single_feature import outcomes, ranking
@@ -23,9 +24,14 @@ DIMENSION_NAMES = [column.name for column in DIMENSIONS]
 
 
 def columns_behind(feature: Feature) -> list[str]:
-    """Return the columns of `opportunities` that a feature is made from: the one that it shows first."""
+    """Return the columns of `opportunities` that a feature is made from: the one that it shows first.
+
+    What a column is looked up by is behind it too.
+    """
     own = [feature.name] if feature.name in DIMENSION_NAMES else []
-    return list(dict.fromkeys([*own, *feature.sources]))
+    read = [name for table, name in sorted(feature.origins) if table == MONTHLY_SNAPSHOTS.name]
+    carried = [name for name in read if name in carried_columns()]
+    return list(dict.fromkeys([*own, *carried, *feature.sources]))
 
 
 COLUMNS = {feature.name: columns_behind(feature) for feature in FEATURES}

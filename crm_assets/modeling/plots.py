@@ -110,7 +110,7 @@ def leak_evidence(trace: Trace) -> bytes:
     deals = months[[f"{name}_deals" for name in STATUSES]].sum(axis=1)
     place = range(len(months))
     start, written = months["if_there_from_the_start"], months["if_written_at_closing"]
-    axes.plot(place, start, color=GREY, linestyle="--", linewidth=1.5, label="if there from the start")
+    axes.plot(place, start, color=GRAY, linestyle="--", linewidth=1.5, label="if there from the start")
     axes.plot(place, written, color=ORANGE, linewidth=2.5, label="if written at closing")
     axes.plot(place, months["share"], color=BLUE, linewidth=1, alpha=0.6)
     axes.scatter(

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
-from crm_assets.crm.feature_table import Feature
+from crm_assets.crm.feature import Feature
 from crm_assets.crm.months import month_end
 from crm_assets.crm.schema import Stage
 from crm_assets.errors import StorageError
