@@ -7,12 +7,14 @@ export DAGSTER_HOME ?= $(CURDIR)/.dagster_home
 DEFINITIONS := -m crm_assets.definitions
 COMPOSE = python -m dev.stack.docker
 LARGE := pyspark py4j polars polars-runtime-32
+PYTEST := pytest
+ON_BOTH_CORES := --numprocesses 2 --dist loadfile
 MONTH ?=
 VERSION ?=
 ASSETS ?= *
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-scale run dev replay mlflow promote rollback materialize checks validate storage-check up down status logs buckets ui stack stack-down stack-status stack-logs test lint types format docs benchmark-tables benchmark lock clean
+.PHONY: help install install-scale run dev replay mlflow promote rollback materialize checks validate storage-check up down status logs buckets ui stack stack-down stack-status stack-logs test-unit test test-deployed test-all coverage lint types format docs benchmark-tables benchmark lock clean
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,7 +41,7 @@ dagster-home:
 	@mkdir -p "$$DAGSTER_HOME"
 	@test -e "$$DAGSTER_HOME/dagster.yaml" || cp dagster.yaml "$$DAGSTER_HOME/dagster.yaml"
 
-run: install dagster-home ## Materialise everything for all months and print the forecast.
+run: install dagster-home ## Materialize everything for all months and print the forecast.
 	python -m crm_assets
 
 dev: install dagster-home ## Open the Dagster UI on this machine.
@@ -57,7 +59,7 @@ promote: install ## Make model version VERSION the champion; predictions follow.
 rollback: install ## Make the former champion champion again; predictions follow.
 	@python -m crm_assets.console.registry rollback
 
-materialize: install dagster-home ## Materialise ASSETS (all) for MONTH (needed), as 2017-06 or 2017-06...2017-08.
+materialize: install dagster-home ## Materialize ASSETS (all) for MONTH (needed), as 2017-06 or 2017-06...2017-08.
 	python -m crm_assets.console.start dagster asset materialize $(DEFINITIONS) --select '$(ASSETS)' $(if $(findstring ...,$(MONTH)),--partition-range,--partition) '$(MONTH)'
 
 checks: install dagster-home ## Run all asset checks on what is stored.
@@ -99,8 +101,22 @@ stack-status: install ## Show the services of the stack without Docker.
 stack-logs: install ## Follow the logs of the stack without Docker.
 	python -m dev.stack logs
 
-test: install ## Run the tests.
-	pytest --numprocesses 2 --dist loadfile
+test-unit: install ## Run the unit tests: seconds.
+	$(PYTEST) -m unit
+
+test: install ## Run the unit and integration tests: minutes.
+	$(PYTEST) -m 'unit or integration' $(ON_BOTH_CORES)
+
+test-deployed: install install-scale ## Run the tests of the deployed stack, of Spark and of executors.
+	$(PYTEST) -m 'stack or scale' $(ON_BOTH_CORES)
+
+test-all: test test-deployed ## Run all tests.
+
+coverage: install ## Run all tests and show which lines they leave out.
+	coverage erase
+	$(MAKE) --no-print-directory test-all PYTEST='coverage run -m pytest'
+	coverage combine --quiet
+	coverage report
 
 lint: install ## Check style.
 	ruff check .

@@ -44,13 +44,13 @@ def latency(there: Place, address: str, changes: int) -> list[float]:
     with daemon.daemon(there):
         daemon.set_champion(address, "1")
         time.sleep(60)
-        daemon.wait_for("a daemon at rest", lambda: daemon.idle(there))
+        daemon.wait_for(there, "a daemon at rest", lambda: daemon.idle(there))
         for number in range(changes):
             time.sleep(chance.uniform(3, 22))
             version, before = str(2 - number % 2), len(daemon.refreshes(there))
             start = time.time()
             daemon.set_champion(address, version)
-            daemon.wait_for(f"a refresh to version {version}", lambda n=before: _refreshed(there, n))
+            daemon.wait_for(there, f"a refresh to version {version}", lambda n=before: _refreshed(there, n))
             seconds.append((daemon.refreshes(there)[0].end_time or 0) - start)
             assert daemon.predicted_by(there, MONTH) == {version}
             print(f"version {version}: {seconds[-1]:.1f} s", flush=True)
@@ -64,12 +64,12 @@ def restarts(there: Place, address: str, changes: int) -> None:
     daemon.set_champion(address, "1")
     for number in range(changes):
         with daemon.daemon(there, **quick):
-            daemon.wait_for("a tick", lambda: daemon.idle(there))
+            daemon.wait_for(there, "a tick", lambda: daemon.idle(there))
             daemon.set_champion(address, str(2 - number % 2))
             time.sleep(chance.uniform(3, 22))
     last = str(2 - (changes - 1) % 2)
     with daemon.daemon(there, **quick):
-        daemon.wait_for("the last champion", lambda: daemon.predicted_by(there, MONTH) == {last})
+        daemon.wait_for(there, "the last champion", lambda: daemon.predicted_by(there, MONTH) == {last})
         time.sleep(30)
     report(there, last)
 

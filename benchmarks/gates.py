@@ -17,9 +17,9 @@ from pathlib import Path
 from pyarrow import csv
 
 from crm_assets.crm import cleaning
-from crm_assets.crm import features as win_features
-from crm_assets.crm import snapshots as monthly
+from crm_assets.crm.features import monthly_features
 from crm_assets.crm.schema import RAW_TABLES, SOURCE_ROW
+from crm_assets.crm.snapshots import monthly_snapshots
 from crm_assets.crm.tables import MONTHLY_SNAPSHOTS, OPPORTUNITIES, TRAINING_SET, WIN_FEATURES
 from crm_assets.defs.checks import crm, features, raw, snapshots
 from crm_assets.defs.checks.evaluate import Verdict, evaluate
@@ -59,16 +59,13 @@ class Graph:
 
     def snapshots(self) -> None:
         deals = self.store.read("opportunities")
-        for month in self.months:
-            table = monthly.snapshot(deals, month)
-            self.store.write("monthly_snapshots", table, MONTHLY_SNAPSHOTS.arrow, month)
+        query = monthly_snapshots(deals, self.months)
+        list(self.store.write_months("monthly_snapshots", query, MONTHLY_SNAPSHOTS.arrow))
 
     def features(self) -> None:
         deals = self.store.read("opportunities")
-        for month in self.months:
-            taken = self.store.read("monthly_snapshots", [month])
-            table = win_features.win_features(taken, deals, month, self.months[-1])
-            self.store.write("win_features", table, WIN_FEATURES.arrow, month)
+        query = monthly_features(deals, self.months, self.months[-1])
+        list(self.store.write_months("win_features", query, WIN_FEATURES.arrow))
 
     def training(self) -> None:
         deals, rows = self.store.read("opportunities"), self.store.read("win_features", self.months)

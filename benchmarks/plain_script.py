@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from crm_assets.crm import cleaning, features, snapshots
+from crm_assets.crm import cleaning
+from crm_assets.crm.features import monthly_features
 from crm_assets.crm.horizon import horizon
 from crm_assets.crm.schema import RAW_TABLES
+from crm_assets.crm.snapshots import monthly_snapshots
 from crm_assets.crm.tables import MONTHLY_SNAPSHOTS, OPPORTUNITIES, TRAINING_SET, WIN_FEATURES
 from crm_assets.modeling import forecast, training
 from crm_assets.modeling.training_rows import training_rows
@@ -84,14 +86,13 @@ def make_tables(store: TableStore) -> tuple[ir.Table, str]:
     store.write("opportunities", deals, OPPORTUNITIES.arrow)
     deals = store.read("opportunities")
     last = horizon(deals, settings.last_month)
-    for month in months:
-        taken = snapshots.snapshot(deals, month)
-        store.write("monthly_snapshots", taken, MONTHLY_SNAPSHOTS.arrow, month)
-        taken = store.read("monthly_snapshots", [month])
-        table = features.win_features(taken, deals, month, last)
-        store.write("win_features", table, WIN_FEATURES.arrow, month)
-    labelled = training.training_set(store.read("win_features", list(months)), deals)
-    store.write("training_set", labelled, TRAINING_SET.arrow)
+    for table, query in (
+        (MONTHLY_SNAPSHOTS, monthly_snapshots(deals, months)),
+        (WIN_FEATURES, monthly_features(deals, months, last)),
+    ):
+        list(store.write_months(table.name, query, table.arrow))
+    labeled = training.training_set(store.read("win_features", list(months)), deals)
+    store.write("training_set", labeled, TRAINING_SET.arrow)
     return deals, last
 
 

@@ -178,8 +178,8 @@ def plot(rows: list[Row], path: Path) -> None:
                 r for r in rows if (r.side, r.stage, r.months) == (side, stage, len(MONTHS)) and r.measured
             ]
             deals = [r.deals for r in line]
-            colour = f"C{SIDES.index(side) if side in SIDES else len(SIDES)}"
-            style = {"marker": "o", "linestyle": dashes[stage], "color": colour, "label": f"{side}, {stage}"}
+            color = f"C{SIDES.index(side) if side in SIDES else len(SIDES)}"
+            style = {"marker": "o", "linestyle": dashes[stage], "color": color, "label": f"{side}, {stage}"}
             seconds.plot(deals, [r.measured.seconds for r in line if r.measured], **style)
             memory.plot(deals, [r.measured.megabytes for r in line if r.measured], **style)
         for axes, what in ((seconds, "seconds"), (memory, "peak MB")):

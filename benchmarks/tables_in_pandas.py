@@ -8,7 +8,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from crm_assets.crm.features import SMOOTHING_DEALS
+from crm_assets.crm.as_of import SMOOTHING_DEALS
 from crm_assets.crm.months import month_end, month_of_quarter, month_start, shift
 from crm_assets.crm.schema import CLOSED_STAGES, Stage
 from crm_assets.crm.tables import MONTHLY_SNAPSHOTS, WIN_FEATURES

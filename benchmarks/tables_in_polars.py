@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-from crm_assets.crm.features import SMOOTHING_DEALS
+from crm_assets.crm.as_of import SMOOTHING_DEALS
 from crm_assets.crm.months import month_end, month_of_quarter, month_start, shift
 from crm_assets.crm.schema import CLOSED_STAGES, Stage
 from crm_assets.crm.tables import MONTHLY_SNAPSHOTS, WIN_FEATURES
@@ -83,10 +83,10 @@ def _features(snapshot: pl.LazyFrame, deals: pl.LazyFrame, month: str, horizon: 
         account_win_rate=_smoothed("account"),
         account_closed_deals="account_closed",
     )
-    return _labelled(table, deals, shift(month, 1), horizon).select(WIN_FEATURES.names).sort("opportunity_id")
+    return _labeled(table, deals, shift(month, 1), horizon).select(WIN_FEATURES.names).sort("opportunity_id")
 
 
-def _labelled(table: pl.LazyFrame, deals: pl.LazyFrame, after: str, horizon: str) -> pl.LazyFrame:
+def _labeled(table: pl.LazyFrame, deals: pl.LazyFrame, after: str, horizon: str) -> pl.LazyFrame:
     if after > horizon:
         return table.with_columns(won_next_month=pl.lit(None, pl.Int64))
     first: date = month_start(after)

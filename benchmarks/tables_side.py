@@ -12,7 +12,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from crm_assets.crm import features, snapshots
+from crm_assets.crm.features import monthly_features
+from crm_assets.crm.snapshots import monthly_snapshots
 from crm_assets.crm.tables import MONTHLY_SNAPSHOTS, WIN_FEATURES
 from crm_assets.sources.sample import LAST_DAY
 from crm_assets.storage.folder import Folder
@@ -30,14 +31,11 @@ def in_engine(engine: str, stage: str, deals: Path, out: Path, months: list[str]
         opportunities.limit(1).to_pyarrow()
 
     def run() -> None:
-        for month in months:
-            if stage == SNAPSHOTS:
-                table = snapshots.snapshot(opportunities, month)
-                store.write("monthly_snapshots", table, MONTHLY_SNAPSHOTS.arrow, month)
-            else:
-                taken = store.read("monthly_snapshots", [month])
-                table = features.win_features(taken, opportunities, month, HORIZON)
-                store.write("win_features", table, WIN_FEATURES.arrow, month)
+        if stage == SNAPSHOTS:
+            table, query = MONTHLY_SNAPSHOTS, monthly_snapshots(opportunities, months)
+        else:
+            table, query = WIN_FEATURES, monthly_features(opportunities, months, HORIZON)
+        list(store.write_months(table.name, query, table.arrow))
 
     return run
 

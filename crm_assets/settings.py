@@ -152,10 +152,10 @@ class Settings(BaseSettings):
         description="Memory that the table engine (DuckDB) uses before it spills to disk.",
     )
     test_months: int = Field(
-        3, ge=1, description="How many of the last labelled months only report, never choose."
+        3, ge=1, description="How many of the last labeled months only report, never choose."
     )
     min_training_months: int = Field(
-        3, ge=1, description="Labelled months that a model needs before it is scored on the next."
+        3, ge=1, description="Labeled months that a model needs before it is scored on the next."
     )
     admit_features: FeatureNames = Field(
         (), description="Features used in spite of the leak audit's verdict, comma-separated."

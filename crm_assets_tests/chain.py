@@ -15,12 +15,14 @@ import pyarrow as pa
 from pyarrow import csv
 
 from crm_assets.console.replay.past import without_strays
-from crm_assets.crm import cleaning, features, snapshots
+from crm_assets.crm import cleaning
+from crm_assets.crm.features import monthly_features
 from crm_assets.crm.horizon import horizon
 from crm_assets.crm.months import month_end
 from crm_assets.crm.name_rules import KnownName
 from crm_assets.crm.raw_rules import rules_of
 from crm_assets.crm.schema import CLOSED_STAGES, RAW_TABLES, SOURCE_ROW, Column, RawTable
+from crm_assets.crm.snapshots import monthly_snapshots
 from crm_assets.crm.tables import MONTHLY_SNAPSHOTS, OPPORTUNITIES, WIN_FEATURES
 from crm_assets.sources.csv_folder import CsvFolder
 from crm_assets.sources.sample import FIRST_DAY, LAST_DAY, SyntheticSample
@@ -64,13 +66,18 @@ def run_chain(dump: Path, base: Path, months: list[str] | None = None) -> Chain:
     store.write("opportunities", cleaning.opportunities(raw, calendar.first), OPPORTUNITIES.arrow)
     deals = store.read("opportunities")
     last = horizon(deals, None)
-    for month in months or list(calendar):
-        store.write("monthly_snapshots", snapshots.snapshot(deals, month), MONTHLY_SNAPSHOTS.arrow, month)
-        known = store.read("monthly_snapshots", [month])
-        store.write(
-            "win_features", features.win_features(known, deals, month, last), WIN_FEATURES.arrow, month
-        )
-    return Chain(store, months or list(calendar), last)
+    made = months or list(calendar)
+    write_months(store, deals, made, last)
+    return Chain(store, made, last)
+
+
+def write_months(store: TableStore, deals: ir.Table, months: list[str], last: str) -> None:
+    """Store the snapshots and the features of some months."""
+    for table, query in (
+        (MONTHLY_SNAPSHOTS, monthly_snapshots(deals, months)),
+        (WIN_FEATURES, monthly_features(deals, months, last)),
+    ):
+        assert [month for month, _ in store.write_months(table.name, query, table.arrow)] == months
 
 
 def cleaned(sample: SyntheticSample, tables: dict[str, pa.Table] | None = None) -> ir.Table:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from crm_assets.engine.duckdb import connect
 from crm_assets.settings import get_settings
 from crm_assets.sources.sample import SyntheticSample
 from crm_assets_tests.chain import Chain, run_chain, write_dump
+from crm_assets_tests.levels import UNIT, level_of
 from dev.mlflow_server import mlflow_server
 from dev.place import Place, place
 from dev.stack.postgres import find_programs
@@ -24,6 +26,26 @@ from dev.stack.stack import Stack
 REAL_DUMP = "CRM_TEST_REAL_DUMP"
 # Now, since each test moves to a folder of its own.
 _REAL_DUMP = Path(os.environ[REAL_DUMP]).resolve() if os.environ.get(REAL_DUMP) else None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark each test with its level."""
+    for item in items:
+        item.add_marker(level_of(item.nodeid.removeprefix("crm_assets_tests/")))
+
+
+@pytest.fixture(autouse=True)
+def no_process_in_a_unit_test(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test that starts a process is no unit test: `levels.py` has to say so."""
+    if request.node.get_closest_marker(UNIT) is None:
+        return
+
+    def refuse(*arguments: object, **named: object) -> None:
+        raise AssertionError("A unit test starts no process: give its file another level in levels.py.")
+
+    # Else joblib starts a process to count the cores.
+    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", str(os.cpu_count()))
+    monkeypatch.setattr(subprocess.Popen, "__init__", refuse)
 
 
 @pytest.fixture(autouse=True)

@@ -15,10 +15,13 @@ import dagster as dg
 from mlflow.tracking import MlflowClient
 
 from dev.place import MODULE, Place
+from dev.waiting import wait_until
 
 MODEL = "monthly_win_probability_model"
 REFRESH = "prediction_refresh"
 SECONDS_TO_END = 60
+# Looks of the daemon's sensors, all together, within which what is waited for must have begun.
+MOST_TICKS = 400
 UNFINISHED = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
@@ -87,11 +90,20 @@ def predicted_by(there: Place, month: str) -> set[str]:
     return set(there.frame("win_predictions", month)["model_version"])
 
 
-def wait_for(what: str, come: Callable[[], bool], seconds: float = 90) -> None:
-    """Wait until something has come about, or fail with what it was."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if come():
-            return
-        time.sleep(0.2)
-    raise AssertionError(f"Not within {seconds:.0f} s: {what}.")
+def wait_for(there: Place, what: str, come: Callable[[], bool]) -> None:
+    """Wait until something has come about in a place with a daemon, or fail with what it was."""
+    first = _ticks(there)
+    wait_until(come, what, lambda: (min(_ticks(there) - first, MOST_TICKS), _history(there)))
+
+
+def _ticks(there: Place) -> int:
+    """How often the daemon has looked for a new champion."""
+    with dg.DagsterInstance.from_config(str(there.folder / "dagster")) as instance:
+        states = instance.all_instigator_state()
+        return sum(len(instance.get_ticks(s.instigator_origin_id, s.selector_id)) for s in states)
+
+
+def _history(there: Place) -> int:
+    """How much the runs of a place have written so far, in bytes."""
+    kept = (there.folder / "dagster" / "history").rglob("*")
+    return sum(path.stat().st_size for path in kept if path.is_file())

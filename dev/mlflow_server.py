@@ -7,14 +7,14 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
-SECONDS_TO_START = 120
+from dev.waiting import wait_until
+
 QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     # Its workers for judging language models: three more processes that no test needs.
@@ -56,16 +56,15 @@ def free_port() -> int:
 
 
 def _wait_until_ready(server: subprocess.Popen[bytes], address: str, log: Path) -> None:
-    end = time.monotonic() + SECONDS_TO_START
-    while time.monotonic() < end:
+    def ready() -> bool:
         assert server.poll() is None, f"The MLflow server ended:\n{log.read_text()}"
         try:
             with urlopen(f"{address}/health", timeout=5) as answer:  # noqa: S310 - our own address
-                assert answer.status == 200
-                return
+                return answer.status == 200
         except (URLError, ConnectionError, TimeoutError):
-            time.sleep(0.1)
-    raise AssertionError(f"The MLflow server did not answer in {SECONDS_TO_START} s:\n{log.read_text()}")
+            return False
+
+    wait_until(ready, f"the MLflow server, whose log is {log}", lambda: log.stat().st_size)
 
 
 def _stop(server: subprocess.Popen[bytes]) -> None:

@@ -75,8 +75,8 @@ class Place:
             if path.is_file()
         }
 
-    def materialised(self, asset: str, month: str | None = None) -> bool:
-        """Whether this place's history knows of a materialisation."""
+    def materialized(self, asset: str, month: str | None = None) -> bool:
+        """Whether this place's history knows of a materialization."""
         with dg.DagsterInstance.from_config(str(self.folder / "dagster")) as instance:
             chosen = dg.AssetRecordsFilter(dg.AssetKey(asset), asset_partitions=[month] if month else None)
             return bool(instance.fetch_materializations(chosen, limit=1).records)
@@ -89,7 +89,7 @@ class Place:
         return Counter(str(record.event_log_entry.step_key) for record in records)
 
     def metadata(self, asset: str, month: str | None = None) -> dict[str, dg.MetadataValue]:
-        """The metadata of the newest materialisation, as the UI shows it."""
+        """The metadata of the newest materialization, as the UI shows it."""
         with dg.DagsterInstance.from_config(str(self.folder / "dagster")) as instance:
             chosen = dg.AssetRecordsFilter(dg.AssetKey(asset), asset_partitions=[month] if month else None)
             event = instance.fetch_materializations(chosen, limit=1).records[0].asset_materialization

@@ -15,7 +15,7 @@ from crm_assets.storage.choice import open_store
 
 
 def main() -> int:
-    """Materialise everything and print the summary; 0 where all went well.
+    """Materialize everything and print the summary; 0 where all went well.
 
     Raises:
         CrmAssetsError: what was wrong before anything ran.

@@ -10,6 +10,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from crm_assets.crm.feature_table import feature
 from crm_assets.crm.months import MonthRange
 from crm_assets.crm.targets import DEFAULT_TARGET
 from crm_assets.modeling.forecast import TOTAL
@@ -113,7 +114,7 @@ def _leaderboard(board: pd.DataFrame) -> Table:
         numbers = [
             _number(row[name], 3) for name in ("validation_roc_auc", "test_roc_auc", "test_brier", "test_ece")
         ]
-        wins = [_number(row[name], 0) for name in ("test_realised_wins", "test_expected_wins")]
+        wins = [_number(row[name], 0) for name in ("test_realized_wins", "test_expected_wins")]
         style = "bold" if row["in_force"] else ""
         table.add_row(f"{row['contender']}{mark}", *numbers, *wins, style=style)
     return table
@@ -133,7 +134,7 @@ def _likeliest(predictions: pd.DataFrame, month: str) -> Table:
         table.add_column(name)
     for name in ("days open", "probability", "expected USD"):
         table.add_column(name, justify="right")
-    table.add_column("what speaks for it")
+    table.add_column("why")
     for row in predictions.head(LIKELIEST).to_dict("records"):
         table.add_row(
             row["opportunity_id"],
@@ -142,7 +143,7 @@ def _likeliest(predictions: pd.DataFrame, month: str) -> Table:
             f"{row['days_open']}",
             f"{row['probability']:.1%}",
             f"{row['expected_revenue']:,.0f}",
-            ", ".join(f"{push['feature']} {push['value']}" for push in row["pushed_up"][:REASONS]),
+            ", ".join(feature(push["feature"]).said(push["value"]) for push in row["pushed_up"][:REASONS]),
         )
     return table
 

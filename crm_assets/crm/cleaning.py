@@ -9,7 +9,7 @@ import ibis
 import ibis.expr.types as ir
 
 from crm_assets.crm.months import month_start
-from crm_assets.crm.names import normalised
+from crm_assets.crm.names import normalized
 from crm_assets.crm.schema import (
     RAW_ACCOUNTS,
     RAW_PRODUCTS,
@@ -69,7 +69,7 @@ def opportunities(raw: Mapping[str, ir.Table], first_month: str) -> ir.Table:
 
 
 def _with_keys(table: ir.Table, *columns: str) -> ir.Table:
-    return table.mutate(**{f"{column}_key": normalised(table[column]) for column in columns})
+    return table.mutate(**{f"{column}_key": normalized(table[column]) for column in columns})
 
 
 def _simulated_day(opportunity_id: ir.StringValue, first_month: str) -> ir.DateValue:

@@ -1,111 +1,255 @@
-"""The 23 features: name, type, unit, meaning, and the raw columns that each is made from."""
+"""The features, a row each: name, type, unit, meaning, expression, bounds, and what a sales person reads."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import calendar
 
-from crm_assets.crm.schema import Column
-from crm_assets.crm.targets import DEFAULT_TARGET
+from crm_assets.crm.feature import Feature
+from crm_assets.crm.targets import DEFAULT_TARGET, TARGETS
 
 
-@dataclass(frozen=True)
-class Feature(Column):
-    """A feature, and the columns of `opportunities` whose values or missingness it shows."""
+def _counted(number: float, thing: str) -> str:
+    """Return a number of things.
 
-    sources: tuple[str, ...] = ()
+    >>> _counted(1, "day"), _counted(1200, "deal")
+    ('1 day', '1,200 deals')
+    """
+    return f"{number:,.0f} {thing}{'' if number == 1 else 's'}"
+
+
+def _percent(share: float) -> str:
+    return f"{share:.0%}".replace("%", " %")
 
 
 FEATURES: tuple[Feature, ...] = (
-    Feature("product", "category", "Product, name normalised.", nullable=False, sources=("product",)),
-    Feature("product_series", "category", "Series of the product.", sources=("product",)),
-    Feature("list_price", "float64", "List price of the product.", "USD", False, ("product",)),
-    Feature("sales_agent", "category", "Agent who works on the deal.", "", False, ("sales_agent",)),
-    Feature("manager", "category", "The agent's manager.", sources=("sales_agent",)),
-    Feature("regional_office", "category", "The agent's office.", sources=("sales_agent",)),
-    Feature("sector", "category", "Industry of the account.", sources=("account",)),
     Feature(
-        "account_revenue", "float64", "Yearly revenue of the account.", "million USD", sources=("account",)
-    ),
-    Feature("account_employees", "float64", "Head count of the account.", "heads", sources=("account",)),
-    Feature(
-        "account_age_years",
-        "float64",
-        "Year of the snapshot month minus the year the account was established.",
-        "years",
-        sources=("account",),
-    ),
-    Feature("is_subsidiary", "boolean", "Whether the account has a parent company.", "", False, ("account",)),
-    Feature("has_account", "boolean", "Whether an account is recorded.", "", False, ("account",)),
-    Feature("days_open", "int64", "Month end minus engage date.", "days", False, ("engage_date",)),
-    Feature(
-        "engage_day_of_week",
-        "int64",
-        "Weekday of the engage date.",
-        "0 = Monday",
-        False,
-        ("engage_date",),
+        name="product",
+        dtype="category",
+        description="Product, name normalized.",
+        nullable=False,
+        expression=lambda known: known.deal.product,
+        label=lambda name: f"product {name}",
     ),
     Feature(
-        "month_of_quarter",
-        "int64",
-        "Position in its quarter of the month that is predicted.",
-        "1 to 3",
-        False,
+        name="product_series",
+        dtype="category",
+        description="Series of the product.",
+        expression=lambda known: known.deal.product_series,
+        label=lambda name: f"product of the {name} series",
+        missing="product without a series",
     ),
     Feature(
-        "days_open_vs_median_cycle",
-        "float64",
-        "days_open over the median cycle of the deals closed as of the month; null while none is closed.",
-        "ratio",
-        sources=("engage_date",),
+        name="list_price",
+        dtype="float64",
+        unit="USD",
+        description="List price of the product.",
+        nullable=False,
+        expression=lambda known: known.deal.list_price,
+        bounds=(0, None),
+        label=lambda price: f"list price of {price:,.0f} USD",
     ),
     Feature(
-        "agent_win_rate",
-        "float64",
-        "Smoothed win rate of the agent: (wins + 20 x base rate) / (closed + 20), as of the month; "
-        "null while no deal is closed.",
-        "0 to 1",
-        sources=("sales_agent",),
-    ),
-    Feature("agent_closed_deals", "int64", "Deals the agent has closed.", "deals", False, ("sales_agent",)),
-    Feature(
-        "agent_open_deals",
-        "int64",
-        "The agent's open deals, this one too.",
-        "deals",
-        False,
-        ("sales_agent",),
+        name="sales_agent",
+        dtype="category",
+        description="Agent who works on the deal.",
+        nullable=False,
+        expression=lambda known: known.deal.sales_agent,
+        label=lambda name: f"{name} works on it",
     ),
     Feature(
-        "product_win_rate",
-        "float64",
-        "Smoothed win rate of the product, as for the agent.",
-        "0 to 1",
-        sources=("product",),
+        name="manager",
+        dtype="category",
+        description="The agent's manager.",
+        expression=lambda known: known.deal.manager,
+        label=lambda name: f"{name} manages the agent",
+        missing="agent without a manager",
     ),
     Feature(
-        "product_open_deals",
-        "int64",
-        "Open deals of the product, this one too.",
-        "deals",
-        False,
-        ("product",),
+        name="regional_office",
+        dtype="category",
+        description="The agent's office.",
+        expression=lambda known: known.deal.regional_office,
+        label=lambda name: f"agent of the {name} office",
+        missing="agent without an office",
     ),
     Feature(
-        "account_win_rate",
-        "float64",
-        "Smoothed win rate of the account, as for the agent; null without an account.",
-        "0 to 1",
-        sources=("account",),
+        name="sector",
+        dtype="category",
+        description="Industry of the account.",
+        expression=lambda known: known.deal.sector,
+        label=lambda name: f"account in {name}",
+        missing="account's industry unknown",
     ),
     Feature(
-        "account_closed_deals",
-        "int64",
-        "Deals closed with the account; null without an account.",
-        "deals",
-        sources=("account",),
+        name="account_revenue",
+        dtype="float64",
+        unit="million USD",
+        description="Yearly revenue of the account.",
+        expression=lambda known: known.deal.account_revenue,
+        bounds=(0, None),
+        label=lambda millions: f"account with {millions:,.0f} million USD a year",
+        missing="account's revenue unknown",
+    ),
+    Feature(
+        name="account_employees",
+        dtype="float64",
+        unit="heads",
+        description="Head count of the account.",
+        expression=lambda known: known.deal.account_employees,
+        bounds=(0, None),
+        label=lambda heads: f"account with {_counted(heads, 'employee')}",
+        missing="account's head count unknown",
+    ),
+    Feature(
+        name="account_age_years",
+        dtype="float64",
+        unit="years",
+        description="Year of the snapshot month minus the year the account was established.",
+        expression=lambda known: (known.month.year - known.deal.account_year_established).cast("float64"),
+        # A dump from today names accounts that were founded after an early month.
+        bounds=(None, None),
+        label=lambda years: f"account founded {_counted(years, 'year')} ago",
+        missing="account's age unknown",
+    ),
+    Feature(
+        name="is_subsidiary",
+        dtype="boolean",
+        description="Whether the account has a parent company.",
+        nullable=False,
+        expression=lambda known: known.deal.account_parent.notnull(),
+        label=lambda yes: "account belongs to a parent company" if yes else "account has no parent company",
+    ),
+    Feature(
+        name="has_account",
+        dtype="boolean",
+        description="Whether an account is recorded.",
+        nullable=False,
+        expression=lambda known: known.deal.account.notnull(),
+        label=lambda yes: "account recorded" if yes else "no account recorded",
+    ),
+    Feature(
+        name="days_open",
+        dtype="int64",
+        unit="days",
+        description="Month end minus engage date.",
+        nullable=False,
+        expression=lambda known: known.days_open,
+        bounds=(0, None),
+        label=lambda days: f"open for {_counted(days, 'day')}",
+    ),
+    Feature(
+        name="engage_day_of_week",
+        dtype="int64",
+        unit="0 = Monday",
+        description="Weekday of the engage date.",
+        nullable=False,
+        expression=lambda known: known.deal.engage_date.day_of_week.index().cast("int64"),
+        bounds=(0, 6),
+        label=lambda day: f"engaged on a {calendar.day_name[int(day)]}",
+    ),
+    Feature(
+        name="month_of_quarter",
+        dtype="int64",
+        unit="1 to 3",
+        description="Position in its quarter of the month that is predicted.",
+        nullable=False,
+        expression=lambda known: known.month.month_of_quarter,
+        bounds=(1, 3),
+        label=lambda place: f"{('first', 'second', 'last')[int(place) - 1]} month of the quarter",
+    ),
+    Feature(
+        name="days_open_vs_median_cycle",
+        dtype="float64",
+        unit="ratio",
+        description="days_open over the median cycle of the deals closed as of the month; "
+        "null while none is closed.",
+        expression=lambda known: known.days_open / known.median_cycle,
+        bounds=(0, None),
+        label=lambda ratio: f"open for {_percent(ratio)} of the usual cycle",
+        missing="usual cycle unknown",
+    ),
+    Feature(
+        name="agent_win_rate",
+        dtype="float64",
+        unit="0 to 1",
+        description="Smoothed win rate of the agent: (wins + 20 x base rate) / (closed + 20), as of the "
+        "month; null while no deal is closed.",
+        expression=lambda known: known.record_of("sales_agent").win_rate,
+        bounds=(0, 1),
+        label=lambda rate: f"agent wins {_percent(rate)} of closed deals",
+        missing="no deal closed yet",
+    ),
+    Feature(
+        name="agent_closed_deals",
+        dtype="int64",
+        unit="deals",
+        description="Deals the agent has closed.",
+        nullable=False,
+        expression=lambda known: known.record_of("sales_agent").closed,
+        bounds=(0, None),
+        label=lambda deals: f"agent has closed {_counted(deals, 'deal')}",
+    ),
+    Feature(
+        name="agent_open_deals",
+        dtype="int64",
+        unit="deals",
+        description="The agent's open deals, this one too.",
+        nullable=False,
+        expression=lambda known: known.record_of("sales_agent").open,
+        bounds=(1, None),
+        label=lambda deals: f"agent works on {_counted(deals, 'open deal')}",
+    ),
+    Feature(
+        name="product_win_rate",
+        dtype="float64",
+        unit="0 to 1",
+        description="Smoothed win rate of the product, as for the agent.",
+        expression=lambda known: known.record_of("product").win_rate,
+        bounds=(0, 1),
+        label=lambda rate: f"{_percent(rate)} of the product's closed deals are won",
+        missing="no deal closed yet",
+    ),
+    Feature(
+        name="product_open_deals",
+        dtype="int64",
+        unit="deals",
+        description="Open deals of the product, this one too.",
+        nullable=False,
+        expression=lambda known: known.record_of("product").open,
+        bounds=(1, None),
+        label=lambda deals: f"{_counted(deals, 'open deal')} of the product",
+    ),
+    Feature(
+        name="account_win_rate",
+        dtype="float64",
+        unit="0 to 1",
+        description="Smoothed win rate of the account, as for the agent; null without an account.",
+        expression=lambda known: known.record_of("account").win_rate,
+        bounds=(0, 1),
+        label=lambda rate: f"{_percent(rate)} of the account's closed deals are won",
+        missing="account's win rate unknown",
+    ),
+    Feature(
+        name="account_closed_deals",
+        dtype="int64",
+        unit="deals",
+        description="Deals closed with the account; null without an account.",
+        expression=lambda known: known.record_of("account").closed,
+        bounds=(0, None),
+        label=lambda deals: f"{_counted(deals, 'deal')} closed with the account",
+        missing="no account recorded",
     ),
 )
 
 FEATURE_NAMES: tuple[str, ...] = tuple(feature.name for feature in FEATURES)
-LABEL = DEFAULT_TARGET.column
+LABELS = tuple(target.column for target in TARGETS)
+LABEL = next(label for label in LABELS if label.name == DEFAULT_TARGET.name)
+
+
+def feature(name: str) -> Feature:
+    """Return the feature of a name.
+
+    Raises:
+        KeyError: there is none.
+    """
+    return {row.name: row for row in FEATURES}[name]

@@ -8,7 +8,7 @@ from typing import Any, Self
 import ibis.expr.types as ir
 from ibis import _
 
-from crm_assets.crm.names import normalised
+from crm_assets.crm.names import normalized
 from crm_assets.crm.rules import NO, Of, OfColumn, Read
 
 
@@ -68,7 +68,7 @@ class OneSpelling(_Spelled):
 def _keyed(table: ir.Table, column: str, *, to_the_letter: bool = False) -> ir.Table:
     """The names of a column, each once, and what they are compared by."""
     names = table.select(name=table[column]).distinct().drop_null()
-    return names.mutate(key=names["name"] if to_the_letter else normalised(names["name"]))
+    return names.mutate(key=names["name"] if to_the_letter else normalized(names["name"]))
 
 
 def _names(keyed: ir.Table) -> tuple[str, ...]:

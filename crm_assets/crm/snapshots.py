@@ -1,35 +1,66 @@
-"""Point-in-time snapshots: what was known of every deal at the end of a month."""
+"""Point-in-time snapshots: what was known of every deal at the end of each month."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from functools import partial
+
 import ibis
 import ibis.expr.types as ir
+import pyarrow as pa
 
-from crm_assets.crm.months import month_end
+from crm_assets.crm.deals import MONTHLY_SNAPSHOTS, MONTHS
+from crm_assets.crm.monthly import MonthlyQuery
+from crm_assets.crm.months import month_end, month_of_quarter, month_start, shift
 from crm_assets.crm.schema import Stage
-from crm_assets.crm.tables import MONTHLY_SNAPSHOTS
+from crm_assets.crm.targets import TARGETS
 
 
-def snapshot(opportunities: ir.Table, month: str) -> ir.Table:
-    """Every deal known as of `month`, with stage, dates and value as they stood at its end.
+def monthly_snapshots(opportunities: ir.Table, months: Iterable[str]) -> MonthlyQuery:
+    """Return the query that makes the snapshots of some months from `crm.deals.OPPORTUNITIES`."""
+    return MonthlyQuery(month_rows(months), partial(snapshots, opportunities))
 
-    Nothing dated after the month's end can change the result: a deal that becomes known later is
+
+def month_rows(months: Iterable[str], horizon: str | None = None) -> pa.Table:
+    """Return the calendar of some months, in order: the columns of `crm.deals.MONTHS`.
+
+    Args:
+        months: `YYYY-MM` each.
+        horizon: last month that the data covers completely; without one, no label is known.
+    """
+    rows = []
+    for month in sorted(months):
+        row = {
+            "snapshot_month": month,
+            "month_end": month_end(month),
+            "year": month_start(month).year,
+            "month_of_quarter": month_of_quarter(shift(month, 1)),
+        }
+        for target in TARGETS:
+            known = horizon is not None and target.labeled([month], horizon)
+            row[f"{target.name}_until"] = month_end(shift(month, target.months)) if known else None
+        rows.append(row)
+    return pa.Table.from_pylist(rows, MONTHS.arrow)
+
+
+def snapshots(opportunities: ir.Table, months: ir.Table) -> ir.Table:
+    """Return every deal known as of each month, with stage, dates and value as they stood at its end.
+
+    Nothing dated after a month's end can change its rows: a deal that becomes known later is
     absent, and a deal that closes later is open.
 
     Args:
-        opportunities: columns of `crm.tables.OPPORTUNITIES`.
-        month: `YYYY-MM`.
+        opportunities: columns of `crm.deals.OPPORTUNITIES`.
+        months: columns of `crm.deals.MONTHS`.
 
     Returns:
-        Columns of `crm.tables.MONTHLY_SNAPSHOTS`, sorted by `opportunity_id`.
+        Columns of `crm.deals.MONTHLY_SNAPSHOTS`, sorted by month and `opportunity_id`.
     """
-    end = ibis.literal(month_end(month))
-    known = opportunities.filter(opportunities.created_date <= end)
+    known = opportunities.join(months, opportunities.created_date <= months.month_end)
     engaged = known.engage_date.notnull()
-    closed = known.close_date.notnull() & (known.close_date <= end)
+    closed = known.close_date.notnull() & (known.close_date <= known.month_end)
     return (
         known.mutate(
-            snapshot_month=ibis.literal(month),
             stage=ibis.cases(
                 (closed, known.stage),
                 (engaged, Stage.ENGAGING.value),
@@ -39,5 +70,5 @@ def snapshot(opportunities: ir.Table, month: str) -> ir.Table:
             close_value=closed.ifelse(known.close_value, ibis.null("float64")),
         )
         .select(MONTHLY_SNAPSHOTS.names)
-        .order_by("opportunity_id")
+        .order_by(MONTHLY_SNAPSHOTS.key)
     )

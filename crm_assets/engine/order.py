@@ -21,19 +21,36 @@ class OutOfOrderError(Exception):
 
 
 def without_sort(table: ir.Table) -> tuple[ir.Table, list[str]] | None:
-    """The expression before its last sort, and the sort's columns; None where the sort is needed.
+    """Return the expression before its last sort, and the sort's columns; None where the sort is needed."""
+    keys, sort = sort_keys(table), table.op()
+    if not keys or not isinstance(sort, ops.Sort) or not keeps_order(sort.parent):
+        return None
+    return sort.parent.to_expr(), keys
 
-    It may be dropped where nothing but filters and projections lies between it and a stored table.
-    """
+
+def sort_keys(table: ir.Table) -> list[str]:
+    """Return the columns that an expression is sorted by, all of them upwards; none where it is not."""
     sort = table.op()
     if not isinstance(sort, ops.Sort):
-        return None
+        return []
     keys = [key.arg.name for key in sort.keys if isinstance(key.arg, ops.Field) and key.ascending]
-    node: Any = sort.parent
-    while isinstance(node, ops.Project | ops.Filter):
+    return keys if len(keys) == len(sort.keys) else []
+
+
+def keeps_order(node: Any) -> bool:
+    """Return whether rows may come in a stored table's order: only filtered, projected, or joined inside."""
+    while isinstance(node, ops.Project | ops.Filter | ops.JoinChain):
+        if isinstance(node, ops.JoinChain):
+            if any(link.how != "inner" for link in node.rest):
+                return False
+            node = node.first
         node = node.parent
-    stored = isinstance(node, ops.DatabaseTable)
-    return (sort.parent.to_expr(), keys) if stored and len(keys) == len(sort.keys) else None
+    return isinstance(node, ops.DatabaseTable)
+
+
+def is_in_order(table: pa.Table, keys: list[str]) -> bool:
+    """Return whether each row's `keys` are no less than those of the row before, and none is null."""
+    return _ascending(table.select(keys).combine_chunks())
 
 
 def in_order(tables: Iterable[pa.Table], keys: list[str]) -> Iterator[pa.Table]:

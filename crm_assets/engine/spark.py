@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,37 @@ class SparkEngine(Backend):
         frame.createOrReplaceTempView(name)
         self._files[name] = paths
         return self.table(name)
+
+    @contextmanager
+    def side_by_side(self, _: int) -> Generator[int]:
+        """Say how many queries to run at once: Spark itself uses all cores for one."""
+        yield 1
+
+    @contextmanager
+    def held(self, _: str) -> Generator[None]:
+        """Leave a stored table where it is: Spark does not have to fit it into memory."""
+        yield
+
+    @contextmanager
+    def session(self) -> Generator[SparkEngine]:
+        """Use the one session that Spark has here."""
+        yield self
+
+    def put(self, name: str, rows: pa.Table) -> None:
+        """Let queries read some rows under a name."""
+        self._session.createDataFrame(rows).createOrReplaceTempView(name)
+
+    def put_files(self, name: str, paths: list[str]) -> None:
+        """Let queries read parquet files under a name, one below the other."""
+        self.read_parquet(paths, table_name=name)
+
+    def whole(self, sql: str) -> pa.Table:
+        """Return all rows of a query."""
+        return self._session.sql(sql).toArrow()
+
+    def batches(self, sql: str, rows: int, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+        """Return the rows of a query, so many at a time, with the types of `schema`."""
+        return self._parts(self._session.sql(sql), schema, rows)
 
     def to_pyarrow(
         self,

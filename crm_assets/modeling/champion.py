@@ -35,9 +35,9 @@ class Candidate:
     Attributes:
         target: what it predicts.
         algorithm: its name.
-        model: calibrated, refitted on all labelled months.
+        model: calibrated, refitted on all labeled months.
         features: what it uses, in order.
-        trained_months: the labelled months that it has seen.
+        trained_months: the labeled months that it has seen.
         split: which months chose and which reported.
         walk_forward: calibrated walk-forward predictions of the scored months.
         explained: the same by month, with what pushed each deal; made when asked for.
@@ -128,7 +128,7 @@ def candidate(
     models: FoldModels | None = None,
     snapshot: Snapshot | None = None,
 ) -> Candidate:
-    """Choose an algorithm, calibrate it and refit it on all labelled months.
+    """Choose an algorithm, calibrate it and refit it on all labeled months.
 
     Args:
         rows: the training set.
@@ -187,7 +187,7 @@ def _row(
     name: str, baseline: bool, scores: pd.DataFrame, calibrated: pd.DataFrame, split: Split
 ) -> dict[str, object]:
     validation, test = pooled(scores, split.validation), pooled(calibrated, split.test)
-    deals, wins = scores[MONTH].isin(split.validation).sum(), validation["realised_wins"]
+    deals, wins = scores[MONTH].isin(split.validation).sum(), validation["realized_wins"]
     return {
         "contender": name,
         "baseline": baseline,
@@ -203,7 +203,7 @@ def _explained(
     """Add to each prediction of a month what pushed it, by the very model of its month."""
     if not np.array_equal(predictions[DEAL].to_numpy(), deals[DEAL].to_numpy()):
         raise StorageError(
-            f"The walk-forward scores of {chosen.name} are about other deals than training_set: materialise "
+            f"The walk-forward scores of {chosen.name} are about other deals than training_set: materialize "
             f"{chosen.name} again, then champion."
         )
     pushes = explain(chosen, fitted, deals, features)

@@ -61,7 +61,7 @@ def split_months(
         # From the first to the last month: those to train, one to choose, those to test, and twice the wait.
         needed = min_training_months + 1 + test_months + 2 * (target.months - 1)
         raise NotEnoughDataError(
-            f"{len(months)} labelled months ({', '.join(months) or 'none'}), but at least {needed} are "
+            f"{len(months)} labeled months ({', '.join(months) or 'none'}), but at least {needed} are "
             f"needed: {min_training_months} to train, 1 to choose, {test_months} to test; add months or "
             "lower CRM_MIN_TRAINING_MONTHS or CRM_TEST_MONTHS."
         )

@@ -84,7 +84,7 @@ def leak_audit(
     if unknown := int((place < 0).sum()):
         raise StorageError(
             f"{unknown:,} rows of training_set are about deals that opportunities does not have: "
-            "materialise monthly_snapshots, win_features and training_set again."
+            "materialize monthly_snapshots, win_features and training_set again."
         )
     outcomes = _outcomes(rows[MONTH], ids, opportunities, place, horizon)
     guilty_sources = {

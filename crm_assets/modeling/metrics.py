@@ -9,7 +9,7 @@ from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 from crm_assets.crm import targets
 from crm_assets.modeling.training_rows import MONTH
 
-METRICS = ("roc_auc", "brier", "log_loss", "ece", "expected_wins", "realised_wins")
+METRICS = ("roc_auc", "brier", "log_loss", "ece", "expected_wins", "realized_wins")
 POOLED = "pooled"
 ECE_BINS = 10
 
@@ -30,12 +30,12 @@ def scores(outcome: np.ndarray, probability: np.ndarray) -> dict[str, float]:
         "log_loss": float(log_loss(outcome, probability, labels=[0, 1])),
         "ece": expected_calibration_error(outcome, probability),
         "expected_wins": float(probability.sum()),
-        "realised_wins": float(outcome.sum()),
+        "realized_wins": float(outcome.sum()),
     }
 
 
 def expected_calibration_error(outcome: np.ndarray, probability: np.ndarray, bins: int = ECE_BINS) -> float:
-    """Mean distance of predicted from realised rate over bins of equally many deals, 0 to 1.
+    """Mean distance of predicted from realized rate over bins of equally many deals, 0 to 1.
 
     Equal-mass variant of Naeini et al., Obtaining Well Calibrated Probabilities Using Bayesian
     Binning (AAAI 2015).

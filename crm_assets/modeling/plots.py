@@ -14,7 +14,7 @@ from crm_assets.modeling.metrics import ECE_BINS, POOLED, label_of
 from crm_assets.modeling.training_rows import TrainingRows
 from crm_assets.modeling.verdicts import SEASONAL_RATE
 
-BLUE, ORANGE, GREY = "#1f5fa8", "#d9822b", "#8a8f98"
+BLUE, ORANGE, GRAY = "#1f5fa8", "#d9822b", "#8a8f98"
 
 
 def champion_plots(candidate: Candidate, rows: TrainingRows) -> dict[str, bytes]:
@@ -26,20 +26,20 @@ def champion_plots(candidate: Candidate, rows: TrainingRows) -> dict[str, bytes]
         "calibration_curve": calibration_curve(test),
         "roc_curve": roc(test),
         "auc_by_month": auc_by_month(candidate.by_month, candidate.split),
-        "expected_and_realised_wins": expected_and_realised(candidate.walk_forward),
+        "expected_and_realized_wins": expected_and_realized(candidate.walk_forward),
         "top_features": top_features(importance(chosen, fitted, newest, candidate.features)),
     }
 
 
 def calibration_curve(predictions: pd.DataFrame) -> bytes:
-    """Predicted against realised rate, in bins of equally many deals."""
+    """Predicted against realized rate, in bins of equally many deals."""
     figure, axes = _axes("Calibration on the test months", "predicted probability", "share won")
     ranks = predictions["probability"].rank(method="first")
     bins = predictions.groupby(pd.qcut(ranks, min(ECE_BINS, len(ranks))), observed=True)
-    points = bins.agg(predicted=("probability", "mean"), realised=(label_of(predictions), "mean"))
+    points = bins.agg(predicted=("probability", "mean"), realized=(label_of(predictions), "mean"))
     top = max(points.max()) * 1.05
-    axes.plot([0, top], [0, top], color=GREY, linestyle="--", linewidth=1, label="perfect")
-    axes.plot(points["predicted"], points["realised"], color=BLUE, marker="o", label="tenths of the deals")
+    axes.plot([0, top], [0, top], color=GRAY, linestyle="--", linewidth=1, label="perfect")
+    axes.plot(points["predicted"], points["realized"], color=BLUE, marker="o", label="tenths of the deals")
     axes.legend(frameon=False)
     return _png(figure)
 
@@ -47,7 +47,7 @@ def calibration_curve(predictions: pd.DataFrame) -> bytes:
 def roc(predictions: pd.DataFrame) -> bytes:
     """The ROC curve of some months, and of them pooled."""
     figure, axes = _axes("ROC on the test months", "false positive rate", "true positive rate")
-    axes.plot([0, 1], [0, 1], color=GREY, linestyle="--", linewidth=1)
+    axes.plot([0, 1], [0, 1], color=GRAY, linestyle="--", linewidth=1)
     label = label_of(predictions)
     parts = [(str(m), part) for m, part in predictions.groupby("snapshot_month", sort=True, observed=True)]
     for name, part in [*parts, (POOLED, predictions)]:
@@ -67,24 +67,24 @@ def auc_by_month(by_month: dict[str, pd.DataFrame], split: Split) -> bytes:
     none of them: 0.5.
     """
     figure, axes = _axes("Walk-forward ROC AUC by month", "snapshot month", "ROC AUC")
-    axes.axvspan(len(split.scored) - len(split.test) - 0.5, len(split.scored) - 0.5, color=GREY, alpha=0.12)
+    axes.axvspan(len(split.scored) - len(split.test) - 0.5, len(split.scored) - 0.5, color=GRAY, alpha=0.12)
     for name, scores in by_month.items():
         months = scores[scores["snapshot_month"] != POOLED]
-        style = {"color": GREY, "linestyle": "--"} if name == SEASONAL_RATE else {}
+        style = {"color": GRAY, "linestyle": "--"} if name == SEASONAL_RATE else {}
         axes.plot(months["snapshot_month"], months["roc_auc"], marker="o", label=name, **style)
     axes.legend(frameon=False, fontsize=8)
     return _png(figure)
 
 
-def expected_and_realised(predictions: pd.DataFrame) -> bytes:
+def expected_and_realized(predictions: pd.DataFrame) -> bytes:
     """Sum of probabilities beside the deals won, by month."""
-    figure, axes = _axes("Expected and realised wins", "month", "deals")
+    figure, axes = _axes("Expected and realized wins", "month", "deals")
     sums = predictions.groupby("snapshot_month", observed=True).agg(
-        expected=("probability", "sum"), realised=(label_of(predictions), "sum")
+        expected=("probability", "sum"), realized=(label_of(predictions), "sum")
     )
     places = range(len(sums))
     axes.bar([p - 0.2 for p in places], sums["expected"], width=0.4, color=BLUE, label="expected")
-    axes.bar([p + 0.2 for p in places], sums["realised"], width=0.4, color=ORANGE, label="realised")
+    axes.bar([p + 0.2 for p in places], sums["realized"], width=0.4, color=ORANGE, label="realized")
     axes.set_xticks(list(places), list(sums.index))
     axes.legend(frameon=False)
     return _png(figure)

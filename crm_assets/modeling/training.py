@@ -1,4 +1,4 @@
-"""The training set: labelled rows of the months that carry information about closing."""
+"""The training set: labeled rows of the months that carry information about closing."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def check_complete(months: list[str], expected: list[str]) -> None:
     if missing := [month for month in expected if first < month < last and month not in set(months)]:
         raise NotEnoughDataError(
             f"win_features lacks {', '.join(missing)}, between {first} and {last}: models would not learn "
-            "from it. Materialise win_features for the months between, then training_set."
+            "from it. Materialize win_features for the months between, then training_set."
         )
 
 

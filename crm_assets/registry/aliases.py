@@ -159,4 +159,4 @@ def _versions() -> list[str]:
 
 
 def _known() -> str:
-    return ", ".join(_versions()) or "none yet: materialise the asset champion first"
+    return ", ".join(_versions()) or "none yet: materialize the asset champion first"

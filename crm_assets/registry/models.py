@@ -113,7 +113,7 @@ def load_champion(model: str = MODEL) -> Champion:
     version = aliases.holder(CHAMPION, model=model)
     if version is None:
         raise NotEnoughDataError(
-            f"No version of {model} has the alias {CHAMPION}: materialise the asset champion first."
+            f"No version of {model} has the alias {CHAMPION}: materialize the asset champion first."
         )
     return _loaded(mlflow.get_tracking_uri(), _Version(version))
 

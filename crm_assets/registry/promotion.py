@@ -69,5 +69,5 @@ def _fit_to_score(version: str, forbidden: Collection[str]) -> None:
         raise RegistryError(
             f"Version {version} uses {', '.join(guilty)}, which the leak audit or CRM_EXCLUDE_FEATURES keeps "
             "out. Choose another version, or change CRM_ADMIT_FEATURES or CRM_EXCLUDE_FEATURES and "
-            "materialise leak_audit."
+            "materialize leak_audit."
         )

@@ -13,7 +13,6 @@ import pyarrow as pa
 from crm_assets.crm.raw_rules import rules_of
 from crm_assets.crm.rules import Rule
 from crm_assets.crm.schema import RAW_TABLES, SOURCE_ROW, RawTable
-from crm_assets.engine.duckdb import connect
 from crm_assets.errors import BadInputError
 from crm_assets.sources.csv_file import FileText
 from crm_assets.sources.faults import Fault
@@ -45,6 +44,9 @@ def take(tables: Iterable[RawTable], read: Read, *, quarantines: bool) -> dict[s
             left of a table.
     """
     wanted = list(tables)
+    # Here, since a code location that reads no source does without an engine.
+    from crm_assets.engine.duckdb import connect
+
     engine = connect()
     try:
         judge = _Judge(engine, read, quarantines)

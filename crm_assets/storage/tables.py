@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path, PurePosixPath
 from typing import NoReturn, Protocol
 
@@ -16,11 +16,14 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from crm_assets.engine.duckdb import Engine, open_engine
+from crm_assets.crm.monthly import MonthlyQuery
+from crm_assets.engine.choice import Engine, open_engine
 from crm_assets.engine.order import OutOfOrderError, in_order, without_sort
 from crm_assets.errors import StorageError
+from crm_assets.storage.coded import in_plain_order, plain_writer
 from crm_assets.storage.files import Files
 from crm_assets.storage.folder import cannot
+from crm_assets.storage.monthly import Batches, write_query
 from crm_assets.storage.scratch import Scratch
 
 log = logging.getLogger("dagster.crm_assets")
@@ -28,38 +31,6 @@ log = logging.getLogger("dagster.crm_assets")
 SUFFIX = ".parquet"
 # Fixed, so that the same rows give the same bytes however the engine hands them over.
 ROWS_PER_GROUP = 262_144
-
-
-class MonthlyTables(dict[str, ir.Table]):
-    """Expressions by month, `YYYY-MM`: what a monthly asset returns or takes."""
-
-
-class MonthlyFrames(Mapping[str, pd.DataFrame]):
-    """Data frames by month, `YYYY-MM`: what a monthly asset returns or takes.
-
-    A month is made each time that it is asked for, so that memory holds one at a time.
-
-    Attributes:
-        months: which months there are.
-        make: gives the data frame of one.
-    """
-
-    def __init__(self, months: Iterable[str], make: Callable[[str], pd.DataFrame]) -> None:
-        self.months, self.make = list(months), make
-
-    def __getitem__(self, month: str) -> pd.DataFrame:
-        """The data frame of a month."""
-        if month not in self.months:
-            raise KeyError(month)
-        return self.make(month)
-
-    def __iter__(self) -> Iterator[str]:
-        """The months."""
-        return iter(self.months)
-
-    def __len__(self) -> int:
-        """How many months there are."""
-        return len(self.months)
 
 
 class Owner(Protocol):
@@ -74,7 +45,7 @@ class Owner(Protocol):
         ...
 
 
-TableLike = ir.Table | pa.Table | pd.DataFrame
+TableLike = ir.Table | pa.Table | pd.DataFrame | Batches
 
 
 @dataclass(frozen=True)
@@ -119,6 +90,14 @@ class TableStore:
         """
         return self._paths(name, [month])[0]
 
+    def paths(self, name: str, months: Sequence[str]) -> list[str]:
+        """Some months of a table as they are now, as parquet files of this machine.
+
+        Raises:
+            StorageError: one of them is not stored.
+        """
+        return [str(path) for path in self._paths(name, months)]
+
     def months(self, name: str) -> list[str]:
         """The months of a table that are stored, in order."""
         return [PurePosixPath(key).stem for key in self.files.keys(name) if key.endswith(SUFFIX)]
@@ -151,7 +130,7 @@ class TableStore:
 
     def _not_there(self, name: str, month: str | None) -> NoReturn:
         which = f" for {month}" if month else ""
-        raise StorageError(f"{self.where(name, month)} is not there: materialise {name}{which} first.")
+        raise StorageError(f"{self.where(name, month)} is not there: materialize {name}{which} first.")
 
     def has(self, name: str) -> bool:
         """Whether a table, or any month of it, is stored."""
@@ -166,18 +145,56 @@ class TableStore:
             HomeError: the store holds another source's tables.
             StorageError: the store cannot be written.
         """
+        draft, rows = self.draft(name, table, schema, month)
+        self.keep(draft, name, month)
+        return rows
+
+    def draft(
+        self, name: str, table: TableLike, schema: pa.Schema, month: str | None = None
+    ) -> tuple[Path, int]:
+        """Write a table, or one month of it, into a file that `keep` stores; return that and its row count.
+
+        Raises:
+            HomeError: the store holds another source's tables.
+            StorageError: the file cannot be written.
+        """
         if told := self.claim():
             log.warning(told)
-        draft = self.files.draft()
-        try:
-            rows = self._write_file(table, schema, draft)
+        path = self.files.draft()
+        with self._or_remove(path, name, month):
+            return path, self._write_file(table, schema, path)
+
+    def keep(self, draft: Path, name: str, month: str | None = None) -> None:
+        """Store what `draft` has written, in place of what was there.
+
+        Raises:
+            StorageError: the store cannot be written.
+        """
+        with self._or_remove(draft, name, month):
             self.files.publish(draft, _key(name, month))
+
+    @contextmanager
+    def _or_remove(self, draft: Path, name: str, month: str | None) -> Generator[None]:
+        try:
+            yield
         except BaseException as error:
             draft.unlink(missing_ok=True)
             if isinstance(error, OSError):
                 raise StorageError(cannot("write", self.where(name, month), error)) from error
             raise
-        return rows
+
+    def write_months(
+        self, name: str, months: MonthlyQuery | Mapping[str, TableLike], schema: pa.Schema
+    ) -> Iterator[tuple[str, int]]:
+        """Store months of a table, each as `write` does; give each month and its row count, in order."""
+        if isinstance(months, MonthlyQuery):
+            # Once, before threads do.
+            if told := self.claim():
+                log.warning(told)
+            yield from write_query(self, name, months, schema)
+            return
+        for month, table in months.items():
+            yield month, self.write(name, table, schema, month)
 
     def read(self, name: str, months: list[str] | None = None) -> ir.Table:
         """A stored table, or some months of it one below the other, as an expression.
@@ -187,7 +204,7 @@ class TableStore:
         """
         paths = self._paths(name, [None] if months is None else months)
         if not paths:
-            raise StorageError(f"{name} is not there: materialise {name} first.")
+            raise StorageError(f"{name} is not there: materialize {name} first.")
         return self.engine.read_parquet([str(path) for path in paths])
 
     def to_pandas(self, table: ir.Table) -> pd.DataFrame:
@@ -195,28 +212,43 @@ class TableStore:
         return self.engine.to_pyarrow(table).to_pandas()
 
     def _write_file(self, table: TableLike, schema: pa.Schema, path: Path) -> int:
-        if self.engine_name == "duckdb" and isinstance(table, ir.Table) and (known := without_sort(table)):
-            unsorted, keys = known
+        ways = table if isinstance(table, Batches) else self._ways(table, schema)
+        for way in ways.hopeful:
             with suppress(OutOfOrderError):
-                return self._write_batches(in_order(self._batches(unsorted, schema), keys), schema, path)
-        return self._write_batches(self._batches(table, schema), schema, path)
+                return self._write_batches(way(), schema, path)
+        return self._write_batches(ways.sure(), schema, path)
+
+    def _ways(self, table: ir.Table | pa.Table | pd.DataFrame, schema: pa.Schema) -> Batches:
+        sure = partial(self._batches, table, schema)
+        known = without_sort(table) if isinstance(table, ir.Table) and self.engine_name == "duckdb" else None
+        if known is None:
+            return Batches(sure)
+        unsorted, keys = known
+        return Batches(sure, (lambda: in_order(self._batches(unsorted, schema), keys),))
 
     def _write_batches(self, batches: Iterator[pa.Table], schema: pa.Schema, path: Path) -> int:
         rows = 0
-        with pq.ParquetWriter(path, schema, compression="zstd") as writer:
-            for group in _row_groups(schema, _ahead(batches)):
-                writer.write_table(group, row_group_size=ROWS_PER_GROUP)
+        with ExitStack() as opened:
+            writer = None
+            for group in _row_groups(_ahead(batches), schema):
+                writer = writer or opened.enter_context(plain_writer(path, group.schema, schema))
+                writer.write_table(in_plain_order(group), row_group_size=ROWS_PER_GROUP)
                 rows += group.num_rows
         return rows
 
-    def _batches(self, table: TableLike, schema: pa.Schema) -> Iterator[pa.Table]:
+    def _batches(self, table: ir.Table | pa.Table | pd.DataFrame, schema: pa.Schema) -> Iterator[pa.Table]:
         if isinstance(table, ir.Table):
             for batch in self.engine.to_pyarrow_batches(table, chunk_size=ROWS_PER_GROUP):
                 yield pa.Table.from_batches([batch]).cast(schema)
         elif isinstance(table, pd.DataFrame):
             yield pa.Table.from_pandas(table, schema, preserve_index=False).replace_schema_metadata(None)
         else:
-            yield table.select(schema.names).cast(schema).replace_schema_metadata(None)
+            # Texts that come as codes stay so: to write them takes less time.
+            kept = [
+                field if pa.types.is_dictionary(field.type) else schema.field(field.name)
+                for field in (table.schema.field(name) for name in schema.names)
+            ]
+            yield table.select(schema.names).cast(pa.schema(kept)).replace_schema_metadata(None)
 
 
 def _ahead(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
@@ -228,16 +260,16 @@ def _ahead(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
             yield table
 
 
-def _row_groups(schema: pa.Schema, batches: Iterator[pa.Table]) -> Iterator[pa.Table]:
+def _row_groups(batches: Iterator[pa.Table], schema: pa.Schema) -> Iterator[pa.Table]:
     """Cut batches of any size into tables of `ROWS_PER_GROUP` rows, and a last one."""
-    waiting = schema.empty_table()
+    waiting = None
     for batch in batches:
-        waiting = pa.concat_tables([waiting, batch])
+        waiting = batch if waiting is None else pa.concat_tables([waiting, batch])
         while waiting.num_rows >= ROWS_PER_GROUP:
             # One chunk, since the writer starts a page at each: pages must not tell how rows arrived.
             yield waiting.slice(0, ROWS_PER_GROUP).combine_chunks()
             waiting = waiting.slice(ROWS_PER_GROUP)
-    yield waiting.combine_chunks()
+    yield schema.empty_table() if waiting is None else waiting.combine_chunks()
 
 
 def _key(name: str, month: str | None = None) -> str:

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from crm_assets.crm.cleaning import SIMULATED_DAYS, opportunities
-from crm_assets.crm.names import normalised
+from crm_assets.crm.names import normalized
 from crm_assets.crm.schema import RAW_SALES_PIPELINE, RAW_TABLES
 from crm_assets.crm.tables import OPPORTUNITIES
 from crm_assets.sources.sample import SyntheticSample
@@ -161,7 +161,7 @@ def test_a_name_that_no_rule_has_judged_keeps_its_spelling_for_the_gates_to_tell
 )
 def test_two_spellings_share_letters_and_digits(one: str, other: str, same: bool) -> None:
     names = ibis.memtable(pa.table({"name": [one, other]}))
-    keys = names.select(key=normalised(names.name)).to_pyarrow()["key"].to_pylist()
+    keys = names.select(key=normalized(names.name)).to_pyarrow()["key"].to_pylist()
     assert (keys[0] == keys[1]) is same
 
 

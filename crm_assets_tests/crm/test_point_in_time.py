@@ -20,23 +20,32 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crm_assets.console.replay.past import dump_as_of, export_as_of
-from crm_assets.crm import features, snapshots
-from crm_assets.crm.feature_table import LABEL
+from crm_assets.crm.feature_table import LABEL, LABELS
 from crm_assets.crm.months import month_end, shift
 from crm_assets.crm.schema import RAW_TABLES, SOURCE_ROW, Column, Dating, RawTable, Stage
-from crm_assets.crm.tables import MONTHLY_SNAPSHOTS, OPPORTUNITIES, WIN_FEATURES
+from crm_assets.crm.tables import OPPORTUNITIES, WIN_FEATURES
 from crm_assets.sources.csv_folder import CsvFolder
 from crm_assets.sources.sample import SyntheticSample
 from crm_assets.storage.folder import Folder
 from crm_assets.storage.tables import TableStore
-from crm_assets_tests.chain import CLOSED, cleaned, full_dump, rewritten_after, run_chain, write_tables
+from crm_assets_tests.chain import (
+    CLOSED,
+    cleaned,
+    full_dump,
+    rewritten_after,
+    run_chain,
+    write_months,
+    write_tables,
+)
 
 Deal = dict[str, Any]
 
 SAMPLE = SyntheticSample(300, seed=3)
 MONTHS = list(SAMPLE.month_range())
 HORIZON = MONTHS[-1]
-UNLABELLED = pa.schema([field for field in WIN_FEATURES.arrow if field.name != LABEL.name])
+UNLABELED = pa.schema(
+    [field for field in WIN_FEATURES.arrow if field.name not in {label.name for label in LABELS}]
+)
 
 
 @cache
@@ -149,7 +158,7 @@ def futures() -> st.SearchStrategy[Future]:
 class Files:
     snapshot: bytes
     features: bytes
-    labelled_features: bytes
+    labeled_features: bytes
 
 
 def files(rows: list[Deal] | tuple[Deal, ...], month: str) -> Files:
@@ -159,11 +168,10 @@ def files(rows: list[Deal] | tuple[Deal, ...], month: str) -> Files:
         table = pa.Table.from_pylist(list(rows), OPPORTUNITIES.arrow)
         store.write("opportunities", table, OPPORTUNITIES.arrow)
         known = store.read("opportunities")
-        store.write("snapshot", snapshots.snapshot(known, month), MONTHLY_SNAPSHOTS.arrow, month)
-        labelled = features.win_features(store.read("snapshot", [month]), known, month, HORIZON)
-        store.write("labelled", labelled, WIN_FEATURES.arrow, month)
-        store.write("features", pq.read_table(str(store.path("labelled", month))), UNLABELLED, month)
-        return Files(*(store.path(name, month).read_bytes() for name in ("snapshot", "features", "labelled")))
+        write_months(store, known, [month], HORIZON)
+        store.write("features", pq.read_table(str(store.path("win_features", month))), UNLABELED, month)
+        names = ("monthly_snapshots", "features", "win_features")
+        return Files(*(store.path(name, month).read_bytes() for name in names))
 
 
 @cache
@@ -187,14 +195,14 @@ def test_the_label_of_a_month_depends_on_the_month_after_it_and_no_later_one(
     month: str, future: Future
 ) -> None:
     after = files(future.rewrite(deals(), shift(month, 1)), month)
-    assert after.labelled_features == files_as_they_were(month).labelled_features
+    assert after.labeled_features == files_as_they_were(month).labeled_features
 
 
 def test_the_label_does_depend_on_the_month_after() -> None:
     month = MONTHS[8]
     lost = Future({}, {}, {}, Closing(Stage.LOST, 5, 0.0), nothing_later=False)
     after = files(lost.rewrite(deals(), month), month)
-    assert after.labelled_features != files_as_they_were(month).labelled_features
+    assert after.labeled_features != files_as_they_were(month).labeled_features
 
 
 @pytest.mark.parametrize("month", ["2022-12", "2023-06", "2023-11"])

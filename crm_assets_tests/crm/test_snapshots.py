@@ -9,10 +9,10 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from crm_assets.crm.features import won_next_month
+from crm_assets.crm.features import labeled
 from crm_assets.crm.months import month_end
 from crm_assets.crm.schema import Stage
-from crm_assets.crm.snapshots import snapshot
+from crm_assets.crm.snapshots import month_rows, snapshots
 from crm_assets.crm.tables import MONTHLY_SNAPSHOTS, OPPORTUNITIES
 from crm_assets_tests.chain import CLOSED, Chain
 
@@ -81,11 +81,10 @@ def test_no_snapshot_shows_a_date_after_its_month(small_chain: Chain) -> None:
 
 def test_a_deal_is_open_on_the_last_day_of_its_engage_month_and_closed_on_that_of_its_close_month() -> None:
     deals = _deals(engage_date=date(2023, 1, 31), close_date=date(2023, 3, 31), stage="Won", close_value=5.0)
-    stages = {
-        month: snapshot(deals, month).to_pyarrow().to_pydict()["stage"]
-        for month in ("2022-12", "2023-01", "2023-02", "2023-03")
-    }
-    assert stages == {"2022-12": [], "2023-01": ["Engaging"], "2023-02": ["Engaging"], "2023-03": ["Won"]}
+    calendar = ibis.memtable(month_rows(["2022-12", "2023-01", "2023-02", "2023-03"]))
+    found = snapshots(deals, calendar).to_pyarrow().to_pydict()
+    stages = dict(zip(found["snapshot_month"], found["stage"], strict=True))
+    assert stages == {"2023-01": "Engaging", "2023-02": "Engaging", "2023-03": "Won"}
 
 
 @pytest.mark.parametrize(
@@ -103,8 +102,10 @@ def test_the_label_is_1_for_a_win_inside_the_next_month(
 ) -> None:
     deals = _deals(engage_date=date(2023, 1, 5), close_date=close_date, stage=stage)
     for horizon, expected in (("2023-02", label), ("2023-03", label), ("2023-01", None)):
-        labels = won_next_month(deals.select("opportunity_id"), deals, "2023-01", horizon)
-        assert labels.to_pyarrow().to_pydict()["won_next_month"] == [expected]
+        calendar = ibis.memtable(month_rows(["2023-01"], horizon))
+        asked = deals.select("opportunity_id").cross_join(calendar)
+        labels = labeled(asked, deals, calendar).to_pyarrow()
+        assert labels.to_pydict()["won_next_month"] == [expected]
 
 
 def test_snapshots_have_their_columns_and_types(small_chain: Chain) -> None:

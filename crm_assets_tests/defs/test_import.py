@@ -61,7 +61,7 @@ def test_importing_the_definitions_opens_no_data_and_no_network(
     months = MonthRange("2022-10", "2023-12")
     found = imported(tmp_path / "place", small_dump.resolve(), months, **settings)
     assert (found["of data"], found["connected"]) == ([], [])
-    # Each takes from a quarter of a second to seconds before the graph shows; a bucket needs boto3.
+    # Each takes from a quarter of a second to seconds; a bucket needs boto3.
     assert set(found["loaded"]) <= ({"boto3"} if settings else set())
     # The watch sees files at all.
     assert any(path.endswith("calendar.json") for path in found["opened"])

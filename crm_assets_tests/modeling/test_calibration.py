@@ -77,9 +77,9 @@ def test_calibration_keeps_rows_outcomes_and_the_former_score() -> None:
 def test_calibrated_probabilities_add_up_to_the_wins() -> None:
     predictions = overconfident()
     test = calibrate_walk_forward(predictions, SPLIT).query("snapshot_month in @SPLIT.test")
-    realised = test[LABEL.name].sum()
-    assert predictions["probability"].mean() * len(test) > 1.8 * realised
-    assert test["probability"].sum() == pytest.approx(realised, rel=0.05)
+    realized = test[LABEL.name].sum()
+    assert predictions["probability"].mean() * len(test) > 1.8 * realized
+    assert test["probability"].sum() == pytest.approx(realized, rel=0.05)
 
 
 def test_calibration_never_changes_the_ranking() -> None:
@@ -135,6 +135,6 @@ def test_metrics_of_hand_made_predictions() -> None:
     assert figures["roc_auc"] == 0.75
     assert figures["brier"] == pytest.approx((0.01 + 0.16 + 0.4225 + 0.04) / 4)
     assert figures["log_loss"] == pytest.approx(-np.log([0.9, 0.6, 0.35, 0.8]).mean())
-    assert (figures["expected_wins"], figures["realised_wins"]) == (pytest.approx(1.65), 2)
+    assert (figures["expected_wins"], figures["realized_wins"]) == (pytest.approx(1.65), 2)
     assert expected_calibration_error(outcome, probability, bins=2) == pytest.approx((0.275 + 0.1) / 2)
     assert np.isnan(scores(np.zeros(3), np.full(3, 0.1))["roc_auc"])

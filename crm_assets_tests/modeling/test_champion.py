@@ -32,7 +32,7 @@ def test_the_champion_of_the_real_dump_ranks_and_calibrates_well(real_candidate:
     row = chosen(real_candidate.leaderboard)
     assert row["test_roc_auc"] >= 0.825
     assert row["test_brier"] <= 0.088
-    assert row["test_realised_wins"] == 814
+    assert row["test_realized_wins"] == 814
     assert real_candidate.split.test == ["2017-09", "2017-10", "2017-11"]
 
 
@@ -42,7 +42,7 @@ def test_the_champion_beats_the_seasonal_rate_on_every_score(real_candidate: Can
     assert champion["test_roc_auc"] > baseline["test_roc_auc"] + 0.1
     for metric in ("brier", "log_loss", "ece"):
         assert champion[f"test_{metric}"] < baseline[f"test_{metric}"]
-    assert baseline["test_realised_wins"] == champion["test_realised_wins"]
+    assert baseline["test_realized_wins"] == champion["test_realized_wins"]
 
 
 def test_no_algorithm_is_as_good_as_only_a_leak_could_make_it(real_candidate: Candidate) -> None:
@@ -110,11 +110,11 @@ def test_the_reported_figures_are_those_of_the_walk_forward_predictions(
         assert row[f"validation_{metric}"] == validation[metric]
     by_month = scores_by_month(real_candidate.walk_forward, split.test)
     assert by_month["snapshot_month"].tolist() == [*split.test, POOLED]
-    assert by_month["realised_wins"].tolist() == [54, 329, 431, 814]
+    assert by_month["realized_wins"].tolist() == [54, 329, 431, 814]
     assert by_month["deals"].tolist() == [2_409, 2_604, 2_119, 7_132]
 
 
-def test_the_champion_is_refitted_on_all_labelled_months_and_calibrated_on_all_scored_ones(
+def test_the_champion_is_refitted_on_all_labeled_months_and_calibrated_on_all_scored_ones(
     real: Training, real_backtests: Backtests, real_candidate: Candidate
 ) -> None:
     assert real_candidate.trained_months == [*real.split.first_months, *real.split.scored]

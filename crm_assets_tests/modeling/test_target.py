@@ -111,7 +111,7 @@ def test_no_label_of_a_validation_month_was_unknown_when_the_first_test_month_wa
     assert split.scored == MONTHS[4:]
     assert split_months(MONTHS, 2, 3) == Split(MONTHS[:2], MONTHS[2:9], MONTHS[9:])
     assert split_months(MONTHS[:10], 2, 3, three).validation == MONTHS[4:5]
-    with pytest.raises(NotEnoughDataError, match=r"^9 labelled months .* at least 10 are needed: 2 to train"):
+    with pytest.raises(NotEnoughDataError, match=r"^9 labeled months .* at least 10 are needed: 2 to train"):
         split_months(MONTHS[:9], 2, 3, three)
 
 
@@ -166,5 +166,5 @@ def test_a_month_that_is_missing_between_others_is_told(stored: list[str], missi
     if not missing:
         check_complete(stored, MONTHS)
         return
-    with pytest.raises(NotEnoughDataError, match=rf"^win_features lacks {missing}, between .*Materialise"):
+    with pytest.raises(NotEnoughDataError, match=rf"^win_features lacks {missing}, between .*Materialize"):
         check_complete(stored, MONTHS)

@@ -129,6 +129,7 @@ CONTRACTS = (
     "crm_assets_tests/sources/test_kaggle.py",
     "crm_assets_tests/sources/test_sample.py",
     "crm_assets_tests/defs/automation/test_replay.py",
+    "crm_assets_tests/defs/test_definitions.py",
     "crm_assets_tests/defs/checks/test_suites.py::test_sound_tables_break_no_rule_that_stops_the_run",
     "crm_assets_tests/test_documents.py::test_the_files_of_readme_are_the_raw_tables_of_the_code",
 )
@@ -152,6 +153,10 @@ def test_an_optional_raw_table_takes_three_places(tmp_path: Path) -> None:
     assert written.returncode == 0, written.stderr
     row = "| `activities.csv`, if it is there | `opportunity_id`, `date` | `kind` |"
     assert row in (tmp_path / "README.md").read_text()
+
+    renewed = scratch.python("-m", "crm_assets_tests.defs.described", "--renew", CRM_SOURCE="sample")
+    assert renewed.returncode == 0, renewed.stderr
+    assert "raw_activities" in (tmp_path / "crm_assets_tests/defs/definitions.txt").read_text()
 
     done = scratch.tests(*CONTRACTS)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -44,7 +44,7 @@ split = split_months(rows.months, 2, 1, three)
 features = ["days_open", "month_of_quarter", "list_price"]
 scores = walk_forward(algorithm("logistic_regression"), rows, features, split.scored, 1)
 made = candidate(rows, features, {"logistic_regression": scores}, split, 1)
-assert made.leaderboard["test_realised_wins"].iloc[0] > 0
+assert made.leaderboard["test_realized_wins"].iloc[0] > 0
 assert model_name(made.target) == "monthly_win_probability_won_in_3_months_model"
 """
 

@@ -35,10 +35,10 @@ class Story:
         self.there, self.client = there, client
 
     def train(self, assets: str = MODELS, **settings: str) -> None:
-        self._materialise(assets, **settings)
+        self._materialize(assets, **settings)
 
     def predict(self) -> bytes:
-        self._materialise("win_predictions")
+        self._materialize("win_predictions")
         return (self.there.tables / "win_predictions" / f"{MONTH}.parquet").read_bytes()
 
     def registry(self, *command: str) -> subprocess.CompletedProcess[str]:
@@ -47,7 +47,7 @@ class Story:
     def holder(self, alias: str) -> str | None:
         return self.client.get_registered_model(MODEL).aliases.get(alias)
 
-    def _materialise(self, assets: str, **settings: str) -> None:
+    def _materialize(self, assets: str, **settings: str) -> None:
         partition = ("--partition", MONTH) if assets == "win_predictions" else ()
         done = self.there.dagster("asset", "materialize", *MODULE, "--select", assets, *partition, **settings)
         assert done.returncode == 0, done.stderr[-3000:]

@@ -16,8 +16,9 @@ import requests
 from crm_assets.errors import StorageError
 from crm_assets.registry.relocation import PLACES, relocate
 from crm_assets.registry.tracking import EXPERIMENT
-from dev.daemon import stop, wait_for
+from dev.daemon import stop
 from dev.place import MODULE, Place
+from dev.waiting import wait_until
 
 LOAD = """
 import json
@@ -100,7 +101,13 @@ def test_the_ui_of_a_home_that_was_renamed_shows_its_artifacts(moved: Place) -> 
             command, env=moved.environment(), cwd=moved.folder, stdout=log, stderr=log, start_new_session=True
         )
     try:
-        wait_for("the UI", lambda: process.poll() is None and _answers(f"{address}/health"), 180)
+        log_file = moved.folder / "ui.log"
+
+        def ready() -> bool:
+            assert process.poll() is None, log_file.read_text()
+            return _answers(f"{address}/health")
+
+        wait_until(ready, "MLflow's UI", lambda: log_file.stat().st_size)
         version = requests.get(
             f"{address}/api/2.0/mlflow/registered-models/alias",
             params={"name": f"{EXPERIMENT}_model", "alias": "champion"},

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from crm_assets.crm import cleaning, features, snapshots
+from crm_assets.crm import cleaning
 from crm_assets.crm.horizon import horizon
 from crm_assets.crm.schema import RAW_PRODUCTS, RAW_SALES_PIPELINE, RAW_TABLES
-from crm_assets.crm.tables import MONTHLY_SNAPSHOTS, OPPORTUNITIES, TRAINING_SET, WIN_FEATURES
+from crm_assets.crm.tables import OPPORTUNITIES, TRAINING_SET
 from crm_assets.defs.checks.evaluate import evaluate
 from crm_assets.defs.checks.features import FEATURES
 from crm_assets.defs.checks.raw import SUITES
@@ -24,6 +24,7 @@ from crm_assets.modeling import forecast, training
 from crm_assets.sources.sample import SyntheticSample
 from crm_assets.storage.folder import Folder
 from crm_assets.storage.tables import TableStore
+from crm_assets_tests.chain import write_months
 
 PIPELINE = tuple(suite for suite in SUITES if suite.table is RAW_SALES_PIPELINE)
 
@@ -70,13 +71,9 @@ def _make_all(store: TableStore) -> None:
     store.write("opportunities", cleaning.opportunities(raw, MONTHS[0]), OPPORTUNITIES.arrow)
     deals = store.read("opportunities")
     last = horizon(deals, None)
-    for month in MONTHS:
-        store.write("monthly_snapshots", snapshots.snapshot(deals, month), MONTHLY_SNAPSHOTS.arrow, month)
-        taken = store.read("monthly_snapshots", [month])
-        table = features.win_features(taken, deals, month, last)
-        store.write("win_features", table, WIN_FEATURES.arrow, month)
-    labelled = training.training_set(store.read("win_features", MONTHS), deals)
-    store.write("training_set", labelled, TRAINING_SET.arrow)
+    write_months(store, deals, MONTHS, last)
+    labeled = training.training_set(store.read("win_features", MONTHS), deals)
+    store.write("training_set", labeled, TRAINING_SET.arrow)
 
 
 @pytest.mark.parametrize("name", ["opportunities", "monthly_snapshots", "win_features", "training_set"])
@@ -139,7 +136,7 @@ def test_xgboost_trains_on_the_workers(stores: dict[str, TableStore], tmp_path: 
 def test_without_pyspark_the_setting_says_what_to_install() -> None:
     script = (
         "import sys; sys.modules['pyspark'] = None\n"
-        "from crm_assets.engine.duckdb import open_engine\n"
+        "from crm_assets.engine.choice import open_engine\n"
         "from crm_assets.errors import EngineError\n"
         "try: open_engine('pyspark', '1GB', None)\n"
         "except EngineError as error: print(error)"

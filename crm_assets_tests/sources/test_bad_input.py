@@ -545,7 +545,7 @@ REFERENCES = [
         ("add the missing account",),
     ),
     Case(
-        "two names that are the same after normalising",
+        "two names that are the same after normalizing",
         put(ACCOUNTS, 5, account="account-0001"),
         "accounts.csv, column account, rows 2, 5: 'Account 0001', 'account-0001' are the same name",
         ("keep one of them",),

@@ -254,7 +254,7 @@ def test_the_real_dump_has_the_known_sums_and_gaps(real_dump: Path) -> None:
     assert pc.sum(won["close_value"]).as_py() == 10_005_534
     assert without_account.num_rows == 1425
     assert without_account["close_date"].null_count == 1425
-    assert {name: table.num_rows for name, table in tables.items()} == {
+    assert {name: table.num_rows for name, table in tables.items() if table.num_rows} == {
         "raw_accounts": 85,
         "raw_products": 7,
         "raw_sales_teams": 35,

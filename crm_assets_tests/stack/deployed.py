@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +15,7 @@ from crm_assets.defs.automation.jobs import EVERYTHING
 from crm_assets.defs.partitions import RANGE_TAGS
 from dev.stack.place import HOST
 from dev.stack.stack import Stack
+from dev.waiting import wait_until
 
 RUN = """query Run($id: ID!) { runOrError(runId: $id) { ... on Run {
     status
@@ -29,6 +29,14 @@ RETRIES = """query Retries($root: String!) {
 FAILURES = """query Failures($id: ID!) { runOrError(runId: $id) { ... on Run { eventConnection { events {
     __typename ... on ExecutionStepFailureEvent { error { message causes { message } } }
 } } } } }"""
+# What changes while a run goes on, and while any run does.
+LIFE = """query Life($id: ID!) { runOrError(runId: $id) { ... on Run {
+    status
+    eventConnection(limit: 100000) { cursor }
+} } }"""
+ALL = """{ runsOrError(limit: 20) { ... on Runs { results {
+    runId status eventConnection(limit: 100000) { cursor }
+} } } }"""
 OVER = {"SUCCESS", "FAILURE", "CANCELED"}
 
 
@@ -48,50 +56,45 @@ class Deployed:
 
     def ask(self, query: str, **variables: str) -> Any:
         """The answer to a GraphQL query, asked again while the webserver or its database is away."""
-        for _ in range(60):
+        address = f"{self.stack.address('webserver')}/graphql"
+
+        def answer() -> Any:
             try:
-                address = f"{self.stack.address('webserver')}/graphql"
-                answer = requests.post(
+                said = requests.post(
                     address, json={"query": query, "variables": variables}, timeout=30
                 ).json()
-                if answer.get("data") and not answer.get("errors"):
-                    return answer["data"]
             except requests.RequestException:
-                pass
-            time.sleep(0.5)
-        raise AssertionError("the webserver does not answer")
+                return None
+            return None if said.get("errors") else said.get("data")
+
+        return wait_until(answer, "an answer of the webserver")
 
     def run(self, run_id: str) -> dict[str, Any]:
         return self.ask(RUN, id=run_id)["runOrError"]
 
     def made(self, run_id: str) -> set[str]:
-        """The assets that a run has materialised so far."""
+        """The assets that a run has materialized so far."""
         return {event["assetKey"]["path"][0] for event in self.run(run_id)["assetMaterializations"]}
 
-    def wait_until(self, condition: Callable[[], Any], seconds: float = 120) -> Any:
-        """What the condition gives, once it gives something true."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            if result := condition():
-                return result
-            time.sleep(0.1)
-        raise AssertionError(f"not within {seconds} s")
+    def wait_until(self, condition: Callable[[], Any], run_id: str) -> Any:
+        """What the condition gives, once it gives something true; fails where the run stands still."""
+        return wait_until(condition, f"run {run_id}", lambda: self.ask(LIFE, id=run_id)["runOrError"])
 
     def status(self, run_id: str) -> str:
         """How a run ended."""
-        return self.wait_until(lambda: (now := self.run(run_id)["status"]) in OVER and now)
+        return self.wait_until(lambda: (now := self.run(run_id)["status"]) in OVER and now, run_id)
 
     def outcome(self, run_id: str) -> str:
         """How a run ended, or the last of its automatic retries."""
 
-        def last() -> str | None:
+        def last() -> str:
             retries = self.ask(RETRIES, root=run_id)["runsOrError"]["results"]
             all_of_them = [self.run(run_id)["status"], *(one["status"] for one in retries)]
             if "SUCCESS" in all_of_them:
                 return "SUCCESS"
-            return "FAILURE" if len(all_of_them) == 3 and set(all_of_them) <= OVER else None
+            return "FAILURE" if len(all_of_them) == 3 and set(all_of_them) <= OVER else ""
 
-        return self.wait_until(last)
+        return wait_until(last, f"the retries of {run_id}", lambda: self.ask(ALL)["runsOrError"])
 
     def failures(self, run_id: str) -> list[str]:
         """The errors of a run's failed steps, causes included."""

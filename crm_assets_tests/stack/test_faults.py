@@ -49,7 +49,7 @@ def test_the_bucket_holds_the_bytes_of_a_local_run(
 
 def test_a_run_finishes_by_itself_when_s3_was_away_for_ten_seconds(disturbed: Deployed) -> None:
     run = disturbed.submit(*TABLES)
-    disturbed.wait_until(lambda: disturbed.made(run))
+    disturbed.wait_until(lambda: disturbed.made(run), run)
     disturbed.stack.stop_service("s3", hard=True)
     time.sleep(10)
     assert disturbed.run(run)["status"] == "STARTED"
@@ -70,7 +70,7 @@ def test_a_run_that_finds_no_s3_fails_with_a_sentence_and_the_next_is_clean(dist
 def test_a_run_that_postgres_leaves_for_a_moment_ends_and_the_next_is_clean(disturbed: Deployed) -> None:
     """It goes on, unless Dagster could not write an event: a step fails by that, or the run is done again."""
     run = disturbed.submit(*TABLES)
-    disturbed.wait_until(lambda: disturbed.made(run))
+    disturbed.wait_until(lambda: disturbed.made(run), run)
     disturbed.stack.stop_service("postgres", hard=True)
     disturbed.stack.start_service("postgres")
     if disturbed.status(run) == "FAILURE":
@@ -84,7 +84,7 @@ def test_a_run_that_postgres_leaves_for_a_moment_ends_and_the_next_is_clean(dist
 
 def test_a_killed_run_is_told_and_done_again(disturbed: Deployed) -> None:
     run = disturbed.submit(*TABLES)
-    disturbed.wait_until(lambda: disturbed.made(run))
+    disturbed.wait_until(lambda: disturbed.made(run), run)
     [worker] = disturbed.workers()
     worker.kill()
     assert disturbed.status(run) == "FAILURE"

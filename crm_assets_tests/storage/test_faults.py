@@ -29,6 +29,7 @@ from crm_assets.storage.folder import Folder
 from crm_assets.storage.tables import TableStore
 from crm_assets_tests.storage.conftest import open_again
 from dev.stack.stack import Stack
+from dev.waiting import crowding
 
 NUMBERS = pa.schema([("n", pa.int64())])
 # More than the buffers between a client and a server hold: a stopped server leaves it half sent.
@@ -202,27 +203,25 @@ def test_an_unreachable_server_ends_a_run_within_15_seconds_with_one_sentence(
         }
         start = time.monotonic()
         command = [sys.executable, "-m", "crm_assets"]
-        done = subprocess.run(
-            command, env=environment, capture_output=True, text=True, check=False, timeout=60
-        )
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         seconds = time.monotonic() - start
     last = done.stdout.splitlines()[-1]
     assert done.returncode == 1
     assert f"the S3 server at {endpoint} does not answer" in last
     assert "Traceback" not in done.stdout + done.stderr
     assert not (tmp_path / "home" / "tables").exists()
-    assert seconds < 15
+    assert seconds < 15 * crowding()
 
 
 def test_strangers_get_nothing(s3: Stack, bucket: Bucket) -> None:
     TableStore(bucket).write("t", pa.table({"n": [1]}), NUMBERS)
     keys, target = s3.place.secrets, {"Bucket": bucket.bucket, "Key": f"{bucket.prefix}/t.parquet"}
     anonymous = {"config": Config(signature_version=botocore.UNSIGNED)}
-    neighbour = {
+    neighbor = {
         "aws_access_key_id": keys["MLFLOW_S3_ACCESS_KEY_ID"],
         "aws_secret_access_key": keys["MLFLOW_S3_SECRET_ACCESS_KEY"],
     }
-    for who in (anonymous, neighbour):
+    for who in (anonymous, neighbor):
         client = boto3.client("s3", endpoint_url=s3.place.s3_endpoint, region_name="us-east-1", **who)
         attempts = [
             lambda client=client: client.get_object(**target),

@@ -127,12 +127,12 @@ def test_months_of_another_table_with_a_longer_name_are_not_its_own(store: Table
     assert not store.has("t")
 
 
-def test_what_is_not_stored_is_told_with_what_to_materialise(store: TableStore) -> None:
-    with pytest.raises(StorageError, match=r"t\.parquet is not there: materialise t first"):
+def test_what_is_not_stored_is_told_with_what_to_materialize(store: TableStore) -> None:
+    with pytest.raises(StorageError, match=r"t\.parquet is not there: materialize t first"):
         store.read("t")
-    with pytest.raises(StorageError, match="materialise t for 2017-02 first"):
+    with pytest.raises(StorageError, match="materialize t for 2017-02 first"):
         store.read("t", ["2017-02"])
-    with pytest.raises(StorageError, match="materialise t first"):
+    with pytest.raises(StorageError, match="materialize t first"):
         store.schema("t")
 
 

@@ -57,7 +57,7 @@ def command(place: Place, service: Service) -> tuple[str, ...]:
     return (str(programs() / server), "-D", str(place.postgres / "data"), *options, *settings)
 
 
-def initialise(place: Place) -> None:
+def initialize(place: Place) -> None:
     """Make the server's data folder where there is none.
 
     Raises:

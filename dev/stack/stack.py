@@ -19,6 +19,7 @@ from crm_assets.errors import StackError
 from dev.stack import launch, postgres, s3, supervise
 from dev.stack.compose import HealthCheck, Service, read_services
 from dev.stack.place import FOLDER, HOST, Place, existing, is_free, write_private
+from dev.waiting import crowding
 
 SERVICES = ("postgres", "s3", "mlflow", "code", "webserver", "daemon")
 # The compose file's services that the native S3 server stands for.
@@ -69,7 +70,7 @@ class Stack:
         wanted = self._with_needs(services)
         s3.write_identities(self.place)
         if "postgres" in wanted:
-            postgres.initialise(self.place)
+            postgres.initialize(self.place)
         fresh = not supervise.is_running(self.place)
         if fresh:
             # Left by a process manager that was killed.
@@ -274,7 +275,7 @@ class Stack:
 
     def _patience(self, service: str) -> float:
         health = self._services[service].health if service != "s3" else None
-        return health.patience if health else 60.0
+        return (health.patience if health else 60.0) * crowding()
 
     def _failure(self, service: str) -> str:
         log = self.log(service)

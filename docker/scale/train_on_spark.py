@@ -45,7 +45,7 @@ def train(rows: DataFrame, workers: int) -> SparkXGBClassifierModel:
 
 
 def auc(model: SparkXGBClassifierModel, rows: DataFrame) -> float:
-    """ROC AUC of a model on labelled rows."""
+    """ROC AUC of a model on labeled rows."""
     judge = BinaryClassificationEvaluator(labelCol=LABEL.name, rawPredictionCol="rawPrediction")
     return judge.evaluate(model.transform(rows))
 

@@ -150,7 +150,7 @@ def _report(folder: Path, source: Source, whole: list[str]) -> bool:
     for version in sorted(recipes.values(), key=lambda v: int(v.version)):
         learned = f"{version.algorithm}, learned up to {version.trained_months[-1]}"
         console.print(f"Version {version.version}: {learned}, {version.decision}.")
-    shown = Table(title="Wins expected at the time, by walk-forward over the whole dump, and realised")
+    shown = Table(title="Wins expected at the time, by walk-forward over the whole dump, and realized")
     printed = compared.drop(columns=["algorithm", "chosen"])
     for column in printed.columns:
         shown.add_column(column.replace("_", " "))

@@ -11,7 +11,7 @@ from crm_assets.crm import cleaning
 from crm_assets.crm.feature_table import LABEL
 from crm_assets.crm.features import win_features
 from crm_assets.crm.schema import RAW_TABLES
-from crm_assets.crm.snapshots import snapshot
+from crm_assets.crm.snapshots import month_rows, snapshots
 from crm_assets.modeling.algorithms import ALGORITHMS
 from crm_assets.modeling.backtest import walk_forward
 from crm_assets.modeling.calibration import CalibratedModel, fit_calibrator
@@ -28,9 +28,8 @@ def features_of(source: Source, first_month: str, months: list[str]) -> pd.DataF
     """The features and labels of some months, from the whole dump."""
     dump = source.take(*RAW_TABLES)
     deals = cleaning.opportunities({n: ibis.memtable(taken.rows) for n, taken in dump.items()}, first_month)
-    last = months[-1]
-    parts = [win_features(snapshot(deals, month), deals, month, last) for month in months]
-    return pd.concat([part.to_pyarrow().to_pandas() for part in parts], ignore_index=True)
+    calendar = ibis.memtable(month_rows(months, months[-1]))
+    return win_features(deals, calendar, snapshots(deals, calendar)).to_pyarrow().to_pandas()
 
 
 def compare(
@@ -53,7 +52,7 @@ def compare(
     Returns:
         One row per month with predictions: `month`, `version`, `algorithm`, `chosen` (what the whole
         dump chooses as of then), `deals`, `expected` and `walk_forward` (wins), `difference` (the
-        largest of a deal's probability), `last_backtest` and `realised` (wins; NaN where unknown).
+        largest of a deal's probability), `last_backtest` and `realized` (wins; NaN where unknown).
     """
     rows = []
     for month in store.months("win_predictions"):
@@ -76,7 +75,7 @@ def compare(
                 "walk_forward": again["probability"].sum(),
                 "difference": (both["probability"] - both["probability_again"]).abs().max(skipna=False),
                 "last_backtest": sum(past) if len(past) else float("nan"),
-                "realised": labels.sum() if labels.notna().all() else float("nan"),
+                "realized": labels.sum() if labels.notna().all() else float("nan"),
             }
         )
     return pd.DataFrame(rows)

@@ -4,10 +4,11 @@ import dagster as dg
 import ibis.expr.types as ir
 
 from crm_assets.crm import cleaning, features, snapshots
+from crm_assets.crm.monthly import MonthlyQuery
 from crm_assets.crm.tables import MONTHLY_SNAPSHOTS, OPPORTUNITIES, WIN_FEATURES
 from crm_assets.defs.assets.options import table_asset
 from crm_assets.defs.partitions import calendar, data_horizon
-from crm_assets.storage.tables import MonthlyTables
+from crm_assets.storage.monthly import MonthlyTables
 
 
 @table_asset(
@@ -18,23 +19,20 @@ from crm_assets.storage.tables import MonthlyTables
     ins={table.name: dg.AssetIn(dagster_type=ir.Table) for table in cleaning.JOINED},
 )
 def opportunities(**raw: ir.Table) -> ir.Table:
-    """Every deal, names normalised, joined with its product, agent and account."""
+    """Every deal, names normalized, joined with its product, agent and account."""
     return cleaning.opportunities(raw, calendar().first)
 
 
 @table_asset(MONTHLY_SNAPSHOTS, "snapshots", "duckdb", "parquet", by_month=True)
-def monthly_snapshots(context: dg.AssetExecutionContext, opportunities: ir.Table) -> MonthlyTables:
+def monthly_snapshots(context: dg.AssetExecutionContext, opportunities: ir.Table) -> MonthlyQuery:
     """Every deal known as of the month's end, with the stage and dates known then."""
-    return MonthlyTables({m: snapshots.snapshot(opportunities, m) for m in context.partition_keys})
+    return snapshots.monthly_snapshots(opportunities, context.partition_keys)
 
 
 @table_asset(WIN_FEATURES, "features", "duckdb", "parquet", by_month=True)
-def win_features(monthly_snapshots: MonthlyTables, opportunities: ir.Table) -> MonthlyTables:
-    """One row per deal open at the month's end: 23 features as of then, and the label."""
-    last = data_horizon(opportunities)
-    return MonthlyTables(
-        {m: features.win_features(s, opportunities, m, last) for m, s in monthly_snapshots.items()}
-    )
+def win_features(monthly_snapshots: MonthlyTables, opportunities: ir.Table) -> MonthlyQuery:
+    """One row per deal open at the month's end: the features as of then, and the labels."""
+    return features.monthly_features(opportunities, monthly_snapshots, data_horizon(opportunities))
 
 
 crm_assets = [opportunities, monthly_snapshots, win_features]

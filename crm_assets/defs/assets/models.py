@@ -41,7 +41,7 @@ GROUP = "models"
 
 @table_asset(TRAINING_SET, GROUP, "duckdb", "parquet")
 def training_set(win_features: ir.Table, opportunities: ir.Table, tables: TableStoreResource) -> ir.Table:
-    """The labelled rows of win_features, from the month before the first recorded close on."""
+    """The labeled rows of win_features, from the month before the first recorded close on."""
     stored = set(tables.store.months(WIN_FEATURES.name))
     months = stored & set(monthly.get_partition_keys())
     training.stored_labeled_months(months, opportunities, data_horizon(opportunities))

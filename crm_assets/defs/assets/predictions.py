@@ -11,7 +11,7 @@ from crm_assets.defs.assets.options import table_asset
 from crm_assets.defs.metadata import Fact, table
 from crm_assets.defs.resources.mlflow import MlflowSession
 from crm_assets.modeling import forecast
-from crm_assets.storage.tables import MonthlyFrames, MonthlyTables
+from crm_assets.storage.monthly import MonthlyFrames, MonthlyTables
 
 GROUP = "predictions"
 

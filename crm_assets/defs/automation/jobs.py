@@ -17,7 +17,7 @@ MODELS = dg.AssetSelection.groups("models")
 PREDICTIONS = dg.AssetSelection.assets(WIN_PREDICTIONS.name, REVENUE_FORECAST.name)
 
 # The jobs that make features or train, and those that write predictions: what a sensor waits for.
-LABELLING_JOBS = (EVERYTHING, MONTH, RETRAINING)
+LABELING_JOBS = (EVERYTHING, MONTH, RETRAINING)
 PREDICTING_JOBS = (EVERYTHING, MONTH, REFRESH)
 
 # Of runs with this tag `dagster.yaml` lets one run at a time. The pools of the assets say the same, also of

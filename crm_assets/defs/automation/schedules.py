@@ -39,7 +39,7 @@ def first_of_month(context: dg.ScheduleEvaluationContext) -> Answer:
     missing = [key for key in over if key not in stored]
     if not missing:
         last = over[-1] if over else "none"
-        return dg.SkipReason(f"Nothing new: the last month, {last}, is materialised.")
+        return dg.SkipReason(f"Nothing new: the last month, {last}, is materialized.")
     if run := state.under_way(context.instance, [MONTH], [WIN_FEATURES.name]):
         return dg.SkipReason(f"Run {run} takes in months; {missing[0]} is left to the next morning.")
     assets = None if state.predicted_before(context.instance) else WITHOUT_PREDICTIONS

@@ -8,7 +8,7 @@ import dagster as dg
 from crm_assets.crm.tables import CHAMPION, OPPORTUNITIES, REVENUE_FORECAST, WIN_FEATURES, WIN_PREDICTIONS
 from crm_assets.crm.targets import DEFAULT_TARGET
 from crm_assets.defs.automation import state
-from crm_assets.defs.automation.jobs import LABELLING_JOBS, PREDICTING_JOBS, refresh, retraining
+from crm_assets.defs.automation.jobs import LABELING_JOBS, PREDICTING_JOBS, refresh, retraining
 from crm_assets.defs.automation.requests import SENSORS, not_ours, run_over
 from crm_assets.defs.partitions import data_horizon
 from crm_assets.defs.resources.store import TableStoreResource
@@ -65,10 +65,10 @@ def labels_arrived(context: dg.SensorEvaluationContext, tables: TableStoreResour
     """Retrains when the labels of a month are known that no model has learned from.
 
     A month's labels are known when the months that they look at are over and stored. The run gives the new
-    months their labels, trains, and promotes if better. One run for each newest labelled month; a run
+    months their labels, trains, and promotes if better. One run for each newest labeled month; a run
     that fails is tried again, at most three times in six hours.
     """
-    if run := state.under_way(context.instance, LABELLING_JOBS, (WIN_FEATURES.name, CHAMPION.name)):
+    if run := state.under_way(context.instance, LABELING_JOBS, (WIN_FEATURES.name, CHAMPION.name)):
         return dg.SkipReason(f"Run {run} takes in months, or trains.")
     if refused := not_ours():
         return refused
@@ -81,23 +81,23 @@ def labels_arrived(context: dg.SensorEvaluationContext, tables: TableStoreResour
     if learned and learned >= DEFAULT_TARGET.last_labeled(months[-1]):
         return dg.SkipReason(f"Nothing new: the models have learned from all labels, up to {learned}.")
     try:
-        labelled = _labelled(tables.store, months)
+        labeled = _labeled(tables.store, months)
     except NotEnoughDataError as error:
         return dg.SkipReason(str(error))
-    if learned and learned >= labelled[-1]:
+    if learned and learned >= labeled[-1]:
         return dg.SkipReason(f"Nothing new: the data has no labels after {learned}.")
-    new = [month for month in labelled if learned is None or month > learned]
+    new = [month for month in labeled if learned is None or month > learned]
     return _once(context, RETRAINING_TAG, f"labels-{new[-1]}-after-{learned or 'none'}", new)
 
 
-def _labelled(store: TableStore, months: list[str]) -> list[str]:
+def _labeled(store: TableStore, months: list[str]) -> list[str]:
     """The stored months whose labels are known, if there are enough of them to train on."""
     from crm_assets.modeling.folds import split_months
 
     deals = store.read(OPPORTUNITIES.name)
-    labelled = stored_labeled_months(months, deals, data_horizon(deals))
-    split_months(labelled, get_settings().min_training_months, get_settings().test_months)
-    return labelled
+    labeled = stored_labeled_months(months, deals, data_horizon(deals))
+    split_months(labeled, get_settings().min_training_months, get_settings().test_months)
+    return labeled
 
 
 def _once(context: dg.SensorEvaluationContext, tag: str, goal: str, months: list[str]) -> Answer:

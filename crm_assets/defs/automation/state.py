@@ -76,7 +76,7 @@ def tries(instance: dg.DagsterInstance, tag: str, goal: str) -> int:
 
 
 def failures(instance: dg.DagsterInstance, tag: str, goal: str) -> int:
-    """How many runs towards a goal have failed or were cancelled in the last `HOURS`."""
+    """How many runs towards a goal have failed or were canceled in the last `HOURS`."""
     since = datetime.now(UTC) - timedelta(hours=HOURS)
     chosen = dg.RunsFilter(tags={tag: goal}, statuses=GONE_WRONG, created_after=since)
     return instance.get_runs_count(chosen)

@@ -11,7 +11,7 @@ from crm_assets.defs.resources.store import TableStoreResource
 from crm_assets.modeling.training_rows import TrainingRows
 from crm_assets.modeling.verdicts import INADMISSIBLE, SEASONAL_RATE
 
-# Mean distance of predicted from realised rate, over tenths of the deals of the test months.
+# Mean distance of predicted from realized rate, over tenths of the deals of the test months.
 MAX_CALIBRATION_ERROR = 0.10
 # Share of a month's deals that may lie outside of what the champion has learned from.
 MAX_OUTSIDE = 0.20

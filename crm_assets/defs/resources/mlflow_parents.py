@@ -16,7 +16,7 @@ FATES = {
     dg.DagsterRunStatus.FAILURE: FAILED,
     dg.DagsterRunStatus.CANCELED: KILLED,
 }
-CANCELLED = (dg.DagsterRunStatus.CANCELING, dg.DagsterRunStatus.CANCELED)
+CANCELED = (dg.DagsterRunStatus.CANCELING, dg.DagsterRunStatus.CANCELED)
 
 
 def fate(instance: dg.DagsterInstance | None, run_id: str, error: BaseException | None) -> str:
@@ -30,7 +30,7 @@ def fate(instance: dg.DagsterInstance | None, run_id: str, error: BaseException 
     run = instance.get_run_by_id(run_id) if instance else None
     if instance is None or run is None:
         return FAILED if error else FINISHED
-    if run.status in CANCELLED or isinstance(error, KeyboardInterrupt | dg.DagsterExecutionInterruptedError):
+    if run.status in CANCELED or isinstance(error, KeyboardInterrupt | dg.DagsterExecutionInterruptedError):
         return KILLED
     return FAILED if error or instance.get_run_stats(run_id).steps_failed else FINISHED
 

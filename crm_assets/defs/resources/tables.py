@@ -13,14 +13,17 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pydantic import PrivateAttr
 
+from crm_assets.crm.deals import MONTHS
 from crm_assets.crm.feature_table import LABEL
+from crm_assets.crm.monthly import MonthlyQuery
 from crm_assets.crm.schema import arrow_schema
 from crm_assets.defs.metadata import Fact
 from crm_assets.defs.metadata import table as shown
 from crm_assets.defs.resources.store import TableStoreResource
 from crm_assets.engine.lineage import column_lineage, stored_table
 from crm_assets.modeling.training_rows import TrainingRows, training_rows
-from crm_assets.storage.tables import MonthlyFrames, MonthlyTables, TableLike, TableStore
+from crm_assets.storage.monthly import MonthlyFrames, MonthlyTables
+from crm_assets.storage.tables import TableLike, TableStore
 
 PREVIEW_ROWS = 5
 VERSION_DIGITS = 16
@@ -33,6 +36,7 @@ class TableIOManager(dg.ConfigurableIOManager):
     `pd.DataFrame`, `TrainingRows` (a training set, month by month where it is large),
     `MonthlyTables` (an expression by month) or `MonthlyFrames` (a data frame by month). Where a
     monthly asset is taken as `ir.Table` or `pd.DataFrame`, its stored months lie one below the other.
+    A monthly asset returns a `MonthlyQuery` (one expression for all months) or `MonthlyFrames`.
     """
 
     tables: TableStoreResource
@@ -44,9 +48,7 @@ class TableIOManager(dg.ConfigurableIOManager):
         """The store behind this IO manager."""
         return self.tables.store
 
-    def handle_output(
-        self, context: dg.OutputContext, obj: TableLike | MonthlyTables | MonthlyFrames
-    ) -> None:
+    def handle_output(self, context: dg.OutputContext, obj: TableLike | MonthlyQuery | MonthlyFrames) -> None:
         """Write a table, or the months of a monthly one.
 
         The data version is a digest of the bytes. Dagster has one for all months of a step, so a step of
@@ -55,15 +57,14 @@ class TableIOManager(dg.ConfigurableIOManager):
         name = context.asset_key.to_user_string()
         schema = _declared(context)
         versions: list[str] = []
-        if isinstance(obj, MonthlyTables | MonthlyFrames):
-            for month, table in obj.items():
-                rows = self.store.write(name, table, schema, month)
+        if isinstance(obj, MonthlyQuery | MonthlyFrames):
+            for month, rows in self.store.write_months(name, obj, schema):
                 versions.append(digest(self.store.path(name, month)))
                 # Each month's event tells of that month alone.
                 context.step_context.add_asset_metadata(
                     self._facts(name, rows, month), context.asset_key, month
                 )
-            source = next(iter(obj.values())) if isinstance(obj, MonthlyTables) and obj else None
+            source = obj.expression if isinstance(obj, MonthlyQuery) else None
         else:
             context.add_output_metadata(self._facts(name, self.store.write(name, obj, schema)))
             versions.append(digest(self.store.path(name)))
@@ -76,7 +77,12 @@ class TableIOManager(dg.ConfigurableIOManager):
         """What each column of an expression is made from, read from the expression itself."""
         return dg.TableColumnLineage(
             {
-                column: [dg.TableColumnDep(self._assets[t], made_from) for t, made_from in origins]
+                # A query over months knows the stored one by its name; the calendar is no asset.
+                column: [
+                    dg.TableColumnDep(self._assets.get(t, t), made_from)
+                    for t, made_from in origins
+                    if t != MONTHS.name
+                ]
                 for column, origins in column_lineage(table).items()
             }
         )
@@ -102,9 +108,9 @@ class TableIOManager(dg.ConfigurableIOManager):
         if wanted is TrainingRows:
             return training_rows(self.store.path(name))
         if wanted in (MonthlyTables, MonthlyFrames):
-            by_month = {month: self._read(name, [month]) for month in context.asset_partition_keys}
+            by_month = MonthlyTables(self.store, name, context.asset_partition_keys)
             if wanted is MonthlyTables:
-                return MonthlyTables(by_month)
+                return by_month
             return MonthlyFrames(by_month, lambda month: self.store.to_pandas(by_month[month]))
         months = self._stored(name, context) if context.has_asset_partitions else None
         table = self._read(name, months)

@@ -49,7 +49,7 @@ def build(features: list[str], seed: int) -> Pipeline:
         blocks.insert(0, (CROSSED_BLOCK, _crossed(crossed), crossed))
     return make_pipeline(
         ColumnTransformer(blocks, transformer_weights={"category": CATEGORY_WEIGHT}),
-        # Centred, so that a coefficient times its column is the distance from the average deal.
+        # Centered, so that a coefficient times its column is the distance from the average deal.
         StandardScaler(with_std=False),
         # Few columns and many rows: second order steps take a tenth of the time of the default's.
         LogisticRegression(C=1.0, solver="newton-cholesky", random_state=seed),

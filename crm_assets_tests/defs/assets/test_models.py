@@ -1,4 +1,4 @@
-"""The training set, materialised by the `dagster` CLI in a real process."""
+"""The training set, materialized by the `dagster` CLI in a real process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Raw assets and the quarantine, materialised by the `dagster` CLI in real processes."""
+"""Raw assets and the quarantine, materialized by the `dagster` CLI in real processes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from dev.place import MODULE, Place, place
 RAW = [table.name for table in RAW_TABLES]
 
 
-def materialised(folder: Path, dump: Path, assets: list[str], **settings: str) -> Place:
+def materialized(folder: Path, dump: Path, assets: list[str], **settings: str) -> Place:
     there = place(folder, CRM_SOURCE="csv", CRM_DATA_DIR=str(dump), **settings)
     done = there.dagster("asset", "materialize", *MODULE, "--select", ",".join(assets))
     assert done.returncode == 0, done.stderr
@@ -40,7 +40,7 @@ def rows(shown: dg.MetadataValue) -> list[list[object]]:
 
 def test_a_run_sets_bad_rows_aside_counts_them_and_goes_on(spoiled: Path, tmp_path: Path) -> None:
     assets = [*RAW, QUARANTINED_ROWS.name, "opportunities"]
-    there = materialised(tmp_path / "place", spoiled, assets, CRM_ON_BAD_ROWS="quarantine")
+    there = materialized(tmp_path / "place", spoiled, assets, CRM_ON_BAD_ROWS="quarantine")
     quarantined = there.frame(QUARANTINED_ROWS.name)
     assert quarantined.columns.tolist() == QUARANTINED_ROWS.names
     for table in tables_of(spoiled):
@@ -63,7 +63,7 @@ def test_a_run_sets_bad_rows_aside_counts_them_and_goes_on(spoiled: Path, tmp_pa
 
 
 def test_where_bad_rows_stop_the_run_the_quarantine_is_an_empty_table(spoiled: Path, tmp_path: Path) -> None:
-    there = materialised(tmp_path / "place", spoiled, [QUARANTINED_ROWS.name])
+    there = materialized(tmp_path / "place", spoiled, [QUARANTINED_ROWS.name])
     assert there.frame(QUARANTINED_ROWS.name).columns.tolist() == QUARANTINED_ROWS.names
     assert there.frame(QUARANTINED_ROWS.name).empty
     stopped = there.dagster("asset", "materialize", *MODULE, "--select", "raw_products")
@@ -101,7 +101,7 @@ print(json.dumps(reads))
 
 
 def test_one_bad_file_leaves_all_tables_as_they_are(small_dump: Path, tmp_path: Path) -> None:
-    there = materialised(tmp_path / "place", small_dump, [*RAW, QUARANTINED_ROWS.name])
+    there = materialized(tmp_path / "place", small_dump, [*RAW, QUARANTINED_ROWS.name])
     before = there.contents()
     put(RAW_ACCOUNTS, 5, sector="mining")(small_dump)
     put(RAW_SALES_PIPELINE, 7, product="Warp")(small_dump)
@@ -113,8 +113,8 @@ def test_one_bad_file_leaves_all_tables_as_they_are(small_dump: Path, tmp_path: 
 
 
 @pytest.mark.parametrize("table", [t for t in RAW_TABLES if not t.optional_table], ids=lambda t: t.name)
-def test_a_raw_table_is_materialised_alone(table: RawTable, small_dump: Path, tmp_path: Path) -> None:
-    there = materialised(tmp_path / "place", small_dump, [table.name])
+def test_a_raw_table_is_materialized_alone(table: RawTable, small_dump: Path, tmp_path: Path) -> None:
+    there = materialized(tmp_path / "place", small_dump, [table.name])
     assert len(there.frame(table.name)) == len((small_dump / table.file_name).read_text().splitlines()) - 1
     assert [name for name in there.contents() if name.startswith(("raw_", "quarantined"))] == [
         f"{table.name}.parquet"

@@ -17,7 +17,7 @@ from mlflow.tracking import MlflowClient
 from dev.daemon import MODEL
 from dev.place import Place
 
-NEWEST, LABELLED = "2023-12", "2023-11"
+NEWEST, LABELED = "2023-12", "2023-11"
 
 
 @dataclass
@@ -78,7 +78,7 @@ class History:
             asset_selection=frozenset(map(dg.AssetKey, assets)) if assets else None,
         )
 
-    def materialised(self, asset: str, month: str | None, **metadata: str) -> None:
+    def materialized(self, asset: str, month: str | None, **metadata: str) -> None:
         """An event that the history knows of."""
         facts = {name.replace("_", " "): value for name, value in metadata.items()}
         self.instance.report_runless_asset_event(
@@ -87,8 +87,8 @@ class History:
 
     def predicted(self, version: str, month: str = NEWEST) -> None:
         """What a refresh leaves in the history."""
-        self.materialised("win_predictions", month, champion_version=version)
-        self.materialised("revenue_forecast", month)
+        self.materialized("win_predictions", month, champion_version=version)
+        self.materialized("revenue_forecast", month)
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ class Code:
 
 @pytest.fixture(scope="session")
 def finished(sample_run: tuple[Place, str], tmp_path_factory: pytest.TempPathFactory) -> Place:
-    """The sample run as it was before other tests of the session materialised into it, or a copy of that."""
+    """The sample run as it was before other tests of the session materialized into it, or a copy of that."""
     there, _ = sample_run
     kept = tmp_path_factory.mktemp("finished")
     for name in ("home", "dagster"):

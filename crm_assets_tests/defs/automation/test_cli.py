@@ -29,7 +29,7 @@ def test_a_month_alone_equals_the_same_month_of_a_full_backfill(
     }
 
 
-def test_the_cli_materialises_one_asset_and_a_range_of_months(sample_run: tuple[Place, str]) -> None:
+def test_the_cli_materializes_one_asset_and_a_range_of_months(sample_run: tuple[Place, str]) -> None:
     there, _ = sample_run
     before = there.contents()
     one = there.dagster("asset", "materialize", *MODULE, "--select", "raw_accounts")
@@ -62,9 +62,9 @@ def test_a_failing_gate_stops_what_is_downstream_and_nothing_else(
     done = copy.dagster("asset", "materialize", *MODULE, "--select", chosen, "--partition", "2023-06")
     assert done.returncode != 0
     assert "snapshot_month_and_opportunity_id_unique: " in done.stderr + done.stdout
-    assert copy.materialised("raw_accounts")
-    assert copy.materialised("monthly_snapshots", "2023-06")
-    assert not copy.materialised("win_features", "2023-06")
+    assert copy.materialized("raw_accounts")
+    assert copy.materialized("monthly_snapshots", "2023-06")
+    assert not copy.materialized("win_features", "2023-06")
     now = copy.contents()
     features = {name for name in before if name.startswith("win_features")}
     assert {name: now[name] for name in features} == {name: before[name] for name in features}

@@ -32,7 +32,7 @@ def test_predictions_follow_the_alias_through_a_restart_one_run_for_each_change(
     for version in ("2", "1"):
         with daemon.daemon(there):
             daemon.set_champion(registry, version)
-            daemon.wait_for(f"version {version}", lambda v=version: daemon.refreshed(there, NEWEST, v))
+            daemon.wait_for(there, f"version {version}", lambda v=version: daemon.refreshed(there, NEWEST, v))
     runs = [record.dagster_run for record in daemon.refreshes(there)]
     assert [run.is_success for run in runs] == [True, True]
     # The champion of before says the same as before, byte for byte.

@@ -21,10 +21,10 @@ def test_the_finished_month_is_taken_in_and_only_once(history: History) -> None:
     assert isinstance(answer, dg.RunRequest)
     assert answer.partition_key == "2024-01"
     assert answer.asset_selection is None
-    history.materialised("win_features", "2024-01")
+    history.materialized("win_features", "2024-01")
     skipped = history.schedule(2024, 2)
     assert isinstance(skipped, dg.SkipReason)
-    assert "2024-01, is materialised" in (skipped.skip_message or "")
+    assert "2024-01, is materialized" in (skipped.skip_message or "")
 
 
 def test_months_missed_in_an_outage_are_caught_up_by_one_run(history: History) -> None:

@@ -87,8 +87,8 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     chain = run_chain(dump, folder / "tables")
     store = chain.store
     deals = store.read("opportunities")
-    labelled = training_set(store.read("win_features", chain.months), deals)
-    store.write("training_set", labelled, TRAINING_SET.arrow)
+    labeled = training_set(store.read("win_features", chain.months), deals)
+    store.write("training_set", labeled, TRAINING_SET.arrow)
     for month in chain.months[6:]:
         frame = predictions_of(chain.features(month))
         store.write("win_predictions", frame, WIN_PREDICTIONS.arrow, month)

@@ -1,0 +1,111 @@
+"""What features may look at: the open deals of each month, and what was known of all deals by then."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import ibis.expr.types as ir
+
+from crm_assets.crm.deals import SNAPSHOT_MONTH
+from crm_assets.crm.schema import CLOSED_STAGES, Stage
+
+# Pseudo-deals at the base rate that every smoothed win rate starts from.
+SMOOTHING_DEALS = 20
+# Whose records features may use.
+RECORDS = ("sales_agent", "product", "account")
+
+MONTH = SNAPSHOT_MONTH.name
+
+
+@dataclass(frozen=True)
+class Record:
+    """The record of whom or what a deal belongs to, as of the month: null where the deal has none of it.
+
+    Attributes:
+        wins: how many of its deals were won.
+        closed: how many were won or lost.
+        open: how many are open, the deal itself too.
+        base_rate: the win rate of all deals.
+    """
+
+    wins: ir.IntegerValue
+    closed: ir.IntegerValue
+    open: ir.IntegerValue
+    base_rate: ir.FloatingValue
+
+    @property
+    def win_rate(self) -> ir.NumericValue:
+        """Wins over closed deals, smoothed: (wins + 20 x base rate) / (closed + 20)."""
+        return (self.wins + SMOOTHING_DEALS * self.base_rate) / (self.closed + SMOOTHING_DEALS)
+
+
+@dataclass(frozen=True)
+class AsOf:
+    """The deals open at each month's end, one row per month and deal.
+
+    Attributes:
+        deal: columns of `crm.deals.MONTHLY_SNAPSHOTS`.
+        month: columns of `crm.deals.MONTHS`.
+        base_rate: win rate of all deals closed as of the month; null while none is.
+        median_cycle: days from engaging to closing, the median of the same deals; null where it is 0.
+    """
+
+    deal: ir.Table
+    month: ir.Table
+    base_rate: ir.FloatingValue
+    median_cycle: ir.FloatingValue
+
+    @property
+    def days_open(self) -> ir.IntegerValue:
+        """Days from the engage date to the month's end."""
+        return self.month.month_end.delta(self.deal.engage_date, unit="day").cast("int64")
+
+    def record_of(self, who: str) -> Record:
+        """Return the record of a deal's agent, product or account: `who` is one of `RECORDS`."""
+        wins, closed, still_open = (self.deal[f"{who}_{part}"] for part in ("wins", "closed", "open"))
+        return Record(wins, closed, still_open, self.base_rate)
+
+
+def as_of(snapshots: ir.Table, months: ir.Table) -> AsOf:
+    """Return what features of some months may look at.
+
+    Args:
+        snapshots: columns of `crm.deals.MONTHLY_SNAPSHOTS`, of these months alone.
+        months: columns of `crm.deals.MONTHS`.
+    """
+    deals: Any = snapshots.filter(snapshots.stage == Stage.ENGAGING.value)
+    looked_up = {"month": (months, [MONTH]), "totals": (_totals(snapshots), [MONTH])}
+    looked_up |= {who: (_record(snapshots, who), [MONTH, who]) for who in RECORDS}
+    # One chain of joins, with no projection in between: each would be compiled and planned anew.
+    for name, (table, keys) in looked_up.items():
+        deals = deals.left_join(table, keys, rname=f"{{name}}_of_{name}")
+    return AsOf(deals, deals, deals.base_rate, deals.median_cycle.nullif(0))
+
+
+def _totals(snapshots: ir.Table) -> ir.Table:
+    """Base win rate and median cycle (days) of all deals closed as of each month, where any is."""
+    # Deals have a close date if they are closed: dates are compared faster than stages.
+    closed = snapshots.filter(snapshots.close_date.notnull())
+    return closed.group_by(MONTH).agg(
+        base_rate=(closed.stage == Stage.WON.value).cast("float64").mean(),
+        median_cycle=closed.close_date.delta(closed.engage_date, unit="day").quantile(0.5),
+    )
+
+
+def _record(snapshots: ir.Table, who: str) -> ir.Table:
+    """Wins, closed and open deals by `who`, as of each month."""
+    known = snapshots.filter(snapshots[who].notnull())
+    # Aggregate by stage first: comparing stages per deal takes half of the run time.
+    by_stage: Any = known.group_by([MONTH, who, "stage"]).agg(deals=known.count())
+
+    def deals(*stages: Stage) -> ir.IntegerScalar:
+        return by_stage.stage.isin([stage.value for stage in stages]).ifelse(by_stage.deals, 0).sum()
+
+    return by_stage.group_by([MONTH, who]).agg(
+        **{
+            f"{who}_wins": deals(Stage.WON),
+            f"{who}_closed": deals(*CLOSED_STAGES),
+            f"{who}_open": deals(Stage.ENGAGING),
+        }
+    )

@@ -1,0 +1,104 @@
+"""The tables of all deals, as cleaned and as known at each month's end, and the calendar of the months."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from crm_assets.crm.schema import Column, TableSchema
+from crm_assets.crm.targets import TARGETS
+
+OPPORTUNITY_ID = Column("opportunity_id", "string", "Identifier of the deal.", nullable=False)
+SNAPSHOT_MONTH = Column(
+    "snapshot_month", "string", "Month whose end the row describes, YYYY-MM.", nullable=False
+)
+
+
+@dataclass(frozen=True)
+class Dimension(Column):
+    """A column that is looked up by another one, `of`, which stands with the deals themselves.
+
+    Whoever rewrites `of` when a deal closes rewrites what is looked up by it.
+    """
+
+    of: str = ""
+
+
+DIMENSIONS = (
+    Column("product", "string", "Product, name normalized to the price list's.", nullable=False),
+    Dimension("product_series", "string", "Series of the product.", of="product"),
+    Dimension("list_price", "float64", "List price of the product.", "USD", nullable=False, of="product"),
+    Column("sales_agent", "string", "Agent who works on the deal.", nullable=False),
+    Dimension("manager", "string", "The agent's manager.", of="sales_agent"),
+    Dimension("regional_office", "string", "The agent's office.", of="sales_agent"),
+    Column("account", "string", "Customer, where one is recorded."),
+    Dimension("sector", "string", "Industry of the account, spelling mended.", of="account"),
+    Dimension("account_revenue", "float64", "Yearly revenue of the account.", "million USD", of="account"),
+    Dimension("account_employees", "float64", "Head count of the account.", "heads", of="account"),
+    Dimension("account_year_established", "int64", "Year the account was founded.", "year", of="account"),
+    Dimension("account_parent", "string", "Parent company of the account, where there is one.", of="account"),
+)
+
+OPPORTUNITIES = TableSchema(
+    name="opportunities",
+    description="Every deal, cleaned and joined with its product, agent and account.",
+    key=("opportunity_id",),
+    columns=(
+        OPPORTUNITY_ID,
+        *DIMENSIONS,
+        Column("stage", "string", "Stage at the time of the dump.", nullable=False),
+        Column(
+            "created_date",
+            "date",
+            "Day the deal became known: the engage date, or for prospecting deals a simulated day.",
+            nullable=False,
+        ),
+        Column(
+            "created_date_source",
+            "string",
+            "`engage_date`, or `simulated` where the dump has no date and one is derived from the id.",
+            nullable=False,
+        ),
+        Column("engage_date", "date", "Day the deal was engaged; null while prospecting."),
+        Column("close_date", "date", "Day the deal was won or lost; null while open."),
+        Column("close_value", "float64", "Revenue of the deal: 0 where lost, null while open.", "USD"),
+    ),
+)
+
+MONTHLY_SNAPSHOTS = TableSchema(
+    name="monthly_snapshots",
+    description="Every deal known as of the month's end, with the stage and dates known then.",
+    key=("snapshot_month", "opportunity_id"),
+    columns=(
+        SNAPSHOT_MONTH,
+        OPPORTUNITY_ID,
+        *DIMENSIONS,
+        Column("stage", "string", "Stage as of the month's end.", nullable=False),
+        Column("created_date", "date", "Day the deal became known.", nullable=False),
+        Column("created_date_source", "string", "`engage_date` or `simulated`.", nullable=False),
+        Column("engage_date", "date", "Engage date, if it lies on or before the month's end."),
+        Column("close_date", "date", "Close date, if it lies on or before the month's end."),
+        Column("close_value", "float64", "Revenue, if closed on or before the month's end.", "USD"),
+    ),
+)
+
+MONTHS = TableSchema(
+    name="months",
+    description="The calendar of the months that a query is about, one row each.",
+    key=("snapshot_month",),
+    columns=(
+        SNAPSHOT_MONTH,
+        Column("month_end", "date", "Last day of the month.", nullable=False),
+        Column("year", "int64", "Year of the month.", nullable=False),
+        Column(
+            "month_of_quarter", "int64", "Position in its quarter of the month after, 1 to 3.", nullable=False
+        ),
+        *(
+            Column(
+                f"{target.name}_until",
+                "date",
+                f"Last day that decides {target.name}; null while it is to come.",
+            )
+            for target in TARGETS
+        ),
+    ),
+)

@@ -1,0 +1,86 @@
+"""What a feature is: everything that is known about it, in one row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import ibis.expr.types as ir
+
+from crm_assets.crm.as_of import AsOf, as_of
+from crm_assets.crm.deals import DIMENSIONS, MONTHLY_SNAPSHOTS, MONTHS, OPPORTUNITIES, Dimension
+from crm_assets.crm.lineage import Origin, origins
+from crm_assets.crm.monthly import unbound
+from crm_assets.crm.schema import Column
+from crm_assets.crm.snapshots import snapshots
+
+Bounds = tuple[float | None, float | None]
+
+# How stored texts show a missing value.
+NOTHING = "none"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Feature(Column):
+    """A column of `win_features` that models may learn from.
+
+    Attributes:
+        expression: its value, from what was known as of the month.
+        bounds: the least and the largest value that a number may have, None where there is no bound.
+        label: what a sales person reads of a value: a number, a truth value, or a text.
+        missing: what they read where there is none.
+    """
+
+    expression: Callable[[AsOf], ir.Value]
+    label: Callable[[Any], str]
+    missing: str = ""
+    bounds: Bounds | None = None
+
+    @property
+    def is_number(self) -> bool:
+        """Whether its values are numbers."""
+        return self.dtype in ("int64", "float64")
+
+    @property
+    def origins(self) -> frozenset[Origin]:
+        """The columns of `monthly_snapshots`, and of the months' calendar, that its value is made from."""
+        return origins(self.expression(_everything()))
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The columns of `opportunities` that carry no date and that its value is made from, sorted.
+
+        What is looked up by a column counts as that column. Stages, close dates and values do not count:
+        a snapshot rebuilds them as of its month, so that they know nothing that comes after.
+        """
+        table = MONTHLY_SNAPSHOTS.name
+        read = {name for of, name in self.origins if of == table and name in carried_columns()}
+        looked_up_by = {column.name: column.of for column in DIMENSIONS if isinstance(column, Dimension)}
+        return tuple(sorted({looked_up_by.get(name, name) for name in read}))
+
+    def said(self, text: str) -> str:
+        """Return what a sales person reads of a value, given as the text that explanations store.
+
+        Raises:
+            ValueError: the text is no value of this feature.
+        """
+        if text == NOTHING and self.missing:
+            return self.missing
+        if self.is_number:
+            return self.label(float(text))
+        return self.label(text == "True") if self.dtype == "boolean" else self.label(text)
+
+
+@cache
+def carried_columns() -> frozenset[str]:
+    """Return the columns of `opportunities` that every snapshot shows as the dump has them."""
+    taken = snapshots(unbound(OPPORTUNITIES), unbound(MONTHS))
+    carried = ((OPPORTUNITIES.name, name) for name in OPPORTUNITIES.names if name in taken.columns)
+    return frozenset(name for table, name in carried if origins(taken[name]) == {(table, name)})
+
+
+@cache
+def _everything() -> AsOf:
+    return as_of(unbound(MONTHLY_SNAPSHOTS), unbound(MONTHS))

@@ -1,0 +1,95 @@
+"""Which columns of stored tables a value is made from, read from its Ibis expression.
+
+A value is made from a column if its number, its text or its being missing depends on it: an aggregate by
+agent is made from the agent, and from whatever says which deals it counts. Which rows a table has is not part
+of the values of its own columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import ibis.expr.operations as ops
+import ibis.expr.types as ir
+
+# A stored table's name, and a column of it.
+Origin = tuple[str, str]
+
+
+def origins(value: ir.Value) -> frozenset[Origin]:
+    """Return the columns of stored tables that a value is made from.
+
+    >>> import ibis
+    >>> deals = ibis.table({"agent": "string", "stage": "string"}, name="deals")
+    >>> counts = deals.filter(deals.stage == "Won").group_by("agent").agg(wins=deals.count())
+    >>> sorted(origins(deals.left_join(counts, "agent").wins))
+    [('deals', 'agent'), ('deals', 'stage')]
+    """
+    return frozenset(_of_value(value.op()))
+
+
+def _of_value(node: Any) -> set[Origin]:
+    if isinstance(node, ops.Field):
+        return _of_column(node.rel, node.name)
+    found = set()
+    for argument in _flat(node.args):
+        if isinstance(argument, ops.Relation):
+            found |= _of_rows(argument)
+        elif isinstance(argument, ops.Node):
+            found |= _of_value(argument)
+    return found
+
+
+def _of_column(rel: Any, name: str) -> set[Origin]:
+    """Return what a column of a relation is made from."""
+    match rel:
+        case ops.PhysicalTable():
+            return {(rel.name, name)}
+        case ops.Project():
+            return _of_value(rel.values[name])
+        case ops.Aggregate():
+            keys = _of_values(rel.groups.values())
+            return keys if name in rel.groups else keys | _of_value(rel.metrics[name]) | _of_rows(rel.parent)
+        case ops.JoinChain():
+            value = rel.values[name]
+            joined = [link for link in rel.rest if link.table in value.relations]
+            looked_up = _of_values(predicate for link in joined for predicate in link.predicates)
+            return _of_value(value).union(looked_up, *(_of_rows(link.table) for link in joined))
+        case ops.Filter() | ops.Sort() | ops.DropColumns() | ops.Reference():
+            return _of_column(rel.parent, name)
+    # Rather too many columns than one too few.
+    return _everything_below(rel)
+
+
+def _of_rows(rel: Any) -> set[Origin]:
+    """Return what decides which rows a relation has."""
+    match rel:
+        case ops.PhysicalTable():
+            return set()
+        case ops.Filter():
+            return _of_rows(rel.parent) | _of_values(rel.predicates)
+        case ops.Aggregate():
+            return _of_rows(rel.parent) | _of_values(rel.groups.values())
+        case ops.JoinChain():
+            links = (_of_rows(link.table) | _of_values(link.predicates) for link in rel.rest)
+            return _of_rows(rel.first).union(*links)
+        case ops.Project() | ops.Sort() | ops.DropColumns() | ops.Reference():
+            return _of_rows(rel.parent)
+    return _everything_below(rel)
+
+
+def _of_values(nodes: Iterable[Any]) -> set[Origin]:
+    return set().union(*(_of_value(node) for node in nodes))
+
+
+def _everything_below(rel: Any) -> set[Origin]:
+    tables = rel.find(ops.PhysicalTable)
+    return {(table.name, column) for table in tables for column in table.schema.names}
+
+
+def _flat(arguments: Iterable[Any]) -> list[Any]:
+    found = []
+    for argument in arguments:
+        found += _flat(argument) if isinstance(argument, tuple) else [argument]
+    return found

@@ -1,0 +1,39 @@
+"""Which engine the settings choose: DuckDB in this process, or Apache Spark."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias, Union
+
+from crm_assets.errors import EngineError
+
+if TYPE_CHECKING:
+    # Loaded when an engine is opened: a quarter of a second that a code location does without.
+    from crm_assets.engine.duckdb import DuckDBEngine
+    from crm_assets.engine.spark import SparkEngine
+
+Engine: TypeAlias = Union["DuckDBEngine", "SparkEngine"]
+
+
+def open_engine(name: str, memory_limit: str, scratch: Path | None) -> Engine:
+    """Open the engine that settings name.
+
+    Args:
+        name: `duckdb` or `pyspark`.
+        memory_limit: of DuckDB; Spark has its own settings, in `spark-defaults.conf`.
+        scratch: folder that DuckDB spills to, and Spark hands results over in.
+
+    Raises:
+        EngineError: Spark is asked for and not installed, or does not start.
+    """
+    if name == "duckdb":
+        from crm_assets.engine.duckdb import connect
+
+        return connect(memory_limit, scratch)
+    try:
+        from crm_assets.engine.spark import connect_spark
+    except ModuleNotFoundError as error:
+        raise EngineError(
+            f"CRM_ENGINE is pyspark and {error.name} is not installed; run `make install-scale`."
+        ) from error
+    return connect_spark(scratch)

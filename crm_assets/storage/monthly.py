@@ -1,0 +1,223 @@
+"""Tables of many months: stored ones, data frames made one by one, and one query for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import ibis.expr.operations as ops
+import ibis.expr.types as ir
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from crm_assets.crm.deals import MONTHS, SNAPSHOT_MONTH
+from crm_assets.crm.monthly import MonthlyQuery
+from crm_assets.engine.order import in_order, is_in_order, keeps_order, sort_keys
+
+if TYPE_CHECKING:
+    from crm_assets.storage.tables import TableStore
+
+# What one run of a query takes and gives at most, lest memory grows with the number of months.
+ROWS_AT_ONCE = 400_000
+# A month of more rows is streamed; one of fewer is held, a few hundred MB, while it is written.
+ROWS_HELD = 2_000_000
+# To read a table into memory pays if it gives so many rows to all months.
+HOLDING_PAYS = 1_000_000
+# Files that wait for the disk or for the network at once.
+MONTHS_UNDER_WAY = 4
+ROWS_PER_BATCH = 262_144
+
+MONTH = SNAPSHOT_MONTH.name
+
+
+class MonthlyTables(Mapping[str, ir.Table]):
+    """Stored months of a table, as expressions by month: what a monthly asset takes.
+
+    Attributes:
+        store: where they are stored.
+        name: the table's name.
+        months: which of its months, `YYYY-MM`.
+    """
+
+    def __init__(self, store: TableStore, name: str, months: Iterable[str]) -> None:
+        self.store, self.name, self.months = store, name, list(months)
+
+    def __getitem__(self, month: str) -> ir.Table:
+        """The expression of a month."""
+        if month not in self.months:
+            raise KeyError(month)
+        return self.store.read(self.name, [month])
+
+    def __iter__(self) -> Iterator[str]:
+        """The months."""
+        return iter(self.months)
+
+    def __len__(self) -> int:
+        """How many months there are."""
+        return len(self.months)
+
+
+class MonthlyFrames(Mapping[str, pd.DataFrame]):
+    """Data frames by month, `YYYY-MM`: what a monthly asset returns or takes.
+
+    A month is made each time that it is asked for, so that memory holds one at a time.
+
+    Attributes:
+        months: which months there are.
+        make: gives the data frame of one.
+    """
+
+    def __init__(self, months: Iterable[str], make: Callable[[str], pd.DataFrame]) -> None:
+        self.months, self.make = list(months), make
+
+    def __getitem__(self, month: str) -> pd.DataFrame:
+        """The data frame of a month."""
+        if month not in self.months:
+            raise KeyError(month)
+        return self.make(month)
+
+    def __iter__(self) -> Iterator[str]:
+        """The months."""
+        return iter(self.months)
+
+    def __len__(self) -> int:
+        """How many months there are."""
+        return len(self.months)
+
+
+@dataclass(frozen=True)
+class Batches:
+    """Rows that come in batches: in ways that may turn out to be out of order, and in one that does not.
+
+    Attributes:
+        sure: gives the rows in order.
+        hopeful: quicker ways, which raise `OutOfOrderError` where the order is wrong.
+    """
+
+    sure: Callable[[], Iterator[pa.Table]]
+    hopeful: tuple[Callable[[], Iterator[pa.Table]], ...] = ()
+
+
+def write_query(
+    store: TableStore, name: str, query: MonthlyQuery, schema: pa.Schema
+) -> Iterator[tuple[str, int]]:
+    """Store the months of a query; give each month and its row count, in order."""
+    if not query.months:
+        return
+    # Made here, lest each thread makes its own.
+    engine, _ = store.engine, store.files.draft()
+    run = _Run(store, name, query, schema)
+    with (
+        run.inputs(),
+        engine.side_by_side(len(query.months)) as at_once,
+        ThreadPoolExecutor(at_once) as makers,
+        # Apart, since it is waiting for the disk or for the network.
+        ThreadPoolExecutor(MONTHS_UNDER_WAY) as keepers,
+    ):
+        chunks = run.chunks(at_once)
+
+        def make(months: list[str]) -> list[tuple[str, int, Future[None]]]:
+            made = run.chunk(months)
+            return [
+                (month, rows, keepers.submit(store.keep, draft, name, month)) for month, draft, rows in made
+            ]
+
+        jobs = {number: makers.submit(make, chunks[number]) for number in run.largest_first(chunks)}
+        for number in sorted(jobs):
+            for month, rows, kept in jobs.pop(number).result():
+                kept.result()
+                yield month, rows
+
+
+class _Run:
+    """A query that is compiled for the engine of a store, and what it needs to run for some months."""
+
+    def __init__(self, store: TableStore, name: str, query: MonthlyQuery, schema: pa.Schema) -> None:
+        self.store, self.name, self.query, self.schema = store, name, query, schema
+        self.expression = query.expression
+        sort: Any = self.expression.op()
+        # Rows mostly come in order, and to see that they do takes less time than to sort them.
+        self.unsorted = sort.parent.to_expr()
+        self.keys = sort_keys(self.expression)
+        self.sql = str(store.engine.compile(self.unsorted))
+        self.rows = self._rows()
+
+    def _rows(self) -> dict[str, int]:
+        """At most how many rows each month takes and gives."""
+        stored = self.query.stored
+        if stored is not None:
+            return {month: self.store.rows(stored.name, month) for month in self.query.months}
+        tables = self.expression.op().find(ops.DatabaseTable)
+        counts = [table.to_expr().count().to_pyarrow().as_py() for table in tables]
+        return dict.fromkeys(self.query.months, max(counts, default=0))
+
+    @contextmanager
+    def inputs(self) -> Generator[None]:
+        """Hold what every month reads in memory, if that pays and if it fits."""
+        rows = list(self.rows.values())
+        with ExitStack() as held:
+            if self.query.stored is None and sum(rows) > HOLDING_PAYS and max(rows) <= ROWS_HELD:
+                for table in self.expression.op().find(ops.DatabaseTable):
+                    held.enter_context(self.store.engine.held(table.name))
+            yield
+
+    def chunks(self, at_once: int) -> list[list[str]]:
+        """Cut the months into those that run together, some for each session if there are enough."""
+        most = min(ROWS_AT_ONCE, -(-sum(self.rows.values()) // at_once))
+        chunks: list[list[str]] = [[]]
+        for month in self.query.months:
+            if chunks[-1] and self._rows_of([*chunks[-1], month]) > most:
+                chunks.append([])
+            chunks[-1].append(month)
+        return chunks
+
+    def largest_first(self, chunks: list[list[str]]) -> list[int]:
+        """Give the numbers of the chunks in this order, lest all wait for the largest in the end."""
+        return sorted(range(len(chunks)), key=lambda number: self._rows_of(chunks[number]), reverse=True)
+
+    def _rows_of(self, months: list[str]) -> int:
+        return sum(self.rows[month] for month in months)
+
+    def chunk(self, months: list[str]) -> list[tuple[str, Path, int]]:
+        """Make some months: a draft of each, and its row count."""
+        with self.store.engine.session() as session:
+            calendar = self.query.calendar
+            session.put(MONTHS.name, calendar.filter(pc.is_in(calendar[MONTH], pa.array(months))))
+            if self.query.stored is not None:
+                session.put_files(self.query.stored.name, self.store.paths(self.query.stored.name, months))
+            if len(months) == 1 and self.rows[months[0]] > ROWS_HELD:
+                return [self._draft(self._stream(session), months[0])]
+            found = session.whole(self.sql)
+            # One chunk: to pick months from each of many takes longer than to copy them.
+            found = found.combine_chunks() if len(months) > 1 else found
+            return [self._draft(self._month(found, month, months), month) for month in months]
+
+    def _draft(self, rows: pa.Table | Batches, month: str) -> tuple[str, Path, int]:
+        return month, *self.store.draft(self.name, rows, self.schema, month)
+
+    def _month(self, found: pa.Table, month: str, months: list[str]) -> pa.Table:
+        rows = found if len(months) == 1 else found.filter(pc.equal(found[MONTH], month))
+        keys = [key for key in self.keys if key != MONTH]
+        if is_in_order(rows, keys):
+            return rows
+        rows = rows.combine_chunks()
+        return rows.take(pc.sort_indices(rows.select(keys), [(key, "ascending") for key in keys]))
+
+    def _stream(self, session: Any) -> Batches:
+        def batches(sql: str) -> Iterator[pa.Table]:
+            for batch in session.batches(sql, ROWS_PER_BATCH, self.schema):
+                yield pa.Table.from_batches([batch]).cast(self.schema)
+
+        def hopeful() -> Iterator[pa.Table]:
+            return in_order(batches(self.sql), self.keys)
+
+        def sure() -> Iterator[pa.Table]:
+            return batches(str(self.store.engine.compile(self.expression)))
+
+        may_hope = self.store.engine_name == "duckdb" and keeps_order(self.unsorted.op())
+        return Batches(sure, (hopeful,) if may_hope else ())
