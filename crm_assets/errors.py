@@ -2,11 +2,11 @@
 
 
 class CrmAssetsError(Exception):
-    """Base of all errors that a user can mend."""
+    """Base of all errors that a user can fix."""
 
 
 class BadInputError(CrmAssetsError):
-    """Raw CRM data that cannot be used as it is."""
+    """Raw CRM data that is not usable as it is."""
 
 
 class SourceUnavailableError(CrmAssetsError):
@@ -34,11 +34,11 @@ class StackError(CrmAssetsError):
 
 
 class RegistryError(CrmAssetsError):
-    """A version of the registered model that is missing, foreign, or cannot be what was asked of it."""
+    """A version of the registered model that is missing, not ours, or not fit for what was asked."""
 
 
 class ReplayError(CrmAssetsError):
-    """A replay that cannot go on."""
+    """A replay that cannot continue."""
 
 
 class EngineError(CrmAssetsError):

@@ -1,4 +1,4 @@
-"""A full disk and too little memory: each library says it in its own way, people read one sentence."""
+"""Turn the many errors of a full disk or too little memory into one sentence with a remedy."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ FULL_DISK = (
     "No space left on device",
     "database or disk is full",
     "Disk quota exceeded",
-    # DuckDB, where what it spills finds no room.
+    # DuckDB, when it has no room to spill.
     "max_temp_directory_size",
 )
-# What SQLite says of a full disk, among other things: taken for it where a disk is full.
+# SQLite says this about a full disk, but also about other faults: it counts only if a disk really is full.
 PERHAPS_FULL = ("disk I/O error", "unable to open database file")
 MEGABYTE = 1_000_000
 MEMORY_ERRORS = frozenset({"MemoryError", "_ArrayMemoryError", "OutOfMemoryException", "ArrowMemoryError"})
@@ -27,7 +27,7 @@ NO_MEMORY = (
     "Cannot allocate memory",
     "Out of Memory Error",
     "can't start new thread",
-    # The loader's, where a library does not fit in.
+    # The dynamic loader, when a library does not fit into memory.
     "failed to map segment",
 )
 OURS = ("The disk is full", "The table engine needs more memory", "There is too little memory")
@@ -35,11 +35,11 @@ ENGINE = "OutOfMemoryException"
 
 
 def sentence(kind: str, message: str) -> str | None:
-    """A full disk or too little memory as a sentence with a remedy; None where an error is neither.
+    """Describe a full disk or too little memory, with a remedy; return None if an error is neither.
 
     Args:
         kind: the name of the error's class.
-        message: what it says.
+        message: the error's message.
     """
     if message.startswith(OURS):
         return message.strip()
@@ -49,37 +49,37 @@ def sentence(kind: str, message: str) -> str | None:
     what, limit = _line_with(NO_MEMORY, message) or kind, get_settings().engine_memory
     if kind == ENGINE:
         return (
-            f"{OURS[1]} than CRM_ENGINE_MEMORY={limit} ({what}). Raise it, if this "
-            "machine has more, and run again."
+            f"{OURS[1]} than CRM_ENGINE_MEMORY={limit} ({what}). If this machine has more, raise the "
+            "setting and run again."
         )
     if kind in MEMORY_ERRORS or what != kind:
         return (
-            f"{OURS[2]} ({what}). Lower CRM_ENGINE_MEMORY={limit}, so that tables spill to disk sooner, set "
-            "CRM_EXECUTOR=multiprocess, which returns the memory of each step, or close other programs; then "
-            "run again."
+            f"{OURS[2]} ({what}). Do one of these and run again: lower CRM_ENGINE_MEMORY={limit}, so that "
+            "tables spill to disk sooner; set CRM_EXECUTOR=multiprocess, which frees the memory after each "
+            "step; or close other programs."
         )
     return None
 
 
 def told(error: BaseException) -> str | None:
-    """The sentence of an error, or of whatever caused it; None where it is no shortage."""
+    """Return the sentence for an error or one of its causes; None if none of them is a shortage."""
     found = (sentence(type(cause).__name__, f"{cause}") for cause in causes(error))
     return next((text for text in found if text), None)
 
 
 def raise_told(error: BaseException) -> None:
-    """Raise a shortage as a sentence; do nothing where it is none, and no disk is full.
+    """Raise a shortage as a sentence; do nothing if the error is not a shortage and no disk is full.
 
     Raises:
-        StorageError: it is a shortage.
+        StorageError: the disk is full, or there is too little memory.
     """
-    # MLflow tries twice, and tells of what the first try left behind.
+    # MLflow tries twice, and its second error hides the first one: so look at the disk as well.
     if text := told(error) or (_full_disk(type(error).__name__) if _full() else None):
         raise StorageError(text) from error
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:
-    """An error and what caused it, the outermost first."""
+    """Yield an error and its causes, the outermost first."""
     seen: set[int] = set()
     current: BaseException | None = error
     while current is not None and id(current) not in seen:
@@ -91,17 +91,17 @@ def causes(error: BaseException) -> Iterator[BaseException]:
 def _full_disk(what: str) -> str:
     return (
         f"{OURS[0]} ({what}). Free space: {_free()}. Make room there, or set CRM_HOME, DAGSTER_HOME or "
-        "TMPDIR to a folder with more, and run again; tables that were stored before are kept."
+        "TMPDIR to a folder with more room; then run again. Tables that were stored before are kept."
     )
 
 
 def _line_with(signs: Iterable[str], message: str) -> str | None:
-    """The first line of a message that has one of the signs."""
+    """Return the first line of a message that has one of the signs."""
     return next((line.strip() for line in message.splitlines() if any(sign in line for sign in signs)), None)
 
 
 def _folders() -> dict[str, Path]:
-    """The folders that a run writes to."""
+    """Return the folders that a run writes to."""
     return {
         "CRM_HOME": get_settings().home,
         "DAGSTER_HOME": Path(os.environ.get("DAGSTER_HOME") or "."),
@@ -110,7 +110,7 @@ def _folders() -> dict[str, Path]:
 
 
 def _bytes(folder: Path) -> int:
-    """The free space where a folder is, or would be made."""
+    """Return the free space, in bytes, where a folder is or would be created."""
     there = next(place for place in (folder.resolve(), *folder.resolve().parents) if place.exists())
     return shutil.disk_usage(there).free
 

@@ -33,7 +33,7 @@ QUARANTINED_ROWS = TableSchema(
         Column("rule", "string", "Short name of the rule that the row breaks.", nullable=False),
         Column("column", "string", "Column that is wrong.", nullable=False),
         Column("value", "string", "What the file has there, untouched.", nullable=False),
-        Column("what", "string", "What is wrong with it, as in `is no number`.", nullable=False),
+        Column("what", "string", "What is wrong with it, for example `is negative`.", nullable=False),
         Column("remedy", "string", "What to do, in the imperative.", nullable=False),
         Column(
             "row", "string", "The row's columns as the file has them, untouched, as JSON.", nullable=False

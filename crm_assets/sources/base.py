@@ -26,15 +26,15 @@ class Source(Protocol):
 
     @property
     def identity(self) -> str:
-        """Which data this is, in a short word: the same for next month's dump of the same CRM.
+        """A short name for the data; next month's dump of the same CRM has the same one.
 
-        Tables and models of one identity are never mixed with those of another.
+        The project never mixes tables and models of different identities.
         """
         ...
 
     @property
     def known_months(self) -> MonthRange | None:
-        """The months that `month_range` would find, where they are known without opening any data."""
+        """The months that `month_range` would find, if they are known without opening any data."""
         ...
 
     @property
@@ -44,29 +44,29 @@ class Source(Protocol):
 
     @property
     def quarantines(self) -> bool:
-        """Whether rows that break a rule are set aside; where they are not, they stop the run."""
+        """Whether rows that break a rule are quarantined; otherwise such a row stops the run."""
         ...
 
     def take(self, *tables: RawTable) -> dict[str, Sifted]:
-        """Read some raw tables, each file once; what breaks a rule is set aside if the source quarantines.
+        """Read some raw tables, each file once; quarantine rows that break a rule if the source does so.
 
         Returns:
-            The tables by name: the columns of each with its types, rows in file order. An optional
-            table that the source does not have is empty.
+            The tables by name, typed, with rows in file order. An optional table that the source
+            does not have is empty.
 
         Raises:
-            BadInputError: a file cannot be read as a table, nothing is left of it, or a row
+            BadInputError: a file is not a readable table, no row of it is left, or a row
                 breaks a rule and the source does not quarantine.
             SourceUnavailableError: the data cannot be reached or opened.
         """
         ...
 
     def read(self, table: RawTable) -> pa.Table:
-        """Read the rows of one raw table that `take` gives."""
+        """Return the rows of one raw table, as `take` gives them."""
         ...
 
     def month_range(self) -> MonthRange:
-        """First month with a dated event and the data horizon, found without a full read.
+        """Find the first month with a dated event and the data horizon, without a full read.
 
         Raises:
             BadInputError, SourceUnavailableError: as for `take`.

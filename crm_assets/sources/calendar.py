@@ -1,4 +1,4 @@
-"""Which months a source covers, noted in a small file, so that nobody must open the data to know them."""
+"""A small file that records which months a source covers, so that readers need not open the data."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FILE = "calendar.json"
 
 
 def noted(home: Path, identity: str) -> MonthRange | None:
-    """The months of a source as they were last noted; None where they never were.
+    """Return the months of a source as last recorded; None if they never were.
 
     Args:
         home: `CRM_HOME`.
@@ -29,7 +29,7 @@ def noted(home: Path, identity: str) -> MonthRange | None:
 
 
 def note(home: Path, identity: str, months: MonthRange) -> None:
-    """Note the months of a source, for the next process that loads the definitions.
+    """Record the months of a source for the next process that loads the definitions.
 
     Raises:
         StorageError: the file cannot be written.
@@ -41,7 +41,7 @@ def note(home: Path, identity: str, months: MonthRange) -> None:
     text = json.dumps({name: {"first": a, "last": b} for name, (a, b) in sorted(entries.items())}, indent=1)
     try:
         home.mkdir(parents=True, exist_ok=True)
-        # A rename, so that a process that reads meanwhile finds the old file or the new one.
+        # Rename at the end, so that a concurrent reader finds either the old file or the new one.
         handle, draft = tempfile.mkstemp(dir=home, prefix=f".{FILE}-")
         with os.fdopen(handle, "w") as file:
             file.write(text + "\n")
@@ -49,12 +49,12 @@ def note(home: Path, identity: str, months: MonthRange) -> None:
         Path(draft).replace(home / FILE)
     except OSError as error:
         raise StorageError(
-            f"Cannot write {home / FILE}: {error.strerror}; set CRM_HOME to a folder that can be written."
+            f"Cannot write {home / FILE}: {error.strerror}; set CRM_HOME to a folder that you can write to."
         ) from error
 
 
 def covered(engaged: pa.Array | pa.ChunkedArray, closed: pa.Array | pa.ChunkedArray) -> MonthRange | None:
-    """The months from the first engage date to the data horizon; None where no deal is engaged.
+    """Return the months from the first engage date to the data horizon; None if no deal is engaged.
 
     >>> from datetime import date
     >>> covered(pa.array([date(2017, 3, 2), None]), pa.array([date(2017, 5, 30)]))
@@ -65,7 +65,7 @@ def covered(engaged: pa.Array | pa.ChunkedArray, closed: pa.Array | pa.ChunkedAr
 
 
 def _read(home: Path) -> dict[str, tuple[str, str]]:
-    """All entries; what is no calendar counts as none, since the next run writes it anew."""
+    """Return all entries; ignore an unreadable file, since the next run writes a new one."""
     try:
         entries = json.loads((home / FILE).read_text("utf-8"))
         found = {str(name): (entry["first"], entry["last"]) for name, entry in entries.items()}

@@ -1,4 +1,4 @@
-"""Reading one CSV file as text, with every structural fault told in a sentence."""
+"""Read one CSV file as text, and report every structural fault in a sentence."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ OTHER_DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 _HEADER_BYTES = 64 * 1024
 _CHUNK_BYTES = 1 << 20
 _ROWS_SHOWN = 5
-# More commas than an address with line breaks has, however few columns there are.
+# More commas than an address with line breaks usually has; matters for tables with few columns.
 _COMMAS = 3
 _END = "end of file"
 
@@ -36,9 +36,9 @@ class FileText:
     """The rows of a file as text.
 
     Attributes:
-        text: the columns of a raw table that the file has, trimmed, null where empty, and each row's number.
-        rows: the same columns untouched, blanks and empty values as in the file, with rows of blanks alone.
-        filled: which of these rows have a value at all; these are the rows of `text`.
+        text: the columns of a raw table that the file has, trimmed, null if empty, and each row's number.
+        rows: the same columns untouched, including blanks, empty values and rows without any value.
+        filled: which of these rows have any value; only they are in `text`.
     """
 
     text: pa.Table
@@ -47,20 +47,20 @@ class FileText:
 
     @property
     def original(self) -> pa.Table:
-        """The rows of `text`, untouched, and their numbers."""
+        """The rows of `text`, untouched, with their numbers."""
         return self.rows.filter(self.filled).append_column(SOURCE_ROW.name, self.text[SOURCE_ROW.name])
 
 
 def read_file(path: Path, table: RawTable) -> FileText:
-    """Read the columns of `table` from a file, which is opened once.
+    """Read the columns of `table` from a file, opening it once.
 
-    Columns may stand in any order; those that `table` does not know are ignored.
+    Columns may come in any order; those that `table` does not know are ignored.
 
     Raises:
-        SourceUnavailableError: the file is not there or cannot be opened.
+        SourceUnavailableError: the file is missing or cannot be opened.
         BadInputError: the file is empty, not UTF-8, not comma-separated, lacks a column, names
             one twice, leaves a quotation mark open, has rows with more or fewer fields than
-            its header, or has no rows though the table is not optional.
+            its header, or has no rows although the table is required.
     """
     name, data = path.name, _bytes(path)
     header = _header(name, data[:_HEADER_BYTES])
@@ -69,7 +69,7 @@ def read_file(path: Path, table: RawTable) -> FileText:
     _check_characters(name, data, wanted)
     only_header = len(data) < _HEADER_BYTES and len(data.splitlines()) == 1
     rows, skipped = (_none(wanted), []) if only_header else _rows(name, data, header, wanted)
-    # The text below takes as much memory again.
+    # Free it now, because the text below takes as much memory again.
     del data
     numbers = np.arange(2, rows.num_rows + len(skipped) + 2)
     columns = {column: _trimmed(rows[column]) for column in wanted}
@@ -87,7 +87,7 @@ def _bytes(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise SourceUnavailableError(
-            f"{path.name} cannot be opened: {error.strerror}; check CRM_DATA_DIR and the file's rights."
+            f"{path.name} cannot be opened: {error.strerror}; check CRM_DATA_DIR and the file's permissions."
         ) from error
 
 
@@ -102,11 +102,13 @@ def _header(file: str, start: bytes) -> list[str]:
     if "\0" in text:
         raise _not_utf8(file, "row 1")
     if not text.strip(", "):
-        raise BadInputError(f"{file}, row 1: blank where the header should be; delete the rows above it.")
+        raise BadInputError(
+            f"{file}, row 1: the header should be here, but the row is blank; delete blank rows above it."
+        )
     if text.count('"') % 2:
         raise BadInputError(
-            f"{file}, row 1: a quotation mark is not closed in the header's line; "
-            "close it, and write each column name in one line."
+            f"{file}, row 1: the header has a quotation mark that is not closed; "
+            "close it, and keep each column name on one line."
         )
     return [name.strip() for name in next(csv.reader([text]))]
 
@@ -130,16 +132,16 @@ def _check_header(file: str, header: list[str], table: RawTable) -> None:
 
 
 def _check_characters(file: str, data: bytes, wanted: list[str]) -> None:
-    """Look for what would garble rows without a word: NUL, or a quotation mark left open."""
+    """Refuse text that is not UTF-8, NUL characters, and a quotation mark that is left open."""
     decoder = codecs.getincrementaldecoder("utf-8")()
-    # By parts, since the whole text would take several times the memory of the file.
+    # In parts, since the whole text would take several times the memory of the file.
     parts = (data[at : at + _CHUNK_BYTES] for at in range(0, len(data), _CHUNK_BYTES))
     utf8 = all(_decodes(decoder, part) for part in parts) and _decodes(decoder, b"", final=True)
     if not utf8 and (place := _place(data, _undecodable, wanted)):
         raise _not_utf8(file, place)
     if b"\0" in data and (place := _place(data, lambda field: "\0" in field, wanted)):
         raise BadInputError(
-            f"{file}, {place}: holds a NUL character, which no text has; save the file as CSV with the "
+            f"{file}, {place}: has a NUL character, which text never has; save the file as CSV with the "
             "encoding UTF-8."
         )
     row = _open_quotation(data) if data.count(b'"') % 2 else None
@@ -158,23 +160,23 @@ def _decodes(decoder: codecs.IncrementalDecoder, chunk: bytes, *, final: bool = 
 
 
 def _open_quotation(data: bytes) -> int | None:
-    """The row whose quotation mark swallows the rest of the file, where there is one."""
+    """Return the row whose quotation mark swallows the rest of the file; None if there is none."""
     last: deque[tuple[int, list[str]]] = deque([(0, [])], maxlen=1)
     try:
         last.extend(enumerate(csv.reader(chain(_lines(data), [_END])), start=1))
-    except csv.Error:  # a value longer than any that is meant
+    except csv.Error:  # a value longer than any real one
         return last[0][0] + 1
     number, fields = last[0]
     return None if fields == [_END] else number
 
 
 def _lines(data: bytes) -> io.TextIOWrapper:
-    """The lines of a file as text, with surrogates for what is not UTF-8."""
+    """Return the lines of a file as text, with surrogates for bytes that are not UTF-8."""
     return io.TextIOWrapper(io.BytesIO(data), encoding="utf-8-sig", errors="surrogateescape", newline="")
 
 
 def _rows(file: str, data: bytes, header: list[str], wanted: list[str]) -> tuple[pa.Table, list[int]]:
-    """The rows as text, and the numbers of blank lines that were skipped."""
+    """Return the rows as text, and the numbers of the blank lines that were skipped."""
     ragged: list[arrow_csv.InvalidRow] = []
 
     def read(threads: bool) -> pa.Table:
@@ -184,7 +186,7 @@ def _rows(file: str, data: bytes, header: list[str], wanted: list[str]) -> tuple
             ragged.append(row)
             return "skip"
 
-        # Unnamed and repeated columns beside ours are nobody's business.
+        # Unnamed and repeated columns beside ours do no harm.
         names = [name if name in wanted else f"ignored {i}" for i, name in enumerate(header)]
         return arrow_csv.read_csv(
             pa.BufferReader(data),
@@ -204,13 +206,13 @@ def _rows(file: str, data: bytes, header: list[str], wanted: list[str]) -> tuple
     try:
         rows = read(threads=True)
         if ragged:
-            # Only a single thread knows the rows' numbers.
+            # Arrow knows row numbers only when it reads with a single thread.
             rows = read(threads=False)
     except pa.ArrowInvalid as error:
         if "UTF8" in str(error) or "UTF-8" in str(error):
             raise _not_utf8(file, "at or below a very long value") from error
         raise BadInputError(
-            f"{file} is no readable CSV: {shortened(str(error))}; export the table again."
+            f"{file} is not a readable CSV file: {shortened(str(error))}; export the table again."
         ) from error
     blank = [row for row in ragged if not row.text.strip()]
     bad = [row for row in ragged if row.text.strip()]
@@ -224,7 +226,7 @@ def _number(row: arrow_csv.InvalidRow) -> int:
 
 
 def _check_swallowed(file: str, rows: pa.Table, width: int) -> None:
-    """Look for values that hold whole rows: two stray quotation marks take all between them."""
+    """Refuse values that hold whole rows: two stray quotation marks swallow everything between them."""
     for name in rows.column_names[:-1]:
         commas = pc.count_substring(rows[name], ",")
         lines = pc.match_substring_regex(rows[name], r"[\r\n]")
@@ -232,7 +234,7 @@ def _check_swallowed(file: str, rows: pa.Table, width: int) -> None:
         if swallowed.num_rows:
             raise BadInputError(
                 f"{file}, column {name}, row {swallowed[SOURCE_ROW.name][0]}: a quotation mark opens a value "
-                "that takes in the rows below; close or remove it."
+                "that swallows the rows below; close or remove it."
             )
 
 
@@ -241,7 +243,7 @@ def _ragged(file: str, bad: list[arrow_csv.InvalidRow], expected: int) -> BadInp
     more = f" and {len(bad) - _ROWS_SHOWN} more" if len(bad) > _ROWS_SHOWN else ""
     found = ", ".join(sorted({str(row.actual_columns) for row in bad[:_ROWS_SHOWN]}))
     return BadInputError(
-        f"{file}, row{'s' if len(bad) > 1 else ''} {shown}{more}: {found} fields where the header has "
+        f"{file}, row{'s' if len(bad) > 1 else ''} {shown}{more}: {found} fields, but the header has "
         f"{expected}; look for a missing or extra comma, or a quotation mark that is never closed."
     )
 
@@ -255,10 +257,10 @@ def _not_utf8(file: str, where: str) -> BadInputError:
 
 
 def _place(data: bytes, faulty: Callable[[str], bool], wanted: list[str]) -> str | None:
-    """Column and row of the first faulty value in a wanted column or a ragged row."""
+    """Return the column and row of the first faulty value in a wanted column or a ragged row."""
     records = csv.reader(_lines(data))
     header = [name.strip() for name in next(records)]
-    # A value longer than the reader takes ends the search.
+    # A value that is too long for the reader ends the search.
     with suppress(csv.Error):
         for number, fields in enumerate(records, start=2):
             if len(fields) != len(header):
@@ -272,12 +274,12 @@ def _place(data: bytes, faulty: Callable[[str], bool], wanted: list[str]) -> str
 
 
 def _undecodable(field: str) -> bool:
-    """Whether a value, read with surrogates for what is not UTF-8, has any."""
+    """Return whether a value holds surrogates, which stand for bytes that are not UTF-8."""
     return any("\ud800" <= sign <= "\udfff" for sign in field)
 
 
 def _any_value(columns: list[pa.Array]) -> pa.Array:
-    """Which rows have a value at all: spreadsheets export blank rows as commas alone."""
+    """Return which rows have any value: spreadsheets export blank rows as lines of commas."""
     return reduce(pc.or_, [pc.is_valid(column) for column in columns])
 
 

@@ -30,8 +30,8 @@ class CsvFolder:
         folder: where the files are.
         description: one line for people.
         name: what the source is called.
-        quarantines: whether bad rows are set aside.
-        given_name: what the settings call this CRM, wherever its folder lies.
+        quarantines: whether bad rows are quarantined.
+        given_name: the name of this CRM in the settings, wherever its folder lies.
     """
 
     folder: Path
@@ -43,21 +43,21 @@ class CsvFolder:
 
     @property
     def identity(self) -> str:
-        """The name that settings give, else the folder's, told apart from others of that name by its path."""
+        """The name from the settings, else the folder's name with a hash of its path."""
         return f"{self.name}:{self.given_name or path_name(self.folder)}"
 
     @property
     def known_months(self) -> MonthRange | None:
-        """Nothing is known of a folder before it is read."""
+        """None: a folder's months are unknown until it is read."""
         return None
 
     def take(self, *tables: RawTable) -> dict[str, Sifted]:
-        """Read some raw tables, each file once; what breaks a rule is set aside if the source quarantines."""
+        """Read some raw tables, each file once; quarantine rows that break a rule if the source does so."""
         self.check_files()
         return take(tables, self._file, quarantines=self.quarantines)
 
     def read(self, table: RawTable) -> pa.Table:
-        """Read the rows of one raw table that `take` gives."""
+        """Return the rows of one raw table, as `take` gives them."""
         return self.take(table)[table.name].rows
 
     def _file(self, table: RawTable) -> FileText | None:
@@ -65,31 +65,31 @@ class CsvFolder:
         return None if table.optional_table and not path.exists() else read_file(path, table)
 
     def month_range(self) -> MonthRange:
-        """First engaged month and data horizon, from the dates of the rows that are kept."""
+        """Find the first engaged month and the data horizon, from the dates of the rows that are kept."""
         self.check_files()
         months = covered(*self._dates())
         if months is None:
             raise BadInputError(
-                f"{RAW_SALES_PIPELINE.file_name}, column engage_date: no date in any row; a forecast "
-                "needs deals with an engage date, as YYYY-MM-DD or M/D/YYYY."
+                f"{RAW_SALES_PIPELINE.file_name}, column engage_date: no row has a date; fill in when deals "
+                "were engaged, as YYYY-MM-DD or M/D/YYYY."
             )
         return months
 
     def _dates(self) -> list[pa.Array | pa.ChunkedArray]:
-        """The engage dates and the close dates."""
+        """Return the engage dates and the close dates."""
         if self.quarantines:
-            # A row that is set aside has no say in which months there are.
+            # Quarantined rows must not decide which months there are.
             rows = self.read(RAW_SALES_PIPELINE)
             return [rows[name] for name in DATES]
         text = read_file(self.folder / RAW_SALES_PIPELINE.file_name, RAW_SALES_PIPELINE).text
-        # What is no date is left out here: reading the table names it, with its rows.
+        # Skip invalid dates here: reading the table reports them, with their rows.
         return [parse_column(text[name].combine_chunks(), RAW_SALES_PIPELINE[name])[0] for name in DATES]
 
     def check_files(self) -> None:
-        """Make sure that the folder and its files are there.
+        """Check that the folder and its files exist.
 
         Raises:
-            SourceUnavailableError: with what is missing.
+            SourceUnavailableError: names what is missing.
         """
         try:
             is_folder = self.folder.is_dir()
@@ -97,11 +97,11 @@ class CsvFolder:
         except OSError as error:
             raise SourceUnavailableError(
                 f"The folder {self.folder} cannot be opened: {error.strerror}; check CRM_DATA_DIR and the "
-                "folder's rights."
+                "folder's permissions."
             ) from error
         if not is_folder:
             raise SourceUnavailableError(
-                f"There is no folder {self.folder}; set CRM_DATA_DIR to the folder of the CSV files, "
+                f"The folder {self.folder} does not exist; set CRM_DATA_DIR to the folder of the CSV files, "
                 "or CRM_SOURCE=sample for synthetic data."
             )
         if missing:
@@ -112,7 +112,7 @@ class CsvFolder:
 
 
 def path_name(folder: Path) -> str:
-    """A folder's name and a mark of its whole path: short, stable, and no other folder's.
+    """Return a folder's name with a hash of its whole path: short, stable and unique.
 
     >>> path_name(Path("/data/My CRM"))
     'My-CRM-ddf8b9'

@@ -1,4 +1,4 @@
-"""Faults: rows that break a rule, told in one sentence with file, column, rows, values and remedy."""
+"""Faults: rows that break a rule, described in a sentence with file, column, rows, values and remedy."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ROWS_SHOWN = 5
 
 
 def shortened(text: str, length: int = 60) -> str:
-    """Cut a text from a file to what a sentence can hold.
+    """Cut a text from a file to a length that fits into a sentence.
 
     >>> shortened("GTX Pro", 5)
     'GTX …'
@@ -29,7 +29,7 @@ class Fault:
     Attributes:
         rule: name of the rule that they break.
         column: the column that is wrong.
-        what: what is wrong with its values, as in `is negative`.
+        what: what is wrong with its values, for example `is negative`.
         remedy: what to do, in the imperative.
         positions: the rows, as positions in the table, in order.
     """
@@ -46,11 +46,11 @@ class Fault:
         return cls(rule.name, rule.blames, rule.what, rule.remedy, positions)
 
     def sentence(self, table: RawTable, text: pa.Table) -> str:
-        """Tell the fault to people.
+        """Describe the fault to people.
 
         Args:
             table: the raw table.
-            text: its rows as text, and their numbers.
+            text: its rows as text, with their numbers.
         """
         rows = text[SOURCE_ROW.name].to_numpy()[self.positions]
         more = len(rows) - ROWS_SHOWN
@@ -67,8 +67,8 @@ class Fault:
 def _plural(what: str) -> str:
     """Put the verb that begins a text into the plural.
 
-    >>> _plural("is no number"), _plural("lies in the future"), _plural("where a value is required")
-    ('are no number', 'lie in the future', 'where a value is required')
+    >>> _plural("is negative"), _plural("lies in the future"), _plural("where a value is required")
+    ('are negative', 'lie in the future', 'where a value is required')
     """
     verb, _, rest = what.partition(" ")
     return f"{'are' if verb == 'is' else verb.removesuffix('s')} {rest}"

@@ -1,4 +1,4 @@
-"""The one judge of what comes in: reads tables, each file once, and parts sound rows from bad ones."""
+"""The one judge of raw data: it reads tables, each file once, and separates good rows from bad ones."""
 
 from __future__ import annotations
 
@@ -22,29 +22,28 @@ from crm_assets.sources.quarantine import Sifted, with_reasons
 if TYPE_CHECKING:
     from ibis.backends.duckdb import Backend
 
-# Reads a table's file; None where an optional table has none.
+# Reads a table's file; gives None if an optional table has no file.
 Read = Callable[[RawTable], FileText | None]
 
 
 def take(tables: Iterable[RawTable], read: Read, *, quarantines: bool) -> dict[str, Sifted]:
-    """Read tables and judge their rows by the rules that must hold.
+    """Read tables, each file once, and judge their rows by the rules that must hold.
 
-    Tables that their rules look into are read and judged too. Each file is read once.
+    It also reads and judges the tables that these rules look into.
 
     Args:
         tables: which tables.
         read: reads one file.
-        quarantines: whether rows that break a rule are set aside.
+        quarantines: whether rows that break a rule are quarantined.
 
     Returns:
-        The tables by name, those that were only looked into left out.
+        The wanted tables by name.
 
     Raises:
-        BadInputError: with the first broken rule, where the source does not quarantine; or nothing is
-            left of a table.
+        BadInputError: a rule is broken and the source does not quarantine, or no row of a table is left.
     """
     wanted = list(tables)
-    # Here, since a code location that reads no source does without an engine.
+    # Imported here, since a code location that reads no source needs no engine.
     from crm_assets.engine.duckdb import connect
 
     engine = connect()
@@ -57,7 +56,7 @@ def take(tables: Iterable[RawTable], read: Read, *, quarantines: bool) -> dict[s
 
 
 def faults(table: ir.Table, rules: list[Rule]) -> Iterator[Fault]:
-    """Find those of the rules that a typed raw table breaks, in their order.
+    """Yield a fault for each rule that a typed raw table breaks, in the order of the rules.
 
     Args:
         table: the rows, with their numbers.
@@ -74,11 +73,11 @@ def faults(table: ir.Table, rules: list[Rule]) -> Iterator[Fault]:
 
 @dataclass
 class _Judge:
-    """Sifts tables one after the other, each after those that its rules look into.
+    """Sifts tables one by one, each after the tables that its rules look into.
 
     Attributes:
-        listed: the tables so far, all rows of the file.
-        kept: the same without the rows that are set aside.
+        listed: the tables so far, with all rows of the file.
+        kept: the same tables without quarantined rows.
     """
 
     engine: Backend
@@ -106,8 +105,8 @@ class _Judge:
             sound[fault.positions] = False
         if not sound.any():
             raise BadInputError(
-                f"{table.file_name}: once all bad rows are set aside, none is left; mend the file, first "
-                f"of all {found[0].sentence(table, file.text)}"
+                f"{table.file_name}: every row is bad, so no row is left; correct the file. The first "
+                f"fault: {found[0].sentence(table, file.text)}"
             )
         aside = with_reasons(file.original, table, found)
         return self._keep(table, Sifted(typed.filter(pa.array(sound)), aside))
@@ -119,12 +118,12 @@ class _Judge:
         return [*found, *self._lost(rows, rules, found)] if self.quarantines else found
 
     def _lost(self, rows: ir.Table, rules: list[Rule], found: list[Fault]) -> Iterator[Fault]:
-        """Find names that another table lists, in a row that is set aside."""
+        """Find names that another table lists only in a quarantined row."""
         looking = [rule for rule in rules if rule.other_table in self.kept]
         lost = [
             replace(
                 rule.resolved(rows, reader(self.kept)),
-                what=f"is in {_table(rule.other_table).file_name}, but its row is set aside",
+                what=f"is in {_table(rule.other_table).file_name}, but its row is quarantined",
                 remedy=f"correct the row of the {rule.blames} there",
             )
             for rule in looking
@@ -141,18 +140,18 @@ class _Judge:
         return sifted
 
     def _stored(self, name: str, rows: pa.Table) -> ir.Table:
-        # Looked at where it lies: a table of the engine would be a copy.
+        # Registered instead of stored: a stored table would be a copy.
         self.engine.con.register(name, rows)
         return self.engine.table(name)
 
 
 def reader(tables: Mapping[str, ir.Table]) -> Callable[..., ir.Table]:
-    """Return a function that gives rules the tables that they look into."""
+    """Return a function that gives a rule the tables that it looks into."""
     return lambda name, *, whole_history=False: tables[name]
 
 
 def _with_lookups(tables: list[RawTable]) -> list[RawTable]:
-    """Return tables and those that their rules look into, each after the ones that it needs."""
+    """Return tables and the tables that their rules look into, each after the ones that it needs."""
     ordered: list[RawTable] = []
     for table in tables:
         looked_into = {rule.other_table for rule in rules_of(table) if rule.severity == "must"} - {None}
@@ -166,7 +165,7 @@ def _table(name: str | None) -> RawTable:
 
 
 def _of_readable_values(broken: list[Fault], unreadable: list[Fault]) -> Iterator[Fault]:
-    """Leave out values that cannot be read: they are told already, and not missing."""
+    """Leave out unreadable values: they are reported already, and they are not missing."""
     for fault in broken:
         known = [other.positions for other in unreadable if other.column == fault.column]
         positions = np.setdiff1d(fault.positions, np.concatenate(known)) if known else fault.positions

@@ -16,14 +16,14 @@ from crm_assets.errors import SourceUnavailableError
 from crm_assets.sources.csv_folder import REQUIRED_FILES, CsvFolder
 from crm_assets.sources.quarantine import Sifted
 
-# Known without a download, so that the graph can be looked at before the first run.
+# Known without a download, so that people can look at the graph before the first run.
 KNOWN_MONTHS = {"innocentmfa/crm-sales-opportunities": MonthRange("2016-10", "2017-12")}
 
 INSTEAD = "or set CRM_DATA_DIR to a folder of the CSV files, or CRM_SOURCE=sample for synthetic data"
 
 
 def kaggle_credentials_present() -> bool:
-    """Whether the environment or the user's files hold Kaggle credentials, valid or not."""
+    """Return whether the environment or the user's files hold Kaggle credentials, valid or not."""
     home = Path("~").expanduser()
     config = os.environ.get("XDG_CONFIG_HOME") or home / ".config"
     folders = [Path(os.environ.get("KAGGLE_CONFIG_DIR") or home / ".kaggle"), Path(config) / "kaggle"]
@@ -39,9 +39,9 @@ class KaggleDataset:
 
     Attributes:
         dataset: `owner/name`.
-        downloads_dir: where downloads are kept; a complete one is used again without network.
+        downloads_dir: where downloads are kept; a complete download is used again without network.
         description: one line for people.
-        quarantines: whether bad rows are set aside.
+        quarantines: whether bad rows are quarantined.
     """
 
     dataset: str
@@ -58,7 +58,7 @@ class KaggleDataset:
 
     @property
     def known_months(self) -> MonthRange | None:
-        """The months of the data set that the project was made for."""
+        """The months of the data set that the project was made for; None for others."""
         return KNOWN_MONTHS.get(self.dataset)
 
     @property
@@ -67,7 +67,7 @@ class KaggleDataset:
         return self.downloads_dir / self.dataset.replace("/", "__")
 
     def take(self, *tables: RawTable) -> dict[str, Sifted]:
-        """Read some raw tables, after a download where none is kept.
+        """Read some raw tables; download them first if no download is kept.
 
         Raises:
             SourceUnavailableError: Kaggle cannot be reached, refuses, or has no such data set.
@@ -76,11 +76,11 @@ class KaggleDataset:
         return self._files().take(*tables)
 
     def read(self, table: RawTable) -> pa.Table:
-        """Read the rows of one raw table that `take` gives."""
+        """Return the rows of one raw table, as `take` gives them."""
         return self._files().read(table)
 
     def month_range(self) -> MonthRange:
-        """The months of the data set; of a known one without a download."""
+        """Return the months of the data set; a known one needs no download."""
         return self.known_months or self._files().month_range()
 
     def _files(self) -> CsvFolder:
@@ -89,14 +89,14 @@ class KaggleDataset:
         return CsvFolder(self.folder, self.description, self.name, self.quarantines)
 
     def _download(self) -> None:
-        """Download to a temporary folder beside the target, and move it there when complete."""
+        """Download to a temporary folder beside the target, and move the complete files there."""
         try:
             self.downloads_dir.mkdir(parents=True, exist_ok=True)
             temporary_folder = tempfile.TemporaryDirectory(dir=self.downloads_dir, prefix=".kaggle-")
         except OSError as error:
             raise SourceUnavailableError(
-                f"Downloads cannot be kept in {self.downloads_dir}: {error.strerror}; set CRM_HOME to a "
-                "folder that can be written."
+                f"Cannot keep downloads in {self.downloads_dir}: {error.strerror}; set CRM_HOME to a "
+                "folder that you can write to."
             ) from error
         with temporary_folder as temporary:
             unpacked = Path(temporary) / "files"
@@ -116,7 +116,7 @@ class KaggleDataset:
             try:
                 complete.rename(self.folder)
             except OSError:
-                # Another process of the same run was faster; its files are as good.
+                # Another process of the same run was faster; its files are the same.
                 if not self.folder.is_dir():
                     raise
 
@@ -125,7 +125,7 @@ def _download_files(dataset: str, folder: Path) -> None:
     import requests
 
     try:
-        # Imported when used: it authenticates at import, and writes to the home folder.
+        # Imported here: the import authenticates, and writes to the home folder.
         from kaggle.api.kaggle_api_extended import KaggleApi
 
         api = KaggleApi()
@@ -133,7 +133,7 @@ def _download_files(dataset: str, folder: Path) -> None:
         api.dataset_download_files(dataset, path=str(folder), quiet=True, unzip=True)
     except SystemExit:
         raise SourceUnavailableError(
-            "Kaggle has no valid credentials of yours: create an API token in your Kaggle account's settings "
+            "There are no valid Kaggle credentials: create an API token in your Kaggle account's settings "
             f"and put it into KAGGLE_API_TOKEN, {INSTEAD}."
         ) from None
     except requests.HTTPError as error:
@@ -145,7 +145,7 @@ def _download_files(dataset: str, folder: Path) -> None:
         ) from error
     except (ValueError, RuntimeError) as error:
         raise SourceUnavailableError(
-            f"What Kaggle sent for {dataset} cannot be unpacked; try again later, {INSTEAD}."
+            f"The files that Kaggle sent for {dataset} cannot be unpacked; try again later, {INSTEAD}."
         ) from error
 
 
@@ -155,7 +155,7 @@ def _refusal(dataset: str, error: object) -> str:
         return f"Kaggle has no data set {dataset}; correct CRM_KAGGLE_DATASET, {INSTEAD}."
     if status in (401, 403):
         return (
-            f"Kaggle refuses {dataset} to your credentials ({status}): create a new API token in your Kaggle "
-            f"account's settings and put it into KAGGLE_API_TOKEN, {INSTEAD}."
+            f"Kaggle does not give {dataset} to your credentials ({status}): create a new API token in your "
+            f"Kaggle account's settings and put it into KAGGLE_API_TOKEN, {INSTEAD}."
         )
-    return f"Kaggle answers {status} to the download of {dataset}; try again later, {INSTEAD}."
+    return f"Kaggle answered {status} when asked for {dataset}; try again later, {INSTEAD}."

@@ -1,4 +1,4 @@
-"""From the text of a CSV column to typed values: dates and numbers, never guessed row by row."""
+"""Turn the text of a CSV column into dates or numbers, with one format for the whole column."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ISO = re.compile(r"(?P<year>\d{4})-(?P<month>\d{2})-(?P<day>\d{2})")
 SLASHED = re.compile(r"(?P<month>\d{1,2})/(?P<day>\d{1,2})/(?P<year>\d{4})")
 DATE_FORMATS = {"YYYY-MM-DD": ISO, "M/D/YYYY": SLASHED}
 FIRST_YEAR, LAST_YEAR = 1970, 2200
-# From it on a float skips whole numbers.
+# From here on, a float cannot hold every whole number.
 LARGEST_WHOLE = 2.0**53
 
 Parsed = tuple[pa.Array, list[Fault]]
@@ -27,12 +27,12 @@ def parse_table(text: pa.Table, table: RawTable) -> tuple[pa.Table, list[Fault]]
     """Give the text of a raw table its types.
 
     Args:
-        text: the columns of `table` that the file has, as strings, and the rows' numbers.
+        text: the columns of `table` that the file has, as strings, with the rows' numbers.
         table: the table.
 
     Returns:
-        The typed table, null where a value is none or its column is not in the file, and the
-        faults of values that are none.
+        The typed table, null if a value is unreadable or its column is not in the file, and the
+        faults of the unreadable values.
     """
     columns, faults = {}, []
     for column in table.columns:
@@ -50,11 +50,11 @@ def parse_column(text: pa.Array, column: Column) -> Parsed:
     """Give a column its type.
 
     Args:
-        text: shape (n,), strings; null where the file has nothing.
+        text: shape (n,), strings; null if the file has no value.
         column: the column.
 
     Returns:
-        The typed values, null where one is none, and the faults of those that are none.
+        The typed values, null if unreadable, and the faults of the unreadable values.
     """
     if column.dtype == "date":
         return _parse_dates(text, column.name)
@@ -64,7 +64,7 @@ def parse_column(text: pa.Array, column: Column) -> Parsed:
 
 
 def _parse_dates(text: pa.Array, name: str) -> Parsed:
-    """One format for the whole column: the one that most of its values have."""
+    """Parse dates with one format for the whole column: the one that most of its values have."""
     encoded = text.dictionary_encode()
     values = encoded.dictionary.to_pylist()
     counts = np.bincount(encoded.indices.drop_null().to_numpy(zero_copy_only=False), minlength=len(values))
@@ -81,20 +81,20 @@ def _parse_dates(text: pa.Array, name: str) -> Parsed:
         written = pa.array([DATE_FORMATS[form].fullmatch(value) is not None for value in values])
         mixed = pc.fill_null(pc.invert(written.take(encoded.indices)), False).to_numpy(zero_copy_only=False)
     return typed, [
-        # First the formats: where they differ, that is what is wrong with the column.
+        # Formats first: if they differ, that is what is wrong with the column.
         *_fault(
             mixed,
             f"{name}_in_one_format",
             name,
             f"is not written as {form} like the rest of the column",
-            f"write all of the column as {form}",
+            f"write the whole column as {form}",
         ),
         *_fault(
             wrong & ~mixed,
             f"{name}_is_a_date",
             name,
-            "is no such date",
-            f"write real dates, all of the column as {form}",
+            "cannot be read as a date",
+            f"write real dates, the whole column as {form}",
         ),
     ]
 
@@ -112,17 +112,17 @@ def _parse_numbers(text: pa.Array, column: Column) -> Parsed:
     numbers = pd.to_numeric(text.to_pandas(), errors="coerce").to_numpy(dtype="float64")
     given = pc.is_valid(text).to_numpy(zero_copy_only=False)
     fine = np.isfinite(numbers)
-    what, remedy = "is no number", "write plain digits, with a point before decimals"
+    what, remedy = "cannot be read as a number", "write plain digits, with a point before decimals"
     if column.dtype == "int64":
         whole = np.where(fine, numbers, 0)
         fine &= (whole == np.round(whole)) & (np.abs(whole) < LARGEST_WHOLE)
-        what, remedy = "is no whole number", "write plain digits"
+        what, remedy = "cannot be read as a whole number", "write plain digits"
     values = pa.array(np.where(fine, numbers, 0), mask=~fine)
     typed = values.cast(pa.int64() if column.dtype == "int64" else pa.float64())
     return typed, _fault(given & ~fine, f"{column.name}_is_a_number", column.name, what, remedy)
 
 
 def _fault(wrong: np.ndarray, rule: str, column: str, what: str, remedy: str) -> list[Fault]:
-    """The fault of the values that are none, where there are any."""
+    """Return the fault of the wrong values, in a list that is empty if there are none."""
     positions = np.flatnonzero(wrong)
     return [Fault(rule, column, what, remedy, positions)] if len(positions) else []

@@ -1,4 +1,4 @@
-"""Rows of a raw table that are set aside, untouched and with the reason."""
+"""Quarantined rows of a raw table: kept untouched, with the reason."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from crm_assets.sources.faults import Fault
 
 @dataclass(frozen=True)
 class Sifted:
-    """A raw table, parted into what can be used and what cannot.
+    """A raw table, split into good rows and quarantined ones.
 
     Attributes:
         rows: the rows that break no rule, typed, in file order.
@@ -27,12 +27,12 @@ class Sifted:
 
     @classmethod
     def whole(cls, rows: pa.Table) -> Sifted:
-        """A table of which nothing is set aside."""
+        """Return a table without quarantined rows."""
         return cls(rows, QUARANTINED_ROWS.arrow.empty_table())
 
     @property
     def set_aside(self) -> int:
-        """How many rows of the file are set aside, however many rules they break."""
+        """How many rows of the file are quarantined; a row that breaks two rules counts once."""
         return len(self.quarantined[SOURCE_ROW.name].unique())
 
     @property
@@ -42,13 +42,13 @@ class Sifted:
 
 
 def joined(sifted: dict[str, Sifted]) -> pa.Table:
-    """The rows that are set aside of all tables, one below the other."""
+    """Return the quarantined rows of all tables, one below the other."""
     parts = [one.quarantined for one in sifted.values()]
     return pa.concat_tables([QUARANTINED_ROWS.arrow.empty_table(), *parts])
 
 
 def by_table(sifted: dict[str, Sifted]) -> pd.DataFrame:
-    """How many rows of each table are read and set aside."""
+    """Count the rows of each table that are read and quarantined."""
     return pd.DataFrame(
         {
             "table": list(sifted),
@@ -59,7 +59,7 @@ def by_table(sifted: dict[str, Sifted]) -> pd.DataFrame:
 
 
 def by_rule(quarantined: pa.Table) -> pd.DataFrame:
-    """How many rows of each table break which rule, in columns `table`, `rule` and `rows`."""
+    """Count the rows of each table that break each rule, in columns `table`, `rule` and `rows`."""
     counts = quarantined.group_by(["table", "rule"]).aggregate([(SOURCE_ROW.name, "count_distinct")])
     counts = counts.rename_columns(["table", "rule", "rows"])
     return counts.sort_by([("table", "ascending"), ("rows", "descending"), ("rule", "ascending")]).to_pandas()
@@ -69,7 +69,7 @@ def with_reasons(original: pa.Table, table: RawTable, found: list[Fault]) -> pa.
     """Return one row for each rule that a row breaks, in file order and then in the order of the rules.
 
     Args:
-        original: the rows of the file, untouched, and their numbers.
+        original: the rows of the file, untouched, with their numbers.
         table: the raw table.
         found: what is wrong with them.
 

@@ -1,4 +1,4 @@
-"""A seeded synthetic CRM of any size: the shape of a real one, made-up names and numbers."""
+"""A seeded synthetic CRM of any size: shaped like a real one, with made-up names and numbers."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ FIRST_DAY, LAST_DAY = date(2022, 10, 1), date(2023, 12, 31)
 FIRST_CLOSE = date(2023, 3, 1)
 DAYS = (LAST_DAY - FIRST_DAY).days + 1
 
-# Share of the pipeline that never closes within the calendar, and of that what never engages.
+# Shares of all deals: those that do not close within the calendar, and those that never even engage.
 STILL_OPEN, PROSPECTING = 0.22, 0.06
 WON_OF_CLOSED = 0.63
 WITHOUT_ACCOUNT = 0.02
 MEDIAN_CYCLE, LONGEST_CYCLE = 45, 138
-# Relative weight of a closing day by its month's place in the quarter: the first is quiet.
+# Relative weight of a closing day by its month's place in the quarter: the first month is quiet.
 SEASON = np.array([0.25, 1.0, 1.25])
 
 PRODUCTS = (
@@ -60,7 +60,7 @@ class SyntheticSample:
 
     @property
     def identity(self) -> str:
-        """Its size and seed, which decide every value of it."""
+        """Its size and seed, which decide every value."""
         return f"{self.name}:{self.opportunities}-seed-{self.seed}"
 
     @property
@@ -69,7 +69,7 @@ class SyntheticSample:
         return MonthRange(f"{FIRST_DAY:%Y-%m}", f"{LAST_DAY:%Y-%m}")
 
     def take(self, *tables: RawTable) -> dict[str, Sifted]:
-        """Make some raw tables of the sample: it has no bad rows."""
+        """Make some raw tables of the sample, which has no bad rows."""
         return {table.name: Sifted.whole(self.read(table)) for table in tables}
 
     def read(self, table: RawTable) -> pa.Table:
@@ -88,7 +88,7 @@ class SyntheticSample:
         return pa.table([columns[name] for name in table.names], schema=table.arrow)
 
     def month_range(self) -> MonthRange:
-        """The sample's calendar."""
+        """Return the sample's calendar."""
         return self.known_months
 
     @property
@@ -100,7 +100,7 @@ class SyntheticSample:
         return _grown(85, self.opportunities)
 
     def _random(self, what: int) -> np.random.Generator:
-        # One stream per table, so that none depends on which was read before.
+        # One stream per table, so that no table depends on which was read before.
         return np.random.default_rng([self.seed, what])
 
     def _accounts(self) -> dict[str, pa.Array]:
@@ -149,7 +149,7 @@ class SyntheticSample:
 
 
 def _days(random: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Engage and close day of each deal, counted from `FIRST_DAY`; -1 while not closed.
+    """Draw the engage and close day of each deal, counted from `FIRST_DAY`; -1 if it does not close.
 
     The first deal engages on the first day and the last closes on the last, so that the
     calendar is the same for every size.
@@ -157,7 +157,7 @@ def _days(random: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
     engage = np.sort(random.integers(0, DAYS, n))
     cycle = np.clip(random.gamma(2.2, MEDIAN_CYCLE / 1.88, n), 1, LONGEST_CYCLE).astype("int64")
     close = np.maximum(engage + cycle, (FIRST_CLOSE - FIRST_DAY).days + random.integers(0, 40, n))
-    # A quiet month sends its closings on to later days, up to the longest cycle.
+    # A quiet month pushes its closings to later days, up to the longest cycle.
     weight = SEASON[_place_in_quarter()] / SEASON.max()
     late = random.random(n) > weight[np.minimum(close, DAYS - 1)]
     close = close + np.where(late, random.integers(15, 45, n), 0)
@@ -171,7 +171,7 @@ def _days(random: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
 def _stages(
     random: np.random.Generator, close: np.ndarray, agent: np.ndarray, product: np.ndarray
 ) -> np.ndarray:
-    """Positions in `Stage`: some agents and products win more often than others."""
+    """Draw positions in `Stage`; some agents and products win more often than others."""
     skill = random.normal(0, 0.06, agent.max() + 1)[agent] + np.linspace(-0.04, 0.04, len(PRODUCTS))[product]
     won = random.random(len(close)) < WON_OF_CLOSED + skill
     stages = list(Stage)
@@ -201,7 +201,7 @@ def _dates(days: np.ndarray) -> pa.Array:
 
 
 def _identifiers(random: np.random.Generator, n: int) -> pa.Array:
-    """Unique ids of eight letters and digits, in no order."""
+    """Make unique ids of eight letters and digits, in no order."""
     alphabet = np.frombuffer(b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789", dtype="S1")
     numbers = random.permutation(n).astype("uint64") * np.uint64(2654435761) % np.uint64(32**7)
     # Multiplying by an odd number permutes the residues of a power of two: no id repeats.
@@ -216,7 +216,7 @@ def _products() -> dict[str, pa.Array]:
 
 
 def _grown(base: int, opportunities: int) -> int:
-    """How many agents or accounts: `base` at the size of the real dump, more with its root."""
+    """Return how many agents or accounts: `base` at the real dump's size, growing with the square root."""
     return max(base, round(base * (opportunities / 8_800) ** 0.5))
 
 

@@ -13,7 +13,7 @@ from crm_assets.sources.sample import SyntheticSample
 
 
 def select_source(settings: Settings) -> Source:
-    """The source that `CRM_SOURCE` names; `auto` takes the first that is at hand.
+    """Return the source that `CRM_SOURCE` names; `auto` takes the first that is available.
 
     Raises:
         SettingsError: the CSV source is chosen without a folder.
@@ -24,7 +24,9 @@ def select_source(settings: Settings) -> Source:
         chosen, why = _at_hand(settings)
     if chosen == "csv":
         if settings.data_dir is None:
-            raise SettingsError("CRM_SOURCE=csv needs CRM_DATA_DIR, the folder of the CSV files.")
+            raise SettingsError(
+                "CRM_SOURCE=csv needs CRM_DATA_DIR: set it to the folder of the CSV files."
+            )
         described = f"CSV files in {settings.data_dir} ({why})"
         return CsvFolder(
             settings.data_dir, described, quarantines=quarantines, given_name=settings.source_name
@@ -42,10 +44,10 @@ def select_source(settings: Settings) -> Source:
 
 
 def month_range(settings: Settings, source: Source) -> MonthRange:
-    """The months of the graph, the source's own read from its data and noted for whoever asks next.
+    """Return the months of the graph; read the source's own from its data, and record them.
 
     Raises:
-        SettingsError: the range is empty, or ends past the data.
+        SettingsError: the range is empty or ends after the data.
         BadInputError, SourceUnavailableError: the data cannot be read.
     """
     found = source.known_months or source.month_range()
@@ -55,12 +57,12 @@ def month_range(settings: Settings, source: Source) -> MonthRange:
 
 
 def known_range(settings: Settings, source: Source) -> MonthRange | None:
-    """The months of the graph where they are known without opening any data, else None.
+    """Return the months of the graph if they are known without opening any data, else None.
 
-    They are known from the settings, of a source whose months never change, or where a run has noted them.
+    They are known if the settings name them, the source's months never change, or a run recorded them.
 
     Raises:
-        SettingsError: the range is empty, or ends past the data.
+        SettingsError: the range is empty or ends after the data.
     """
     found = source.known_months or calendar.noted(settings.home, source.identity)
     if found is not None:
@@ -70,23 +72,23 @@ def known_range(settings: Settings, source: Source) -> MonthRange | None:
 
 
 def within(settings: Settings, found: MonthRange) -> MonthRange:
-    """What the settings say of the months, and the source's own where they do not.
+    """Return the months that the settings name; the source's own fill what the settings leave open.
 
     Raises:
-        SettingsError: the range is empty, or ends past the data.
+        SettingsError: the range is empty or ends after the data.
     """
     first = settings.first_month or found.first
     last = found.last if settings.last_month in (None, OPEN_END) else str(settings.last_month)
     if first > last:
         raise SettingsError(
-            f"There is no month from {first} to {last}: correct CRM_FIRST_MONTH or CRM_LAST_MONTH, or "
-            "unset them to take both from the data."
+            f"The first month, {first}, is after the last month, {last}: correct CRM_FIRST_MONTH or "
+            "CRM_LAST_MONTH, or unset them to take both from the data."
         )
-    # The month after may have begun: only who exports knows whether it is complete.
+    # Allow one month more: it may have begun, and only the exporter knows whether it is complete.
     if last > shift(found.last, 1):
         raise SettingsError(
-            f"CRM_LAST_MONTH {last} lies past the data, which covers {found.first} to {found.last}; unset it "
-            f"to take {found.last}, or write {OPEN_END} where the data grows with the calendar."
+            f"CRM_LAST_MONTH {last} lies after the data, which covers {found.first} to {found.last}; unset "
+            f"it to take {found.last}, or set it to {OPEN_END} if the data grows with the calendar."
         )
     return MonthRange(first, last)
 
@@ -95,5 +97,5 @@ def _at_hand(settings: Settings) -> tuple[str, str]:
     if settings.data_dir is not None:
         return "csv", "CRM_DATA_DIR is set"
     if kaggle_credentials_present():
-        return "kaggle", "Kaggle credentials are there"
+        return "kaggle", "Kaggle credentials are set"
     return "sample", "neither CRM_DATA_DIR nor Kaggle credentials are set"

@@ -102,7 +102,7 @@ def test_every_start_says_which_source_is_in_force(sample_run: tuple[Place, str]
         "-m", "crm_assets.console.start", "echo", "started", CRM_DATA_DIR="/away", CRM_SOURCE="csv"
     )
     assert away.stdout == "started\n"
-    assert "There is no folder /away" in away.stderr
+    assert "The folder /away" in away.stderr
     assert str(there.metadata("raw_accounts")["source"].value).startswith("SYNTHETIC sample of 2,000")
 
 
@@ -138,5 +138,5 @@ def test_an_impossible_last_month_is_refused_at_once(sample_run: tuple[Place, st
     before = state(there)
     done = there.python("-m", "crm_assets", CRM_LAST_MONTH="2024-12")
     assert done.returncode == 1
-    assert "CRM_LAST_MONTH 2024-12 lies past the data, which covers 2022-10 to 2023-12" in done.stdout
+    assert "CRM_LAST_MONTH 2024-12 lies after the data, which covers 2022-10 to 2023-12" in done.stdout
     assert state(there) == before

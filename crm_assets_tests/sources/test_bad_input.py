@@ -135,7 +135,7 @@ FILES = [
     Case(
         "a missing folder",
         shutil.rmtree,
-        "There is no folder ",
+        "The folder ",
         ("set CRM_DATA_DIR", "CRM_SOURCE=sample"),
         SourceUnavailableError,
     ),
@@ -189,7 +189,7 @@ FILES = [
     Case(
         "a NUL byte",
         each(LINE_BREAK, put(PIPELINE, 7, account="Account\0 0001")),
-        "sales_pipeline.csv, column account, row 7: holds a NUL character",
+        "sales_pipeline.csv, column account, row 7: has a NUL character",
         ("save the file as CSV",),
     ),
 ]
@@ -237,7 +237,7 @@ HEADERS = [
     Case(
         "a blank line above the header",
         insert(PIPELINE, 1, ""),
-        "sales_pipeline.csv, row 1: blank where the header should be; ",
+        "sales_pipeline.csv, row 1: the header should be here, but the row is blank; ",
         ("delete the rows above it",),
     ),
     Case(
@@ -252,13 +252,13 @@ ROWS = [
     Case(
         "a row with a field too many",
         extend(PIPELINE, 7, ",more"),
-        "sales_pipeline.csv, row 7: 9 fields where the header has 8; ",
+        "sales_pipeline.csv, row 7: 9 fields, but the header has 8; ",
         ("missing or extra comma",),
     ),
     Case(
         "rows with fields too few",
         each(insert(PIPELINE, 4, "A,B"), insert(PIPELINE, 9, "A,B,C")),
-        "sales_pipeline.csv, rows 4, 9: 2, 3 fields where the header has 8; ",
+        "sales_pipeline.csv, rows 4, 9: 2, 3 fields, but the header has 8; ",
         ("missing or extra comma",),
     ),
     Case(
@@ -334,51 +334,51 @@ VALUES = [
     Case(
         "a text for a date",
         won(7, closed="soon"),
-        "sales_pipeline.csv, column close_date, row 7: 'soon' is no such date; ",
-        ("all of the column as YYYY-MM-DD",),
+        "sales_pipeline.csv, column close_date, row 7: 'soon' cannot be read as a date; ",
+        ("the whole column as YYYY-MM-DD",),
     ),
     Case(
         "an impossible date",
         won(7, engaged="2017-02-30"),
-        "sales_pipeline.csv, column engage_date, row 7: '2017-02-30' is no such date; ",
-        ("write real dates, all of the column as YYYY-MM-DD",),
+        "sales_pipeline.csv, column engage_date, row 7: '2017-02-30' cannot be read as a date; ",
+        ("write real dates, the whole column as YYYY-MM-DD",),
     ),
     Case(
         "an impossible year",
         won(7, engaged="0203-02-28"),
-        "sales_pipeline.csv, column engage_date, row 7: '0203-02-28' is no such date; ",
+        "sales_pipeline.csv, column engage_date, row 7: '0203-02-28' cannot be read as a date; ",
         ("write real dates",),
     ),
     Case(
         "a date with a time",
         won(7, closed="2023-06-01 00:00:00"),
-        "sales_pipeline.csv, column close_date, row 7: '2023-06-01 00:00:00' is no such date; ",
-        ("all of the column as YYYY-MM-DD",),
+        "sales_pipeline.csv, column close_date, row 7: '2023-06-01 00:00:00' cannot be read as a date; ",
+        ("the whole column as YYYY-MM-DD",),
     ),
     Case(
         "mixed date formats",
         each(won(4, closed="6/1/2023"), won(9, closed="12/24/2023")),
         "sales_pipeline.csv, column close_date, rows 4, 9: '6/1/2023', '12/24/2023' are not written as "
         "YYYY-MM-DD like the rest of the column; ",
-        ("write all of the column as YYYY-MM-DD",),
+        ("write the whole column as YYYY-MM-DD",),
     ),
     Case(
         "mixed date formats beside an impossible date",
         each(won(4, closed="6/1/2023"), won(9, closed="2023-02-30")),
         "sales_pipeline.csv, column close_date, row 4: '6/1/2023' is not written as YYYY-MM-DD",
-        ("write all of the column as YYYY-MM-DD",),
+        ("write the whole column as YYYY-MM-DD",),
     ),
     Case(
         "a text for a number",
         won(7, value="much"),
-        "sales_pipeline.csv, column close_value, row 7: 'much' is no number; ",
+        "sales_pipeline.csv, column close_value, row 7: 'much' cannot be read as a number; ",
         ("plain digits, with a point before decimals",),
     ),
     *(
         Case(
             f"{text!r} for a number",
             put(PRODUCTS, 3, sales_price=text),
-            f"products.csv, column sales_price, row 3: {text!r} is no number; ",
+            f"products.csv, column sales_price, row 3: {text!r} cannot be read as a number; ",
             ("plain digits",),
         )
         for text in ("1,000", "$55", "12.5.1", "inf", "NaN", "0x1F", "1_000")
@@ -387,7 +387,7 @@ VALUES = [
         Case(
             f"{text!r} for a whole number",
             put(ACCOUNTS, 3, employees=text),
-            f"accounts.csv, column employees, row 3: {text!r} is no whole number; ",
+            f"accounts.csv, column employees, row 3: {text!r} cannot be read as a whole number; ",
             ("plain digits",),
         )
         for text in ("12.5", "1e30", "many", str(2**53 + 1))
@@ -599,7 +599,7 @@ def test_a_folder_that_cannot_be_opened_is_told_in_one_sentence(tmp_path: Path) 
 
 
 def test_a_file_in_place_of_the_folder_is_told_in_one_sentence(small_dump: Path) -> None:
-    with pytest.raises(SourceUnavailableError, match=r"There is no folder .*; set CRM_DATA_DIR"):
+    with pytest.raises(SourceUnavailableError, match=r"The folder .* does not exist; set CRM_DATA_DIR"):
         CsvFolder(small_dump / PIPELINE.file_name, "test").read(PIPELINE)
 
 
@@ -607,7 +607,7 @@ def test_a_month_range_without_any_date_is_told_in_one_sentence(small_dump: Path
     put(PIPELINE, *range(2, 902), deal_stage="Prospecting", engage_date="", close_date="", close_value="")(
         small_dump
     )
-    with pytest.raises(BadInputError, match=r"sales_pipeline\.csv, column engage_date: no date in any row; "):
+    with pytest.raises(BadInputError, match=r"sales_pipeline\.csv, column engage_date: no row has a date; "):
         CsvFolder(small_dump, "test").month_range()
 
 

@@ -195,7 +195,7 @@ def test_two_readers_at_once_share_one_complete_download(kaggle: Kaggle, downloa
 def test_refused_credentials_are_told_in_one_sentence(kaggle: Kaggle, downloads: Path, status: int) -> None:
     kaggle.status = status
     assert failure(downloads).startswith(
-        f"Kaggle refuses owner/crm-dump to your credentials ({status}): create a new API token"
+        f"Kaggle does not give owner/crm-dump to your credentials ({status}): create a new API token"
     )
 
 
@@ -208,7 +208,7 @@ def test_an_unknown_data_set_is_told_in_one_sentence(kaggle: Kaggle, downloads: 
 def test_a_server_in_trouble_is_told_in_one_sentence(kaggle: Kaggle, downloads: Path, status: int) -> None:
     kaggle.status = status
     assert failure(downloads).startswith(
-        f"Kaggle answers {status} to the download of owner/crm-dump; try again later"
+        f"Kaggle answered {status} when asked for owner/crm-dump; try again later"
     )
 
 
@@ -222,7 +222,7 @@ def test_a_broken_archive_is_told_in_one_sentence(kaggle: Kaggle, downloads: Pat
         "damaged": whole[:middle] + bytes(200) + whole[middle + 200 :],
         "empty": b"",
     }[broken]
-    assert failure(downloads).startswith("What Kaggle sent for owner/crm-dump cannot be unpacked")
+    assert failure(downloads).startswith("The files that Kaggle sent for owner/crm-dump cannot be unpacked")
 
 
 def test_an_archive_without_a_file_is_told_in_one_sentence(
@@ -260,7 +260,7 @@ def test_absent_credentials_are_told_in_one_sentence(
     downloads: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     point_to(monkeypatch, nobody_listens())
-    assert failure(downloads).startswith("Kaggle has no valid credentials of yours: create an API token")
+    assert failure(downloads).startswith("There are no valid Kaggle credentials: create an API token")
 
 
 def test_an_expired_token_is_told_in_one_sentence(
@@ -269,14 +269,14 @@ def test_an_expired_token_is_told_in_one_sentence(
     monkeypatch.delenv("KAGGLE_USERNAME")
     monkeypatch.setenv("KAGGLE_API_TOKEN", "token")
     kaggle.token_active = False
-    assert failure(downloads).startswith("Kaggle has no valid credentials of yours: create an API token")
+    assert failure(downloads).startswith("There are no valid Kaggle credentials: create an API token")
     kaggle.token_status = 401
-    assert failure(downloads).startswith("Kaggle refuses owner/crm-dump to your credentials (401)")
+    assert failure(downloads).startswith("Kaggle does not give owner/crm-dump to your credentials (401)")
 
 
 def test_a_folder_that_cannot_be_made_is_told_in_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(SourceUnavailableError, match=r"^Downloads cannot be kept in .*; set CRM_HOME"):
+    with pytest.raises(SourceUnavailableError, match=r"^Cannot keep downloads in .*; set CRM_HOME"):
         dataset(tmp_path / "file" / "downloads").read(RAW_PRODUCTS)
 
 

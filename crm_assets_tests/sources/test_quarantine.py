@@ -134,7 +134,7 @@ def test_a_table_of_which_nothing_is_left_stops_the_run(
     with pytest.raises(BadInputError) as caught:
         CsvFolder(small_dump, "test", quarantines=True).take(table)
     sentence = str(caught.value)
-    assert sentence.startswith(f"{begins}: once all bad rows are set aside, none is left; mend the file, ")
+    assert sentence.startswith(f"{begins}: every row is bad, so no row is left; correct the file. ")
     assert f"first of all {begins}, column " in sentence
     assert sentence.endswith(".")
     assert "\n" not in sentence
@@ -181,7 +181,7 @@ def test_a_deal_says_whether_its_product_is_missing_or_set_aside(small_dump: Pat
     )(small_dump)
     rows = sifted(small_dump)[PIPELINE.name].quarantined.to_pylist()
     what = {row["source_row"]: row["what"] for row in rows}
-    assert what[3] == "is in products.csv, but its row is set aside"
+    assert what[3] == "is in products.csv, but its row is quarantined"
     assert what[4] == "is not in products.csv"
 
 

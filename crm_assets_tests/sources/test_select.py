@@ -73,7 +73,7 @@ def test_auto_takes_kaggle_where_credentials_are_there(monkeypatch: pytest.Monke
     source = chosen()
     assert isinstance(source, KaggleDataset)
     assert source.description == (
-        "Kaggle data set innocentmfa/crm-sales-opportunities (Kaggle credentials are there)"
+        "Kaggle data set innocentmfa/crm-sales-opportunities (Kaggle credentials are set)"
     )
     assert not source.synthetic
 
@@ -191,7 +191,7 @@ def test_a_last_month_past_the_data_is_refused_with_what_there_is(
     monkeypatch: pytest.MonkeyPatch, last: str
 ) -> None:
     monkeypatch.setenv("CRM_LAST_MONTH", last)
-    said = rf"CRM_LAST_MONTH {last} lies past the data, which covers 2022-10 to 2023-12; .* or write open"
+    said = rf"CRM_LAST_MONTH {last} lies after the data, which covers 2022-10 to 2023-12; .* or set it to open"
     with pytest.raises(SettingsError, match=said):
         covered()
     with pytest.raises(SettingsError, match=said):
@@ -245,7 +245,7 @@ def test_a_range_without_months_is_told_in_one_sentence(
 ) -> None:
     monkeypatch.setenv(variable, month)
     with pytest.raises(
-        SettingsError, match=r"There is no month from .*: correct CRM_FIRST_MONTH or CRM_LAST_MONTH"
+        SettingsError, match=r"The first month, .*, is after the last month, .*: correct CRM_FIRST_MONTH or CRM_LAST_MONTH"
     ):
         covered()
 
