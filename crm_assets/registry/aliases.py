@@ -1,9 +1,9 @@
-"""Who is champion: the aliases, and the history of champions that a rollback walks back.
+"""Which version is champion: the aliases, and the history of champions that a rollback follows.
 
-The history is a tag of the registered model, since a version can be champion more than once: a list of
-versions, the first champion first and the one in force last. An alias that was moved by other means, as
-in the MLflow UI, is taken into it by the next move. MLflow cannot change alias and tag at once, so the
-order of the two is such that a crash between them loses no former champion.
+The history is a tag of the registered model: a list of versions, the current champion last. It is not kept
+per version, since a version can be champion more than once. If somebody moves the alias by other means, for
+example in the MLflow UI, the next move adds that champion. MLflow cannot change alias and tag in one step;
+we change them in an order in which a crash between them loses no former champion.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ MISSING = (ErrorCode.Name(RESOURCE_DOES_NOT_EXIST), "INVALID_PARAMETER_VALUE")
 
 @dataclass(frozen=True)
 class Move:
-    """A champion that was changed.
+    """A change of champion.
 
     Attributes:
         version: the champion now.
-        former: the champion before, or None where there was none.
+        former: the champion before, or None if there was none.
     """
 
     version: str
@@ -40,11 +40,11 @@ class Move:
 
 
 def holder(alias: str, client: MlflowClient | None = None, model: str = MODEL) -> ModelVersion | None:
-    """The version that has an alias; None where no version has it, or the version is deleted.
+    """Return the version that has an alias; None if no version has it, or the version is deleted.
 
     Args:
         alias: `champion` or `challenger`.
-        client: whom to ask, in place of one for the registry that is connected.
+        client: the client to ask; by default, one for the connected registry.
         model: the registered model.
     """
     try:
@@ -56,14 +56,14 @@ def holder(alias: str, client: MlflowClient | None = None, model: str = MODEL) -
 
 
 def existing(version: str) -> ModelVersion:
-    """A version by its number.
+    """Return a version by its number.
 
     Raises:
-        RegistryError: it is no number, or there is no such version.
+        RegistryError: it is not a number, or there is no such version.
     """
     if not (version.isascii() and version.isdecimal()):
-        asked = f"{version!r} is no version number" if version else "No version is named"
-        raise RegistryError(f"{asked}: write one of {_known()}, as in make promote VERSION=1.")
+        asked = f"{version!r} is not a version number" if version else "No version was given"
+        raise RegistryError(f"{asked}: use one of {_known()}; for example, make promote VERSION=1.")
     try:
         return MlflowClient().get_model_version(MODEL, version)
     except MlflowException as error:
@@ -88,14 +88,14 @@ def make_champion(version: str, model: str = MODEL) -> Move:
 
 
 def make_challenger(version: str, model: str = MODEL) -> None:
-    """Give a version the alias `challenger`: it was held against the champion and did not win."""
+    """Give a version the alias `challenger`: it was compared with the champion and did not win."""
     MlflowClient().set_registered_model_alias(model, CHALLENGER, version)
 
 
 def former_champion() -> tuple[str, list[str]]:
-    """The version that a rollback goes to, and the history that is left then, with it at the end.
+    """Return the version that a rollback goes to, and the history that remains, which ends with it.
 
-    Versions that are deleted are passed over.
+    It skips deleted versions.
 
     Raises:
         RegistryError: there is no champion, or none before it.
@@ -105,8 +105,8 @@ def former_champion() -> tuple[str, list[str]]:
     if current is None:
         last = f" The last one was version {champions[-1]}." if champions else ""
         raise RegistryError(
-            f"No version of {MODEL} is champion, so there is none to go back from.{last} "
-            "Name a version: make promote VERSION=…"
+            f"No version of {MODEL} is champion, so there is nothing to roll back.{last} "
+            "Promote a version by number: make promote VERSION=…"
         )
     now, there = str(current.version), _versions()
     earlier = [version for version in champions[:-1] if version in there]
@@ -114,17 +114,17 @@ def former_champion() -> tuple[str, list[str]]:
         earlier.pop()
     if not earlier:
         raise RegistryError(
-            f"Version {now} has no former champion to go back to; name a version: make promote VERSION=…, "
-            f"one of {_known()}."
+            f"There is no champion before version {now} to go back to; promote a version by number: "
+            f"make promote VERSION=…, with one of {_known()}."
         )
     return earlier[-1], earlier
 
 
 def go_back(version: str, history: list[str]) -> Move:
-    """Give a former champion the alias back, with the history that ends with it."""
+    """Give a former champion the alias back, and store the history that ends with it."""
     client = MlflowClient()
     before = holder(CHAMPION)
-    # The history first: what crashes between the two leaves a champion whose former is still this one.
+    # The history first: after a crash between the two steps, a rollback still goes back to this version.
     _keep(history)
     client.set_registered_model_alias(MODEL, CHAMPION, version)
     former = None if before is None else str(before.version)
@@ -133,7 +133,7 @@ def go_back(version: str, history: list[str]) -> Move:
 
 
 def _history(current: ModelVersion | None, model: str = MODEL) -> list[str]:
-    """The champions so far, the one in force last, whoever made it so."""
+    """Return the champions so far, the current one last, whoever promoted it."""
     found = MlflowClient().search_registered_models(f"name = '{model}'")
     champions = json.loads(found[0].tags.get(HISTORY, "[]")) if found else []
     if current is not None and champions[-1:] != [str(current.version)]:
@@ -146,7 +146,7 @@ def _keep(champions: list[str], model: str = MODEL) -> None:
 
 
 def _set_challenger(version: str | None, model: str = MODEL) -> None:
-    """The version that lost the last decision; none where there was none to lose."""
+    """Give `challenger` to the version that lost the last decision; remove the alias if there is none."""
     if version is None:
         MlflowClient().delete_registered_model_alias(model, CHALLENGER)
     else:

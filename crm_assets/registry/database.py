@@ -1,4 +1,4 @@
-"""The database behind MLflow: whether the MLflow that is installed can work with it."""
+"""The database behind MLflow: check that the installed MLflow can work with it."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ EMBEDDED = "sqlite:///"
 
 
 def check(tracking_uri: str) -> None:
-    """Refuse an embedded registry that a newer or an older MLflow made; a server looks after its own.
+    """Refuse an embedded registry that a newer or older MLflow made; a server checks its own database.
 
     Args:
         tracking_uri: `sqlite:///…`, or a server's address.
 
     Raises:
-        SourceUnavailableError: this MLflow cannot work with the file, with what to do.
+        SourceUnavailableError: this MLflow cannot work with the file; says what to do.
     """
     if not tracking_uri.startswith(EMBEDDED):
         return
@@ -32,8 +32,8 @@ def check(tracking_uri: str) -> None:
         found = _revision(file)
     except sqlite3.DatabaseError as error:
         raise SourceUnavailableError(
-            f"The registry {file} cannot be read: {error}. Check the file, or move it away: make run starts "
-            "a new registry."
+            f"The registry {file} cannot be read: {error}. Check the file, or move it away and use make run "
+            "to start a new registry."
         ) from error
     if found is None:
         return
@@ -42,18 +42,18 @@ def check(tracking_uri: str) -> None:
         raise SourceUnavailableError(
             f"The registry {file} was made by a newer MLflow: {installed('mlflow')}, the one installed here, "
             f"does not know its schema {found}. Use the version of this project that made it, or start a new "
-            "registry beside it: set CRM_HOME to another folder and train anew (make run)."
+            "registry: set CRM_HOME to another folder and train again (make run)."
         )
     if found != newest:
         raise SourceUnavailableError(
             f"The registry {file} was made by an older MLflow: its schema is {found}, and "
-            f"{installed('mlflow')}, the one installed here, needs {newest}. Copy the file to a safe place, "
+            f"{installed('mlflow')}, the one installed here, needs {newest}. Back up the file, "
             f"then upgrade it: mlflow db upgrade {shlex.quote(tracking_uri)}"
         )
 
 
 def _revision(file: Path) -> str | None:
-    """The schema's revision; None where the database has none yet."""
+    """Return the schema's revision; None if the database has none yet."""
     with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as database:
         tables = "SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'"
         if database.execute(tables).fetchone() is None:
@@ -63,7 +63,7 @@ def _revision(file: Path) -> str | None:
 
 
 def _known_revisions() -> tuple[set[str], str | None]:
-    """All revisions that the installed MLflow knows, and the newest; without importing MLflow."""
+    """Return all revisions that the installed MLflow knows, and the newest, without importing MLflow."""
     from alembic.script import ScriptDirectory
 
     spec = find_spec("mlflow")

@@ -1,4 +1,4 @@
-"""The registered model: candidates become versions, and versions models that score."""
+"""The registered model: store candidates as versions, and load versions as models that score."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ TRUSTED_TYPES = sorted({*calibration.TRUSTED_TYPES, *algorithms.TRUSTED_TYPES})
 
 @dataclass(frozen=True)
 class Decision:
-    """What became of a candidate.
+    """The decision about a candidate.
 
     Attributes:
-        version: the version it was registered as.
+        version: the candidate's version.
         promoted: whether it is champion now.
         reason: why, in a sentence.
         champion_version: the version that is champion now.
         former_version: the version that was champion before, or None.
-        former_test: its metrics on the candidate's test months, or None where it has none.
+        former_test: the former champion's metrics on the candidate's test months, or None.
     """
 
     version: str
@@ -58,20 +58,20 @@ class Decision:
 def register(
     candidate: Candidate, rows: TrainingRows, tags: dict[str, str], run_id: str, source: str = ""
 ) -> Decision:
-    """Log a candidate to the active run, register it, and make it champion if the judge says so.
+    """Log a candidate to the active run, register it, and promote it if the judge says so.
 
     Args:
         candidate: the model and its evidence.
         rows: the training set, for the former champion's scores on the same months.
-        tags: put on the model version, as `dagster.run_id`.
+        tags: tags for the model version, for example `dagster.run_id`.
         run_id: the active MLflow run.
-        source: what says which source's deals it has learned from.
+        source: the identity of the source whose deals it learned from.
 
     Returns:
-        The decision; its numbers stand in the version's tags.
+        The decision; the version's tags hold its numbers.
     """
     model = model_name(candidate.target)
-    # Alone, so that the champion it is held against is the one that it replaces.
+    # Locked, so that the champion it is compared with is the one that it replaces.
     with tracking.alone():
         former = aliases.holder(CHAMPION, model=model)
         version = _store(candidate, rows.head(), tags | {"source": source}, run_id)
@@ -94,21 +94,22 @@ def register(
 
 
 def _rival(former: ModelVersion, candidate: Candidate, rows: TrainingRows) -> tuple[Rival, str]:
-    """What the judge has to know about the champion in force, and why it cannot be used; "" where it can."""
+    """Return what the judge needs to know about the champion, and why it is unusable ("" if usable)."""
     try:
         return rival(load_version(former), candidate, rows), ""
     except RegistryError as error:
-        # Training anew is the way out, so it must not stop training. Of other data it is all the same.
+        # Training is the remedy, so an unusable champion must not stop it; if it is of another source,
+        # that rule still holds.
         unknown = Rival(str(former.version), [], former.tags.get("source", ""), same_deals=True, test=None)
-        return unknown, f"The champion before cannot be used. {error}"
+        return unknown, f"The former champion is not usable. {error}"
 
 
 def load_champion(model: str = MODEL) -> Champion:
-    """The version of a registered model that holds the alias `champion`.
+    """Load the version of a registered model that has the alias `champion`.
 
     Raises:
         NotEnoughDataError: there is no champion yet.
-        RegistryError: it is no model of ours, its files are gone, or other versions wrote it.
+        RegistryError: this project did not make it, its files are gone, or other versions wrote it.
     """
     version = aliases.holder(CHAMPION, model=model)
     if version is None:
@@ -128,7 +129,7 @@ def _store(candidate: Candidate, few: pd.DataFrame, tags: dict[str, str], run_id
         skops_trusted_types=TRUSTED_TYPES,
         signature=infer_signature(sample, candidate.model.predict_proba(sample)),
         pyfunc_predict_fn="predict_proba",
-        # Given, since inferring them costs more than the whole training.
+        # Given explicitly, since inferring them takes longer than the whole training.
         pip_requirements=[
             f"{name}=={installed(name)}" for name in sorted({*row.packages, "skops", "crm_assets"})
         ],
@@ -157,7 +158,7 @@ def _store(candidate: Candidate, few: pd.DataFrame, tags: dict[str, str], run_id
 
 
 class _Version:
-    """A version as a key: what it is made of never changes, its tags of decisions do."""
+    """A version as a cache key: its model never changes, but its decision tags do."""
 
     def __init__(self, version: ModelVersion) -> None:
         self.version = version
@@ -172,25 +173,25 @@ class _Version:
 
 @lru_cache(maxsize=1)
 def _loaded(_tracking_uri: str, version: _Version) -> Champion:
-    """Load the champion once for all steps of a run that ask for it."""
+    """Load the champion once for all steps of a run."""
     return load_version(version.version)
 
 
 def load_version(version: ModelVersion) -> Champion:
-    """The model of a version, read without unpickling.
+    """Load the model of a version without unpickling.
 
     Raises:
-        RegistryError: it is no model of ours, its files are gone, they hold what is not trusted, or other
-            versions of Python or a library wrote what these cannot read.
-        SourceUnavailableError: its files cannot be had now.
+        RegistryError: this project did not make it, its files are gone, they hold untrusted types, or
+            they were written under versions of Python or a library that these cannot read.
+        SourceUnavailableError: its files are not available now.
     """
     tags = version.tags
     if missing := [tag for tag in ("algorithm", "features", "trained_months") if tag not in tags]:
         refuse(version, f"was not made by this graph: it has no tag {missing[0]}.")
     if tags["algorithm"] not in {row.name for row in algorithms.ALGORITHMS}:
-        refuse(version, f"is of {tags['algorithm']}, an algorithm that is not known here.")
+        refuse(version, f"uses {tags['algorithm']}, an algorithm that is not known here.")
     if not versions.supported(tags):
-        refuse(version, f"is of another release of scikit-learn. {versions.comparison(tags)}")
+        refuse(version, f"was made by another release of scikit-learn. {versions.comparison(tags)}")
     folder = tempfile.TemporaryDirectory()
     files = fetch_files(version, folder.name)
     model = read_model(version, files / MODEL_FILE, TRUSTED_TYPES)
@@ -198,7 +199,7 @@ def load_version(version: ModelVersion) -> Champion:
         walk_forward = read_past(folder, files / WALK_FORWARD_FILE)
     except (OSError, pa.ArrowException) as error:
         refuse(version, f"has no readable walk-forward predictions: {first_line(error)}", error)
-    # Stored before models said it themselves.
+    # Models that older code stored do not name their algorithm.
     model.algorithm = tags["algorithm"]
     return Champion(
         version=str(version.version),
@@ -220,7 +221,7 @@ def tell(
     theirs: dict[str, float] | None = None,
     model: str = MODEL,
 ) -> None:
-    """Write a decision and its numbers to the tags of a version."""
+    """Write a decision and its numbers to a version's tags."""
     tags = {"decision": decision, "decision_reason": reason}
     tags |= {f"test_{metric}": repr(own[metric]) for metric in METRICS if own is not None}
     tags |= {f"champion_test_{metric}": repr(theirs[metric]) for metric in METRICS if theirs is not None}

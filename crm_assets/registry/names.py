@@ -1,4 +1,4 @@
-"""What things are called in MLflow: one experiment and one registered model for each target."""
+"""Names in MLflow: one experiment and one registered model for each target."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def experiment_name(target: Target) -> str:
     ('monthly_win_probability', 'monthly_win_probability_won_in_3_months')
     """
     base = "monthly_win_probability"
-    # The default's name is older than targets: registries are full of it.
+    # The default's name is older than targets, and existing registries use it.
     return base if target.name == DEFAULT_TARGET.name else f"{base}_{target.name}"
 
 

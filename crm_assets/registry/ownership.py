@@ -1,4 +1,4 @@
-"""A registry belongs to one source: the experiment and the registered model say which, in a tag."""
+"""A registry belongs to one source: a tag of the experiment says which."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ log = logging.getLogger("dagster.crm_assets")
 def connect(settings: Settings, source: str) -> str:
     """Use the registry in force for a source, and return the id of the experiment.
 
-    A registry without a record becomes the source's.
+    A registry without a record becomes this source's.
 
     Args:
-        settings: those in force.
+        settings: the settings in force.
         source: the identity of the source in force.
 
     Raises:
@@ -47,7 +47,7 @@ def connect(settings: Settings, source: str) -> str:
 
 
 def check(settings: Settings, source: str) -> None:
-    """Raise a `HomeError` where the registry holds another source's models; write nothing."""
+    """Raise a `HomeError` if the registry holds another source's models; write nothing."""
     with tracking.told(settings.tracking_uri):
         found = MlflowClient().get_experiment_by_name(tracking.EXPERIMENT)
         holder = None if found is None else _holder(found)
@@ -62,17 +62,17 @@ def _holder(experiment: Experiment) -> str | None:
 def _refusal(settings: Settings, holder: str, source: str) -> str:
     place = "CRM_MLFLOW_TRACKING_URI" if settings.mlflow_tracking_uri else "CRM_HOME"
     return (
-        f"The registry at {without_password(settings.tracking_uri)} holds the models of {holder}, and the "
+        f"The registry at {without_password(settings.tracking_uri)} holds the models of {holder}, but the "
         f"source in force is {source}. Nothing was written. You can: give this source a {place} of its own; "
-        "correct CRM_SOURCE or CRM_DATA_DIR if another source was meant; set CRM_ON_OTHER_SOURCE=put_aside "
-        "to rename what is there and start afresh."
+        "correct CRM_SOURCE or CRM_DATA_DIR if you meant another source; set CRM_ON_OTHER_SOURCE=put_aside "
+        "to rename what is there and start fresh."
     )
 
 
 def _put_aside(client: MlflowClient, experiment: str, holder: str) -> str:
-    """Give experiment and registered model dated names, under which they stay; nothing is deleted."""
+    """Rename the experiment and the registered model to dated names; delete nothing."""
     label = f"{datetime.now(UTC):%Y-%m-%dT%H%M%S}-{re.sub(r'[^A-Za-z0-9_.-]+', '-', holder)}"
     client.rename_experiment(experiment, f"{tracking.EXPERIMENT}-{label}")
     if client.search_registered_models(f"name = '{MODEL}'"):
         client.rename_registered_model(MODEL, f"{MODEL}-{label}")
-    return f"The models of {holder} were put aside: they are {MODEL}-{label} now."
+    return f"The models of {holder} were renamed: they are now {MODEL}-{label}."

@@ -42,12 +42,12 @@ def read_past(folder: TemporaryDirectory[str], file: Path) -> Mapping[str, pd.Da
     """Return the walk-forward of a file by month, each month read when it is asked for.
 
     Args:
-        folder: what the file lies in; it stays for as long as the result is in use.
+        folder: the file's folder, which exists as long as the result is in use.
         file: the file.
     """
     months = pq.read_table(file, columns=[MONTH])[MONTH].unique().to_pylist()
 
-    # The folder goes with the last reference to it, so this function holds one.
+    # The folder is deleted with its last reference, so this function keeps one.
     def read(month: str, _: TemporaryDirectory[str] = folder) -> pd.DataFrame:
         return compact(pq.read_table(file, filters=[(MONTH, "=", month)]))
 

@@ -1,6 +1,6 @@
-"""What a person does to the champion: promote a version, or go back to the champion before.
+"""What a person can do to the champion: promote a version, or roll back to the former champion.
 
-Both only move aliases; the rest of the graph cannot tell them from a promotion of its own.
+Both only move aliases; for the rest of the graph they look like an automatic promotion.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from crm_assets.registry.aliases import CHAMPION, Move
 
 
 def promote(version: str, forbidden: Collection[str] = ()) -> Move:
-    """Make a version champion, whatever it scores.
+    """Make a version champion, regardless of its scores.
 
     Args:
         version: its number.
@@ -27,7 +27,7 @@ def promote(version: str, forbidden: Collection[str] = ()) -> Move:
         version = str(aliases.existing(version).version)
         current = aliases.holder(CHAMPION)
         if current is not None and str(current.version) == version:
-            raise RegistryError(f"Version {version} is champion already: nothing is changed.")
+            raise RegistryError(f"Version {version} is already champion; nothing was changed.")
         _fit_to_score(version, forbidden)
         move = aliases.make_champion(version)
     replaced = "There was no champion." if move.former is None else f"It replaced version {move.former}."
@@ -38,23 +38,23 @@ def promote(version: str, forbidden: Collection[str] = ()) -> Move:
 
 
 def rollback(forbidden: Collection[str] = ()) -> Move:
-    """Make the champion before the present one champion again; once more goes back one further.
+    """Make the former champion champion again; each further rollback goes back one more.
 
-    A version that was gone back from is forgotten: only a promotion makes it champion again.
+    Rollback only moves backwards. To reinstate a version you rolled back from, promote it by number.
 
     Args:
         forbidden: features that no model may use now.
 
     Raises:
-        RegistryError: there is no champion, none before it, or the one before cannot score the tables.
+        RegistryError: there is no champion, no former one, or the former one cannot score the tables.
     """
     with tracking.alone():
         version, history = aliases.former_champion()
         _fit_to_score(version, forbidden)
         move = aliases.go_back(version, history)
     if move.former is not None:
-        models.tell(move.former, "rolled back", f"A person went back to version {version}.")
-    models.tell(version, "promoted", f"A person went back to it from version {move.former}.")
+        models.tell(move.former, "rolled back", f"A person rolled back to version {version}.")
+    models.tell(version, "promoted", f"A person rolled back to it from version {move.former}.")
     return move
 
 
@@ -62,12 +62,12 @@ def _fit_to_score(version: str, forbidden: Collection[str]) -> None:
     features = models.load_version(aliases.existing(version)).features
     if unknown := sorted(set(features) - set(FEATURE_NAMES)):
         raise RegistryError(
-            f"Version {version} uses {', '.join(unknown)}, which win_features lacks: it cannot score. "
+            f"Version {version} cannot score: it uses {', '.join(unknown)}, which win_features does not have. "
             "Choose another version."
         )
     if guilty := [name for name in features if name in forbidden]:
         raise RegistryError(
-            f"Version {version} uses {', '.join(guilty)}, which the leak audit or CRM_EXCLUDE_FEATURES keeps "
+            f"Version {version} uses {', '.join(guilty)}, which the leak audit or CRM_EXCLUDE_FEATURES rules "
             "out. Choose another version, or change CRM_ADMIT_FEATURES or CRM_EXCLUDE_FEATURES and "
             "materialize leak_audit."
         )

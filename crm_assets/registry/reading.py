@@ -1,4 +1,4 @@
-"""The files of a model version: fetched, and read without unpickling, or refused in a sentence."""
+"""Fetch the files of a model version and read them without unpickling, or refuse them in a sentence."""
 
 from __future__ import annotations
 
@@ -25,8 +25,7 @@ from crm_assets.registry.past import WALK_FORWARD_FILE
 MODEL_FILE = "model.skops"
 
 WAY_OUT = (
-    "Train a new champion, which replaces it (make run), or make another version champion: "
-    "make promote VERSION=…"
+    "Train a new champion, which replaces it (make run), or promote another version (make promote VERSION=…)."
 )
 
 
@@ -34,37 +33,37 @@ def read_model(version: ModelVersion, file: Path, trusted: list[str]) -> Calibra
     """Read a stored model without unpickling.
 
     Args:
-        version: whose model it is.
-        file: written by skops.
+        version: the model's version.
+        file: the file that skops wrote.
         trusted: the types beyond scikit-learn's own that it may hold.
 
     Raises:
-        RegistryError: it is no model of ours, holds other types, or other versions wrote it.
+        RegistryError: this project did not make it, it holds other types, or other versions wrote it.
     """
     try:
         with warnings.catch_warnings():
-            # Of a mere patch, since other releases are refused before.
+            # This warns only of another patch version, since other releases are refused before.
             warnings.simplefilter("ignore", InconsistentVersionWarning)
-            # Not through mlflow.sklearn: it would follow the stored file into unpickling.
+            # Not with mlflow.sklearn, which unpickles if the stored files say so.
             model = skops.io.load(file, trusted=trusted)
     except MemoryError:
         raise
     except (BadZipFile, FileNotFoundError) as error:
-        refuse(version, f"is no model that skops has written: {first_line(error)}", error)
+        refuse(version, f"is not a model that skops wrote: {first_line(error)}", error)
     except UntrustedTypesFoundException as error:
         why = f"holds types that are not trusted: {first_line(error)}"
         refuse(version, f"{why} {versions.comparison(version.tags)}", error)
     except Exception as error:
-        # Other versions of any library may lack, or change, what the file names: they raise what they like.
+        # Another library version may lack or change what the file names, and can raise any error.
         why = f"cannot be read ({type(error).__name__}: {first_line(error)})."
         refuse(version, f"{why} {versions.comparison(version.tags)}", error)
     if not isinstance(model, CalibratedModel):
-        refuse(version, f"holds a {type(model).__name__}, no model of ours.")
+        refuse(version, f"holds a {type(model).__name__}, which this project did not make.")
     return model
 
 
 def refuse(version: ModelVersion, why: str, error: Exception | None = None) -> NoReturn:
-    """Say that a version cannot be used, why, and the way out.
+    """Say that a version is not usable, why, and what to do.
 
     Raises:
         RegistryError: always.
@@ -73,19 +72,19 @@ def refuse(version: ModelVersion, why: str, error: Exception | None = None) -> N
 
 
 def first_line(error: Exception) -> str:
-    """The first line of an error's message; empty where it has none."""
+    """Return the first line of an error's message; "" if it has none."""
     return next(iter(str(error).splitlines()), "")
 
 
 def fetch_files(version: ModelVersion, folder: str) -> Path:
-    """The files of a version and of its run, downloaded to one folder.
+    """Download the files of a version and of its run to one folder, and return it.
 
     Args:
         version: the version.
-        folder: where they are put.
+        folder: where to put them.
 
     Raises:
-        RegistryError: they are gone.
+        RegistryError: the files are gone.
         SourceUnavailableError: MLflow or its artifact store does not answer.
     """
     model = f"models:/{version.name}/{version.version}"
@@ -99,17 +98,17 @@ def fetch_files(version: ModelVersion, folder: str) -> Path:
             refuse(version, f"has lost its files: {first_line(error)}", error)
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
             raise
-        # Silence is no proof: nothing replaces a champion that may be there.
+        # Silence proves nothing: a champion whose files may still exist must not be replaced.
         raise SourceUnavailableError(
-            f"The files of version {version.version} of {version.name} cannot be had now: "
+            f"The files of version {version.version} of {version.name} are not available now: "
             f"{first_line(error)} Try again when MLflow and its artifact store answer."
         ) from error
     return Path(files)
 
 
 def _gone(error: MlflowException | OSError) -> bool:
-    """Whether an error says that files are not there, and not that nobody answers."""
+    """Return whether an error says that files are missing, and not that a server is silent."""
     if isinstance(error, MlflowException):
         return error.error_code in MISSING
-    # MLflow's own for a missing file carries no number.
+    # MLflow's own error for a missing file has no number.
     return not isinstance(error, RequestException) and error.errno in (None, errno.ENOENT)

@@ -1,4 +1,4 @@
-"""How each registered version came about."""
+"""How each registered version was made."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from crm_assets.registry.names import MODEL
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a version was made of: all that its walk-forward needs to be repeated.
+    """How a version was made: everything needed to repeat its walk-forward.
 
     Attributes:
         version: the registered version.
         algorithm: its algorithm.
-        features: those that the audit admitted then.
+        features: the features that the audit admitted then.
         trained_months: the months that it learned from.
         decision: `promoted` or `not promoted`.
     """
@@ -30,7 +30,7 @@ class Recipe:
 
 
 def recipes_of(tracking_uri: str) -> dict[str, Recipe]:
-    """All registered versions, by version."""
+    """Return the recipes of all registered versions, by version."""
     found = MlflowClient(tracking_uri, tracking_uri).search_model_versions(f"name = '{MODEL}'")
     return {
         str(version.version): Recipe(

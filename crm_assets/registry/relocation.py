@@ -1,4 +1,4 @@
-"""The embedded registry follows its home: MLflow writes absolute paths, which a move makes stale."""
+"""Update the embedded registry when its home moves: MLflow stores absolute paths."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from crm_assets.errors import StorageError
 
-# Every column in which MLflow keeps where artifacts lie.
+# Every column in which MLflow stores the location of artifacts.
 PLACES = (
     ("experiments", "artifact_location"),
     ("runs", "artifact_uri"),
@@ -21,14 +21,14 @@ SECONDS_TO_WAIT = 30
 
 
 def relocate(database: Path, artifacts_dir: Path) -> int:
-    """Make an embedded registry look for its artifacts where they are now; all in one transaction.
+    """Make an embedded registry look for its artifacts where they are now, in one transaction.
 
-    Does nothing where the registry is new, is where it was, or where the artifacts have stayed behind.
-    A copy of a home becomes a registry of its own that way; the original keeps its paths.
+    It does nothing if the registry is new or did not move, or if the artifacts stayed behind. A copy of a
+    home thus becomes its own registry, and the original keeps its paths.
 
     Args:
-        database: the SQLite file; need not exist.
-        artifacts_dir: where the artifacts are now; experiments tell where a folder of that name was.
+        database: the SQLite file; may be missing.
+        artifacts_dir: where the artifacts are now; the experiments say where a folder of that name was.
 
     Returns:
         How many paths were rewritten.
@@ -48,13 +48,13 @@ def relocate(database: Path, artifacts_dir: Path) -> int:
             return _rewrite(connection, moved, artifacts_dir.as_uri()) if moved else 0
     except sqlite3.Error as error:
         raise StorageError(
-            f"Cannot bring the paths in {database} up to date: {error}; check that the file is yours, is no "
-            "other program's at the moment, and that the disk has room."
+            f"Cannot update the paths in {database}: {error}; check that you may write the file, that no "
+            "other program uses it now, and that the disk has room."
         ) from error
 
 
 def _locations(connection: sqlite3.Connection, name: str) -> list[str]:
-    """Where the experiments of the embedded registry keep their artifacts."""
+    """Return where the experiments of the embedded registry keep their artifacts."""
     if not _has(connection, "experiments", "artifact_location"):
         return []
     found = connection.execute("SELECT DISTINCT artifact_location FROM experiments")
@@ -62,7 +62,7 @@ def _locations(connection: sqlite3.Connection, name: str) -> list[str]:
 
 
 def _stayed_behind(before: str, artifacts_dir: Path) -> bool:
-    """Whether the artifacts still lie where they were, and nothing is here."""
+    """Return whether the artifacts are still where they were, and none are here."""
     here = artifacts_dir.is_dir() and any(artifacts_dir.iterdir())
     return not here and Path(unquote(urlsplit(before).path)).is_dir()
 
@@ -86,6 +86,6 @@ def _rewrite(connection: sqlite3.Connection, moved: list[str], now: str) -> int:
 
 
 def _has(connection: sqlite3.Connection, table: str, column: str) -> bool:
-    """Whether this version of MLflow has the column."""
+    """Return whether this version of MLflow has the column."""
     columns = connection.execute("SELECT name FROM pragma_table_info(?)", [table]).fetchall()
     return (column,) in columns

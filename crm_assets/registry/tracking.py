@@ -1,4 +1,4 @@
-"""The MLflow experiment: where it is kept, its runs, and the links to them."""
+"""The MLflow experiment: where it is stored, its runs, and the links to them."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-# Before the first import of MLflow, which reads them once.
+# Set before the first import of MLflow, which reads them once.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-# A server that restarts is waited for, some 15 s; by default a missing one is waited for minutes.
+# Wait about 15 s for a server that restarts; by default MLflow waits minutes for a missing one.
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
 
 import mlflow
@@ -37,8 +37,8 @@ from crm_assets.settings import get_settings, without_password
 
 DESCRIPTION = (
     "Which open deals will be won next month. One run per Dagster run; below it one per algorithm, with its "
-    "uncalibrated walk-forward scores, and `champion`, the calibrated candidate on the test months. Metrics "
-    "by month have the month as step, 201709 for 2017-09."
+    "uncalibrated walk-forward scores, and `champion`, the calibrated candidate on the test months. Monthly "
+    "metrics have the month as step, for example 201709 for 2017-09."
 )
 NOTE = "mlflow.note.content"
 
@@ -49,21 +49,21 @@ def connect(tracking_uri: str, artifacts_dir: Path, experiment_name: str = EXPER
     Args:
         tracking_uri: `sqlite:///…` for the embedded store, or a server's address.
         artifacts_dir: where the embedded store keeps artifacts; a server has its own place.
-        experiment_name: of the target's experiment.
+        experiment_name: the name of the target's experiment.
 
     Raises:
         SourceUnavailableError: the tracking server does not answer.
-        StorageError: the embedded store has moved and cannot be written.
+        StorageError: the embedded store has moved and is not writable.
     """
-    # The migrations of a new embedded store are news to nobody.
+    # Nobody needs to see the migrations of a new embedded store.
     logging.getLogger("alembic").setLevel(logging.WARNING)
     logging.getLogger("mlflow.store.db").setLevel(logging.WARNING)
-    # It logs, with a traceback, what it raises then.
+    # MLflow logs an error with a traceback, and then raises it as well.
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
     mlflow.set_tracking_uri(tracking_uri)
     embedded = tracking_uri.startswith(EMBEDDED)
     if embedded:
-        # Before MLflow reads where the artifacts were: the home may have moved since.
+        # Before MLflow reads where the artifacts are: the home may have moved.
         relocate(Path(tracking_uri.removeprefix(EMBEDDED)), artifacts_dir)
         artifacts_dir.mkdir(parents=True, exist_ok=True)
     with told(tracking_uri):
@@ -76,7 +76,7 @@ def connect(tracking_uri: str, artifacts_dir: Path, experiment_name: str = EXPER
 
 @contextmanager
 def told(tracking_uri: str) -> Generator[None]:
-    """Whatever MLflow answers instead of working, as a sentence.
+    """Turn any error of MLflow into a sentence.
 
     Raises:
         SourceUnavailableError: instead of MLflow's own error.
@@ -89,51 +89,51 @@ def told(tracking_uri: str) -> Generator[None]:
         database.check(tracking_uri)
         first_line = next(iter(str(error).splitlines()), type(error).__name__)
         raise SourceUnavailableError(
-            f"MLflow at {without_password(tracking_uri)} cannot be used: {first_line} "
-            "Check CRM_MLFLOW_TRACKING_URI, or unset it for the embedded registry."
+            f"MLflow at {without_password(tracking_uri)} does not work: {first_line} "
+            "Check CRM_MLFLOW_TRACKING_URI, or unset it to use the embedded registry."
         ) from error
 
 
 def alone() -> FileLock:
-    """Held while a process of this machine opens a parent run or moves an alias: MLflow has no lock."""
+    """Return the lock to hold while a process opens a parent run or moves an alias: MLflow has none."""
     home = get_settings().home
     home.mkdir(parents=True, exist_ok=True)
-    # One per process, so that who holds it may ask for it again.
+    # One per process, so that its holder can acquire it again.
     return FileLock(home / "mlflow.lock", is_singleton=True)
 
 
 @contextmanager
 def nested_run(name: str, tags: dict[str, str]) -> Generator[mlflow.ActiveRun]:
-    """One nested run of the active one; failed where its body fails."""
+    """Open a run below the active one; it fails if its body fails."""
     with mlflow.start_run(run_name=name, nested=mlflow.active_run() is not None, tags=tags) as run:
         yield run
 
 
 def log_training_set(few: pd.DataFrame, digest: str) -> None:
-    """Say on the active run which table it has learned from.
+    """Log to the active run which table it learned from.
 
     Args:
-        few: some of its rows: MLflow's own digest and profile would read them all.
-        digest: its fingerprint.
+        few: some of the table's rows; MLflow's own digest and profile would read all of them.
+        digest: the table's fingerprint.
     """
-    # MLflow warns of whole numbers.
+    # MLflow warns about whole numbers.
     few = few.astype(dict.fromkeys(few.select_dtypes("number"), "float64"))
     dataset = from_pandas(few, name="training_set", digest=digest)
     mlflow.log_input(dataset, context="training")
 
 
 def hyper_parameters(estimator: Any) -> dict[str, Any]:
-    """What of an estimator, or of a pipeline's last step, is not as its class has it by default."""
+    """Return the parameters of an estimator, or of a pipeline's last step, that differ from the defaults."""
     estimator = estimator[-1] if hasattr(estimator, "steps") else estimator
     default = type(estimator)().get_params()
     return {k: v for k, v in estimator.get_params().items() if repr(v) != repr(default[k])}
 
 
 def log_scores(prefix: str, by_month: pd.DataFrame) -> None:
-    """Log metrics to the active run: pooled by name, and each month as a step of the same name.
+    """Log metrics to the active run: the pooled ones, and the monthly ones with the month as step.
 
     Args:
-        prefix: put before the metric's name, as in `test`.
+        prefix: comes before the metric's name, for example `test`.
         by_month: the result of `modeling.metrics.scores_by_month`.
     """
     run = mlflow.active_run()
@@ -149,7 +149,7 @@ def log_scores(prefix: str, by_month: pd.DataFrame) -> None:
             for metric in METRICS
             if row[metric] == row[metric]
         ]
-    # At once: each call is a transaction.
+    # In one call, since each call is a transaction.
     MlflowClient().log_batch(run.info.run_id, metrics)
 
 
@@ -161,18 +161,18 @@ def log_figures(figures: dict[str, bytes]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         for name, png in figures.items():
             (Path(folder) / f"{name}.png").write_bytes(png)
-        # At once: each call asks the store where the run's artifacts are.
+        # In one call, since each call asks the store where the run's artifacts are.
         MlflowClient().log_artifacts(run.info.run_id, folder, "plots")
 
 
 def run_link(run_id: str) -> str:
-    """Where a person finds an MLflow run: a URL with a server, experiment and id without one."""
+    """Return where a person finds an MLflow run: a URL if there is a server, else experiment and id."""
     experiment = mlflow.get_run(run_id).info.experiment_id
     return _link(f"experiments/{experiment}/runs/{run_id}", f"{EXPERIMENT}/{run_id}")
 
 
 def version_link(model: str, version: str) -> str:
-    """Where a person finds a model version: a URL with a server, name and number without one."""
+    """Return where a person finds a model version: a URL if there is a server, else name and number."""
     return _link(f"models/{model}/versions/{version}", f"{model}/{version}")
 
 

@@ -1,4 +1,4 @@
-"""The versions that a stored model was written under, and what to say where others are installed now."""
+"""The versions that a stored model was written under, and how they differ from the installed ones."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import platform
 from collections.abc import Mapping
 from importlib.metadata import version as installed
 
-# What a stored model depends on, beside Python.
+# What a stored model depends on besides Python.
 PACKAGES = ("scikit-learn", "skops", "numpy", "scipy", "xgboost", "crm_assets")
 PREFIX = "written_by."
 PYTHON = "Python"
 
 
 def here() -> dict[str, str]:
-    """The versions of this process by name, Python first."""
+    """Return the versions in this process by name, Python first."""
     return {PYTHON: platform.python_version()} | {name: installed(name) for name in PACKAGES}
 
 
 def tags() -> dict[str, str]:
-    """The versions of this process as tags of a model version."""
+    """Return the versions in this process as tags of a model version."""
     return {f"{PREFIX}{name}": version for name, version in here().items()}
 
 
@@ -26,7 +26,7 @@ def comparison(tags: Mapping[str, str]) -> str:
     """Say in a sentence which versions differ from those that a model was written under.
 
     Args:
-        tags: of the model version.
+        tags: the model version's tags.
 
     >>> comparison({})
     'It does not say under which versions it was written.'
@@ -43,13 +43,13 @@ def comparison(tags: Mapping[str, str]) -> str:
 
 
 def supported(tags: Mapping[str, str]) -> bool:
-    """Whether scikit-learn, which reads models of its own release alone, is of the release that wrote it."""
+    """Return whether the scikit-learn release that wrote it is installed: only that one can read it."""
     written = tags.get(f"{PREFIX}scikit-learn")
     return written is None or _release(written) == _release(installed("scikit-learn"))
 
 
 def _release(version: str) -> list[str]:
-    """The first two numbers of a version.
+    """Return the first two numbers of a version.
 
     >>> _release("1.9.1")
     ['1', '9']

@@ -1,4 +1,4 @@
-"""Who is champion, asked quickly: a sensor must not wait for a registry that does not answer."""
+"""Ask quickly which version is champion: a sensor must not wait for a registry that does not answer."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from crm_assets.errors import SourceUnavailableError
 from crm_assets.registry import database
 from crm_assets.settings import Settings, without_password
 
-# MLflow waits minutes by default. Both tries together stay far below the 60 s that a sensor has.
+# By default MLflow waits for minutes. These two tries take far less than the 60 s that a sensor has.
 PATIENCE = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
@@ -19,15 +19,15 @@ PATIENCE = {
 
 
 def champion_version(settings: Settings) -> str | None:
-    """The version that holds the alias `champion`; None where no version does.
+    """Return the version that has the alias `champion`; None if no version has it.
 
     Raises:
         SourceUnavailableError: the registry does not answer, or another MLflow made it.
     """
     if settings.mlflow_tracking_uri is None and not (settings.home / "mlflow.db").exists():
-        # Asking would create the embedded registry.
+        # Asking MLflow would create the embedded registry.
         return None
-    # A connection for each question: one that is kept would go on reading a registry that was put aside.
+    # A new connection for each question: an old one would go on reading a registry that was moved away.
     os.environ.setdefault("MLFLOW_SQLALCHEMYSTORE_POOLCLASS", "NullPool")
     from mlflow.exceptions import MlflowException
     from mlflow.tracking import MlflowClient
@@ -41,15 +41,15 @@ def champion_version(settings: Settings) -> str | None:
     except MlflowException as error:
         database.check(uri)
         raise SourceUnavailableError(
-            f"MLflow at {without_password(uri)} gives no answer ({error.error_code}); "
-            "it is asked again at the next look."
+            f"MLflow at {without_password(uri)} does not answer ({error.error_code}); "
+            "the next tick asks again."
         ) from error
     return None if champion is None else str(champion.version)
 
 
 @contextmanager
 def _impatient() -> Generator[None]:
-    """Limit what MLflow's client waits, in this process, for as long as one question takes."""
+    """Shorten the waits of MLflow's client in this process during one question."""
     before = {name: os.environ.get(name) for name in PATIENCE}
     os.environ.update(PATIENCE)
     try:

@@ -24,9 +24,7 @@ def select_source(settings: Settings) -> Source:
         chosen, why = _at_hand(settings)
     if chosen == "csv":
         if settings.data_dir is None:
-            raise SettingsError(
-                "CRM_SOURCE=csv needs CRM_DATA_DIR: set it to the folder of the CSV files."
-            )
+            raise SettingsError("CRM_SOURCE=csv needs CRM_DATA_DIR: set it to the folder of the CSV files.")
         described = f"CSV files in {settings.data_dir} ({why})"
         return CsvFolder(
             settings.data_dir, described, quarantines=quarantines, given_name=settings.source_name

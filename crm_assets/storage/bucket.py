@@ -1,4 +1,4 @@
-"""Files in an S3 bucket: Amazon's, MinIO or any other server of the protocol."""
+"""Files in an S3 bucket: on Amazon, MinIO or any other S3 server."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ T = TypeVar("T")
 class Bucket:
     """Files under a prefix of a bucket; see `Files` for what each method promises.
 
-    Every method raises `StorageError`, a sentence, where the server refuses, or stays silent for longer
+    Every method raises `StorageError`, a sentence, if the server refuses, or stays silent for longer
     than `retries` allows.
 
     Attributes:
-        bucket: its name.
+        bucket: the bucket's name.
         prefix: the folder in the bucket.
-        s3: makes the clients; credentials are those of the environment or of a profile.
-        scratch_root: where drafts, and copies of what was read, lie on this machine.
+        s3: makes the clients; credentials come from the environment or a profile.
+        scratch_root: where this machine keeps drafts and downloaded copies.
     """
 
     bucket: str
@@ -42,10 +42,10 @@ class Bucket:
 
     @cached_property
     def _client(self) -> Any:
-        """The client, once the server has answered: a server that never did is soon given up."""
+        """The client, once the server has answered; gives up soon if it never does."""
         with self._told("use", ""):
             first = self.s3.get_client(FIRST_ANSWER_SECONDS / 2)
-            # A listing, since the answer to a HEAD does not say what is wrong.
+            # A listing, since a failed HEAD request does not say what is wrong.
             request = {"Bucket": self.bucket, "Prefix": f"{self.prefix}/", "MaxKeys": 1}
             patiently(FIRST_ANSWER_SECONDS, first.list_objects_v2, **request)
             return self.s3.get_client()
@@ -55,11 +55,11 @@ class Bucket:
         return Scratch(self.scratch_root)
 
     def where(self, key: str) -> str:
-        """The address of a file."""
+        """Return the address of a file."""
         return f"s3://{self.bucket}/{self._name(key)}"
 
     def exists(self, key: str) -> bool:
-        """Whether a file is kept."""
+        """Return whether a file is stored."""
         with self._told("read", key):
             try:
                 self._call(self._client.head_object, Bucket=self.bucket, Key=self._name(key))
@@ -70,7 +70,7 @@ class Bucket:
         return True
 
     def keys(self, folder: str) -> list[str]:
-        """The keys in a folder."""
+        """List the keys in a folder."""
         with self._told("list", folder):
             return self._call(self._list, f"{self._name(folder)}/")
 
@@ -83,8 +83,8 @@ class Bucket:
         )
 
     def fetch(self, keys: list[str]) -> list[Path | None]:
-        """Files of this machine, None where there is none."""
-        # Made here: the threads would each make their own.
+        """Return each file as a local file; None if it is missing."""
+        # Made here, since otherwise each thread would make its own.
         with self._told("read", ""):
             _ = self._client, self._scratch
         with ThreadPoolExecutor(CONNECTIONS) as threads:
@@ -100,7 +100,7 @@ class Bucket:
                 raise
 
     def _download(self, key: str) -> Path:
-        """Download a file, unless the copy that this process has is still the newest."""
+        """Download a file, unless this process has a copy that is still current."""
         known, copy = self._copies.get(key, (None, None))
         only_if_new = {"IfNoneMatch": known} if known else {}
         try:
@@ -109,7 +109,7 @@ class Bucket:
             if copy is not None and code(error) in ("304", "NotModified"):
                 return copy
             raise
-        # Never into the former copy, which an expression may still read.
+        # Never overwrite the former copy: an expression may still read it.
         path = self._scratch.file()
         with path.open("wb") as file:
             for chunk in answer["Body"].iter_chunks(1024**2):
@@ -118,20 +118,20 @@ class Bucket:
         return path
 
     def draft(self) -> Path:
-        """Where a file may be written first."""
+        """Return a path for a file that is not published yet."""
         with self._told("write", ""):
             return self._scratch.file()
 
     def publish(self, draft: Path, key: str) -> None:
-        """Keep a draft under the key, at once or not at all."""
+        """Store a draft under the key, whole or not at all."""
         with self._told("write", key):
             etag = self._call(self._put, draft, key)
-        # What was written needs no download.
+        # A file that this process wrote needs no download.
         self._copies[key] = etag, draft
 
     def _put(self, draft: Path, key: str) -> str:
-        # One request, which a file of a month never outgrows (5 GiB): a process that is killed while it
-        # uploads in parts leaves them in the bucket.
+        # One request, which is enough for a month's file (up to 5 GiB): a process that is killed during a
+        # multipart upload leaves its parts in the bucket.
         with draft.open("rb") as file:
             return self._client.put_object(Bucket=self.bucket, Key=self._name(key), Body=file)["ETag"]
 
@@ -143,7 +143,7 @@ class Bucket:
     def put_aside(self, label: str) -> str:
         """Copy all files to a prefix beside this one, then remove them here.
 
-        The record of the source goes last: where this is cut short, the prefix still says whose it is.
+        The source's record goes last: if this is interrupted, the prefix still says whose tables it holds.
         """
         target = f"{self.prefix}-put-aside/{label}"
         keys = sorted(self.keys(""), key=lambda key: "/" not in key and key.endswith(".json"))
@@ -159,7 +159,7 @@ class Bucket:
         return f"s3://{self.bucket}/{target}"
 
     def check(self) -> None:
-        """Raise a `StorageError` where the place cannot be used."""
+        """Raise a `StorageError` if the bucket is not usable."""
         _ = self._client
 
     def _call(self, call: Callable[..., T], *arguments: Any, **named: Any) -> T:

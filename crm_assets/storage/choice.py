@@ -1,4 +1,4 @@
-"""Which store the settings choose: a folder of this machine, or a bucket."""
+"""Open the store that the settings choose: a folder on this machine, or a bucket."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 
 def open_store(settings: Settings, s3: S3Clients | None = None) -> TableStore:
-    """The table store in force. Asks no server: one that does not answer changes nothing of the choice.
+    """Open the table store in force, without asking any server.
 
     Args:
         settings: which store it is.
-        s3: makes the clients of a bucket; boto3 and the settings' endpoint do where None.
+        s3: makes the clients of a bucket; if None, boto3 does, with the settings' endpoint.
     """
     files = _files(settings, s3)
     owner = Home(files, select_source(settings), settings)
@@ -30,7 +30,7 @@ def open_store(settings: Settings, s3: S3Clients | None = None) -> TableStore:
 def _files(settings: Settings, s3: S3Clients | None) -> Files:
     if settings.store[0] == "local":
         return Folder(settings.tables_dir, settings.scratch_dir)
-    # Here, since a laptop's code location does without.
+    # Imported here, since a code location with local tables does not need it.
     from crm_assets.storage.bucket import Bucket
     from crm_assets.storage.client import S3Client
 

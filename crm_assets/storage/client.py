@@ -1,4 +1,4 @@
-"""Clients of an S3 server: boto3's, with time limits of our own."""
+"""Clients of an S3 server: boto3's, with our own time limits."""
 
 from __future__ import annotations
 
@@ -47,16 +47,16 @@ def make_client(
     region_name: str | None = None,
     profile_name: str | None = None,
 ) -> Any:
-    """Return an S3 client that soon gives up a silent server.
+    """Return an S3 client that soon gives up on a silent server.
 
-    Credentials are those of the environment or of the profile. The client makes one attempt: `retries`
-    makes the others, and counts them in time.
+    Credentials come from the environment or the profile. The client makes one attempt; the module
+    `retries` makes the others, within a time limit.
 
     Args:
         read_seconds: how long it waits for an answer.
         endpoint_url: the server's address; None for Amazon's.
-        region_name: the region; that of the environment or the profile where None.
-        profile_name: the profile; that of the environment where None.
+        region_name: the region; if None, that of the environment or the profile.
+        profile_name: the profile; if None, that of the environment.
     """
     session = boto3.session.Session(profile_name=profile_name)
     limits = Config(
@@ -69,5 +69,5 @@ def make_client(
 
 
 def address(s3: S3Clients) -> str:
-    """Return how sentences call the server."""
+    """Return the server's name for error messages."""
     return s3.endpoint_url or "Amazon's endpoint"

@@ -1,4 +1,4 @@
-"""Texts that come as codes are written as they are, into the same bytes as plain texts."""
+"""Write dictionary-encoded texts without decoding them, into the same bytes as plain texts."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ import pyarrow.parquet as pq
 
 @contextmanager
 def plain_writer(path: Path, coded: pa.Schema, plain: pa.Schema) -> Generator[pq.ParquetWriter]:
-    """Open a parquet file for tables of the schema `coded`, whose readers find the types of `plain`."""
+    """Open a parquet file for tables of the schema `coded`; its readers see the types of `plain`."""
     codes = any(pa.types.is_dictionary(field.type) for field in coded)
     with pq.ParquetWriter(path, coded, compression="zstd", store_schema=not codes) as writer:
         yield writer
         if codes:
-            # What pyarrow itself notes of a schema; it would note the codes.
+            # The note that pyarrow makes of a schema; by itself it would note the codes.
             writer.add_key_value_metadata({"ARROW:schema": base64.b64encode(plain.serialize()).decode()})
 
 
 def in_plain_order(table: pa.Table) -> pa.Table:
-    """Number the texts of each coded column as they come, as the writer does with plain texts.
+    """Number the texts of each coded column in order of appearance, as the writer does with plain texts.
 
     Args:
         table: one chunk per column.

@@ -1,4 +1,4 @@
-"""What goes wrong with an S3 server: which faults pass by themselves, and a sentence for the others."""
+"""Faults of an S3 server: which are temporary, and a sentence for the others."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ _UNANSWERED = (
     aws.ResponseStreamingError,
     aws.IncompleteReadError,
 )
-LOCALLY = "To keep tables in a folder of this machine instead, set CRM_STORAGE=local."
+LOCALLY = "To keep tables in a folder on this machine instead, set CRM_STORAGE=local."
 
 
 def code(error: aws.ClientError) -> str:
-    """The code of a server's refusal, as `NoSuchBucket`, or its HTTP status where it gave none."""
+    """Return the code of a server's refusal, for example `NoSuchBucket`; its HTTP status if it gave none."""
     return str(error.response.get("Error", {}).get("Code", ""))
 
 
 def passing(error: BaseException) -> bool:
-    """Whether a fault may pass by itself: silence, overload, an error of the server's own."""
+    """Return whether a fault may be temporary: silence, overload, or an internal error of the server."""
     if isinstance(error, aws.ClientError):
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         return status >= 500 or status == 429 or code(error) in _PASSING_CODES
@@ -43,11 +43,11 @@ def passing(error: BaseException) -> bool:
 
 
 def told(error: Exception, doing: str, server: str, bucket: str) -> StorageError:
-    """The error as a sentence: what was wrong, where, what to do.
+    """Turn an error into a sentence: what was wrong, where, what to do.
 
     Args:
         error: what botocore, or the disk, raised.
-        doing: what was tried, as in `write s3://crm-assets/tables/champion.parquet`.
+        doing: what was tried, for example `write s3://crm-assets/tables/champion.parquet`.
         server: the server's address.
         bucket: the bucket's name.
     """
@@ -55,13 +55,13 @@ def told(error: Exception, doing: str, server: str, bucket: str) -> StorageError
         return StorageError(_refusal(error, doing, server, bucket))
     if isinstance(error, _NO_CREDENTIALS):
         return StorageError(
-            f"Cannot {doing}: there are no complete S3 credentials ({error}); set AWS_ACCESS_KEY_ID and "
-            f"AWS_SECRET_ACCESS_KEY, or AWS_PROFILE. {LOCALLY}"
+            f"Cannot {doing}: the S3 credentials are missing or incomplete ({error}); set AWS_ACCESS_KEY_ID "
+            f"and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE. {LOCALLY}"
         )
     if isinstance(error, aws.SSLError):
         return StorageError(
-            f"Cannot {doing}: there is no secure connection to {server} ({error}); check whether it speaks "
-            "http or https, and name the file of your own certificate authority in AWS_CA_BUNDLE."
+            f"Cannot {doing}: a secure connection to {server} failed ({error}); check whether the server "
+            "uses http or https. If you have your own certificate authority, set AWS_CA_BUNDLE to its file."
         )
     if isinstance(error, _UNANSWERED):
         return StorageError(
@@ -69,15 +69,17 @@ def told(error: Exception, doing: str, server: str, bucket: str) -> StorageError
             f"start it, or correct CRM_S3_ENDPOINT. {LOCALLY}"
         )
     if isinstance(error, OSError) and error.errno is not None:
-        return StorageError(f"Cannot {doing}: {error.strerror or error}; check the room on this machine.")
-    return StorageError(f"Cannot {doing}: {error}; check CRM_S3_ENDPOINT and the variables AWS_….")
+        return StorageError(
+            f"Cannot {doing}: {error.strerror or error}; check the free disk space on this machine."
+        )
+    return StorageError(f"Cannot {doing}: {error}; check CRM_S3_ENDPOINT and the AWS_… variables.")
 
 
 def _refusal(error: aws.ClientError, doing: str, server: str, bucket: str) -> str:
     what = code(error)
     if what == "NoSuchBucket":
         return (
-            f"Cannot {doing}: there is no bucket {bucket} at {server}; make it, or correct CRM_S3_BUCKET. "
+            f"Cannot {doing}: there is no bucket {bucket} at {server}; create it, or correct CRM_S3_BUCKET. "
             f"{LOCALLY}"
         )
     if what in _WRONG_KEY:
@@ -87,11 +89,11 @@ def _refusal(error: aws.ClientError, doing: str, server: str, bucket: str) -> st
         )
     if what in ("AccessDenied", "403", "Forbidden"):
         return (
-            f"Cannot {doing}: {server} denies it to these credentials ({what}); they need the rights to "
-            f"list, read, write and delete in the bucket {bucket}."
+            f"Cannot {doing}: {server} does not allow it with these credentials ({what}); give them the "
+            f"rights to list, read, write and delete in the bucket {bucket}."
         )
     message = error.response.get("Error", {}).get("Message", "")
     return (
-        f"Cannot {doing}: {server} answers {what or 'with an error'}: {message.rstrip('.')}; "
-        "check CRM_S3_ENDPOINT, and the log of the server."
+        f"Cannot {doing}: {server} answered {what or 'with an error'}: {message.rstrip('.')}; "
+        "check CRM_S3_ENDPOINT and the server's log."
     )

@@ -1,4 +1,4 @@
-"""What the table store asks of the place that keeps its files."""
+"""What the table store needs from the place that keeps its files."""
 
 from __future__ import annotations
 
@@ -7,30 +7,30 @@ from typing import Protocol
 
 
 class Files(Protocol):
-    """Files by key, as `win_features/2017-03.parquet`, each whole or not there at all."""
+    """Files by key, for example `win_features/2017-03.parquet`; each is whole or missing."""
 
     def where(self, key: str) -> str:
-        """The address of a file, as people are shown it."""
+        """Return the address of a file, as people see it."""
         ...
 
     def exists(self, key: str) -> bool:
-        """Whether a file is kept under the key."""
+        """Return whether a file is stored under the key."""
         ...
 
     def keys(self, folder: str) -> list[str]:
-        """The keys in a folder, and in those below it, in order."""
+        """List the keys in a folder and its subfolders, in order."""
         ...
 
     def fetch(self, keys: list[str]) -> list[Path | None]:
-        """Each file as it is now, as a file of this machine; None where there is none."""
+        """Return each file as it is now, as a local file; None if it is missing."""
         ...
 
     def draft(self) -> Path:
-        """Where a file may be written before it is published."""
+        """Return a path for a file that is not published yet."""
         ...
 
     def publish(self, draft: Path, key: str) -> None:
-        """Keep a draft under the key, in place of what was there: at once, or not at all."""
+        """Store a draft under the key, in place of what was there: whole or not at all."""
         ...
 
     def remove(self, key: str) -> None:
@@ -38,9 +38,9 @@ class Files(Protocol):
         ...
 
     def put_aside(self, label: str) -> str:
-        """Move every file to a place of its own beside this one, and return its address; deletes nothing."""
+        """Move every file to a new place beside this one, and return its address; delete nothing."""
         ...
 
     def check(self) -> None:
-        """Raise a `StorageError` where the place cannot be used, soon rather than late."""
+        """Raise a `StorageError` soon if the place is not usable."""
         ...

@@ -1,4 +1,4 @@
-"""Files in a folder of this machine."""
+"""Files in a folder on this machine."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from crm_assets.errors import StorageError
 from crm_assets.storage.scratch import Scratch
 
-# Where former tables and registries lie, each in a folder that can be opened as a home again.
+# Where former tables and registries are, each in a folder that works as a home again.
 ASIDE = "put-aside"
 
 
@@ -21,8 +21,8 @@ class Folder:
     """Files under a base folder; see `Files` for what each method promises.
 
     Attributes:
-        base: the folder; made when first written to.
-        scratch_root: where drafts lie, on the same file system; beside the base unless given.
+        base: the folder; created by the first write.
+        scratch_root: where drafts are, on the same file system; beside the base by default.
     """
 
     base: Path
@@ -33,34 +33,34 @@ class Folder:
         return Scratch(self.scratch_root or self.base.parent / "scratch")
 
     def where(self, key: str) -> str:
-        """The address of a file."""
+        """Return the address of a file."""
         return str(self.base / key)
 
     def exists(self, key: str) -> bool:
-        """Whether a file is kept."""
+        """Return whether a file is stored."""
         return (self.base / key).exists()
 
     def keys(self, folder: str) -> list[str]:
-        """The keys in a folder."""
+        """List the keys in a folder."""
         there = (path for path in (self.base / folder).rglob("*") if path.is_file())
         return sorted(path.relative_to(self.base).as_posix() for path in there)
 
     def fetch(self, keys: list[str]) -> list[Path | None]:
-        """Files of this machine, None where there is none."""
+        """Return the path of each file; None if it is missing."""
         return [self.base / key if self.exists(key) else None for key in keys]
 
     def draft(self) -> Path:
-        """Where a file may be written first."""
+        """Return a path for a file that is not published yet."""
         with _told("write", self.base):
             return self._scratch.file()
 
     def publish(self, draft: Path, key: str) -> None:
-        """Keep a draft under the key, at once or not at all."""
+        """Store a draft under the key, whole or not at all."""
         target = self.base / key
         with _told("write", target):
             target.parent.mkdir(parents=True, exist_ok=True)
             draft.chmod(0o644)
-            # The name must not outlive the content where the machine loses power.
+            # After a power cut, the name must not exist without the content.
             with draft.open("rb") as file:
                 os.fsync(file.fileno())
             draft.replace(target)
@@ -71,7 +71,7 @@ class Folder:
             (self.base / key).unlink(missing_ok=True)
 
     def put_aside(self, label: str) -> str:
-        """Move the folder with all that is in it, at once."""
+        """Move the folder with everything in it, in one step."""
         target = self.base.parent / ASIDE / label / self.base.name
         with _told("move the tables to", target):
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -79,7 +79,7 @@ class Folder:
         return str(target)
 
     def check(self) -> None:
-        """The folder is this machine's: the first write tells."""
+        """Do nothing: the folder is local, so the first write shows whether it is usable."""
 
 
 @contextmanager
@@ -91,6 +91,6 @@ def _told(verb: str, path: Path) -> Generator[None]:
 
 
 def cannot(verb: str, path: Path | str, error: OSError) -> str:
-    """A sentence that tells why the operating system refused."""
+    """Say why the operating system refused."""
     reason = error.strerror or str(error)
-    return f"Cannot {verb} {path}: {reason}; check that the folder exists, is yours and has room."
+    return f"Cannot {verb} {path}: {reason}; check that the folder exists, is writable and has room."

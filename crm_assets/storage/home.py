@@ -1,4 +1,4 @@
-"""A home belongs to one source: the store says which, and takes no tables of another."""
+"""A home belongs to one source: the store records which, and refuses tables of another."""
 
 from __future__ import annotations
 
@@ -28,24 +28,24 @@ FOREVER = "9999-12"
 class Home:
     """Whose tables a store holds, and whether the source in force may read and write them.
 
-    A record in the store, `source.json`, names the source. A store that was filled before there were
-    records belongs to the source in force if that source has all of its months.
+    A record in the store, `source.json`, names the source. A store without a record belongs to the source
+    in force if that source has all of the store's months.
 
     Attributes:
         files: the store's folder or prefix.
         source: the source in force.
-        settings: those in force.
+        settings: the settings in force.
     """
 
     files: Files
     source: Source
     settings: Settings
-    # Holds an entry once the record was seen to be this source's: a frozen object's memory.
+    # Has an entry once the record is known to name this source; a list, since the object is frozen.
     _known: list[str] = field(default_factory=list, repr=False)
 
     @property
     def holder(self) -> str | None:
-        """The identity of the source whose tables these are; None where no record says so."""
+        """The identity of the source whose tables these are; None if there is no record."""
         [copy] = self.files.fetch([RECORD])
         if copy is None:
             return None
@@ -53,15 +53,15 @@ class Home:
             return str(json.loads(copy.read_text("utf-8"))["source"])
         except (ValueError, KeyError, TypeError) as error:
             raise StorageError(
-                f"{self.files.where(RECORD)} does not say which source the tables are of: write "
-                f'{{"source": "{self.source.identity}"}} into it if they are of {self.source.description}.'
+                f"{self.files.where(RECORD)} does not say which source the tables come from. If they come "
+                f'from {self.source.description}, write {{"source": "{self.source.identity}"}} into it.'
             ) from error
 
     def check(self) -> None:
-        """Raise where the tables are another source's; write nothing.
+        """Raise an error if the tables are another source's; write nothing.
 
         Raises:
-            HomeError: what is there, what was asked, and the ways out.
+            HomeError: says what is there, what was asked, and the ways out.
         """
         if self._known:
             return
@@ -72,10 +72,10 @@ class Home:
             self._known.append(holder)
 
     def claim(self) -> str | None:
-        """Make the store the source's before its first table is written.
+        """Record this source as the store's owner, before the first write.
 
         Returns:
-            What was done about what was there before, in a sentence; None where there was nothing to do.
+            What happened to what was there before, in a sentence; None if nothing did.
 
         Raises:
             HomeError: another source's tables are there, and the settings do not put them aside.
@@ -84,7 +84,7 @@ class Home:
         if self._known:
             return None
         self.settings.home.mkdir(parents=True, exist_ok=True)
-        # Alone: two runs of two sources must not both find the store empty.
+        # Locked: two runs of two sources must not both find the store empty.
         with FileLock(self.settings.home / "source.lock", is_singleton=True):
             told = self._claim(self.holder)
         self._known.append(self.source.identity)
@@ -100,14 +100,14 @@ class Home:
             told = self._put_aside(holder or "unknown")
         elif self._stored_months() is not None:
             mine = self.source.identity
-            told = f"The tables in {self.files.where('')} had no record of their source; it is {mine} now."
+            told = f"The tables in {self.files.where('')} had no record of their source; it is now {mine}."
         draft = self.files.draft()
         draft.write_text(json.dumps({"source": self.source.identity}) + "\n", "utf-8")
         self.files.publish(draft, RECORD)
         return told
 
     def _refusal(self, holder: str | None) -> str | None:
-        """Why the source in force may not use the store; None where it may."""
+        """Say why the source in force may not use the store; return None if it may."""
         mine = self.source.identity
         if holder == mine:
             return None
@@ -123,8 +123,8 @@ class Home:
         place = "CRM_HOME" if self.settings.store[0] == "local" else "CRM_S3_PREFIX"
         ways = [
             f"give this source a {place} of its own",
-            "correct CRM_SOURCE or CRM_DATA_DIR if another source was meant",
-            "set CRM_ON_OTHER_SOURCE=put_aside to move what is there to a dated place and start afresh",
+            "correct CRM_SOURCE or CRM_DATA_DIR if you meant another source",
+            "set CRM_ON_OTHER_SOURCE=put_aside to move what is there to a dated place and start fresh",
         ]
         kind = f"{self.source.name}:"
         if holder and kind == "csv:" and holder.startswith(kind):
@@ -136,12 +136,12 @@ class Home:
         )
 
     def _stored_months(self) -> set[str] | None:
-        """The months that are stored; None where no table is."""
+        """Return the stored months; None if no table is stored."""
         tables = [key for key in self.files.keys("") if key.endswith(TABLES)]
         return {stem for key in tables if is_month(stem := PurePosixPath(key).stem)} if tables else None
 
     def _has(self, month: str) -> bool:
-        """Whether the source has a month, as its data or the settings say."""
+        """Return whether the source has a month, by its data or the settings."""
         found = (
             self.source.known_months
             or calendar.noted(self.settings.home, self.source.identity)
@@ -152,11 +152,11 @@ class Home:
         return min(found.first, wanted.first) <= month <= last
 
     def _put_aside(self, holder: str) -> str:
-        """Move tables and the embedded registry to a dated place beside them; nothing is deleted."""
+        """Move tables and the embedded registry to a dated place beside them; delete nothing."""
         name = re.sub(r"[^A-Za-z0-9_.-]+", "-", holder)
         label = f"{datetime.now(UTC):%Y-%m-%dT%H%M%S}-{name}"
-        # The registry first: where this is cut short, the tables still say whose they are.
+        # The registry first: if this is interrupted, the tables still say whose they are.
         moved = move_registry(self.settings, label)
         aside = self.files.put_aside(label)
-        also = f", its models to {moved}" if moved else ""
-        return f"The tables of {holder} were put aside to {aside}{also}."
+        also = f", and its models to {moved}" if moved else ""
+        return f"The tables of {holder} were moved to {aside}{also}."

@@ -1,4 +1,4 @@
-"""Tables of many months: stored ones, data frames made one by one, and one query for all of them."""
+"""Tables of many months: stored, as data frames made one by one, or as one query for all months."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from crm_assets.engine.order import in_order, is_in_order, keeps_order, sort_key
 if TYPE_CHECKING:
     from crm_assets.storage.tables import TableStore
 
-# What one run of a query takes and gives at most, lest memory grows with the number of months.
+# The most rows that one run of a query reads or gives, so that memory does not grow with the months.
 ROWS_AT_ONCE = 400_000
-# A month of more rows is streamed; one of fewer is held, a few hundred MB, while it is written.
+# A larger month is streamed; a smaller one stays in memory, a few hundred MB, while it is written.
 ROWS_HELD = 2_000_000
-# To read a table into memory pays if it gives so many rows to all months.
+# Reading a table into memory pays off if the months together read this many rows of it.
 HOLDING_PAYS = 1_000_000
-# Files that wait for the disk or for the network at once.
+# How many files wait for the disk or the network at once.
 MONTHS_UNDER_WAY = 4
 ROWS_PER_BATCH = 262_144
 
@@ -36,10 +36,10 @@ MONTH = SNAPSHOT_MONTH.name
 
 
 class MonthlyTables(Mapping[str, ir.Table]):
-    """Stored months of a table, as expressions by month: what a monthly asset takes.
+    """Stored months of a table, as expressions by month: the input of a monthly asset.
 
     Attributes:
-        store: where they are stored.
+        store: the store that holds them.
         name: the table's name.
         months: which of its months, `YYYY-MM`.
     """
@@ -48,55 +48,55 @@ class MonthlyTables(Mapping[str, ir.Table]):
         self.store, self.name, self.months = store, name, list(months)
 
     def __getitem__(self, month: str) -> ir.Table:
-        """The expression of a month."""
+        """Return the expression of a month."""
         if month not in self.months:
             raise KeyError(month)
         return self.store.read(self.name, [month])
 
     def __iter__(self) -> Iterator[str]:
-        """The months."""
+        """Iterate over the months."""
         return iter(self.months)
 
     def __len__(self) -> int:
-        """How many months there are."""
+        """Return how many months there are."""
         return len(self.months)
 
 
 class MonthlyFrames(Mapping[str, pd.DataFrame]):
-    """Data frames by month, `YYYY-MM`: what a monthly asset returns or takes.
+    """Data frames by month, `YYYY-MM`: the input or output of a monthly asset.
 
-    A month is made each time that it is asked for, so that memory holds one at a time.
+    Each access makes the month's frame anew, so that memory holds one month at a time.
 
     Attributes:
         months: which months there are.
-        make: gives the data frame of one.
+        make: makes the data frame of a month.
     """
 
     def __init__(self, months: Iterable[str], make: Callable[[str], pd.DataFrame]) -> None:
         self.months, self.make = list(months), make
 
     def __getitem__(self, month: str) -> pd.DataFrame:
-        """The data frame of a month."""
+        """Return the data frame of a month."""
         if month not in self.months:
             raise KeyError(month)
         return self.make(month)
 
     def __iter__(self) -> Iterator[str]:
-        """The months."""
+        """Iterate over the months."""
         return iter(self.months)
 
     def __len__(self) -> int:
-        """How many months there are."""
+        """Return how many months there are."""
         return len(self.months)
 
 
 @dataclass(frozen=True)
 class Batches:
-    """Rows that come in batches: in ways that may turn out to be out of order, and in one that does not.
+    """Rows in batches, with one way to read them that is always in order and faster ways that may fail.
 
     Attributes:
         sure: gives the rows in order.
-        hopeful: quicker ways, which raise `OutOfOrderError` where the order is wrong.
+        hopeful: faster ways, which raise `OutOfOrderError` if the order is wrong.
     """
 
     sure: Callable[[], Iterator[pa.Table]]
@@ -106,17 +106,17 @@ class Batches:
 def write_query(
     store: TableStore, name: str, query: MonthlyQuery, schema: pa.Schema
 ) -> Iterator[tuple[str, int]]:
-    """Store the months of a query; give each month and its row count, in order."""
+    """Store the months of a query; yield each month and its row count, in order."""
     if not query.months:
         return
-    # Made here, lest each thread makes its own.
+    # Made here, since otherwise each thread would make its own.
     engine, _ = store.engine, store.files.draft()
     run = _Run(store, name, query, schema)
     with (
         run.inputs(),
         engine.side_by_side(len(query.months)) as at_once,
         ThreadPoolExecutor(at_once) as makers,
-        # Apart, since it is waiting for the disk or for the network.
+        # Separate threads, since they mostly wait for the disk or the network.
         ThreadPoolExecutor(MONTHS_UNDER_WAY) as keepers,
     ):
         chunks = run.chunks(at_once)
@@ -135,20 +135,20 @@ def write_query(
 
 
 class _Run:
-    """A query that is compiled for the engine of a store, and what it needs to run for some months."""
+    """A query, compiled for the engine of a store, with what it needs to run for some months."""
 
     def __init__(self, store: TableStore, name: str, query: MonthlyQuery, schema: pa.Schema) -> None:
         self.store, self.name, self.query, self.schema = store, name, query, schema
         self.expression = query.expression
         sort: Any = self.expression.op()
-        # Rows mostly come in order, and to see that they do takes less time than to sort them.
+        # Rows mostly come in order, and checking that is faster than sorting.
         self.unsorted = sort.parent.to_expr()
         self.keys = sort_keys(self.expression)
         self.sql = str(store.engine.compile(self.unsorted))
         self.rows = self._rows()
 
     def _rows(self) -> dict[str, int]:
-        """At most how many rows each month takes and gives."""
+        """Return an upper limit of the rows that each month reads or gives."""
         stored = self.query.stored
         if stored is not None:
             return {month: self.store.rows(stored.name, month) for month in self.query.months}
@@ -158,7 +158,7 @@ class _Run:
 
     @contextmanager
     def inputs(self) -> Generator[None]:
-        """Hold what every month reads in memory, if that pays and if it fits."""
+        """Keep in memory what every month reads, if that pays off and fits."""
         rows = list(self.rows.values())
         with ExitStack() as held:
             if self.query.stored is None and sum(rows) > HOLDING_PAYS and max(rows) <= ROWS_HELD:
@@ -167,7 +167,7 @@ class _Run:
             yield
 
     def chunks(self, at_once: int) -> list[list[str]]:
-        """Cut the months into those that run together, some for each session if there are enough."""
+        """Group the months that run together, with work for every session if there are enough."""
         most = min(ROWS_AT_ONCE, -(-sum(self.rows.values()) // at_once))
         chunks: list[list[str]] = [[]]
         for month in self.query.months:
@@ -177,14 +177,14 @@ class _Run:
         return chunks
 
     def largest_first(self, chunks: list[list[str]]) -> list[int]:
-        """Give the numbers of the chunks in this order, lest all wait for the largest in the end."""
+        """Return the numbers of the chunks, largest first, so that the last one to run is short."""
         return sorted(range(len(chunks)), key=lambda number: self._rows_of(chunks[number]), reverse=True)
 
     def _rows_of(self, months: list[str]) -> int:
         return sum(self.rows[month] for month in months)
 
     def chunk(self, months: list[str]) -> list[tuple[str, Path, int]]:
-        """Make some months: a draft of each, and its row count."""
+        """Compute some months; return each month with its draft and row count."""
         with self.store.engine.session() as session:
             calendar = self.query.calendar
             session.put(MONTHS.name, calendar.filter(pc.is_in(calendar[MONTH], pa.array(months))))
@@ -193,7 +193,7 @@ class _Run:
             if len(months) == 1 and self.rows[months[0]] > ROWS_HELD:
                 return [self._draft(self._stream(session), months[0])]
             found = session.whole(self.sql)
-            # One chunk: to pick months from each of many takes longer than to copy them.
+            # One chunk: copying is faster than picking months from each of many chunks.
             found = found.combine_chunks() if len(months) > 1 else found
             return [self._draft(self._month(found, month, months), month) for month in months]
 

@@ -1,4 +1,4 @@
-"""The files of the embedded registry, moved with the tables when another source takes the home."""
+"""Move the files of the embedded registry with the tables when another source takes the home."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from crm_assets.errors import StorageError
 from crm_assets.settings import Settings
 from crm_assets.storage.folder import ASIDE, cannot
 
-# SQLite keeps up to three more files beside a database; they belong to it.
+# SQLite keeps up to three more files beside a database; they move with it.
 DATABASE = ("", "-wal", "-shm", "-journal")
 
 
@@ -16,11 +16,11 @@ def move_registry(settings: Settings, label: str) -> Path | None:
     """Move the embedded registry to where `Folder.put_aside` moves tables.
 
     Args:
-        settings: those in force.
-        label: names the folder.
+        settings: the settings in force.
+        label: the folder's name.
 
     Returns:
-        Where it is now; None where there is no embedded registry.
+        Where it is now; None if there is no embedded registry.
 
     Raises:
         StorageError: it cannot be moved.

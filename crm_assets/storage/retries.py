@@ -1,4 +1,4 @@
-"""Retries: passing faults of a server are waited out, with backoff, for a bounded time."""
+"""Retry calls after temporary faults of a server, with backoff and a time limit."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tenacity import Retrying, retry_if_exception, stop_before_delay, wait_rando
 
 from crm_assets.storage.faults import passing
 
-# A server that never answered is probably a wrong address; one that did will be back.
+# If a server never answered, its address is probably wrong; if it did before, it will be back.
 FIRST_ANSWER_SECONDS = 5
 OUTAGE_SECONDS = 60
 
@@ -17,13 +17,13 @@ T = TypeVar("T")
 
 
 def patiently(seconds: float, call: Callable[..., T], *arguments: Any, **named: Any) -> T:
-    """The result of a call, made again while its faults are of the passing kind.
+    """Return the result of a call; repeat the call while its faults are temporary.
 
     Args:
-        seconds: no attempt begins later than that; the last fault is raised then.
-        call: what is called.
-        *arguments: its arguments.
-        **named: those that it takes by name.
+        seconds: no attempt starts later than that; then the last fault is raised.
+        call: the function.
+        *arguments: its positional arguments.
+        **named: its keyword arguments.
     """
     retrying = Retrying(
         retry=retry_if_exception(passing),

@@ -1,4 +1,4 @@
-"""Scratch folders: where a process keeps unfinished files, and what killed processes left is removed."""
+"""Scratch folders, where a process keeps unfinished files; leftovers of killed processes are removed."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from filelock import FileLock, Timeout
 
 
 class Scratch:
-    """A folder of this process alone under `root`, gone with the process.
+    """A folder under `root` that only this process uses and that is removed with it.
 
-    Each scratch folder has a lock file beside it, which the operating system frees when its process ends,
-    however it ends. Who opens a scratch folder removes those whose lock is free.
+    Each scratch folder has a lock file beside it. The operating system frees the lock when the process
+    ends, however it ends. A process that opens a scratch folder removes those whose lock is free.
     """
 
     def __init__(self, root: Path) -> None:
         """Make the folder.
 
         Raises:
-            OSError: the root cannot be made or written.
+            OSError: the root cannot be created or written.
         """
         root.mkdir(parents=True, exist_ok=True)
-        # One at a time, lest a folder that is being made is taken for one that was left.
+        # One process at a time, so that none mistakes a new folder for a leftover.
         with FileLock(root / "lock"):
             _remove_abandoned(root)
             self.folder = Path(tempfile.mkdtemp(dir=root, prefix="process-"))
@@ -35,7 +35,7 @@ class Scratch:
         weakref.finalize(self, _remove, self.folder, lock)
 
     def file(self) -> Path:
-        """A path in the folder that was not given before."""
+        """Return a new path in the folder."""
         return self.folder / f"{next(self._names)}"
 
 

@@ -1,4 +1,4 @@
-"""The table store: one parquet file per table, or per table and month, each written whole or not at all."""
+"""The table store: one parquet file per table, or per table and month, written whole or not at all."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from crm_assets.storage.scratch import Scratch
 log = logging.getLogger("dagster.crm_assets")
 
 SUFFIX = ".parquet"
-# Fixed, so that the same rows give the same bytes however the engine hands them over.
+# Fixed, so that the same rows give the same bytes, whatever batches the engine gives.
 ROWS_PER_GROUP = 262_144
 
 
@@ -37,11 +37,11 @@ class Owner(Protocol):
     """Whose tables a store holds; see `storage.home`."""
 
     def check(self) -> None:
-        """Raise a `HomeError` where they are another's."""
+        """Raise a `HomeError` if they are another source's."""
         ...
 
     def claim(self) -> str | None:
-        """Make them the owner's, or raise a `HomeError`."""
+        """Record the owner's claim, or raise a `HomeError`."""
         ...
 
 
@@ -50,16 +50,16 @@ TableLike = ir.Table | pa.Table | pd.DataFrame | Batches
 
 @dataclass(frozen=True)
 class TableStore:
-    """Parquet tables in a folder of this machine or in a bucket.
+    """Parquet tables in a folder on this machine or in a bucket.
 
     A table without months is `<name>.parquet`, one with months `<name>/<month>.parquet`.
 
     Attributes:
         files: the folder or bucket.
-        engine_memory: what DuckDB takes before it spills, as in `4GB`.
+        engine_memory: how much memory DuckDB uses before it spills to disk, for example `4GB`.
         engine_name: `duckdb` or `pyspark`.
         scratch_root: where the engine puts what does not fit into memory.
-        owner: knows whose tables these are; None where anybody may read and write.
+        owner: knows whose tables these are; None if any source may read and write.
     """
 
     files: Files
@@ -70,7 +70,7 @@ class TableStore:
 
     @cached_property
     def engine(self) -> Engine:
-        """The engine that runs the expressions of this store; opened when first needed."""
+        """The engine that runs this store's expressions; opened on first use."""
         spill = None if self._scratch is None else self._scratch.folder
         return open_engine(self.engine_name, self.engine_memory, spill)
 
@@ -79,11 +79,11 @@ class TableStore:
         return Scratch(self.scratch_root) if self.scratch_root else None
 
     def where(self, name: str, month: str | None = None) -> str:
-        """The address of a table, or of one month of it."""
+        """Return the address of a table, or of one month of it."""
         return self.files.where(_key(name, month))
 
     def path(self, name: str, month: str | None = None) -> Path:
-        """A table as it is now, or one month of it, as a parquet file of this machine.
+        """Return a table as it is now, or one month of it, as a local parquet file.
 
         Raises:
             StorageError: it is not stored.
@@ -91,7 +91,7 @@ class TableStore:
         return self._paths(name, [month])[0]
 
     def paths(self, name: str, months: Sequence[str]) -> list[str]:
-        """Some months of a table as they are now, as parquet files of this machine.
+        """Return some months of a table as they are now, as local parquet files.
 
         Raises:
             StorageError: one of them is not stored.
@@ -99,27 +99,27 @@ class TableStore:
         return [str(path) for path in self._paths(name, months)]
 
     def months(self, name: str) -> list[str]:
-        """The months of a table that are stored, in order."""
+        """Return the months of a table that are stored, in order."""
         return [PurePosixPath(key).stem for key in self.files.keys(name) if key.endswith(SUFFIX)]
 
     def schema(self, name: str, month: str | None = None) -> pa.Schema:
-        """The columns and types of a stored table, or of one month of it."""
+        """Return the columns and types of a stored table, or of one month of it."""
         return pq.read_schema(self.path(name, month))
 
     def rows(self, name: str, month: str | None = None) -> int:
-        """The row count of a stored table, or of one month of it."""
+        """Return the row count of a stored table, or of one month of it."""
         return pq.read_metadata(self.path(name, month)).num_rows
 
     def check(self) -> None:
-        """Raise a `HomeError` where the tables are another source's."""
+        """Raise a `HomeError` if the tables are another source's."""
         if self.owner:
             self.owner.check()
 
     def claim(self) -> str | None:
-        """Make the store the owner's; a sentence where something was there before. `write` does so too.
+        """Record the owner; return a sentence if the store held something before. `write` does this too.
 
         Raises:
-            HomeError: it is another's.
+            HomeError: the store holds another source's tables.
         """
         return self.owner.claim() if self.owner else None
 
@@ -130,16 +130,16 @@ class TableStore:
 
     def _not_there(self, name: str, month: str | None) -> NoReturn:
         which = f" for {month}" if month else ""
-        raise StorageError(f"{self.where(name, month)} is not there: materialize {name}{which} first.")
+        raise StorageError(f"{self.where(name, month)} is missing: materialize {name}{which} first.")
 
     def has(self, name: str) -> bool:
-        """Whether a table, or any month of it, is stored."""
+        """Return whether a table, or any month of it, is stored."""
         return self.files.exists(_key(name)) or bool(self.months(name))
 
     def write(self, name: str, table: TableLike, schema: pa.Schema, month: str | None = None) -> int:
         """Store a table, or one month of it, with the types of `schema`; return its row count.
 
-        A crash or an error while writing leaves what was stored before.
+        If writing fails, the store keeps what it had before.
 
         Raises:
             HomeError: the store holds another source's tables.
@@ -152,7 +152,7 @@ class TableStore:
     def draft(
         self, name: str, table: TableLike, schema: pa.Schema, month: str | None = None
     ) -> tuple[Path, int]:
-        """Write a table, or one month of it, into a file that `keep` stores; return that and its row count.
+        """Write a table, or one month of it, to a file for `keep` to store; return the file and row count.
 
         Raises:
             HomeError: the store holds another source's tables.
@@ -165,7 +165,7 @@ class TableStore:
             return path, self._write_file(table, schema, path)
 
     def keep(self, draft: Path, name: str, month: str | None = None) -> None:
-        """Store what `draft` has written, in place of what was there.
+        """Store a file that `draft` wrote, in place of what was there.
 
         Raises:
             StorageError: the store cannot be written.
@@ -186,9 +186,9 @@ class TableStore:
     def write_months(
         self, name: str, months: MonthlyQuery | Mapping[str, TableLike], schema: pa.Schema
     ) -> Iterator[tuple[str, int]]:
-        """Store months of a table, each as `write` does; give each month and its row count, in order."""
+        """Store months of a table, each as `write` does; yield each month and its row count, in order."""
         if isinstance(months, MonthlyQuery):
-            # Once, before threads do.
+            # Claim here, before several threads would.
             if told := self.claim():
                 log.warning(told)
             yield from write_query(self, name, months, schema)
@@ -197,18 +197,18 @@ class TableStore:
             yield month, self.write(name, table, schema, month)
 
     def read(self, name: str, months: list[str] | None = None) -> ir.Table:
-        """A stored table, or some months of it one below the other, as an expression.
+        """Return a stored table, or some of its months one below the other, as an expression.
 
         Raises:
             StorageError: the table, or one of the months, is not stored.
         """
         paths = self._paths(name, [None] if months is None else months)
         if not paths:
-            raise StorageError(f"{name} is not there: materialize {name} first.")
+            raise StorageError(f"{name} is missing: materialize {name} first.")
         return self.engine.read_parquet([str(path) for path in paths])
 
     def to_pandas(self, table: ir.Table) -> pd.DataFrame:
-        """Run an expression of this store into a data frame."""
+        """Run an expression of this store and return a data frame."""
         return self.engine.to_pyarrow(table).to_pandas()
 
     def _write_file(self, table: TableLike, schema: pa.Schema, path: Path) -> int:
@@ -243,7 +243,7 @@ class TableStore:
         elif isinstance(table, pd.DataFrame):
             yield pa.Table.from_pandas(table, schema, preserve_index=False).replace_schema_metadata(None)
         else:
-            # Texts that come as codes stay so: to write them takes less time.
+            # Dictionary-encoded texts stay encoded: writing them is faster.
             kept = [
                 field if pa.types.is_dictionary(field.type) else schema.field(field.name)
                 for field in (table.schema.field(name) for name in schema.names)
@@ -252,7 +252,7 @@ class TableStore:
 
 
 def _ahead(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
-    """The same tables, each next one made while one is written."""
+    """Yield the same tables, and compute the next one while one is being written."""
     with ThreadPoolExecutor(1) as maker:
         coming = maker.submit(next, tables, None)
         while (table := coming.result()) is not None:
@@ -261,12 +261,12 @@ def _ahead(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
 
 
 def _row_groups(batches: Iterator[pa.Table], schema: pa.Schema) -> Iterator[pa.Table]:
-    """Cut batches of any size into tables of `ROWS_PER_GROUP` rows, and a last one."""
+    """Cut batches of any size into tables of `ROWS_PER_GROUP` rows and a shorter last one."""
     waiting = None
     for batch in batches:
         waiting = batch if waiting is None else pa.concat_tables([waiting, batch])
         while waiting.num_rows >= ROWS_PER_GROUP:
-            # One chunk, since the writer starts a page at each: pages must not tell how rows arrived.
+            # One chunk: the writer starts a page per chunk, and pages must not depend on the batches.
             yield waiting.slice(0, ROWS_PER_GROUP).combine_chunks()
             waiting = waiting.slice(ROWS_PER_GROUP)
     yield schema.empty_table() if waiting is None else waiting.combine_chunks()

@@ -59,7 +59,7 @@ def test_put_aside_starts_afresh_and_the_former_home_opens_again(
     former = copy.contents()
     done = copy.python("-m", "crm_assets", **OTHER, CRM_ON_OTHER_SOURCE="put_aside")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "The tables of sample:2000-seed-7 were put aside to " in done.stdout
+    assert "The tables of sample:2000-seed-7 were moved to " in done.stdout
     assert "version 1" in done.stdout
     assert copy.contents() != former
     [aside] = (copy.folder / "home" / "put-aside").iterdir()
@@ -87,7 +87,7 @@ def test_a_home_of_before_the_records_is_taken_over(sample_run: tuple[Place, str
     (copy.tables / "source.json").unlink()
     done = copy.dagster("asset", "materialize", *MODULE, "--select", "raw_accounts")
     assert done.returncode == 0, done.stderr
-    assert "had no record of their source; it is sample:2000-seed-7 now." in done.stderr
+    assert "had no record of their source; it is now sample:2000-seed-7." in done.stderr
     assert (copy.tables / "source.json").read_text() == '{"source": "sample:2000-seed-7"}\n'
 
 
@@ -102,7 +102,7 @@ def test_every_start_says_which_source_is_in_force(sample_run: tuple[Place, str]
         "-m", "crm_assets.console.start", "echo", "started", CRM_DATA_DIR="/away", CRM_SOURCE="csv"
     )
     assert away.stdout == "started\n"
-    assert "The folder /away" in away.stderr
+    assert "The folder /away does not exist" in away.stderr
     assert str(there.metadata("raw_accounts")["source"].value).startswith("SYNTHETIC sample of 2,000")
 
 

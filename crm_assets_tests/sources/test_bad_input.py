@@ -136,7 +136,7 @@ FILES = [
         "a missing folder",
         shutil.rmtree,
         "The folder ",
-        ("set CRM_DATA_DIR", "CRM_SOURCE=sample"),
+        ("does not exist", "set CRM_DATA_DIR", "CRM_SOURCE=sample"),
         SourceUnavailableError,
     ),
     Case("an empty file", content(TEAMS, b""), "sales_teams.csv is empty; ", ("export",)),
@@ -238,12 +238,12 @@ HEADERS = [
         "a blank line above the header",
         insert(PIPELINE, 1, ""),
         "sales_pipeline.csv, row 1: the header should be here, but the row is blank; ",
-        ("delete the rows above it",),
+        ("delete blank rows above it",),
     ),
     Case(
         "a quotation mark left open in the header",
         replace(PIPELINE, b'"opportunity_id"', b'"opportunity_id', 1),
-        "sales_pipeline.csv, row 1: a quotation mark is not closed",
+        "sales_pipeline.csv, row 1: the header has a quotation mark that is not closed",
         ("close it",),
     ),
 ]
@@ -294,7 +294,7 @@ ROWS = [
                 PLAIN,
                 *(replace_field(PIPELINE, row, "account", '"Account 0001') for row in (5, last)),
             ),
-            "sales_pipeline.csv, column account, row 5: a quotation mark opens a value that takes in the ",
+            "sales_pipeline.csv, column account, row 5: a quotation mark opens a value that swallows ",
             ("close or remove it",),
         )
         for called, last in (("in rows one below the other", 6), ("far apart", 90))

@@ -135,7 +135,7 @@ def test_a_table_of_which_nothing_is_left_stops_the_run(
         CsvFolder(small_dump, "test", quarantines=True).take(table)
     sentence = str(caught.value)
     assert sentence.startswith(f"{begins}: every row is bad, so no row is left; correct the file. ")
-    assert f"first of all {begins}, column " in sentence
+    assert f"The first fault: {begins}, column " in sentence
     assert sentence.endswith(".")
     assert "\n" not in sentence
 
@@ -147,7 +147,10 @@ def test_without_quarantine_the_first_broken_rule_stops_the_run(small_dump: Path
         assert one.rows == source.read(table)
         assert one.quarantined == QUARANTINED_ROWS.arrow.empty_table()
     won(7, closed="soon")(small_dump)
-    with pytest.raises(BadInputError, match=r"^sales_pipeline\.csv, column close_date, row 7: 'soon' is no "):
+    with pytest.raises(
+        BadInputError,
+        match=r"^sales_pipeline\.csv, column close_date, row 7: 'soon' cannot be read as a date",
+    ):
         source.take(PIPELINE)
 
 

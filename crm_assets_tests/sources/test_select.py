@@ -191,7 +191,9 @@ def test_a_last_month_past_the_data_is_refused_with_what_there_is(
     monkeypatch: pytest.MonkeyPatch, last: str
 ) -> None:
     monkeypatch.setenv("CRM_LAST_MONTH", last)
-    said = rf"CRM_LAST_MONTH {last} lies after the data, which covers 2022-10 to 2023-12; .* or set it to open"
+    said = (
+        rf"CRM_LAST_MONTH {last} lies after the data, which covers 2022-10 to 2023-12; .* or set it to open"
+    )
     with pytest.raises(SettingsError, match=said):
         covered()
     with pytest.raises(SettingsError, match=said):
@@ -245,7 +247,8 @@ def test_a_range_without_months_is_told_in_one_sentence(
 ) -> None:
     monkeypatch.setenv(variable, month)
     with pytest.raises(
-        SettingsError, match=r"The first month, .*, is after the last month, .*: correct CRM_FIRST_MONTH or CRM_LAST_MONTH"
+        SettingsError,
+        match=r"The first month, .*, is after the last month, .*: correct CRM_FIRST_MONTH or CRM_LAST_MONTH",
     ):
         covered()
 

@@ -134,9 +134,12 @@ def test_a_full_disk_leaves_the_old_table(tmp_path: Path) -> None:
 WRONG: dict[str, tuple[dict[str, str], str]] = {
     "no credentials": (
         {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""},
-        "there are no complete S3 credentials",
+        "the S3 credentials are missing or incomplete",
     ),
-    "half of the credentials": ({"AWS_SECRET_ACCESS_KEY": ""}, "there are no complete S3 credentials"),
+    "half of the credentials": (
+        {"AWS_SECRET_ACCESS_KEY": ""},
+        "the S3 credentials are missing or incomplete",
+    ),
     "an unknown key": (
         {"AWS_ACCESS_KEY_ID": "nobody"},
         r"does not accept .* \(InvalidAccessKeyId\)",
@@ -145,11 +148,14 @@ WRONG: dict[str, tuple[dict[str, str], str]] = {
         {"AWS_SECRET_ACCESS_KEY": "guess"},
         r"does not accept the credentials \(SignatureDoesNotMatch\)",
     ),
-    "a bucket that is another's": ({"CRM_S3_BUCKET": "another"}, "denies it to these credentials"),
-    "a profile that is not there": ({"AWS_PROFILE": "nobody"}, "there are no complete S3 credentials"),
+    "a bucket that is another's": ({"CRM_S3_BUCKET": "another"}, "does not allow it with these credentials"),
+    "a profile that is not there": (
+        {"AWS_PROFILE": "nobody"},
+        "the S3 credentials are missing or incomplete",
+    ),
     "a server without encryption": (
         {"CRM_S3_ENDPOINT": "https"},
-        "there is no secure connection to https://.* AWS_CA_BUNDLE",
+        "a secure connection to https://.* failed .* AWS_CA_BUNDLE",
     ),
     "a region that is none": (
         {"AWS_DEFAULT_REGION": "eu west 1"},

@@ -116,7 +116,7 @@ def test_what_is_put_aside_keeps_its_bytes_and_the_new_source_starts_afresh(
     told = moved.claim() or ""
     write(moved, "2023-03")
     assert set(everything(store)) == {RECORD, "win_features/2023-03.parquet"}
-    aside = re.findall(r"The tables of sample:900-seed-1 were put aside to (\S+?)[.,]?$", told)[0]
+    aside = re.findall(r"The tables of sample:900-seed-1 were moved to (\S+?)[.,]?$", told)[0]
     if aside.startswith("s3://"):
         assert isinstance(store.files, Bucket)
         kept = store.files.s3.get_client()
@@ -155,7 +155,7 @@ def test_tables_without_a_record_are_taken_over_where_their_months_fit(
     write(store, "2022-10", "2023-12")
     told = opened(store, SAMPLE, settings).claim()
     assert told
-    assert told.endswith("had no record of their source; it is sample:900-seed-1 now.")
+    assert told.endswith("had no record of their source; it is now sample:900-seed-1.")
     assert opened(store, SAMPLE, settings).claim() is None
 
 
@@ -184,6 +184,7 @@ def test_a_record_that_says_nothing_is_told(store: TableStore, settings: Setting
     draft.write_text("{}")
     store.files.publish(draft, RECORD)
     with pytest.raises(
-        StorageError, match=r"source\.json does not say which source the tables are of: write"
+        StorageError,
+        match=r"source\.json does not say which source the tables come from\. If they come from .*, write",
     ):
         opened(store, SAMPLE, settings).claim()

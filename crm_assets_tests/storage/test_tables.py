@@ -128,7 +128,7 @@ def test_months_of_another_table_with_a_longer_name_are_not_its_own(store: Table
 
 
 def test_what_is_not_stored_is_told_with_what_to_materialize(store: TableStore) -> None:
-    with pytest.raises(StorageError, match=r"t\.parquet is not there: materialize t first"):
+    with pytest.raises(StorageError, match=r"t\.parquet is missing: materialize t first"):
         store.read("t")
     with pytest.raises(StorageError, match="materialize t for 2017-02 first"):
         store.read("t", ["2017-02"])

@@ -68,7 +68,10 @@ def test_where_bad_rows_stop_the_run_the_quarantine_is_an_empty_table(spoiled: P
     assert there.frame(QUARANTINED_ROWS.name).empty
     stopped = there.dagster("asset", "materialize", *MODULE, "--select", "raw_products")
     assert stopped.returncode != 0
-    assert "products.csv, column sales_price, row 4: '?' cannot be read as a number" in stopped.stdout + stopped.stderr
+    assert (
+        "products.csv, column sales_price, row 4: '?' cannot be read as a number"
+        in stopped.stdout + stopped.stderr
+    )
 
 
 @pytest.mark.parametrize("on_bad_rows", ["stop", "quarantine"])
