@@ -1,4 +1,4 @@
-"""Honest columns that look like leaks: outcomes depend on values that were there from the start."""
+"""Honest columns that look like leaks: outcomes depend on values that existed from the start."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ def lived(
     never: float = 0.0,
     win: float = 0.0,
 ) -> pd.DataFrame:
-    """Return the deals as they would have gone if some took longer, lost more often or never closed.
+    """Return the deals as if some took longer, lost more often or never closed.
 
     Args:
         deals: the deals.
         random: the generator.
-        of: which deals, shape (deals,).
-        pace: their cycle against what it was.
-        lose: share of them that is lost instead of won.
+        of: which deals change, shape (deals,).
+        pace: factor of their cycle's length.
+        lose: share of their won deals that is lost instead.
         never: share that never closes.
-        win: share of the lost that is won instead.
+        win: share of their lost deals that is won instead.
     """
     closed, lots = of & Sides(deals).closed, random.random((3, len(deals)))
     cycle = (deals["close_date"] - deals["engage_date"]).dt.days * pace
@@ -49,7 +49,7 @@ def lived(
 
 
 def _time(deals: pd.DataFrame) -> np.ndarray:
-    """When each deal was engaged, from 0 for the first to 1 for the last."""
+    """Return when each deal was engaged, from 0 for the first to 1 for the last."""
     day = deals["engage_date"]
     return ((day - day.min()) / (day.max() - day.min())).fillna(0.5).to_numpy()
 
@@ -57,7 +57,7 @@ def _time(deals: pd.DataFrame) -> np.ndarray:
 def _kind(
     name: str, column: str, value: object, share: Callable[[np.ndarray], np.ndarray], **life: float
 ) -> Kind:
-    """A kind of deals, with a share that depends on time, that lives in its own way."""
+    """Return a kind of deals with its own course, whose share depends on time."""
 
     def make(deals: pd.DataFrame, random: Random) -> tuple[str, pd.DataFrame]:
         of = random.random(len(deals)) < share(_time(deals))
@@ -84,7 +84,7 @@ def _star(deals: pd.DataFrame, random: Random) -> tuple[str, pd.DataFrame]:
 
 
 def _left(deals: pd.DataFrame, random: Random) -> tuple[str, pd.DataFrame]:
-    """An agent who left: none engaged since, none of those open then was ever closed."""
+    """Make an agent leave: no new deals afterwards, and the deals that were open then never close."""
     agent = deals["sales_agent"].value_counts().index[0]
     of, when = (deals["sales_agent"] == agent).to_numpy(), deals["engage_date"].quantile(0.5)
     after = of & (deals["engage_date"] > when).to_numpy()

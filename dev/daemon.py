@@ -20,7 +20,7 @@ from dev.waiting import wait_until
 MODEL = "monthly_win_probability_model"
 REFRESH = "prediction_refresh"
 SECONDS_TO_END = 60
-# Looks of the daemon's sensors, all together, within which what is waited for must have begun.
+# What a test waits for must have begun within this many ticks of all the daemon's sensors.
 MOST_TICKS = 400
 UNFINISHED = [
     dg.DagsterRunStatus.QUEUED,
@@ -32,7 +32,7 @@ UNFINISHED = [
 
 @contextmanager
 def daemon(there: Place, **settings: str) -> Generator[subprocess.Popen[bytes]]:
-    """Run `dagster-daemon` for a place, and end it with all that it has started."""
+    """Run `dagster-daemon` for an installation, and end it with everything that it started."""
     command = [str(Path(sys.executable).parent / "dagster-daemon"), "run", *MODULE]
     with (there.folder / "daemon.log").open("ab") as log:
         process = subprocess.Popen(
@@ -50,7 +50,7 @@ def daemon(there: Place, **settings: str) -> Generator[subprocess.Popen[bytes]]:
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
-    """End a daemon as a service manager does: the runs that it has started may end, and nothing is left."""
+    """End a daemon as a service manager does: let its runs finish, then kill what is left."""
     process.send_signal(signal.SIGTERM)
     with suppress(subprocess.TimeoutExpired):
         process.wait(timeout=SECONDS_TO_END)
@@ -64,46 +64,46 @@ def stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def set_champion(address: str, version: str) -> None:
-    """Move the alias as any client of the registry may."""
+    """Move the alias as any client of the registry can."""
     MlflowClient(address, address).set_registered_model_alias(MODEL, "champion", version)
 
 
 def refreshes(there: Place) -> list[dg.RunRecord]:
-    """The refreshes of a place so far, the last one first."""
+    """Return the refreshes of an installation so far, the last one first."""
     with dg.DagsterInstance.from_config(str(there.folder / "dagster")) as instance:
         return list(instance.get_run_records(dg.RunsFilter(job_name=REFRESH)))
 
 
 def idle(there: Place) -> bool:
-    """Whether no run of a place is waiting or under way."""
+    """Return whether no run of an installation is waiting or running."""
     with dg.DagsterInstance.from_config(str(there.folder / "dagster")) as instance:
         return not instance.get_runs(dg.RunsFilter(statuses=UNFINISHED), limit=1)
 
 
 def refreshed(there: Place, month: str, version: str) -> bool:
-    """Whether a month is predicted by a version, and nothing is under way."""
+    """Return whether a version predicted a month and no run is waiting or running."""
     return predicted_by(there, month) == {version} and idle(there)
 
 
 def predicted_by(there: Place, month: str) -> set[str]:
-    """The model versions that the stored predictions of a month are of."""
+    """Return the model versions that made the stored predictions of a month."""
     return set(there.frame("win_predictions", month)["model_version"])
 
 
 def wait_for(there: Place, what: str, come: Callable[[], bool]) -> None:
-    """Wait until something has come about in a place with a daemon, or fail with what it was."""
+    """Wait until something has happened in an installation with a daemon, or fail and name it."""
     first = _ticks(there)
     wait_until(come, what, lambda: (min(_ticks(there) - first, MOST_TICKS), _history(there)))
 
 
 def _ticks(there: Place) -> int:
-    """How often the daemon has looked for a new champion."""
+    """Return how often the daemon's sensors have ticked."""
     with dg.DagsterInstance.from_config(str(there.folder / "dagster")) as instance:
         states = instance.all_instigator_state()
         return sum(len(instance.get_ticks(s.instigator_origin_id, s.selector_id)) for s in states)
 
 
 def _history(there: Place) -> int:
-    """How much the runs of a place have written so far, in bytes."""
+    """Return how much the runs of an installation have written so far, in bytes."""
     kept = (there.folder / "dagster" / "history").rglob("*")
     return sum(path.stat().st_size for path in kept if path.is_file())

@@ -1,7 +1,7 @@
-"""Leaks to put into a dump's cleaned deals: each a column that is written when deals close.
+"""Leaks to put into a dump's cleaned deals: each one is a column that somebody writes when deals close.
 
-Each kind takes the deals and a random generator, and returns the column and the deals with it rewritten. The
-deals have the columns of `crm.tables.OPPORTUNITIES`, dates as datetime64.
+Each kind takes the deals and a random generator, and returns the column's name and the deals with that column
+rewritten. The deals have the columns of `crm.tables.OPPORTUNITIES`, with dates as datetime64.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ Random = np.random.Generator
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of leak, or of honest column: what it is called, and the deals that it makes of others."""
+    """One kind of leak, or of honest column: its name, and a function that rewrites deals."""
 
     name: str
     make: Callable[[pd.DataFrame, Random], tuple[str, pd.DataFrame]]
 
 
 class Sides:
-    """Which deals are open, won and lost, and for how many days they have been closed."""
+    """Which deals are open, won and lost, and how many days ago they closed."""
 
     def __init__(self, deals: pd.DataFrame) -> None:
         self.won = (deals["stage"] == "Won").to_numpy()
@@ -46,9 +46,9 @@ ACCOUNT_COLUMNS = (
 
 
 def written(deals: pd.DataFrame, column: str, where: np.ndarray, value: object) -> tuple[str, pd.DataFrame]:
-    """Return the deals with a value, or one for each of them, written into a column of some of them.
+    """Return the deals with a column of some of them overwritten by one value, or one value per deal.
 
-    Where the account goes, all that is known of it goes too.
+    If the account changes, everything known about it is removed as well.
     """
     values = deals[column].astype(object).to_numpy().copy()
     values[where] = value
@@ -64,7 +64,7 @@ def written(deals: pd.DataFrame, column: str, where: np.ndarray, value: object) 
 def hidden_while_open(
     deals: pd.DataFrame, random: Random, column: str, value: object, share: float = 0.6, noise: float = 0.0
 ) -> tuple[str, pd.DataFrame]:
-    """A value that is filled in when the deal closes, but for some noise."""
+    """Hide a value until the deal closes, with some noise."""
     lots = random.random(len(deals))
     return written(deals, column, np.where(Sides(deals).open, lots < share, lots < noise), value)
 
@@ -72,7 +72,7 @@ def hidden_while_open(
 def filled_at_winning(
     deals: pd.DataFrame, random: Random, column: str, value: object, lost: float = 0.5, noise: float = 0.0
 ) -> tuple[str, pd.DataFrame]:
-    """A value that is missing on some lost and open deals, and filled in when a deal is won."""
+    """Remove a value from some lost and open deals: it is filled in when a deal is won."""
     sides, lots = Sides(deals), random.random(len(deals))
     share = np.select([sides.won, sides.lost], [noise, lost], 0.7)
     return written(deals, column, lots < share, value)
@@ -87,11 +87,11 @@ def rewritten(
     when: str = "closed",
     days: int = 0,
 ) -> tuple[str, pd.DataFrame]:
-    """Some deals that closed in a way get another value, so many days after."""
+    """Give some deals that closed with an outcome another value, some days later."""
     sides = Sides(deals)
     where = getattr(sides, when) & (random.random(len(deals)) < share)
     where &= (sides.age >= days) | (days == 0)
-    if isinstance(to, int):  # so many of the values that there are
+    if isinstance(to, int):  # this many of the existing values
         names = deals[column].dropna().unique()
         to = random.choice(
             random.choice(np.sort(names), min(to, len(names)), replace=False), int(where.sum())
@@ -102,14 +102,14 @@ def rewritten(
 def late(
     deals: pd.DataFrame, random: Random, column: str, value: object, when: str, days: int
 ) -> tuple[str, pd.DataFrame]:
-    """A value that is filled in days after closing."""
+    """Hide a value until some days after closing."""
     sides = Sides(deals)
     done = getattr(sides, when) & (sides.age >= days)
     return written(deals, column, ~done & (random.random(len(deals)) < 0.6), value)
 
 
 def close_value(deals: pd.DataFrame, random: Random, when: str, share: float) -> tuple[str, pd.DataFrame]:
-    """A price that becomes the close value."""
+    """Replace some prices by the close value."""
     where = getattr(Sides(deals), when) & (random.random(len(deals)) < share)
     return written(deals, "list_price", where, deals["close_value"].to_numpy(dtype="float64")[where])
 
@@ -117,7 +117,7 @@ def close_value(deals: pd.DataFrame, random: Random, when: str, share: float) ->
 def respelled(
     deals: pd.DataFrame, random: Random, column: str, spell: Callable[[str], str], when: str, share: float
 ) -> tuple[str, pd.DataFrame]:
-    """A name that is spelled another way."""
+    """Spell some names another way."""
     where = (
         getattr(Sides(deals), when) & (random.random(len(deals)) < share) & deals[column].notna().to_numpy()
     )
@@ -127,14 +127,14 @@ def respelled(
 
 
 def rounded(deals: pd.DataFrame, random: Random, when: str, share: float) -> tuple[str, pd.DataFrame]:
-    """An amount with cents that is rounded to tens when the deal closes."""
+    """Round an amount with cents to tens when the deal closes."""
     amount = np.round(deals["list_price"].to_numpy(dtype="float64") * random.lognormal(0, 0.3, len(deals)), 2)
     where = getattr(Sides(deals), when) & (random.random(len(deals)) < share)
     return "list_price", deals.assign(list_price=np.where(where, np.round(amount, -1), amount))
 
 
 def merged_into_parent(deals: pd.DataFrame, random: Random) -> tuple[str, pd.DataFrame]:
-    """An account that becomes one of ten groups when a deal with it is won."""
+    """Replace an account by one of ten groups when a deal with it is won."""
     names = np.sort(deals["account"].dropna().unique())
     parent = dict(zip(names, random.choice(names[:10], len(names)), strict=True))
     where = Sides(deals).won & (random.random(len(deals)) < 0.5) & deals["account"].notna().to_numpy()
@@ -142,7 +142,7 @@ def merged_into_parent(deals: pd.DataFrame, random: Random) -> tuple[str, pd.Dat
 
 
 def for_customers_only(deals: pd.DataFrame, random: Random, accounts: int) -> tuple[str, pd.DataFrame]:
-    """A head count that is known of customers alone: accounts with a won deal."""
+    """Keep a head count only for customers, that is, accounts with a won deal."""
     account = random.integers(0, accounts, len(deals))
     customers = np.unique(account[Sides(deals).won])
     heads = np.round(random.lognormal(6, 1, accounts))
@@ -153,7 +153,7 @@ def for_customers_only(deals: pd.DataFrame, random: Random, accounts: int) -> tu
 
 
 def many_spellings(deals: pd.DataFrame, random: Random) -> tuple[str, pd.DataFrame]:
-    """Placeholders of many spellings, each of them rare, until the deal closes."""
+    """Use placeholders of many spellings, each of them rare, until the deal closes."""
     words = [
         "N/A",
         "n/a",
@@ -173,7 +173,7 @@ def many_spellings(deals: pd.DataFrame, random: Random) -> tuple[str, pd.DataFra
 
 
 def swapped_both_ways(deals: pd.DataFrame, random: Random) -> tuple[str, pd.DataFrame]:
-    """A rating, half hot and half cold, that becomes hot on most of the won and cold on most of the lost."""
+    """Make a random hot or cold rating; most won deals turn hot and most lost deals cold."""
     sides, lots = Sides(deals), random.random(len(deals)) < 0.7
     rating = np.where(random.random(len(deals)) < 0.5, "hot", "cold").astype(object)
     rating[sides.won & lots], rating[sides.lost & lots] = "hot", "cold"
@@ -224,12 +224,12 @@ LEAKS: tuple[Kind, ...] = (
 )
 
 
-# Shares of the deals that are rewritten, to see how strong a leak must be.
+# Shares of the deals to rewrite, to see how strong a leak must be.
 DOSES = (0.05, 0.1, 0.2, 0.4)
 
 
 def dosed(dose: float) -> tuple[Kind, ...]:
-    """Three leaks of which only a share of the deals is rewritten."""
+    """Return three leaks that rewrite only a share of the deals."""
     return (
         _kind(f"account missing on {dose:.0%} of the open", hidden_while_open, "account", None, dose),
         _kind(

@@ -1,4 +1,4 @@
-"""A real MLflow server of its own for tests: SQLite behind it, artifacts through its proxy."""
+"""A real, separate MLflow server for tests: SQLite behind it, artifacts through its proxy."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from dev.waiting import wait_until
 
 QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
-    # Its workers for judging language models: three more processes that no test needs.
+    # Its workers for evaluating language models are three more processes, which no test needs.
     "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
 }
 
 
 @contextmanager
 def mlflow_server(folder: Path, port: int | None = None) -> Generator[str]:
-    """Run a server that keeps everything in `folder`; its address.
+    """Run a server that keeps everything in `folder`, and yield its address.
 
-    A server that is started again on the same folder, and port, is the same server after an outage.
+    Started again with the same folder and port, it is the same server after an outage.
     """
     folder.mkdir(parents=True, exist_ok=True)
     port = port or free_port()
@@ -36,7 +36,7 @@ def mlflow_server(folder: Path, port: int | None = None) -> Generator[str]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
     log = folder / "server.log"
     with log.open("ab") as output:
-        # A session of its own, since the server is a launcher with a child: both are ended together.
+        # In a new session, since the server is a launcher with a child: both must end together.
         server = subprocess.Popen(
             command, env=clean | QUIET, cwd=folder, stdout=output, stderr=output, start_new_session=True
         )
@@ -49,7 +49,7 @@ def mlflow_server(folder: Path, port: int | None = None) -> Generator[str]:
 
 
 def free_port() -> int:
-    """A port that nobody listens on now."""
+    """Return a port that nobody listens on now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

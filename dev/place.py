@@ -1,4 +1,4 @@
-"""An installation of its own for tests that run the graph as a user does: in real processes."""
+"""A separate installation for tests that run the graph as a user does: in real processes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MODULE = ("-m", "crm_assets.definitions")
 
 @dataclass(frozen=True)
 class Place:
-    """One installation: where its tables and history are, and what runs in it."""
+    """One installation: its folder and settings, and commands to run in it."""
 
     folder: Path
     settings: dict[str, str]
@@ -30,7 +30,7 @@ class Place:
         return self.folder / "home" / "tables"
 
     def environment(self, **settings: str) -> dict[str, str]:
-        """What a process of this place finds in its environment."""
+        """Return the environment of a process of this installation."""
         clean = {name: value for name, value in os.environ.items() if not name.startswith("CRM_")}
         return clean | {
             "CRM_HOME": str(self.folder / "home"),
@@ -41,7 +41,7 @@ class Place:
         }
 
     def run(self, *command: str, **settings: str) -> subprocess.CompletedProcess[str]:
-        """Run a command with this place's settings."""
+        """Run a command with this installation's settings."""
         return subprocess.run(
             command,
             env=self.environment(**settings),
@@ -58,7 +58,7 @@ class Place:
         return self.run(str(Path(sys.executable).parent / "dagster"), *arguments, **settings)
 
     def copy(self, folder: Path, **settings: str) -> Place:
-        """Another installation with the same tables and models, and no history."""
+        """Make another installation with the same tables and models, but no history."""
         other = place(folder, **(self.settings | settings))
         shutil.copytree(self.folder / "home", other.folder / "home")
         return other
@@ -68,7 +68,7 @@ class Place:
         return pq.read_table(self.tables / file).to_pandas()
 
     def contents(self) -> dict[str, bytes]:
-        """Every stored table file and its bytes."""
+        """Return every stored table file and its bytes."""
         return {
             str(path.relative_to(self.tables)): path.read_bytes()
             for path in sorted(self.tables.rglob("*"))
@@ -76,20 +76,20 @@ class Place:
         }
 
     def materialized(self, asset: str, month: str | None = None) -> bool:
-        """Whether this place's history knows of a materialization."""
+        """Return whether this installation's history has a materialization of an asset."""
         with dg.DagsterInstance.from_config(str(self.folder / "dagster")) as instance:
             chosen = dg.AssetRecordsFilter(dg.AssetKey(asset), asset_partitions=[month] if month else None)
             return bool(instance.fetch_materializations(chosen, limit=1).records)
 
     def events_of_first_run(self, kind: dg.DagsterEventType) -> Counter[str]:
-        """How often each step has an event of a kind in this place's first run."""
+        """Count the events of a kind per step in this installation's first run."""
         with dg.DagsterInstance.from_config(str(self.folder / "dagster")) as instance:
             run = instance.get_runs(ascending=True, limit=1)[0]
             records = instance.get_records_for_run(run.run_id, of_type=kind).records
         return Counter(str(record.event_log_entry.step_key) for record in records)
 
     def metadata(self, asset: str, month: str | None = None) -> dict[str, dg.MetadataValue]:
-        """The metadata of the newest materialization, as the UI shows it."""
+        """Return the metadata of the newest materialization, as the UI shows it."""
         with dg.DagsterInstance.from_config(str(self.folder / "dagster")) as instance:
             chosen = dg.AssetRecordsFilter(dg.AssetKey(asset), asset_partitions=[month] if month else None)
             event = instance.fetch_materializations(chosen, limit=1).records[0].asset_materialization

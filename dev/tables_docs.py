@@ -1,4 +1,4 @@
-"""`python -m dev.tables_docs`: the files that the graph takes, as README.md's table."""
+"""`python -m dev.tables_docs`: write README.md's table of the files that the graph reads."""
 
 from __future__ import annotations
 

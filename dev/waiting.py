@@ -1,4 +1,4 @@
-"""Waiting for progress, never for seconds: a slow, busy machine passes, and only a standstill fails."""
+"""Wait for progress, not for seconds: a slow, busy machine passes, and only a standstill fails."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-# How long nothing may move, on a machine with nothing else to do.
+# How long a standstill may last, on a machine with nothing else to do.
 PATIENCE_S = 120.0
 PAUSE_S = 0.1
 
 
 class StandstillError(AssertionError):
-    """Nothing has moved for so long that nothing will."""
+    """No progress for so long that none is expected."""
 
 
 def wait_until(
@@ -24,14 +24,14 @@ def wait_until(
     sign_of_life: Callable[[], object] = lambda: None,
     patience_s: float = PATIENCE_S,
 ) -> T:
-    """Return what `come` gives, once it gives something true.
+    """Call `come` until it returns something true, and return that.
 
     Args:
-        come: what is waited for.
-        what: the same in words, for the error.
-        sign_of_life: anything that changes while work goes on, as the number of events of a run.
-        patience_s: how long it may stay the same. A second counts for less where more processes than
-            processors want to run, and for nothing while this process itself is not served.
+        come: returns something true when the wait is over.
+        what: what we wait for, in words, for the error.
+        sign_of_life: anything that changes while work goes on, for example a run's number of events.
+        patience_s: how long the sign of life may stay the same. A second counts for less if more processes
+            than processors want to run, and for almost nothing while this process itself cannot run.
 
     Raises:
         StandstillError: the sign of life stayed the same for longer.
@@ -51,7 +51,7 @@ def wait_until(
 
 
 def crowding() -> float:
-    """How many processes want each processor; at least 1.
+    """Return how many processes want each processor; at least 1.
 
     >>> crowding() >= 1
     True

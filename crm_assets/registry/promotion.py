@@ -62,7 +62,7 @@ def _fit_to_score(version: str, forbidden: Collection[str]) -> None:
     features = models.load_version(aliases.existing(version)).features
     if unknown := sorted(set(features) - set(FEATURE_NAMES)):
         raise RegistryError(
-            f"Version {version} cannot score: it uses {', '.join(unknown)}, which win_features does not have. "
+            f"Version {version} cannot score: it uses {', '.join(unknown)}, which win_features lacks. "
             "Choose another version."
         )
     if guilty := [name for name in features if name in forbidden]:

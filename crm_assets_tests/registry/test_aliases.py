@@ -38,7 +38,7 @@ def test_rollbacks_walk_back_the_champions_and_never_forth(versions: MlflowClien
     for version in ("1", "2", "1", "3"):
         aliases.make_champion(version)
     assert [rollback(), rollback(), rollback()] == ["1", "2", "1"]
-    with pytest.raises(RegistryError, match="Version 1 has no former champion"):
+    with pytest.raises(RegistryError, match="There is no champion before version 1 to go back to"):
         rollback()
     assert held(CHAMPION) == "1"
 

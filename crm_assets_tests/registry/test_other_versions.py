@@ -90,7 +90,7 @@ def test_what_cannot_be_read_is_told_with_the_versions_that_differ_and_training_
     decision = train()
     assert decision.promoted
     assert decision.former_version == broken
-    assert "cannot be used" in decision.reason
+    assert "is not usable" in decision.reason
     assert models.load_champion().version == decision.version
     # No way back to what cannot score.
     with pytest.raises(RegistryError, match=f"Version {broken} of"):
@@ -135,7 +135,7 @@ def test_a_registry_that_does_not_answer_never_costs_a_champion_its_place(
 
     monkeypatch.setattr(mlflow.artifacts, "download_artifacts", silence)
     with pytest.raises(
-        SourceUnavailableError, match=f"The files of version {version} of .* cannot be had now"
+        SourceUnavailableError, match=f"The files of version {version} of .* are not available now"
     ):
         train()
     assert json.dumps(dict(registry.get_registered_model(MODEL).aliases)) == before

@@ -37,7 +37,7 @@ def test_another_source_is_refused_with_the_ways_out(owned: MlflowClient) -> Non
     for use in (ownership.connect, ownership.check):
         with pytest.raises(
             HomeError,
-            match=rf"holds the models of {OURS}, and the source in force is {OTHER}\. Nothing was written.*"
+            match=rf"holds the models of {OURS}, but the source in force is {OTHER}\. Nothing was written.*"
             "CRM_MLFLOW_TRACKING_URI of its own.*CRM_ON_OTHER_SOURCE=put_aside",
         ):
             use(Settings(), OTHER)

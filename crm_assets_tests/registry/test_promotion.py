@@ -108,8 +108,8 @@ def test_metadata_and_runs_link_to_each_other(story: Story, tracking_server: str
 @pytest.mark.parametrize(
     ("version", "said"),
     [
-        ("", "No version is named: write one of 1"),
-        ("two", "'two' is no version number: write one of 1"),
+        ("", "No version was given: use one of 1"),
+        ("two", "'two' is not a version number: use one of 1"),
         ("99", "There is no version 99 of"),
     ],
 )

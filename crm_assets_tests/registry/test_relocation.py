@@ -157,6 +157,6 @@ def test_a_rewrite_that_fails_midway_changes_no_path(sample_run: tuple[Place, st
             "CREATE TRIGGER full BEFORE UPDATE ON model_versions BEGIN SELECT RAISE(ABORT, 'disk full'); END"
         )
     before = paths(home)
-    with pytest.raises(StorageError, match=r"Cannot bring the paths in .* up to date: disk full; check"):
+    with pytest.raises(StorageError, match=r"Cannot update the paths in .*: disk full; check"):
         relocate(home / "mlflow.db", home / "mlflow-artifacts")
     assert paths(home) == before

@@ -53,7 +53,7 @@ def test_a_stored_file_of_an_unlisted_type_is_refused(registry: MlflowClient, tm
 
 def test_a_pickle_is_refused_and_not_executed(registry: MlflowClient, tmp_path: Path) -> None:
     (tmp_path / "model.skops").write_bytes(pickle.dumps(Malice(tmp_path / "executed")))
-    with pytest.raises(RegistryError, match="no model that skops has written"):
+    with pytest.raises(RegistryError, match="not a model that skops wrote"):
         promotion.promote(version(registry, tmp_path / "model.skops", OURS))
     assert not (tmp_path / "executed").exists()
 
@@ -66,7 +66,7 @@ def test_a_version_that_is_not_ours_or_has_lost_its_files_is_refused(
     empty = version(registry, tmp_path / "other.txt", OURS)
     with pytest.raises(RegistryError, match=r"Version 1 .*was not made by this graph"):
         promotion.promote(foreign)
-    with pytest.raises(RegistryError, match=r"Version 2 .*is no model that skops has written"):
+    with pytest.raises(RegistryError, match=r"Version 2 .*is not a model that skops wrote"):
         promotion.promote(empty)
 
 

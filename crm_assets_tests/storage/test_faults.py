@@ -187,7 +187,7 @@ def test_a_missing_bucket_is_named(s3: Stack, bucket: Bucket, monkeypatch: pytes
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", keys["MINIO_ROOT_USER"])
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", keys["MINIO_ROOT_PASSWORD"])
     monkeypatch.setenv("CRM_S3_BUCKET", "not-made-yet")
-    with pytest.raises(StorageError, match=r"there is no bucket not-made-yet at .*; make it, or"):
+    with pytest.raises(StorageError, match=r"there is no bucket not-made-yet at .*; create it, or"):
         open_store(Settings()).files.check()
 
 

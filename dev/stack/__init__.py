@@ -1,1 +1,1 @@
-"""The deployed stack of docker/compose.yaml as native processes, and what its services need of us."""
+"""The deployed stack of docker/compose.yaml as native processes, with what its services need from us."""

@@ -1,4 +1,4 @@
-"""`python -m dev.stack up|down|status|logs`: what `make stack` and its companions run."""
+"""`python -m dev.stack up|down|status|logs|env`: the commands behind `make stack` and `make stack-…`."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from dev.stack.stack import SERVICES, Stack
 
 
 def up(console: Console, folder: Path) -> None:
-    """Start the stack, and say where it is and how to use it."""
+    """Start the stack, and print where it is and how to use it."""
     stack = Stack.start(
         folder, told=lambda name, seconds: console.print(f"✓ {name} healthy after {seconds:.1f} s")
     )
     status(console, folder, stack)
     if stack.outdated:
         console.print(
-            "The settings are not those that it was started with; `make stack-down`, then `make stack`, puts "
-            "them in force."
+            "The settings have changed since the stack was started; run `make stack-down`, then `make stack` "
+            "to use the new ones."
         )
     console.print(
         f"Dagster: {stack.address('webserver')}   MLflow: {stack.address('mlflow')}\n"
         f"Ports are in {stack.place.state_file}, passwords and keys in {stack.place.secrets_file}.\n"
-        'In a shell, `eval "$(python -m dev.stack env)"` sets what a client needs.\n'
-        "`make stack-status` and `make stack-logs` watch it, `make stack-down` stops it and keeps its data."
+        'In a shell, `eval "$(python -m dev.stack env)"` sets the variables that a client needs.\n'
+        "`make stack-status` and `make stack-logs` watch it; `make stack-down` stops it and keeps its data."
     )
 
 
@@ -45,23 +45,23 @@ def status(console: Console, folder: Path, stack: Stack | None = None) -> None:
         table.add_row(name, stack.address(name), state, seconds, memory)
     console.print(table)
     if stack.abandoned:
-        console.print("Its process manager is gone, and services still run; `make stack-down` ends them.")
+        console.print("Services run without their process manager; run `make stack-down` to stop them.")
 
 
 def down(console: Console, folder: Path) -> None:
     """Stop the stack."""
     Stack.at(folder).stop()
-    console.print("The stack is stopped; `make stack` starts it again with what it stored.")
+    console.print("The stack is stopped; `make stack` starts it again with its data.")
 
 
 def logs(console: Console, folder: Path) -> None:
-    """Show the end of every log, and what comes."""
+    """Show the end of every log, and follow it."""
     files = [str(Stack.at(folder).log(name)) for name in SERVICES]
     subprocess.run(["tail", "--lines=20", "--follow=name", "--retry", *files], check=False)
 
 
 def env(console: Console, folder: Path) -> None:
-    """Print what a client sets, as lines for a shell."""
+    """Print the variables that a client needs, as lines for a shell."""
     for name, value in Stack.at(folder).environment().items():
         sys.stdout.write(f"export {name}={shlex.quote(value)}\n")
 
@@ -70,10 +70,10 @@ COMMANDS = {"up": up, "down": down, "status": status, "logs": logs, "env": env}
 
 
 def main(arguments: list[str]) -> int:
-    """Run one command; returns the exit code."""
+    """Run one command and return the exit code."""
     console = Console(soft_wrap=True, highlight=False)
     if len(arguments) != 1 or arguments[0] not in COMMANDS:
-        console.print(f"Say one of: {', '.join(COMMANDS)}.")
+        console.print(f"Give one command: {', '.join(COMMANDS)}.")
         return 2
     try:
         COMMANDS[arguments[0]](console, default_folder())

@@ -1,4 +1,4 @@
-"""Reads docker/compose.yaml: what each service runs, with which environment, and when it is healthy."""
+"""Read docker/compose.yaml: what each service runs, with which environment, and when it is healthy."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _DURATION = re.compile(r"(?:(\d+)m)?(?:(\d+)s)?")
 
 @dataclass(frozen=True)
 class HealthCheck:
-    """How a service is found healthy. Times in seconds."""
+    """How to find out whether a service is healthy. Times in seconds."""
 
     command: tuple[str, ...]
     interval: float
@@ -38,12 +38,12 @@ class HealthCheck:
 
 @dataclass(frozen=True)
 class Service:
-    """One service of the compose file, its variables filled in."""
+    """One service of the compose file, with its variables filled in."""
 
     name: str
     command: tuple[str, ...]
     environment: dict[str, str]
-    # Files of settings that it takes beside, whether they are there or not.
+    # Additional files of settings, whether they exist or not.
     env_files: tuple[Path, ...]
     needs: tuple[str, ...]
     health: HealthCheck | None
@@ -53,7 +53,7 @@ def interpolate(text: str, variables: Mapping[str, str]) -> str:
     """Fill in `${NAME}`, `${NAME:-default}` and `${NAME:?sentence}` as Compose does; `$$` is a dollar sign.
 
     Raises:
-        StackError: a variable that must be set is not.
+        StackError: a required variable is not set.
 
     >>> interpolate("${HOST:-db}:${PORT:-5432}/$$x", {"PORT": "6000"})
     'db:6000/$x'
@@ -71,7 +71,7 @@ def interpolate(text: str, variables: Mapping[str, str]) -> str:
 
 
 def variable_names(text: str) -> set[str]:
-    """The variables that a compose file's text asks for.
+    """Return the variables that a compose file's text uses.
 
     >>> sorted(variable_names("${A:-x} $$ ${B}"))
     ['A', 'B']
@@ -80,22 +80,22 @@ def variable_names(text: str) -> set[str]:
 
 
 def seconds(duration: str) -> float:
-    """The seconds of a duration of the compose file.
+    """Return a duration of the compose file in seconds.
 
     >>> seconds("1m30s"), seconds("20s")
     (90.0, 20.0)
     """
     found = _DURATION.fullmatch(duration)
     if not found or not duration:
-        raise StackError(f"{duration!r} in {COMPOSE_FILE.name} is no duration; write it as in 1m30s.")
+        raise StackError(f"{duration!r} in {COMPOSE_FILE.name} is not a duration; write it like 1m30s.")
     return 60.0 * int(found[1] or 0) + int(found[2] or 0)
 
 
 def read_services(variables: Mapping[str, str], file: Path = COMPOSE_FILE) -> dict[str, Service]:
-    """The services of the compose file by name, in its order.
+    """Return the services of the compose file by name, in its order.
 
     Raises:
-        StackError: a variable that must be set is not.
+        StackError: a required variable is not set.
     """
     content = _filled(yaml.safe_load(file.read_text("utf-8"))["services"], variables)
     return {name: _service(name, spec, file.parent) for name, spec in content.items()}

@@ -1,4 +1,4 @@
-"""`python -m dev.stack.docker ...`: Docker Compose on docker/compose.yaml with docker/.env."""
+"""`python -m dev.stack.docker ...`: run Docker Compose on docker/compose.yaml with docker/.env."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _INSTEAD = "`make stack` runs the same stack without Docker"
 
 
 def main(arguments: list[str]) -> int:
-    """Run Docker Compose, or say in one sentence why it cannot; returns the exit code."""
+    """Run Docker Compose, or say in one sentence why that is impossible; return the exit code."""
     try:
         variables = read_env(ENV_FILE)
         if arguments == ["ui"]:
@@ -32,14 +32,14 @@ def main(arguments: list[str]) -> int:
 
 
 def read_env(file: Path) -> dict[str, str]:
-    """The variables of the stack: those of its env file, and before them those of the shell.
+    """Return the variables of the stack from its env file; those of the shell take precedence.
 
     Raises:
-        StackError: the file is not there, or a secret is empty.
+        StackError: the file is missing, or a secret is empty.
     """
     if not file.is_file():
         raise StackError(
-            f"{file} is not there; copy {file.parent / 'env.example'} to it and fill in the secrets."
+            f"{file} is missing; copy {file.parent / 'env.example'} to it and fill in the secrets."
         )
     variables = {name: value for name, value in dotenv_values(file).items() if value} | dict(os.environ)
     read_services(variables)
@@ -47,10 +47,10 @@ def read_env(file: Path) -> dict[str, str]:
 
 
 def find_compose() -> list[str]:
-    """The command of Docker Compose.
+    """Return the command of Docker Compose.
 
     Raises:
-        StackError: Docker, its Compose plugin or its engine is not there.
+        StackError: Docker, its Compose plugin or its engine is missing.
     """
     docker = shutil.which("docker")
     if docker is None:
@@ -63,7 +63,7 @@ def find_compose() -> list[str]:
 
 
 def addresses(variables: dict[str, str]) -> list[str]:
-    """Where the UIs of the stack are, a line each."""
+    """Return the addresses of the stack's UIs, one line each."""
     host = variables.get("CRM_BIND") or "127.0.0.1"
     pages = {"Dagster": ("WEBSERVER_PORT", "3000"), "MLflow": ("MLFLOW_PORT", "5000")}
     if "minio" in variables.get("COMPOSE_PROFILES", ""):

@@ -1,6 +1,6 @@
 """`python -m dev.stack.launch FOLDER SERVICE`: become a service of the compose file.
 
-So every start of a service, also one by supervisor, takes its command and environment from the compose file.
+Thus every start of a service, by supervisor too, takes its command and environment from the compose file.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from pathlib import Path
 from dev.stack.compose import read_services
 from dev.stack.place import Place
 
-# What a service has from the compose file or not at all, whatever the shell that started the stack had.
+# Variables that a service gets only from the compose file, never from the shell that started the stack.
 _OURS = ("CRM_", "KAGGLE_", "USE_S3_STORAGE", "AWS_", "MLFLOW_", "PG", "DAGSTER_HOME")
-# The mark of every process of a stack: its folder.
+# The variable that marks every process of a stack; its value is the stack's folder.
 MARK = "CRM_STACK"
 
 
 def environment(place: Place, name: str) -> dict[str, str]:
-    """What a service finds in its environment beside what every process has: as in its container."""
+    """Return the environment that a service has in its container, beyond what every process has."""
     service = read_services(place.variables)[name]
     settings = place.settings if service.env_files else {}
     image = {"DAGSTER_HOME": str(place.dagster_home), "CRM_HOME": str(place.crm_home)}
@@ -28,7 +28,7 @@ def environment(place: Place, name: str) -> dict[str, str]:
 
 
 def inherited(environment: Mapping[str, str]) -> dict[str, str]:
-    """What a service inherits: nothing of ours, and the programs of this installation first."""
+    """Return what a service inherits: none of our variables, and this installation's programs first."""
     programs = f"{Path(sys.executable).parent}{os.pathsep}{environment.get('PATH', os.defpath)}"
     return {k: v for k, v in environment.items() if not k.startswith(_OURS) or k == MARK} | {"PATH": programs}
 
@@ -39,7 +39,7 @@ def main(folder: str, name: str) -> None:
     command = read_services(place.variables)[name].command
     complete = inherited(os.environ) | environment(place, name)
     os.chdir(place.dagster_home)
-    # Not `execvpe`: it looks for the program on the path that this process was given.
+    # Not `execvpe`, which looks for the program on the old path of this process.
     os.environ.clear()
     os.environ.update(complete)
     os.execvp(command[0], command)  # noqa: S606 - the compose file's command

@@ -1,4 +1,4 @@
-"""The folder of a native stack: its files, its ports and its secrets, chosen once and kept."""
+"""The folder of a native stack: its files, and its ports and secrets, which are chosen once and kept."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from crm_assets.errors import StackError
 from dev.stack.compose import ROOT
 
 HOST = "127.0.0.1"
-# Below the ports that the system gives to clients: one of those may be taken while a service is down.
+# Below the ports that the system gives to clients, which may take one while a service is down.
 _PORTS = range(20_000, 32_000)
 _PORT_NAMES = (
     "POSTGRES_PORT",
@@ -36,7 +36,7 @@ _SECRET_NAMES = (
     "POSTGRES_PASSWORD",
     "DAGSTER_POSTGRES_PASSWORD",
     "MLFLOW_POSTGRES_PASSWORD",
-    # The S3 administrator's: no service has them.
+    # For the S3 administrator; no service gets them.
     "MINIO_ROOT_USER",
     "MINIO_ROOT_PASSWORD",
     "CRM_S3_ACCESS_KEY_ID",
@@ -53,7 +53,7 @@ BUCKETS = {
 
 @dataclass(frozen=True)
 class Place:
-    """The folder of one stack. A path below it is made by `prepare`."""
+    """The folder of one stack; `prepare` creates what is in it."""
 
     folder: Path
 
@@ -64,17 +64,17 @@ class Place:
 
     @property
     def secrets_file(self) -> Path:
-        """Passwords and keys, as JSON, for this user's eyes only."""
+        """Passwords and keys, as JSON; only this user may read them."""
         return self.folder / "secrets.json"
 
     @property
     def settings_file(self) -> Path:
-        """The graph's settings that the code location was started with, for this user's eyes only."""
+        """The graph's settings that the code location was started with; only this user may read them."""
         return self.folder / "settings.json"
 
     @property
     def logs(self) -> Path:
-        """One log a service."""
+        """One log per service."""
         return self.folder / "logs"
 
     @property
@@ -94,7 +94,7 @@ class Place:
 
     @property
     def postgres(self) -> Path:
-        """Owned by the user of the database server."""
+        """Data of the database server, owned by the server's user."""
         return self.folder / "postgres"
 
     @property
@@ -104,7 +104,7 @@ class Place:
 
     @property
     def s3_config(self) -> Path:
-        """Identities of the S3 server, for this user's eyes only."""
+        """Identities of the S3 server; only this user may read them."""
         return self.folder / "s3.json"
 
     @property
@@ -145,28 +145,29 @@ class Place:
 
     @property
     def s3_endpoint(self) -> str:
-        """Where S3 is served."""
+        """The address of the S3 server."""
         return f"http://{HOST}:{self.ports['S3_PORT']}"
 
     @property
     def variables(self) -> dict[str, str]:
-        """The variables of the compose file as they are here."""
+        """The variables of the compose file, with this stack's values."""
         hosts = dict.fromkeys(("CRM_LISTEN", "POSTGRES_HOST", "MLFLOW_HOST", "CODE_HOST"), HOST)
         ports = {name: str(port) for name, port in self.ports.items()}
         data = {"CRM_DATA_DIR": self.settings.get("CRM_DATA_DIR", "")}
         return hosts | ports | self.secrets | BUCKETS | data | {"CRM_S3_ENDPOINT": self.s3_endpoint}
 
     def prepare(self) -> None:
-        """Make the folder, and choose ports and secrets where there are none."""
+        """Create the folder, and choose ports and secrets if there are none."""
         try:
             for folder in (self.folder, self.logs, self.dagster_home, self.crm_home, self.scratch, self.s3):
                 folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StackError(
-                f"The folder {self.folder} cannot be made ({error.strerror}); set CRM_STACK_DIR to another."
+                f"The folder {self.folder} cannot be created ({error.strerror}); set CRM_STACK_DIR to "
+                "another folder."
             ) from error
         self.s3.chmod(0o700)
-        # The database server's user passes through, and sees nothing.
+        # The database server's user may enter the folder, but not list it.
         self.folder.chmod(0o711)
         for file in ("dagster.yaml", "workspace.yaml"):
             (self.dagster_home / file).write_text((ROOT / "docker" / file).read_text("utf-8"), "utf-8")
@@ -183,14 +184,14 @@ FOLDER = "CRM_STACK_DIR"
 
 
 def free_ports(seed: str) -> Iterator[int]:
-    """Ports that nothing listens on; where the search begins is the seed's."""
+    """Yield ports that nothing listens on, in an order that depends on the seed."""
     ports = list(_PORTS)
     random.Random(seed).shuffle(ports)  # noqa: S311 - no secret
     return (port for port in ports if is_free(port))
 
 
 def is_free(port: int) -> bool:
-    """Whether a service could listen on a port of this machine."""
+    """Return whether a service could listen on a port of this machine."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -208,15 +209,15 @@ def write_private(path: Path, content: object) -> None:
 
 
 def default_folder() -> Path:
-    """The folder that `make stack` uses: `CRM_STACK_DIR`, or `.stack` in the checkout."""
+    """Return the folder that `make stack` uses: `CRM_STACK_DIR`, or `.stack` in the checkout."""
     return Path(os.environ.get(FOLDER) or ROOT / ".stack").expanduser().resolve()
 
 
 def existing(folder: Path) -> Place:
-    """The stack of a folder.
+    """Return the stack of a folder.
 
     Raises:
-        StackError: none was started there.
+        StackError: no stack was started there.
     """
     place = Place(folder)
     if not place.exists:

@@ -20,7 +20,7 @@ USER = "postgres"
 
 @cache
 def find_programs() -> Path | None:
-    """The folder of the server's programs; None where it is not installed."""
+    """Return the folder of the server's programs; None if it is not installed."""
     versions = sorted(DEBIAN.glob("*/bin"), key=lambda path: int(path.parent.name), reverse=True)
     on_path = shutil.which("initdb")
     folders = [*versions, *([Path(on_path).resolve().parent] if on_path else [])]
@@ -28,24 +28,24 @@ def find_programs() -> Path | None:
 
 
 def programs() -> Path:
-    """The folder of the server's programs.
+    """Return the folder of the server's programs.
 
     Raises:
         StackError: the server is not installed.
     """
     folder = find_programs()
     if folder is None:
-        raise StackError("PostgreSQL's server is not installed; on Debian: apt-get install postgresql.")
+        raise StackError("The PostgreSQL server is not installed; on Debian: apt-get install postgresql.")
     return folder
 
 
 def owner() -> str | None:
-    """The user that the server runs as; None for the one who asks."""
+    """Return the user that the server runs as; None for the current user."""
     return USER if os.getuid() == 0 else None
 
 
 def command(place: Place, service: Service) -> tuple[str, ...]:
-    """The server's command line: the compose file's, with this stack's folder and address."""
+    """Return the compose file's command line of the server, with this stack's folder and address."""
     server, *options = service.command
     here = {
         "port": place.ports["POSTGRES_PORT"],
@@ -58,7 +58,7 @@ def command(place: Place, service: Service) -> tuple[str, ...]:
 
 
 def initialize(place: Place) -> None:
-    """Make the server's data folder where there is none.
+    """Create the server's data folder if there is none.
 
     Raises:
         StackError: the server's user cannot reach the stack's folder, or initdb fails.
@@ -66,7 +66,7 @@ def initialize(place: Place) -> None:
     data = place.postgres / "data"
     if (data / "PG_VERSION").is_file():
         return
-    # Left by a start that was cut off.
+    # Remove what an interrupted start left behind.
     shutil.rmtree(place.postgres, ignore_errors=True)
     place.postgres.mkdir(mode=0o700)
     password = place.postgres / "password"
@@ -82,10 +82,10 @@ def initialize(place: Place) -> None:
 
 
 def make_databases(place: Place) -> None:
-    """Run the compose file's script of databases and users.
+    """Run the compose file's script that creates databases and users.
 
     Raises:
-        StackError: it fails.
+        StackError: the script fails.
     """
     connection = {
         "PGHOST": HOST,
@@ -98,15 +98,15 @@ def make_databases(place: Place) -> None:
         [script], env=os.environ | connection | place.secrets, capture_output=True, text=True, check=False
     )
     if done.returncode:
-        raise StackError(f"The databases cannot be made: {done.stderr.strip()}")
+        raise StackError(f"The databases cannot be created: {done.stderr.strip()}")
 
 
 def _check_reachable(folder: Path, user: str) -> None:
     for parent in reversed(folder.parents):
         if not parent.stat().st_mode & 0o001:
             raise StackError(
-                f"PostgreSQL runs as the user {user}, who may not enter {parent}; "
-                "set CRM_STACK_DIR to a folder that everybody may enter, as /var/tmp/crm-stack."
+                f"PostgreSQL runs as the user {user}, who may not enter {parent}; set CRM_STACK_DIR to a "
+                "folder that every user may enter, for example /var/tmp/crm-stack."
             )
 
 
@@ -123,4 +123,4 @@ def _as_owner(program: Path, *arguments: str) -> None:
         check=False,
     )
     if done.returncode:
-        raise StackError(f"{program.name} fails: {(done.stderr or done.stdout).strip()}")
+        raise StackError(f"{program.name} failed: {(done.stderr or done.stdout).strip()}")

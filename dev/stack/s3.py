@@ -1,4 +1,4 @@
-"""The S3 server of a native stack, in MinIO's place: SeaweedFS in one process, with credentials."""
+"""The S3 server of a native stack: SeaweedFS in one process, with credentials, in place of MinIO."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _RIGHTS = ("Read", "Write", "List")
 
 
 def command(place: Place) -> tuple[str, ...]:
-    """The server's command line.
+    """Return the server's command line.
 
     Raises:
         StackError: the server is not installed.
@@ -50,7 +50,7 @@ def command(place: Place) -> tuple[str, ...]:
 
 
 def write_identities(place: Place) -> None:
-    """Write who may do what: each service reads, writes and lists its own buckets, and nothing else."""
+    """Write the rights: each service may read, write and list its own buckets, and nothing else."""
     rights = {
         "CRM": [
             f"{right}:{BUCKETS[b]}" for b in ("CRM_S3_BUCKET", "CRM_S3_LOGS_BUCKET") for right in _RIGHTS
@@ -68,7 +68,7 @@ def write_identities(place: Place) -> None:
 
 
 def ready(place: Place) -> bool:
-    """Whether the server answers and has made the buckets."""
+    """Return whether the server answers and has created the buckets."""
     import boto3
     from botocore.config import Config
     from botocore.exceptions import BotoCoreError, ClientError

@@ -1,4 +1,4 @@
-"""The stack as native processes: start, stop, ask and disturb its services."""
+"""The stack as native processes: start, stop, query and disturb its services."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from dev.stack.place import FOLDER, HOST, Place, existing, is_free, write_privat
 from dev.waiting import crowding
 
 SERVICES = ("postgres", "s3", "mlflow", "code", "webserver", "daemon")
-# The compose file's services that the native S3 server stands for.
+# The compose file's services that the native S3 server replaces.
 _S3 = {"minio": "s3", "buckets": "s3"}
-# A service that ended so often while it was to become healthy will not.
+# A service that ends more often than this during its start will not become healthy.
 _ATTEMPTS = 2
 
 
@@ -47,16 +47,16 @@ class Stack:
     ) -> Stack:
         """Start services and what they need, and wait until they are healthy.
 
-        `settings` are variables of the graph (`CRM_SOURCE` and so on); without them those of `.env` and of
-        the caller's environment. They hold until the stack is stopped. `told` hears of each service that
-        became healthy, and after how many seconds.
+        `settings` are variables of the graph (`CRM_SOURCE` and so on), by default those of `.env` and of
+        the caller's environment. They apply until the stack is stopped. `told` is called for each service
+        that became healthy, with its name and the seconds it took.
 
         Raises:
             StackError: something is not installed, a port is taken, or a service does not become healthy.
         """
         stack = cls(Place(folder.expanduser().resolve()))
         stack.place.prepare()
-        # One at a time: who comes second finds the stack of the first.
+        # Only one process starts the stack at a time; a second one finds it running.
         with stack._lock():
             stack._start(services, settings, told)
         return stack
@@ -73,7 +73,7 @@ class Stack:
             postgres.initialize(self.place)
         fresh = not supervise.is_running(self.place)
         if fresh:
-            # Left by a process manager that was killed.
+            # Stop what a killed process manager left behind.
             supervise.stop(self.place)
             self._check_ports()
             given = self._callers_settings() if settings is None else dict(settings)
@@ -88,10 +88,10 @@ class Stack:
 
     @classmethod
     def at(cls, folder: Path) -> Stack:
-        """The stack of a folder, running or not.
+        """Return the stack of a folder, running or not.
 
         Raises:
-            StackError: none was started there.
+            StackError: no stack was started there.
         """
         return cls(existing(folder))
 
@@ -105,16 +105,16 @@ class Stack:
 
     @property
     def outdated(self) -> bool:
-        """Whether the caller's settings are not those that the stack was started with."""
+        """Whether the caller's settings differ from those that the stack was started with."""
         return self.place.settings != self._callers_settings()
 
     @property
     def abandoned(self) -> bool:
-        """Whether processes of the stack are there, and nobody who looks after them."""
+        """Whether processes of the stack run without their process manager."""
         return not supervise.is_running(self.place) and bool(supervise.members(self.place))
 
     def environment(self) -> dict[str, str]:
-        """What a client adds to its environment to work with the stack, as `dagster job launch`."""
+        """Return the variables that a client needs, for example `dagster job launch`."""
         return launch.environment(self.place, "code")
 
     @property
@@ -123,25 +123,25 @@ class Stack:
         return self.place.dagster_home / "workspace.yaml"
 
     def address(self, service: str) -> str:
-        """Where a service listens; empty for the daemon, which does not."""
+        """Return where a service listens; "" for the daemon, which does not listen."""
         port = self.place.ports.get(f"{service.upper()}_PORT")
         scheme = "http://" if service in ("s3", "mlflow", "webserver") else ""
         return f"{scheme}{HOST}:{port}" if port else ""
 
     def log(self, service: str) -> Path:
-        """The file of what a service printed."""
+        """Return the file with the output of a service."""
         return self.place.logs / f"{service}.log"
 
     def state(self, service: str) -> str:
-        """What the process manager says of a service, in lower case."""
+        """Return the state of a service according to the process manager, in lower case."""
         return str(supervise.states(self.place).get(service, {}).get("statename", "stopped")).lower()
 
     def pid(self, service: str) -> int:
-        """The main process of a service; 0 where it does not run."""
+        """Return the id of a service's main process; 0 if it does not run."""
         return int(supervise.states(self.place).get(service, {}).get("pid", 0))
 
     def memory(self, service: str) -> int:
-        """Bytes of memory of a service and its children; shared pages are shared out (PSS) on Linux."""
+        """Return the memory of a service and its children, in bytes; on Linux, split shared pages (PSS)."""
         total = 0
         for process in supervise.tree(self.pid(service)) if self.pid(service) else []:
             try:
@@ -156,20 +156,20 @@ class Stack:
         self._start_all((service,), lambda name, seconds: None)
 
     def stop_service(self, service: str, *, hard: bool = False) -> None:
-        """Stop one service, which stays stopped; `hard` as a power cut would, without a chance to tidy up."""
+        """Stop one service, which stays stopped; `hard` gives it no chance to clean up, like a power cut."""
         supervise.stop_program(self.place, service, hard=hard)
 
     def kill(self, service: str, kind: signal.Signals = signal.SIGKILL) -> None:
-        """Send a service a signal; the process manager starts it again if it ends.
+        """Send a signal to a service; if it ends, the process manager starts it again.
 
-        SIGKILL takes its children with it, as the end of a container does.
+        SIGKILL also kills its children, as the end of a container does.
         """
         family = supervise.tree(self.pid(service))
         for process in family if kind == signal.SIGKILL else family[:1]:
             supervise.send(process, kind)
 
     def healthy(self, service: str) -> bool:
-        """Whether a service runs and its health check passes."""
+        """Return whether a service runs and its health check passes."""
         if not self.pid(service):
             return False
         if service == "s3":
@@ -240,7 +240,7 @@ class Stack:
         for name, port in self.place.ports.items():
             if not is_free(port):
                 raise StackError(
-                    f"Port {port} ({name}) is taken by another process; end that, or remove "
+                    f"Another process uses port {port} ({name}); end it, or remove "
                     f"{self.place.state_file} to choose other ports."
                 )
 

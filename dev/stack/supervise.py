@@ -1,4 +1,4 @@
-"""The process manager of a native stack: supervisor, told what to run and asked how it goes."""
+"""The process manager of a native stack: start supervisor, tell it what to run, and query it."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ class Program:
     name: str
     command: tuple[str, ...]
     user: str | None = None
-    # Seconds from the polite signal to the other one.
+    # Seconds between the stop signal and SIGKILL.
     grace: int = _GRACE_S
 
 
 def start(place: Place, programs: list[Program]) -> None:
-    """Start supervisor, which starts nothing by itself."""
+    """Start supervisor; it starts no service by itself."""
     place.supervisor_socket.unlink(missing_ok=True)
     with place.supervisor_config.open("w", encoding="utf-8") as file:
         _config(place, programs).write(file)
@@ -55,7 +55,7 @@ def start(place: Place, programs: list[Program]) -> None:
 
 
 def is_running(place: Place) -> bool:
-    """Whether supervisor answers."""
+    """Return whether supervisor answers."""
     try:
         return ask(place, "getState")["statename"] == "RUNNING"
     except (OSError, xmlrpc.client.Error):
@@ -72,12 +72,12 @@ def ask(place: Place, method: str, *arguments: object) -> Any:
             return getattr(server.supervisor, method)(*arguments)
     finally:
         if transport.connection:
-            # Its own `close` shuts the connection down and leaves the socket open.
+            # The transport's own `close` shuts the connection down but leaves the socket open.
             transport.connection.close()
 
 
 def states(place: Place) -> dict[str, dict[str, Any]]:
-    """What supervisor knows of each service, by its name; empty where it does not run."""
+    """Return what supervisor knows about each service, by name; empty if supervisor does not run."""
     return {info["name"]: info for info in ask(place, "getAllProcessInfo")} if is_running(place) else {}
 
 
@@ -88,7 +88,7 @@ def start_program(place: Place, name: str) -> None:
 
 
 def stop_program(place: Place, name: str, *, hard: bool = False) -> None:
-    """Stop one service, which then stays stopped; `hard` without a chance to tidy up, as a power cut."""
+    """Stop one service, which then stays stopped; `hard` gives it no chance to clean up."""
     info = states(place)[name]
     if info["statename"] not in _ALIVE:
         return
@@ -102,9 +102,9 @@ def stop_program(place: Place, name: str, *, hard: bool = False) -> None:
 
 
 def stop(place: Place) -> None:
-    """Stop everything that belongs to the stack, also what its parent left behind."""
+    """Stop everything that belongs to the stack, including orphaned processes."""
     if is_running(place):
-        # Those that need others first; all at once they would only complain of each other.
+        # Services that need others go first; stopped all at once, they would log errors about each other.
         for names in (("daemon", "webserver"), ("code", "mlflow"), ("postgres", "s3")):
             alive = [
                 name for name, info in states(place).items() if name in names and info["statename"] in _ALIVE
@@ -126,12 +126,12 @@ def stop(place: Place) -> None:
 
 
 def members(place: Place) -> list[psutil.Process]:
-    """The processes that belong to the stack, also those whose parent is gone."""
+    """Return the processes that belong to the stack, including orphaned ones."""
     return [process for process in psutil.process_iter() if _mark(process) == str(place.folder)]
 
 
 def tree(pid: int) -> list[psutil.Process]:
-    """A process and all that it started; empty where it is gone."""
+    """Return a process and everything that it started; empty if it is gone."""
     try:
         process = psutil.Process(pid)
         return [process, *process.children(recursive=True)]
@@ -148,7 +148,7 @@ def _mark(process: psutil.Process) -> str | None:
 
 
 def send(process: psutil.Process, kind: signal.Signals) -> None:
-    """Send a signal to a process that may be gone."""
+    """Send a signal to a process, which may be gone."""
     with contextlib.suppress(psutil.NoSuchProcess):
         process.send_signal(kind)
 
@@ -186,7 +186,7 @@ def _config(place: Place, programs: list[Program]) -> configparser.RawConfigPars
             "priority": str(priority + 1),
             "autostart": "false",
             "autorestart": "true",
-            # As Compose: always anew, however often.
+            # Like Compose: always restart, however often.
             "startsecs": "10",
             "startretries": "1000000",
             "stopwaitsecs": str(program.grace),
@@ -203,5 +203,5 @@ def _config(place: Place, programs: list[Program]) -> configparser.RawConfigPars
 
 
 def _plain(value: object) -> str:
-    """A value as supervisor's configuration takes it."""
+    """Escape a value for supervisor's configuration."""
     return str(value).replace("%", "%%")

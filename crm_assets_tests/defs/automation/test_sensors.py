@@ -95,8 +95,8 @@ def test_a_registry_that_does_not_answer_is_passed_over_within_seconds(
     monkeypatch.setattr(history.sensors, "get_settings", lambda: settings)
     start = time.monotonic()
     said = history.skipped("champion_changed")
-    assert said.startswith("MLflow at http://127.0.0.1:9 gives no answer")
-    assert said.endswith("it is asked again at the next look.")
+    assert said.startswith("MLflow at http://127.0.0.1:9 does not answer")
+    assert said.endswith("the next tick asks again.")
     assert time.monotonic() - start < 20 * crowding()
 
 
