@@ -1,4 +1,4 @@
-"""A scratch copy of the project, on which a recipe of CONTRIBUTING.md is followed to the letter."""
+"""A scratch copy of the project, on which tests follow a recipe of CONTRIBUTING.md exactly."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ FILES = ("pyproject.toml", "README.md", "CONTRIBUTING.md", "Makefile", "dagster.
 
 @dataclass(frozen=True)
 class Scratch:
-    """A copy of the project in a folder of its own, which tests may change."""
+    """A copy of the project in a separate folder, which tests may change."""
 
     root: Path
 
     def edit(self, file: str, *changes: tuple[str, str]) -> None:
-        """Replace texts of a file, each of which it has exactly once."""
+        """Replace texts of a file; the file must have each of them exactly once."""
         path = self.root / file
         text = path.read_text()
         for before, after in changes:
@@ -37,7 +37,7 @@ class Scratch:
         path.write_text(text)
 
     def changed(self) -> set[str]:
-        """The files that differ from the project's own."""
+        """Return the files that differ from the project's own."""
         found = set()
         for path in self.root.rglob("*"):
             name = path.relative_to(self.root).as_posix()

@@ -1,4 +1,4 @@
-"""The recipe "Add an algorithm": one file, and the contract test is green, to the registry and back."""
+"""The recipe "Add an algorithm": with one file the contract test passes, including the registry."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_an_algorithm_is_one_file(tmp_path: Path) -> None:
     assert copy.changed() == {FILE}
     made = copy.python("-c", GRAPH, CRM_SOURCE="sample")
     assert made.returncode == 0, made.stderr
-    # Fitted, scored, explained, calibrated; it wins, is registered and loaded.
+    # It is fitted, scored, explained and calibrated; it wins, is registered and loaded.
     done = copy.tests("crm_assets_tests/modeling/test_algorithm_contract.py", "-k", "lightgbm or file")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "[100%]" in done.stdout

@@ -1,4 +1,4 @@
-"""CONTRIBUTING.md, "Add a feature": a row and, for a new aggregate, its name, and nothing else but tests."""
+"""The recipe "Add a feature": it takes a row, the name of a new aggregate if there is one, and tests."""
 
 from __future__ import annotations
 

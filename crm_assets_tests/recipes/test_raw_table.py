@@ -117,7 +117,7 @@ def test_an_activity_of_no_deal_is_told(dump: Path) -> None:
     with pytest.raises(BadInputError, match=r"^activities\\.csv, column opportunity_id, row 902: 'NOBODY'"):
         CsvFolder(dump, "test").take(RAW_ACTIVITIES)
 '''
-# Of the rooms that it touches, the tests that go over all raw tables.
+# The tests that go over all raw tables, in the rooms that the recipe touches.
 CONTRACTS = (
     "crm_assets_tests/crm/test_activities.py",
     "crm_assets_tests/crm/test_cleaning.py",

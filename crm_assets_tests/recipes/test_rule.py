@@ -1,4 +1,4 @@
-"""The recipe "Add a rule": one row, by which source, quarantine and gate judge alike."""
+"""The recipe "Add a rule": source, quarantine and gate all judge by the same new row."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_a_rule_takes_one_place(small_dump: Path, tmp_path: Path) -> None:
     )
     (aside,) = found["aside"]
     assert (aside["source_row"], aside["rule"], aside["value"]) == (5, "revenue_believable", "2000000000")
-    # Once by great-expectations on the rows, once by a query.
+    # great-expectations checks the rows, and a query checks them again.
     assert found["broken"] == [["revenue_believable", "ExpectColumnValuesToBeBetween", ["Odd"]]] * 2
 
     done = scratch.tests("crm_assets_tests/crm/test_rules.py", "crm_assets_tests/sources/test_bad_input.py")

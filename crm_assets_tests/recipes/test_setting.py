@@ -1,4 +1,4 @@
-"""The recipe "Add a setting" of CONTRIBUTING.md, followed to the letter on a scratch copy."""
+"""The recipe "Add a setting" of CONTRIBUTING.md, followed exactly on a scratch copy."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ def test_a_target_is_one_row(tmp_path: Path) -> None:
     assert copy.changed() == {FILE}
     done = copy.python("-c", CHECK, str(tmp_path))
     assert done.returncode == 0, done.stderr
-    # The default target knows nothing of it.
+    # The default target does not change.
     tested = copy.tests(
         "crm_assets_tests/modeling/test_target.py", "crm_assets_tests/modeling/test_backtest.py"
     )

@@ -12,7 +12,7 @@ from crm_assets.registry.aliases import MODEL
 
 
 def emptied(address: str) -> MlflowClient:
-    """A client of a server that has no registered model of ours."""
+    """Remove our registered model from a server, and return a client."""
     client = MlflowClient(address, address)
     if client.search_registered_models(f"name = '{MODEL}'"):
         client.delete_registered_model(MODEL)
@@ -21,7 +21,7 @@ def emptied(address: str) -> MlflowClient:
 
 @pytest.fixture
 def registry(tracking_server: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> MlflowClient:
-    """The real server, with a registered model that has no version."""
+    """Return the real server, with a registered model that has no version."""
     monkeypatch.setenv("CRM_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("CRM_MLFLOW_TRACKING_URI", tracking_server)
     client = emptied(tracking_server)

@@ -18,12 +18,12 @@ MONTHS = [f"2023-0{month}" for month in range(1, 7)]
 SPLIT = Split(MONTHS[:3], MONTHS[3:4], MONTHS[4:])
 SEED = 5
 DEALS_A_MONTH = 100
-# Numbers with few values, as the season: a column is made of each.
+# Numbers with few values, for example the season: models get one column per value.
 FEW = ("month_of_quarter", "engage_day_of_week")
 
 
 def training_rows() -> HeldRows:
-    """Rows of six months with every feature and missing values; long open deals are won more often."""
+    """Make rows of six months with every feature and missing values; long open deals win more often."""
     random = np.random.default_rng(SEED)
     count = DEALS_A_MONTH * len(MONTHS)
     columns: dict[str, object] = {
@@ -45,7 +45,7 @@ def training_rows() -> HeldRows:
 
 
 def candidate(rows: HeldRows, name: str) -> Candidate:
-    """The candidate where this algorithm is the only one."""
+    """Make the candidate for which this algorithm is the only choice."""
     features, kept = list(FEATURE_NAMES), FoldModels()
     scores = walk_forward(algorithm(name), rows, features, SPLIT.scored, SEED, kept)
     return champion.candidate(rows, features, {name: scores}, SPLIT, SEED, kept)

@@ -1,4 +1,4 @@
-"""The graph with a process of its own for every step, as a deployment may run it."""
+"""The graph with a separate process for every step, as a deployment may run it."""
 
 import dagster as dg
 

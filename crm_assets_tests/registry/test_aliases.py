@@ -1,4 +1,4 @@
-"""Who is champion, and who was, on a real server: promotions, rollbacks, and what other hands do between."""
+"""The champion and its history on a real server: promotions, rollbacks, and aliases that others move."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from crm_assets.registry.aliases import CHALLENGER, CHAMPION, MODEL
 
 @pytest.fixture
 def versions(registry: MlflowClient) -> MlflowClient:
-    """Three versions, none of them champion."""
+    """Register three versions, none of them champion."""
     experiment = registry.get_experiment_by_name("monthly_win_probability")
     assert experiment is not None
     run = registry.create_run(experiment.experiment_id)

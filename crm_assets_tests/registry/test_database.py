@@ -1,4 +1,4 @@
-"""A registry that another version of MLflow made is told in a sentence, by whatever opens it."""
+"""If another version of MLflow made the registry, everything that opens it says so in a sentence."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ UNKNOWN = "ffffffffffff"
 
 @pytest.fixture(scope="module")
 def registry_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An embedded registry as this MLflow makes it."""
+    """Make an embedded registry with the installed MLflow."""
     folder = tmp_path_factory.mktemp("registry")
     file = folder / "mlflow.db"
     with pytest.MonkeyPatch.context() as patch:
@@ -33,7 +33,7 @@ def registry_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def there(registry_file: Path, tmp_path: Path) -> Place:
-    """An installation with a copy of the registry."""
+    """Make an installation with a copy of the registry."""
     there = place(tmp_path / "a place", CRM_SOURCE="sample", CRM_SAMPLE_OPPORTUNITIES="300")
     home = there.folder / "home"
     home.mkdir()
@@ -42,7 +42,7 @@ def there(registry_file: Path, tmp_path: Path) -> Place:
 
 
 def set_revision(there: Place, revision: str) -> str:
-    """Give a place's registry a revision of the schema; its tracking URI."""
+    """Give an installation's registry a schema revision, and return its tracking URI."""
     file = there.folder / "home" / "mlflow.db"
     with closing(sqlite3.connect(file)) as registry:
         registry.execute("UPDATE alembic_version SET version_num = ?", [revision])

@@ -1,4 +1,4 @@
-"""What a run leaves in the MLflow registry."""
+"""What a run stores in the MLflow registry."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A home that another Python or library version wrote: a sentence, and training replaces the model."""
+"""If another Python or library version wrote a home, a sentence says so, and training replaces the model."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def train() -> models.Decision:
 
 
 def rewritten(file: Path, old: str, new: str) -> Path:
-    """A stored model as another version of a library would have written it: with other names."""
+    """Rewrite a stored model as another library version would have written it: with other names."""
     with zipfile.ZipFile(file) as stored:
         members = {name: stored.read(name) for name in stored.namelist()}
     assert old in members["schema.json"].decode()
@@ -44,7 +44,7 @@ def rewritten(file: Path, old: str, new: str) -> Path:
 
 
 def champion_of_other_versions(client: MlflowClient, folder: Path, old: str, new: str, **tags: str) -> str:
-    """Make a version champion whose file has other names in it."""
+    """Promote a version whose file has other names in it."""
     train()
     good = client.get_model_version_by_alias(MODEL, CHAMPION)
     file = Path(mlflow.artifacts.download_artifacts(f"models:/{MODEL}/{good.version}", dst_path=str(folder)))
@@ -92,7 +92,7 @@ def test_what_cannot_be_read_is_told_with_the_versions_that_differ_and_training_
     assert decision.former_version == broken
     assert "is not usable" in decision.reason
     assert models.load_champion().version == decision.version
-    # No way back to what cannot score.
+    # Rollback refuses a version that cannot score.
     with pytest.raises(RegistryError, match=f"Version {broken} of"):
         promotion.rollback()
     assert models.load_champion().version == decision.version

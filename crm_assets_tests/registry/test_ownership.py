@@ -1,4 +1,4 @@
-"""A registry belongs to one source, on a server too."""
+"""A registry belongs to one source, also on a server."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ OURS, OTHER = "sample:900-seed-1", "csv:dump"
 
 @pytest.fixture
 def owned(registry: MlflowClient) -> Iterator[MlflowClient]:
-    """The registry, taken by a source; one without an owner again afterwards."""
+    """Give the registry to a source; remove the owner after the test."""
     ownership.connect(Settings(), OURS)
     yield registry
     experiment = registry.get_experiment_by_name(tracking.EXPERIMENT)

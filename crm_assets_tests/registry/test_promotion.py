@@ -1,4 +1,4 @@
-"""Candidates of real runs on a real server: worse, better, promoted by hand, and gone back from."""
+"""Candidates of real runs on a real server: worse, better, promoted by hand, and rolled back."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ DAGSTER = "http://dagster.example:3000"
 
 
 class Story:
-    """One installation that trains on a server of its own choice, and what it predicted."""
+    """One installation that uses a given server to train and predict."""
 
     def __init__(self, there: Place, client: MlflowClient) -> None:
         self.there, self.client = there, client
@@ -57,7 +57,7 @@ class Story:
 def story(
     sample_run: tuple[Place, str], tracking_server: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Story:
-    """A crippled model in force, version 1, with its predictions stored."""
+    """Make an installation whose champion, version 1, is crippled."""
     folder = tmp_path_factory.mktemp("story") / "place"
     there = sample_run[0].copy(folder, CRM_MLFLOW_TRACKING_URI=tracking_server, CRM_DAGSTER_URL=DAGSTER)
     story = Story(there, emptied(tracking_server))
@@ -72,7 +72,7 @@ def test_better_is_promoted_worse_is_not_and_rollback_restores_the_old_predictio
     new = story.predict()
     assert new != old
 
-    # Few months to learn from, on the same test months.
+    # It learns from few months, but has the same test months.
     story.train(f"training_set,{MODELS}", CRM_FIRST_MONTH="2023-03")
     assert (story.holder("champion"), story.holder("challenger")) == ("2", "3")
     worse = story.client.get_model_version(MODEL, "3").tags
@@ -128,7 +128,7 @@ def test_steps_in_processes_of_their_own_share_one_parent_run_that_fails_with_th
     story: Story, tmp_path: Path
 ) -> None:
     there = story.there.copy(tmp_path / "copy")
-    # The step that fails knows nothing of MLflow.
+    # The failing step does not use MLflow.
     for file in (there.tables / "win_predictions").iterdir():
         file.write_bytes(b"no table")
     known = {run.info.run_id for run in runs(story.client)}

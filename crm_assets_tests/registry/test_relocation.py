@@ -1,4 +1,4 @@
-"""A home that was moved, renamed or copied: its embedded registry finds its artifacts again."""
+"""After a home is moved, renamed or copied, its embedded registry still finds its artifacts."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ print(json.dumps([champion.version, champion.algorithm]))
 
 
 def paths(home: Path) -> list[str]:
-    """Everything that the database says of where artifacts lie."""
+    """Return every artifact path in the database."""
     with closing(sqlite3.connect(home / "mlflow.db")) as connection:
         found = [
             row[0]
@@ -43,7 +43,7 @@ def paths(home: Path) -> list[str]:
 
 
 def mentions(home: Path, text: str) -> list[str]:
-    """The columns of the database, whatever they are called, that hold a text."""
+    """Return all text columns of the database, whatever their names."""
     with closing(sqlite3.connect(home / "mlflow.db")) as connection:
         tables = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         return [
@@ -59,7 +59,7 @@ def mentions(home: Path, text: str) -> list[str]:
 
 @pytest.fixture
 def moved(sample_run: tuple[Place, str], tmp_path: Path) -> Place:
-    """A finished installation whose home was copied, used there, and renamed since."""
+    """Make a finished installation whose home was copied, used in its new place, and then renamed."""
     there, _ = sample_run
     copy = there.copy(tmp_path / "before")
     used = copy.python("-c", LOAD)

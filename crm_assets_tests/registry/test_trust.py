@@ -1,4 +1,4 @@
-"""What is stored as a model is read, never executed."""
+"""Stored models are read, never executed."""
 
 from __future__ import annotations
 
@@ -75,6 +75,6 @@ def test_xgboost_is_stored_in_its_own_format(tmp_path: Path) -> None:
     skops.io.dump(model, tmp_path / "model.skops")
     with zipfile.ZipFile(tmp_path / "model.skops") as file:
         (booster,) = (file.read(name) for name in file.namelist() if name.endswith(".bin"))
-    # UBJSON of XGBoost's: an object whose first key is Config.
+    # XGBoost's UBJSON: an object whose first key is Config.
     assert booster.startswith(b"{L")
     assert b"Config" in booster[:20]

@@ -1,4 +1,4 @@
-"""The configuration of Dagster's executors for more than one machine, held against their schemas."""
+"""Check the configuration of Dagster's executors for several machines against their schemas."""
 
 from __future__ import annotations
 

@@ -31,16 +31,16 @@ PIPELINE = tuple(suite for suite in SUITES if suite.table is RAW_SALES_PIPELINE)
 pytest.importorskip("pyspark", reason="make install-scale")
 
 ROOT = Path(__file__).parent.parent.parent
-# The first without a closed deal, one in the middle, and the last, which has no label yet.
+# The first month, which has no closed deal, one in the middle, and the last, which has no label yet.
 MONTHS = ["2022-10", "2023-08", "2023-12"]
 
 
 @pytest.fixture(scope="module")
 def spark_settings() -> Iterator[None]:
-    """The project's spark-defaults.conf, but two local cores for the cluster."""
+    """Use the project's spark-defaults.conf, with two local cores instead of the cluster."""
     here = {
         "SPARK_CONF_DIR": str(ROOT / "docker" / "scale"),
-        # Few partitions and the quick compiler: the data is small, and the session short.
+        # Few partitions and the quick compiler, since the data is small and the session short.
         "PYSPARK_SUBMIT_ARGS": "--master local[2] --driver-memory 1g --conf spark.sql.shuffle.partitions=2 "
         "--conf spark.driver.extraJavaOptions=-XX:TieredStopAtLevel=1 pyspark-shell",
         "SPARK_LOCAL_IP": "127.0.0.1",
@@ -54,7 +54,7 @@ def spark_settings() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def stores(tmp_path_factory: pytest.TempPathFactory, spark_settings: None) -> Iterator[dict[str, TableStore]]:
-    """Every table that runs in the engine, made by each engine from the same raw tables."""
+    """Return every table that runs in the engine, made by each engine from the same raw tables."""
     base = tmp_path_factory.mktemp("engines")
     both = {n: TableStore(Folder(base / n), "1GB", n, base / "scratch") for n in ("duckdb", "pyspark")}
     for store in both.values():

@@ -1,4 +1,4 @@
-"""Ways to spoil the rows of a dump, and what each sets aside."""
+"""Ways to spoil the rows of a dump, and which rows each quarantines."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from crm_assets_tests.sources.test_csv_folder import Mutation
 
 @dataclass(frozen=True)
 class Case:
-    """A way to spoil rows: which rules they break then, and rows of other tables that deals lose by it."""
+    """A way to spoil rows: the rules that they then break, and the rows of other tables that deals lose."""
 
     claim: str
     mutate: Mutation

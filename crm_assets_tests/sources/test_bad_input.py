@@ -22,7 +22,7 @@ from crm_assets_tests.sources.test_csv_folder import Mutation, Records, in_bytes
 
 @dataclass(frozen=True)
 class Case:
-    """A way to spoil a dump, how the sentence about it begins, and what else it says."""
+    """A way to spoil a dump, the start of the sentence about it, and what else the sentence says."""
 
     claim: str
     mutate: Mutation
@@ -32,7 +32,7 @@ class Case:
 
 
 def put(table: RawTable, *rows: int, **values: str) -> Mutation:
-    """Overwrite values in rows that are counted as a spreadsheet does."""
+    """Overwrite values in rows, which are counted as in a spreadsheet."""
 
     def change(records: Records) -> Records:
         for row in rows:
@@ -44,7 +44,7 @@ def put(table: RawTable, *rows: int, **values: str) -> Mutation:
 
 
 def deal(row: int, stage: str, engaged: str = "", closed: str = "", value: str = "") -> Mutation:
-    """Overwrite what belongs together in a deal."""
+    """Overwrite the values of a deal that belong together."""
     return put(PIPELINE, row, deal_stage=stage, engage_date=engaged, close_date=closed, close_value=value)
 
 
@@ -112,7 +112,7 @@ def each(*mutations: Mutation) -> Mutation:
     return mutate
 
 
-# A line break inside a value of row 2: the rows after it stand a line lower than their number.
+# A line break inside a value of row 2: each later row is one line lower than its number.
 LINE_BREAK = put(PIPELINE, 2, account="Account\n0001")
 PLAIN = written_as(csv.QUOTE_MINIMAL)
 UTF8 = ("not UTF-8", "save the file as CSV with the encoding UTF-8")

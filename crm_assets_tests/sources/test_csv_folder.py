@@ -1,4 +1,4 @@
-"""A folder of CSV files: what it holds is what is read, however it is written."""
+"""A folder of CSV files: the source reads the same values, however the files are written."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Mutation = Callable[[Path], None]
 
 
 def tables_of(folder: Path) -> list[RawTable]:
-    """The raw tables whose files a folder has."""
+    """Return the raw tables whose files a folder has."""
     return [table for table in RAW_TABLES if (folder / table.file_name).exists()]
 
 
@@ -46,7 +46,7 @@ def as_text(rows: Records, quoting: Quoting = csv.QUOTE_MINIMAL, line_end: str =
 
 
 def rewritten(change: Callable[[Records], Records], *tables: RawTable) -> Mutation:
-    """Write the tables again, all of them unless some are named, with changed records."""
+    """Write the tables again with changed records: the named ones, or all."""
 
     def mutate(folder: Path) -> None:
         for table in tables or tables_of(folder):
@@ -57,7 +57,7 @@ def rewritten(change: Callable[[Records], Records], *tables: RawTable) -> Mutati
 
 
 def in_bytes(change: Callable[[bytes], bytes], *tables: RawTable) -> Mutation:
-    """Change the bytes of the tables, all of them unless some are named."""
+    """Change the bytes of the tables: of the named ones, or all."""
 
     def mutate(folder: Path) -> None:
         for table in tables or tables_of(folder):
@@ -99,7 +99,7 @@ def contents(folder: Path) -> dict[str, pa.Table]:
 
 
 def without_places(tables: dict[str, pa.Table]) -> dict[str, pa.Table]:
-    """The tables in the order of their keys, without the numbers of their rows."""
+    """Return the tables in the order of their keys, without row numbers."""
     plain = {name: table.drop_columns([SOURCE_ROW.name]) for name, table in tables.items()}
     return {
         name: table.sort_by([(c, "ascending") for c in table.column_names]) for name, table in plain.items()
@@ -167,7 +167,7 @@ def test_tables_have_the_columns_and_types_of_the_schema(small_dump: Path) -> No
 
 def test_rows_are_numbered_as_a_spreadsheet_does(small_dump: Path) -> None:
     rewritten(
-        # A line break inside a value stays one row; a blank line is one.
+        # A value with a line break stays in one row; a blank line counts as a row.
         lambda rows: [rows[0], [*rows[1][:-1], "one\ntwo"], *rows[2:4], [], *rows[4:]],
         RAW_ACCOUNTS,
     )(small_dump)

@@ -30,7 +30,7 @@ DATASET = "owner/crm-dump"
 
 @dataclass
 class Kaggle:
-    """What the server answers to a download, and what it was asked for."""
+    """What the server answers to a download, and the requests that it got."""
 
     body: bytes
     status: int = 200
@@ -45,7 +45,7 @@ class Kaggle:
 
 
 class Handler(BaseHTTPRequestHandler):
-    """The two calls that a download takes, and the file that the second one leads to."""
+    """Serve the two calls of a download, and the file that the second one redirects to."""
 
     kaggle: Kaggle
 
@@ -62,7 +62,7 @@ class Handler(BaseHTTPRequestHandler):
             return
         kaggle.before_download()
         if kaggle.status == 200:
-            # As Kaggle does: the call leads to a file elsewhere.
+            # Like Kaggle: the call redirects to a file elsewhere.
             self.send_response(302)
             self.send_header("Location", "/archive.zip")
             self.end_headers()
@@ -80,7 +80,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture(autouse=True)
@@ -91,7 +91,7 @@ def no_config_folder(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def kaggle(monkeypatch: pytest.MonkeyPatch, small_dump: Path) -> Iterator[Kaggle]:
-    """A Kaggle that has the small dump, and credentials for it."""
+    """Start a Kaggle server that has the small dump, and set credentials for it."""
     kaggle = Kaggle(archive(small_dump))
     handler = type("Answers", (Handler,), {"kaggle": kaggle})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
@@ -112,7 +112,7 @@ def downloads(tmp_path: Path) -> Path:
 
 
 def point_to(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
-    # The package's own table of addresses; no variable sets a port.
+    # Change the package's own table of addresses, since no variable sets a port.
     monkeypatch.setitem(kaggle_env._env_to_endpoint, kaggle_env.KaggleEnv.PROD, address)
 
 
@@ -134,7 +134,7 @@ def dataset(downloads: Path) -> KaggleDataset:
 
 
 def failure(downloads: Path) -> str:
-    """The one sentence that a failed read ends in; it leaves nothing behind."""
+    """Return the one sentence of a failed read, and check that it leaves nothing behind."""
     with pytest.raises(SourceUnavailableError) as caught:
         dataset(downloads).read(RAW_PRODUCTS)
     sentence = str(caught.value)
@@ -182,7 +182,7 @@ def test_an_access_token_is_enough(kaggle: Kaggle, downloads: Path, monkeypatch:
 
 
 def test_two_readers_at_once_share_one_complete_download(kaggle: Kaggle, downloads: Path) -> None:
-    # Both downloads are under way before either is answered, as in two processes of a run.
+    # Both downloads start before either gets an answer, as in two processes of a run.
     kaggle.before_download = threading.Barrier(2, timeout=10).wait
     with ThreadPoolExecutor(2) as readers:
         one, other = readers.map(lambda _: dataset(downloads).read(RAW_PRODUCTS), range(2))

@@ -1,4 +1,4 @@
-"""Quarantine: bad rows are set aside untouched, with the reason, and the others are as they were."""
+"""Quarantine: bad rows are kept apart, untouched and with the reason; the others stay as they were."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from crm_assets_tests.sources.quarantine_cases import CASES, Case
 from crm_assets_tests.sources.test_bad_input import LINE_BREAK, each, insert, put, won
 from crm_assets_tests.sources.test_csv_folder import Mutation, records, tables_of
 
-# The rule that a deal breaks whose product, agent or account is not there.
+# The rule that a deal breaks if its product, agent or account is missing.
 REFERENCES = {
     rule.other_table: rule.name for rule in rules_of(PIPELINE) if rule.other_table and rule.severity == "must"
 }
@@ -43,7 +43,7 @@ def sifted(folder: Path) -> dict[str, Sifted]:
 
 
 def found(tables: dict[str, Sifted]) -> dict[tuple[str, str], set[int]]:
-    """The rows that break each rule of each table."""
+    """Return the rows that break each rule of each table."""
     rows: dict[tuple[str, str], set[int]] = defaultdict(set)
     for row in joined(tables).to_pylist():
         rows[row["table"], row["rule"]].add(row["source_row"])
@@ -51,7 +51,7 @@ def found(tables: dict[str, Sifted]) -> dict[tuple[str, str], set[int]]:
 
 
 def expected(case: Case, folder: Path, clean: dict[str, pa.Table]) -> dict[tuple[str, str], set[int]]:
-    """The rows that should break each rule, with the deals of lost products, agents and accounts."""
+    """Return the rows that should break each rule, with the deals of lost products, agents and accounts."""
     rows = defaultdict(set, {key: set(rows) for key, rows in case.broken.items()})
     for lookup, row in case.lost:
         name = clean[lookup.name][lookup.key[0]][row - 2].as_py()
@@ -161,7 +161,7 @@ def test_blanks_are_kept_and_rows_are_numbered_as_a_spreadsheet_does(small_dump:
         insert(PIPELINE, 5, ""),
         insert(PIPELINE, 6, ",,,,,,,"),
     )(small_dump)
-    # The account with a line break is still the same name.
+    # An account with a line break still matches its name.
     rows = sifted(small_dump)[PIPELINE.name].quarantined.to_pylist()
     assert [(row["source_row"], row["rule"], row["value"]) for row in rows] == [(9, "stage_known", " won ")]
     assert json.loads(rows[0]["row"])["product"] == " Product A  Pro"

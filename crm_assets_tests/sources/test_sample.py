@@ -21,7 +21,7 @@ from crm_assets.sources.select import select_source
 from crm_assets_tests.chain import write_dump
 
 SIZES = (100, 900, 20_000)
-# A seed is nothing special: the smallest CRM is the one where a rare draw would show.
+# Any seed must work; a rare draw would show first in the smallest CRM.
 SEEDS = range(25)
 
 
@@ -30,7 +30,7 @@ def tables(sample: SyntheticSample) -> dict[str, pa.Table]:
 
 
 def taken(sample: SyntheticSample, folder: Path) -> dict[str, pa.Table]:
-    """What a folder of the sample's files gives; it refuses a row that breaks a rule."""
+    """Read a folder of the sample's files, which fails if a row breaks a rule."""
     there = CsvFolder(write_dump(folder, sample), "test")
     return {name: one.rows for name, one in there.take(*RAW_TABLES).items()}
 

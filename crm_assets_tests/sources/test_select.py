@@ -17,7 +17,7 @@ from crm_assets.sources.kaggle import KaggleDataset, kaggle_credentials_present
 from crm_assets.sources.sample import SyntheticSample
 from crm_assets.sources.select import known_range, month_range, select_source
 
-# Where the Kaggle package looks: variables, and files under the home folder.
+# Where the Kaggle package looks for credentials: variables, and files under the home folder.
 CREDENTIAL_FILES = (
     ".kaggle/kaggle.json",
     ".kaggle/access_token",
@@ -173,7 +173,7 @@ def test_reading_the_months_notes_them_for_who_must_not_open_the_data(
     monkeypatch.setenv("CRM_DATA_DIR", str(small_dump))
     assert known() is None
     assert covered() == known()
-    # The note is of this folder, and of no other.
+    # The recorded months belong to this folder only.
     monkeypatch.setenv("CRM_DATA_DIR", str(small_dump.parent))
     assert known() is None
 

@@ -1,4 +1,4 @@
-"""The running stack as tests of its runs use it, and the local run that it is compared with."""
+"""Fixtures for tests of runs on the stack: the running stack, and the local run to compare with."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from dev.stack.stack import Stack
 
 @pytest.fixture(scope="session")
 def local_run(request: pytest.FixtureRequest) -> tuple[Place, str]:
-    """A finished run without servers, on the data that the stack has."""
+    """Return a finished run without servers, on the same data as the stack."""
     return request.getfixturevalue("real_run" if os.environ.get(REAL_DUMP) else "sample_run")
 
 
 @pytest.fixture(scope="session")
 def deployed(stack: Stack) -> Deployed:
-    """The running stack, with the months of its data."""
+    """Return the running stack, with the months of its data."""
     settings = stack.place.settings
     if "CRM_DATA_DIR" in settings:
         months = CsvFolder(Path(settings["CRM_DATA_DIR"]), "test").month_range()

@@ -1,4 +1,4 @@
-"""What tests do with a running stack: start runs through its queue, follow them, read its bucket."""
+"""Helpers for tests on a running stack: start runs through its queue, follow them, read its bucket."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ RETRIES = """query Retries($root: String!) {
 FAILURES = """query Failures($id: ID!) { runOrError(runId: $id) { ... on Run { eventConnection { events {
     __typename ... on ExecutionStepFailureEvent { error { message causes { message } } }
 } } } } }"""
-# What changes while a run goes on, and while any run does.
+# What changes while one run makes progress, and while any run does.
 LIFE = """query Life($id: ID!) { runOrError(runId: $id) { ... on Run {
     status
     eventConnection(limit: 100000) { cursor }
@@ -49,13 +49,13 @@ class Deployed:
     last: str
 
     def submit(self, *assets: str) -> str:
-        """Put a run of some assets, or of all, over all months into the queue; its id."""
+        """Queue a run of some assets, or of all, over all months, and return its id."""
         client = DagsterGraphQLClient(HOST, port_number=self.stack.place.ports["WEBSERVER_PORT"])
         tags = dict(zip(RANGE_TAGS, (self.first, self.last), strict=True))
         return client.submit_job_execution(EVERYTHING, tags=tags, asset_selection=assets or None)
 
     def ask(self, query: str, **variables: str) -> Any:
-        """The answer to a GraphQL query, asked again while the webserver or its database is away."""
+        """Return the answer to a GraphQL query; ask again while the webserver or its database is down."""
         address = f"{self.stack.address('webserver')}/graphql"
 
         def answer() -> Any:
@@ -73,19 +73,19 @@ class Deployed:
         return self.ask(RUN, id=run_id)["runOrError"]
 
     def made(self, run_id: str) -> set[str]:
-        """The assets that a run has materialized so far."""
+        """Return the assets that a run has materialized so far."""
         return {event["assetKey"]["path"][0] for event in self.run(run_id)["assetMaterializations"]}
 
     def wait_until(self, condition: Callable[[], Any], run_id: str) -> Any:
-        """What the condition gives, once it gives something true; fails where the run stands still."""
+        """Wait until the condition returns something true, and return that; fail if the run stands still."""
         return wait_until(condition, f"run {run_id}", lambda: self.ask(LIFE, id=run_id)["runOrError"])
 
     def status(self, run_id: str) -> str:
-        """How a run ended."""
+        """Wait for the end of a run, and return its status."""
         return self.wait_until(lambda: (now := self.run(run_id)["status"]) in OVER and now, run_id)
 
     def outcome(self, run_id: str) -> str:
-        """How a run ended, or the last of its automatic retries."""
+        """Wait for the end of a run and its automatic retries, and return the last status."""
 
         def last() -> str:
             retries = self.ask(RETRIES, root=run_id)["runsOrError"]["results"]
@@ -97,18 +97,18 @@ class Deployed:
         return wait_until(last, f"the retries of {run_id}", lambda: self.ask(ALL)["runsOrError"])
 
     def failures(self, run_id: str) -> list[str]:
-        """The errors of a run's failed steps, causes included."""
+        """Return the errors of a run's failed steps, including their causes."""
         events = self.ask(FAILURES, id=run_id)["runOrError"]["eventConnection"]["events"]
         errors = [event["error"] for event in events if event.get("error")]
         return [e["message"] + "".join(cause["message"] for cause in e["causes"]) for e in errors]
 
     def workers(self) -> list[psutil.Process]:
-        """The processes that execute runs: the code location spawns one for each."""
+        """Return the processes that execute runs: the code location spawns one per run."""
         family = psutil.Process(self.stack.pid("code")).children(recursive=True)
         return [process for process in family if _is_worker(process)]
 
     def contents(self) -> dict[str, bytes]:
-        """Every object of the tables' bucket."""
+        """Return every object in the tables' bucket."""
         environment = self.stack.environment()
         client = boto3.client(
             "s3",

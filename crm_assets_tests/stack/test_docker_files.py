@@ -1,4 +1,4 @@
-"""What can be said of docker/ without an engine."""
+"""Tests of docker/ that need no Docker engine."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FOLDER = COMPOSE_FILE.parent
 TEXT = COMPOSE_FILE.read_text("utf-8")
 SPECS = yaml.safe_load(TEXT)["services"]
 EXAMPLE = (FOLDER / "env.example").read_text("utf-8")
-# Read by Compose itself.
+# Variables that Compose itself reads.
 COMPOSES_OWN = {"COMPOSE_PROFILES"}
 SECRETS = re.findall(r"^([A-Z_0-9]+)=$", EXAMPLE, re.MULTILINE)
 PROGRAMS = Path(sys.executable).parent

@@ -1,4 +1,4 @@
-"""Services of the stack that die while runs are under way: nothing is lost, nothing is half there."""
+"""Services of the stack die while runs are going on: nothing is lost, and no table is half written."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from crm_assets_tests.stack.deployed import Deployed
 from dev.place import Place
 
-# Enough of the graph to be disturbed: tables of both kinds, in some seconds.
+# A part of the graph that takes some seconds, with tables of both kinds.
 TABLES = (
     "raw_accounts",
     "raw_products",
@@ -24,14 +24,14 @@ TABLES = (
 
 @pytest.fixture(scope="session")
 def finished(deployed: Deployed) -> dict[str, bytes]:
-    """The bucket after a run of everything through the queue."""
+    """Run everything through the queue, and return the bucket's content."""
     assert deployed.status(deployed.submit()) == "SUCCESS"
     return deployed.contents()
 
 
 @pytest.fixture
 def disturbed(deployed: Deployed, finished: dict[str, bytes]) -> Iterator[Deployed]:
-    """The stack, whose services are brought back after a test and whose bucket must be what it was.
+    """Yield the stack; after the test, restart its services and check that the bucket is as before.
 
     The same input gives the same bytes: old tables and new ones are equal, and half a table is neither.
     """
@@ -68,7 +68,7 @@ def test_a_run_that_finds_no_s3_fails_with_a_sentence_and_the_next_is_clean(dist
 
 
 def test_a_run_that_postgres_leaves_for_a_moment_ends_and_the_next_is_clean(disturbed: Deployed) -> None:
-    """It goes on, unless Dagster could not write an event: a step fails by that, or the run is done again."""
+    """The run continues, unless Dagster could not write an event: then a step fails, or the run is retried."""
     run = disturbed.submit(*TABLES)
     disturbed.wait_until(lambda: disturbed.made(run), run)
     disturbed.stack.stop_service("postgres", hard=True)
@@ -78,7 +78,7 @@ def test_a_run_that_postgres_leaves_for_a_moment_ends_and_the_next_is_clean(dist
             assert any("psycopg2.OperationalError" in error for error in errors)
             assert disturbed.status(disturbed.submit(*TABLES)) == "SUCCESS"
         else:
-            # Postgres was away for so long that not even a step's failure could be written.
+            # Postgres was down for so long that Dagster could not even write a step's failure.
             assert disturbed.outcome(run) == "SUCCESS"
 
 

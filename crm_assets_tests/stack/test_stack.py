@@ -40,7 +40,7 @@ def folder() -> Iterator[Path]:
 
 
 def client(stack: Stack, key: str | None = None, secret: str | None = None) -> Any:
-    # Faults of a server that has just come back pass; a refusal is not asked for twice.
+    # Faults of a server that just restarted are temporary; after a refusal there is no retry.
     retries = {"total_max_attempts": 8, "mode": "standard"}
     config = Config(retries=retries, signature_version=None if key else UNSIGNED)
     return boto3.client(
@@ -131,7 +131,7 @@ def test_what_stops_leaves_nothing_behind_and_starts_again_where_it_was(folder: 
     assert len(supervise.members(stack.place)) >= 4
     graph(stack).put_object(Bucket=TABLES, Key="tables/kept", Body=b"42")
 
-    # Its process manager is killed: nobody is left to stop the services but us.
+    # After its process manager is killed, only we can stop the services.
     os.kill(int(stack.place.supervisor_pid.read_text()), signal.SIGKILL)
     stack.stop()
     assert supervise.members(stack.place) == []
@@ -168,7 +168,7 @@ def test_a_port_that_another_process_took_is_told(folder: Path) -> None:
     stack = Stack(Place(folder))
     stack.place.prepare()
     port = stack.place.ports["S3_PORT"]
-    taken = rf"Port {port} \(S3_PORT\) is taken by another process"
+    taken = rf"Another process uses port {port} \(S3_PORT\)"
     with socket.create_server(("127.0.0.1", port)), pytest.raises(StackError, match=taken):
         Stack.start(folder, services=("s3",), settings={})
 

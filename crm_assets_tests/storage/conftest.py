@@ -18,7 +18,7 @@ from dev.stack.stack import Stack
 
 @pytest.fixture(scope="session")
 def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A real S3 server, with the buckets and credentials of the deployed stack."""
+    """Start a real S3 server with the buckets and credentials of the deployed stack."""
     stack = Stack.start(tmp_path_factory.mktemp("s3"), services=("s3",), settings={})
     yield stack
     stack.stop()
@@ -26,7 +26,7 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 @pytest.fixture
 def s3_settings(s3: Stack, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Settings:
-    """Settings whose store is a folder of its own in the bucket; credentials are in the environment."""
+    """Return settings for a new folder in the bucket; credentials are in the environment."""
     for name, value in s3.environment().items():
         if name.startswith(("AWS_", "CRM_S3_")):
             monkeypatch.setenv(name, value)
@@ -44,14 +44,14 @@ def bucket(s3_settings: Settings) -> Bucket:
 
 @pytest.fixture(params=["folder", "bucket"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> TableStore:
-    """A table store, once in each place."""
+    """Return a table store, once per place."""
     if request.param == "bucket":
         return TableStore(request.getfixturevalue("bucket"))
     return TableStore(Folder(tmp_path / "tables"))
 
 
 def open_again(files: Files) -> Files:
-    """The same place as another process sees it."""
+    """Return the same store as another process sees it."""
     if isinstance(files, Bucket):
         return Bucket(files.bucket, files.prefix, files.s3, files.scratch_root)
     assert isinstance(files, Folder)

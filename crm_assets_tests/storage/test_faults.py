@@ -1,4 +1,4 @@
-"""Faults of the store: after each, a table is the old one or the new one, and nothing else lies there."""
+"""Faults of the store: after each, a table is either the old or the new one, and no other file is left."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ from dev.stack.stack import Stack
 from dev.waiting import crowding
 
 NUMBERS = pa.schema([("n", pa.int64())])
-# More than the buffers between a client and a server hold: a stopped server leaves it half sent.
+# More than the buffers between client and server hold, so that a stopped server receives only a part.
 BIG = pa.table({"n": [hash(f"{n}") for n in range(4_000_000)]}, schema=NUMBERS)
 
 
 @pytest.fixture
 def running_s3(s3: Stack) -> Iterator[Stack]:
-    """The S3 server, which runs again after the test."""
+    """Yield the S3 server, and start it again after the test."""
     yield s3
     s3.start_service("s3")
 
@@ -52,7 +52,7 @@ def test_a_server_that_dies_during_a_write_and_comes_back_is_waited_for(
 ) -> None:
     store = TableStore(bucket)
     store.write("t", pa.table({"n": [1]}), NUMBERS)
-    # Stopped, it takes in what the buffers hold and no more: the write is half done when it dies.
+    # A stopped server gets only what the buffers hold, so the write is half done when it dies.
     running_s3.kill("s3", signal.SIGSTOP)
     writer = threading.Thread(target=store.write, args=("t", BIG, NUMBERS))
     writer.start()

@@ -1,4 +1,4 @@
-"""A home belongs to one source: another one's tables are refused, or the former ones put aside."""
+"""A home belongs to one source: it refuses another source, or moves the former tables away."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Settings:
 
 
 def opened(store: TableStore, source: Source, settings: Settings) -> TableStore:
-    """The same place as a process with another source opens it."""
+    """Return the same store as a process with another source opens it."""
     files = open_again(store.files)
     return TableStore(files, owner=Home(files, source, settings))
 
@@ -110,7 +110,7 @@ def test_what_is_put_aside_keeps_its_bytes_and_the_new_source_starts_afresh(
     former = everything(store)
     other = SyntheticSample(900, seed=2)
     moved = opened(store, other, putting_aside(settings))
-    # Reading is no reason to move anything.
+    # Reading must not move anything.
     with pytest.raises(HomeError):
         moved.read("win_features", ["2023-01"])
     told = moved.claim() or ""

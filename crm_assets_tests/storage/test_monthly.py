@@ -1,4 +1,4 @@
-"""One query for many months: the same bytes however many months run together, and however they run."""
+"""One query for many months: the bytes do not depend on how many months run together, or how."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TABLES = (MONTHLY_SNAPSHOTS, WIN_FEATURES)
 
 @pytest.fixture
 def store(tmp_path: Path) -> TableStore:
-    """A store with the deals of a sample."""
+    """Return a store with the deals of a sample."""
     made = TableStore(Folder(tmp_path / "tables"))
     made.write("opportunities", cleaned(SyntheticSample(900, seed=5)).to_pyarrow(), OPPORTUNITIES.arrow)
     return made
@@ -47,7 +47,7 @@ def contents(store: TableStore) -> dict[tuple[str, str], bytes]:
     return {(t.name, month): store.path(t.name, month).read_bytes() for t in TABLES for month in MONTHS}
 
 
-# Rows run together, rows held in memory, rows from which on it pays to hold what all months read.
+# Rows that run together, rows kept in memory, and rows from which keeping shared input in memory pays off.
 WAYS = {
     "all months together": (10**9, 10**9, 10**9),
     "one month at a time": (1, 10**9, 10**9),

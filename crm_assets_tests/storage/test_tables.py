@@ -96,7 +96,7 @@ def test_a_failing_expression_leaves_the_old_table_and_nothing_else(store: Table
 
 
 def test_a_table_is_read_as_another_process_left_it(store: TableStore) -> None:
-    """A copy of what was read before must not stand in for what is stored now."""
+    """Check that a read gives what is stored now, not a copy of an earlier read."""
     store.write("t", pa.table({"n": [1]}), NUMBERS)
     other = TableStore(open_again(store.files))
     old = other.read("t")
