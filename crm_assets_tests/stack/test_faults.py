@@ -68,7 +68,7 @@ def test_a_run_that_finds_no_s3_fails_with_a_sentence_and_the_next_is_clean(dist
 
 
 def test_a_run_that_postgres_leaves_for_a_moment_ends_and_the_next_is_clean(disturbed: Deployed) -> None:
-    """The run continues, unless Dagster could not write an event: then a step fails, or the run is retried."""
+    """The run continues. If Dagster cannot write an event, a step fails or the run is retried."""
     run = disturbed.submit(*TABLES)
     disturbed.wait_until(lambda: disturbed.made(run), run)
     disturbed.stack.stop_service("postgres", hard=True)
