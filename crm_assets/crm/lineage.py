@@ -1,8 +1,8 @@
-"""Which columns of stored tables a value is made from, read from its Ibis expression.
+"""Finds the columns of stored tables that an Ibis expression is computed from.
 
-A value is made from a column if its number, its text or its being missing depends on it: an aggregate by
-agent is made from the agent, and from whatever says which deals it counts. Which rows a table has is not part
-of the values of its own columns.
+A value is computed from a column if the value, or whether it is missing, depends on that column: an aggregate
+by agent depends on the agent and on the columns that select the deals it counts. Filters on a table do not
+count for its own columns.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import Any
 import ibis.expr.operations as ops
 import ibis.expr.types as ir
 
-# A stored table's name, and a column of it.
+# The name of a stored table, and one of its columns.
 Origin = tuple[str, str]
 
 
 def origins(value: ir.Value) -> frozenset[Origin]:
-    """Return the columns of stored tables that a value is made from.
+    """Return the columns of stored tables that a value is computed from.
 
     >>> import ibis
     >>> deals = ibis.table({"agent": "string", "stage": "string"}, name="deals")
@@ -42,7 +42,7 @@ def _of_value(node: Any) -> set[Origin]:
 
 
 def _of_column(rel: Any, name: str) -> set[Origin]:
-    """Return what a column of a relation is made from."""
+    """Return the columns that a column of a relation is computed from."""
     match rel:
         case ops.PhysicalTable():
             return {(rel.name, name)}
@@ -58,12 +58,12 @@ def _of_column(rel: Any, name: str) -> set[Origin]:
             return _of_value(value).union(looked_up, *(_of_rows(link.table) for link in joined))
         case ops.Filter() | ops.Sort() | ops.DropColumns() | ops.Reference():
             return _of_column(rel.parent, name)
-    # Rather too many columns than one too few.
+    # Unknown operation: report too many columns rather than miss one.
     return _everything_below(rel)
 
 
 def _of_rows(rel: Any) -> set[Origin]:
-    """Return what decides which rows a relation has."""
+    """Return the columns that decide which rows a relation has."""
     match rel:
         case ops.PhysicalTable():
             return set()

@@ -283,13 +283,13 @@ KIND = Column("kind", "string", "A text.")
         (
             (DAY, KIND),
             (Dating("kind"),),
-            "dated_by names kind, which is no date column of the table; name",
+            "dated_by names kind, which is not a date column of the table; name",
         ),
-        ((KIND,), (Dating("day"),), "dated_by names day, which is no date column of the table"),
+        ((KIND,), (Dating("day"),), "dated_by names day, which is not a date column of the table"),
         (
             (DAY,),
             (Dating("day", known_with=("value",)),),
-            "the dating by day names value, which the table",
+            "the Dating by day names value, which the table",
         ),
     ],
 )
