@@ -22,7 +22,8 @@ def origins(value: ir.Value) -> frozenset[Origin]:
 
     >>> import ibis
     >>> deals = ibis.table({"agent": "string", "stage": "string"}, name="deals")
-    >>> counts = deals.filter(deals.stage == "Won").group_by("agent").agg(wins=deals.count())
+    >>> won = deals.filter(deals.stage == "Won")
+    >>> counts = won.group_by("agent").agg(wins=won.count())
     >>> sorted(origins(deals.left_join(counts, "agent").wins))
     [('deals', 'agent'), ('deals', 'stage')]
     """

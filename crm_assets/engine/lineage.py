@@ -1,4 +1,4 @@
-"""Column lineage: which columns of which stored tables an expression's columns are made from."""
+"""Column lineage: the stored columns that each column of an expression is computed from."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import ibis.expr.operations as ops
 import ibis.expr.types as ir
 
-# The name of a stored table as the engine knows it, and one of its columns.
+# The engine's name for a stored table, and one of its columns.
 Origin = tuple[str, str]
 
 
@@ -16,11 +16,11 @@ Known = dict[tuple[Any, str], frozenset[Origin]]
 
 
 def column_lineage(table: ir.Table) -> dict[str, list[Origin]]:
-    """Return the columns of stored tables that each column of an expression is made from, in order.
+    """Return the stored columns that each column of an expression is computed from, in order.
 
-    An aggregate is also made from the columns that it groups by, and a joined column without a value of its
-    own, which says that a row was found, from those that filter the joined table. Other columns that only
-    filter, join or sort do not count. A literal is made from none.
+    An aggregate also depends on the columns that it groups by. A joined literal, which only says that a row
+    was found, depends on the columns that filter the joined table. Other columns that only filter, join or
+    sort do not count. A literal depends on no column.
 
     >>> import ibis
     >>> deals = ibis.table({"id": "string", "price": "float64", "paid": "float64"}, name="deals")
@@ -52,7 +52,7 @@ def _of_column(relation: Any, name: str, known: Known) -> frozenset[Origin]:
 
 
 def _of_filters(relation: Any, known: Known) -> frozenset[Origin]:
-    """The columns that decide which rows of a filtered and projected table there are."""
+    """Return the columns that decide which rows a filtered and projected table has."""
     found: frozenset[Origin] = frozenset()
     while isinstance(relation, ops.Project | ops.Filter | ops.Sort):
         if isinstance(relation, ops.Filter):
@@ -68,7 +68,7 @@ def _of_value(value: Any, known: Known) -> frozenset[Origin]:
         found = frozenset().union(*(_of_column(value.rel, name, known) for name in value.rel.schema))
         return found | _of_value(getattr(value, "needle", None), known)
     if isinstance(value, ops.Relation):
-        # What counts rows shows none of their values.
+        # Counting rows does not depend on their values.
         return frozenset()
     return _of_values(value if isinstance(value, tuple) else getattr(value, "__args__", ()), known)
 
@@ -78,6 +78,6 @@ def _of_values(values: Iterable[Any], known: Known) -> frozenset[Origin]:
 
 
 def stored_table(table: ir.Table) -> str | None:
-    """Return the name under which the engine knows a stored table; None for any other expression."""
+    """Return the engine's name for a stored table, or None for any other expression."""
     operation = table.op()
     return operation.name if isinstance(operation, ops.PhysicalTable) else None

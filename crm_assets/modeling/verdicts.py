@@ -1,4 +1,4 @@
-"""The words of the audit's and the champion's tables, for those who only read them."""
+"""Values in the tables `leak_audit` and `champion`, for code that only reads the tables."""
 
 ADMISSIBLE, INADMISSIBLE = "admissible", "inadmissible"
 SEASONAL_RATE = "seasonal_rate"

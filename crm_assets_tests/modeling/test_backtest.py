@@ -106,9 +106,12 @@ def test_months_are_divided_into_training_choice_and_report() -> None:
     [
         (
             [],
-            r"^0 labeled months \(none\), but at least 7 are needed: 3 to train, 1 to choose, .*\.$",
+            r"^There are 0 labeled months \(none\), but at least 7 are needed: 3 to train, 1 to .*\.$",
         ),
-        (MONTHS[:2], r"^2 labeled months \(2023-02, 2023-03\), .* lower CRM_MIN_TRAINING_MONTHS or .*\.$"),
+        (
+            MONTHS[:2],
+            r"^There are 2 labeled months \(2023-02, 2023-03\), .* lower CRM_MIN_TRAINING_MONTHS or .*\.$",
+        ),
     ],
 )
 def test_too_few_months_are_refused_with_a_sentence(months: list[str], said: str) -> None:

@@ -111,7 +111,9 @@ def test_no_label_of_a_validation_month_was_unknown_when_the_first_test_month_wa
     assert split.scored == MONTHS[4:]
     assert split_months(MONTHS, 2, 3) == Split(MONTHS[:2], MONTHS[2:9], MONTHS[9:])
     assert split_months(MONTHS[:10], 2, 3, three).validation == MONTHS[4:5]
-    with pytest.raises(NotEnoughDataError, match=r"^9 labeled months .* at least 10 are needed: 2 to train"):
+    with pytest.raises(
+        NotEnoughDataError, match=r"^There are 9 labeled months .* at least 10 are needed: 2 to train"
+    ):
         split_months(MONTHS[:9], 2, 3, three)
 
 
