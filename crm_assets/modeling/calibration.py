@@ -34,7 +34,7 @@ class CalibratedModel(ClassifierMixin, BaseEstimator):
         algorithm: the name of the algorithm; without it, scoring many rows is slower.
     """
 
-    # Older stored models lack this attribute.
+    # Default for older stored models, which lack this attribute.
     algorithm: str = ""
 
     def __init__(

@@ -4,8 +4,8 @@ Path-dependent TreeSHAP (Lundberg et al., From Local Explanations to Global Unde
 for Trees, 2020) is a sum over leaves. A leaf with value w and one condition each on features a and b
 is worth w (x_a or p_a) (x_b or p_b). x is 1 if the condition holds, else 0. If the feature is unknown, p
 takes its place: the share of training rows for which the condition holds. The Shapley value of a in that
-product is w (x_a - p_a) (x_b + p_b) / 2. So all leaves of a pair add up to one table over the values that the trees
-distinguish. XGBoost's own values differ by about 1e-7, since it adds up in single precision.
+product is w (x_a - p_a) (x_b + p_b) / 2. So all leaves of a pair add up to one table over the values that the
+trees distinguish. XGBoost's own values differ by about 1e-7, since it adds up in single precision.
 """
 
 from __future__ import annotations
