@@ -7,13 +7,14 @@ export DAGSTER_HOME ?= $(CURDIR)/.dagster_home
 DEFINITIONS := -m crm_assets.definitions
 COMPOSE = python -m dev.stack.docker
 LARGE := pyspark py4j polars polars-runtime-32
+PYTEST := pytest
 ON_BOTH_CORES := --numprocesses 2 --dist loadfile
 MONTH ?=
 VERSION ?=
 ASSETS ?= *
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-scale run dev replay mlflow promote rollback materialize checks validate storage-check up down status logs buckets ui stack stack-down stack-status stack-logs test-unit test test-all coverage lint types format docs benchmark-tables benchmark lock clean
+.PHONY: help install install-scale run dev replay mlflow promote rollback materialize checks validate storage-check up down status logs buckets ui stack stack-down stack-status stack-logs test-unit test test-deployed test-all coverage lint types format docs benchmark-tables benchmark lock clean
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -101,17 +102,19 @@ stack-logs: install ## Follow the logs of the stack without Docker.
 	python -m dev.stack logs
 
 test-unit: install ## Run the unit tests: seconds.
-	pytest -m unit
+	$(PYTEST) -m unit
 
 test: install ## Run the unit and integration tests: minutes.
-	pytest -m 'unit or integration' $(ON_BOTH_CORES)
+	$(PYTEST) -m 'unit or integration' $(ON_BOTH_CORES)
 
-test-all: install install-scale ## Run all tests, those of the deployed stack and of Spark too.
-	pytest $(ON_BOTH_CORES)
+test-deployed: install install-scale ## Run the tests of the deployed stack, of Spark and of executors.
+	$(PYTEST) -m 'stack or scale' $(ON_BOTH_CORES)
 
-coverage: install install-scale ## Run all tests and show which lines they leave out.
+test-all: test test-deployed ## Run all tests.
+
+coverage: install ## Run all tests and show which lines they leave out.
 	coverage erase
-	coverage run -m pytest $(ON_BOTH_CORES)
+	$(MAKE) --no-print-directory test-all PYTEST='coverage run -m pytest'
 	coverage combine --quiet
 	coverage report
 

@@ -64,14 +64,55 @@ LEAK_AUDIT = TableSchema(
     key=("feature",),
     columns=(
         Column("feature", "string", "Audited feature.", nullable=False),
-        Column("verdict", "string", "admissible or inadmissible.", nullable=False),
+        Column(
+            "verdict",
+            "string",
+            "`admissible`; `inadmissible`: written at or after closing; `unproven`: tied to the outcome, but "
+            "the months cannot tell since when.",
+            nullable=False,
+        ),
         Column("used", "boolean", "Whether the models use it.", nullable=False),
         Column("overruled", "boolean", "Whether settings overrule the verdict.", nullable=False),
-        Column("reason", "string", "Why it is inadmissible; empty if it is admissible."),
+        Column("reason", "string", "Why it is not admissible; empty if it is admissible."),
         Column(
-            "null_rate_closes_later", "float64", "Null rate of deals that close later in the dump.", "0 to 1"
+            "column",
+            "string",
+            "Source column that decides its verdict or reveals most of the outcome.",
         ),
-        Column("null_rate_never_closes", "float64", "Null rate of deals that never close in it.", "0 to 1"),
+        Column(
+            "level",
+            "string",
+            "The part of that column that does so: a value, missing, or all values together.",
+        ),
+        Column(
+            "delay_days",
+            "int64",
+            "Only deals closed at least this many days before the horizon count as closed.",
+            "days",
+        ),
+        Column(
+            "effect",
+            "float64",
+            "Largest difference in the share of the level between open, won and lost deals of a month; for "
+            "all values together, in standard deviations.",
+        ),
+        Column(
+            "slope",
+            "float64",
+            "How far the months' shares of the level follow their mix of open, won and lost deals: 0 for "
+            "values known from the start, 1 for values written at closing; null if the months cannot tell.",
+        ),
+        Column("error", "float64", "Half the width of the slope's 95 % confidence interval."),
+        Column(
+            "fit",
+            "float64",
+            "How much of the difference between a month's open, won and lost deals is the same in all months.",
+            "up to 1",
+        ),
+        Column("auc_without", "float64", "Validation ROC AUC without features from the column.", "0 to 1"),
+        Column("auc_with", "float64", "Validation ROC AUC with them and all admissible features.", "0 to 1"),
+        Column("brier_without", "float64", "Validation Brier score without them, lower is better.", "0 to 1"),
+        Column("brier_with", "float64", "Validation Brier score with them.", "0 to 1"),
         Column("auc_closes_later", "float64", "ROC AUC within months against closing later.", "0 to 1"),
         Column("auc_won_against_lost", "float64", "ROC AUC within months of winners over losers.", "0 to 1"),
     ),

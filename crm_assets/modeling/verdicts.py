@@ -1,4 +1,46 @@
-"""Values in the tables `leak_audit` and `champion`, for code that only reads the tables."""
+"""Values in the tables `leak_audit` and `champion`, and the thresholds of the verdicts with their reasons.
 
-ADMISSIBLE, INADMISSIBLE = "admissible", "inadmissible"
+The figures come from `python -m benchmarks.leaks`; docs/leak-audit.md holds its table.
+"""
+
+from __future__ import annotations
+
+ADMISSIBLE, INADMISSIBLE, UNPROVEN = "admissible", "inadmissible", "unproven"
 SEASONAL_RATE = "seasonal_rate"
+
+# Days after closing that a CRM may take to rewrite a value; the audit tries each.
+DELAYS = (0, 30, 75, 150)
+# Chance that in an honest dump any of the tested levels differs between outcomes.
+FALSE_ALARM = 0.01
+# A smaller share of the deals, or of the variance, moves the validation ROC AUC by less than 0.01.
+MIN_EFFECT, MIN_STRENGTH = 0.05, 0.004
+# Rewriting at closing makes statuses differ equally in all cohorts: leaks have a fit of 0.88 or more. Channels
+# that grow, close faster or are launched late have 0.2 to 0.8.
+MIN_FIT, CLOSE_FIT = 0.85, 0.95
+# The slope's interval must exclude 0 (values known from the start) by this much: less if the fit is close, and
+# more if the interval is wide.
+MIN_SLOPE, MIN_SLOPE_IF_CLOSE, MIN_SLOPE_IF_WIDE = 0.25, 0.15, 0.50
+WIDE, WIDE_IF_CLOSE, MAX_ERROR = 0.50, 0.75, 1.0
+# The interval must contain a value near 1. Rewriting within days of a tested delay gives up to 1.4.
+NEAR_ONE_FROM, NEAR_ONE_TO, MAX_SLOPE = 0.75, 1.25, 2.0
+# Levels much weaker than the strongest of their column only move with it, since their shares add up to one.
+SHARE_OF_STRONGEST = 0.30
+
+# Doubt needs more: a smaller part of the variance moves the validation ROC AUC by less than 0.02.
+MIN_DOUBTFUL_STRENGTH, DOUBTFUL_SHARE_OF_STRONGEST = 0.010, 0.5
+# Below this fit, rewriting cannot explain the difference of closed deals, however wide the slope's interval.
+MAX_HONEST_FIT = 0.80
+# An interval that ends below this contains no value near 1, which clears a column.
+MAX_HONEST_SLOPE = 0.75
+# If all closed deals together look like open ones, up to this part of the difference between won and lost and
+# within a standard error, a value tells who wins and not who has closed: rewriting would do that only by
+# coincidence. A value tied to the outcome as strongly as the second figure (for example a rating that is hot
+# for nearly all won deals) stays in doubt.
+MAX_SHIFT, MAX_BALANCED_STRENGTH = 0.20, 0.35
+
+# A single honest feature reaches 0.92 within a month (`days_open` against closing later, on the real dump).
+MAX_SINGLE_FEATURE_AUC = 0.97
+
+# An unproven column that adds more than this to the validation ROC AUC stays out until an operator admits it.
+# The error of that AUC is about 0.008: less is hardly worth a doubt, and costs little if it is false.
+MAX_UNPROVEN_PRICE = 0.02
