@@ -14,10 +14,10 @@ DELAYS = (0, 30, 75, 150)
 FALSE_ALARM = 0.01
 # A smaller share of the deals, or of the variance, moves the validation ROC AUC by less than 0.01.
 MIN_EFFECT, MIN_STRENGTH = 0.05, 0.004
-# Rewriting at closing makes statuses differ equally in all cohorts: leaks have a fit of 0.88 or more. Channels
-# that grow, close faster or are launched late have 0.2 to 0.8.
+# Rewriting at closing makes statuses differ equally in all cohorts: leaks have a fit of 0.88 or more.
+# Channels that grow, close faster or are launched late have 0.2 to 0.8.
 MIN_FIT, CLOSE_FIT = 0.85, 0.95
-# The slope's interval must exclude 0 (values known from the start) by this much: less if the fit is close, and
+# The slope's interval must exclude 0 (values known from the start) by this much: less if the fit is close,
 # more if the interval is wide.
 MIN_SLOPE, MIN_SLOPE_IF_CLOSE, MIN_SLOPE_IF_WIDE = 0.25, 0.15, 0.50
 WIDE, WIDE_IF_CLOSE, MAX_ERROR = 0.50, 0.75, 1.0
