@@ -74,7 +74,7 @@ class Settings(BaseSettings):
     on_other_source: Literal["refuse", "put_aside"] = Field(
         "refuse",
         description="What to do if the home holds tables and models of another source. `refuse`: the run "
-        "stops with a message. `put_aside`: they move to a dated folder, and the run starts with an empty home.",
+        "stops with a message. `put_aside`: they move to a dated folder, and the run starts over.",
     )
     home: Path = Field(
         Path("data"),
@@ -83,8 +83,9 @@ class Settings(BaseSettings):
     )
     storage: Literal["auto", "local", "s3"] = Field(
         "auto",
-        description="Where tables are stored. `local`: a folder under `CRM_HOME`. `s3`: a bucket. `auto`: the "
-        "bucket if an S3 endpoint is set or the process runs in the project's container, otherwise the folder.",
+        description="Where tables are stored. `local`: a folder under `CRM_HOME`. `s3`: a bucket. `auto`: "
+        "the bucket if an S3 endpoint is set or the process runs in the project's container, otherwise "
+        "the folder.",
     )
     use_s3_storage: bool | None = Field(
         None,
@@ -139,7 +140,8 @@ class Settings(BaseSettings):
     engine: Literal["duckdb", "pyspark"] = Field(
         "duckdb",
         description="The engine that computes the tables. `duckdb`: runs in this process and spills to disk. "
-        "`pyspark`: Apache Spark (`make install-scale`). `spark-defaults.conf` in `SPARK_CONF_DIR` sets it up.",
+        "`pyspark`: Apache Spark (`make install-scale`), set up by `spark-defaults.conf` in "
+        "`SPARK_CONF_DIR`.",
     )
     executor: Literal["in_process", "multiprocess"] = Field(
         "in_process",

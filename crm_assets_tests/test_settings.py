@@ -66,7 +66,10 @@ BAD: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {
         {"CRM_S3_BUCKET": "CRM_Assets"},
         ("CRM_S3_BUCKET: 'CRM_Assets' is not a bucket name",),
     ),
-    "a prefix that leads out": ({"CRM_S3_PREFIX": "../other"}, ("CRM_S3_PREFIX: '../other' is not a folder in a bucket",)),
+    "a prefix that leads out": (
+        {"CRM_S3_PREFIX": "../other"},
+        ("CRM_S3_PREFIX: '../other' is not a folder in a bucket",),
+    ),
     "two stores": (
         {"CRM_STORAGE": "local", "USE_S3_STORAGE": "true"},
         ("CRM_STORAGE=local contradicts USE_S3_STORAGE=true", "unset one"),
