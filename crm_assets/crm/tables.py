@@ -106,7 +106,7 @@ LEAK_AUDIT = TableSchema(
         Column(
             "fit",
             "float64",
-            "Part of the difference between a month's open, won and lost deals that is the same in all months.",
+            "Part of the difference between open, won and lost deals of a month that all months share.",
             "up to 1",
         ),
         Column("auc_without", "float64", "Validation ROC AUC without features from the column.", "0 to 1"),

@@ -128,16 +128,16 @@ def _reasons(evidence: pd.DataFrame, of_rankings: dict[str, str]) -> dict[str, l
 
 
 def _sentence(row: pd.Series) -> str:
-    what = f"{row['level']}" if row["level"] != ALL_VALUES else "whose values"
-    days = f" {row['delay']} days or more" if row["delay"] else ""
-    how = (
-        f"slope {row['slope']:.2f} ± {row['error']:.2f}, where 1 is written at closing and 0 was there before"
-    )
+    together = row["level"] == ALL_VALUES
+    what = "whose values" if together else f"whose share of {row['level']}"
+    days = f" at least {row['delay']} days ago" if row["delay"] else ""
+    slope = f"slope {row['slope']:.2f} ± {row['error']:.2f}; 1: written at closing, 0: there from the start"
     if row["verdict"] == INADMISSIBLE:
-        return f"where {what} follows the share of deals closed{days} from month to month ({how})"
-    if pd.isna(row["slope"]):
-        how = "the months are too few or too alike"
-    return f"where {what} is tied to the outcome, and the months cannot tell since when ({how})"
+        follow = "follow" if together else "follows"
+        return f"{what} {follow} the share of deals closed{days} from month to month ({slope})"
+    why = "they are too few or too alike" if pd.isna(row["slope"]) else slope
+    tied = "are" if together else "is"
+    return f"{what} {tied} tied to the outcome, and the months cannot tell since when ({why})"
 
 
 def _shown(evidence: pd.DataFrame, columns: list[str]) -> dict[str, Any]:
