@@ -52,10 +52,11 @@ def main(folder: Path) -> None:
     with timed("imports of the models"):
         from crm_assets.modeling import backtest, champion, folds, leak_audit, scoring
         from crm_assets.modeling.algorithms import ALGORITHMS
-    with timed("leak audit"):
-        audit = leak_audit.leak_audit(learned, store.to_pandas(deals.select(leak_audit.DEAL_COLUMNS)), last)
-        used = leak_audit.admissible_features(audit)
     split = folds.split_months(learned.months, settings.min_training_months, settings.test_months)
+    with timed("leak audit"):
+        known = store.to_pandas(deals.select(leak_audit.DEAL_COLUMNS))
+        audit = leak_audit.leak_audit(learned, known, last, validation=split.validation, seed=settings.seed)
+        used = leak_audit.admissible_features(audit)
     backtests, models = {}, folds.FoldModels()
     for row in ALGORITHMS:
         with timed(row.name):

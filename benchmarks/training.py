@@ -40,7 +40,9 @@ def part(name: str, folder: Path) -> None:
         deals = store.read("opportunities")
         last = horizon(deals, settings.last_month)
         known = store.to_pandas(deals.select(leak_audit.DEAL_COLUMNS))
-        leak_audit.leak_audit(rows, known, last).to_parquet(folder / "audit.parquet")
+        split = folds.split_months(rows.months, settings.min_training_months, settings.test_months)
+        audit = leak_audit.leak_audit(rows, known, last, validation=split.validation, seed=settings.seed)
+        audit.to_parquet(folder / "audit.parquet")
         return
     used = leak_audit.admissible_features(pd.read_parquet(folder / "audit.parquet"))
     split = folds.split_months(rows.months, settings.min_training_months, settings.test_months)

@@ -14,7 +14,7 @@ from crm_assets.crm.feature_table import feature
 from crm_assets.crm.months import MonthRange
 from crm_assets.crm.targets import DEFAULT_TARGET
 from crm_assets.modeling.forecast import TOTAL
-from crm_assets.modeling.verdicts import INADMISSIBLE
+from crm_assets.modeling.verdicts import INADMISSIBLE, UNPROVEN
 from crm_assets.storage.tables import TableStore
 
 LIKELIEST = 10
@@ -79,11 +79,19 @@ def show(results: Results, console: Console) -> None:
 
 def _leaks(audit: pd.DataFrame) -> str:
     guilty = audit[audit["verdict"] == INADMISSIBLE]
-    if guilty.empty:
-        return "none found; all features are admissible"
+    doubted = audit.loc[(audit["verdict"] == UNPROVEN) & ~audit["used"], "feature"].tolist()
+    said = [_convicted(guilty, len(audit))] if len(guilty) else []
+    if doubted:
+        said.append(
+            f"{len(doubted)} may know it ({', '.join(doubted)}): kept out too, see the asset leak_audit"
+        )
+    return "; ".join(said) or "none found"
+
+
+def _convicted(guilty: pd.DataFrame, features: int) -> str:
     used = guilty.loc[guilty["used"], "feature"].tolist()
     kept = f"{', '.join(used)} used all the same, by your settings" if used else "kept out of the models"
-    return f"{len(guilty)} of {len(audit)} features know the outcome ({', '.join(guilty['feature'])}): {kept}"
+    return f"{len(guilty)} of {features} features know the outcome ({', '.join(guilty['feature'])}): {kept}"
 
 
 def _champion(results: Results) -> str:

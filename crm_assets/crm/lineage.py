@@ -22,11 +22,29 @@ def origins(value: ir.Value) -> frozenset[Origin]:
 
     >>> import ibis
     >>> deals = ibis.table({"agent": "string", "stage": "string"}, name="deals")
-    >>> counts = deals.filter(deals.stage == "Won").group_by("agent").agg(wins=deals.count())
+    >>> won = deals.filter(deals.stage == "Won")
+    >>> counts = won.group_by("agent").agg(wins=won.count())
     >>> sorted(origins(deals.left_join(counts, "agent").wins))
     [('deals', 'agent'), ('deals', 'stage')]
     """
     return frozenset(_of_value(value.op()))
+
+
+def column_lineage(table: ir.Table) -> dict[str, list[Origin]]:
+    """Return the columns of stored tables that each column of an expression is made from, in order.
+
+    >>> import ibis
+    >>> deals = ibis.table({"id": "string", "price": "float64", "paid": "float64"}, name="deals")
+    >>> column_lineage(deals.filter(deals.paid > 0).select("id", discount=deals.price - deals.paid))
+    {'id': [('deals', 'id')], 'discount': [('deals', 'paid'), ('deals', 'price')]}
+    """
+    return {name: sorted(origins(table[name])) for name in table.columns}
+
+
+def stored_table(table: ir.Table) -> str | None:
+    """Return the name under which the engine knows a stored table; None for any other expression."""
+    operation = table.op()
+    return operation.name if isinstance(operation, ops.PhysicalTable) else None
 
 
 def _of_value(node: Any) -> set[Origin]:

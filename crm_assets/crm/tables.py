@@ -61,14 +61,55 @@ LEAK_AUDIT = TableSchema(
     key=("feature",),
     columns=(
         Column("feature", "string", "Feature that is judged.", nullable=False),
-        Column("verdict", "string", "admissible or inadmissible.", nullable=False),
+        Column(
+            "verdict",
+            "string",
+            "`admissible`; `inadmissible`: written at or after closing; `unproven`: tied to the outcome, and "
+            "the months cannot tell since when.",
+            nullable=False,
+        ),
         Column("used", "boolean", "Whether the models use it.", nullable=False),
         Column("overruled", "boolean", "Whether settings overrule the verdict.", nullable=False),
-        Column("reason", "string", "Why it is inadmissible; empty where it is not."),
+        Column("reason", "string", "Why it is not admissible; empty where it is."),
         Column(
-            "null_rate_closes_later", "float64", "Null rate of deals that close later in the dump.", "0 to 1"
+            "column",
+            "string",
+            "Column it is made from that decides its verdict, or says most of the outcome.",
         ),
-        Column("null_rate_never_closes", "float64", "Null rate of deals that never close in it.", "0 to 1"),
+        Column("level", "string", "What of that column does: a value, missing, or all values together."),
+        Column(
+            "delay_days",
+            "int64",
+            "Only what closed so many days before the horizon counts as closed.",
+            "days",
+        ),
+        Column(
+            "effect",
+            "float64",
+            "Largest difference between the shares that open, won and lost deals of a month have of the "
+            "level; of all values together, in standard deviations.",
+        ),
+        Column(
+            "slope",
+            "float64",
+            "How far the months' shares of the level follow their mix of open, won and lost deals: 0 for "
+            "what was there from the start, 1 for what is written at closing; null where the months cannot "
+            "tell.",
+        ),
+        Column("error", "float64", "Half the width of the slope's 95 % confidence interval."),
+        Column(
+            "fit",
+            "float64",
+            "How much of the differences between a month's open, won and lost deals is the same in all "
+            "months.",
+            "up to 1",
+        ),
+        Column("auc_without", "float64", "Validation ROC AUC without what comes from the column.", "0 to 1"),
+        Column(
+            "auc_with", "float64", "Validation ROC AUC with it, beside all admissible features.", "0 to 1"
+        ),
+        Column("brier_without", "float64", "Validation Brier score without it, lower is better.", "0 to 1"),
+        Column("brier_with", "float64", "Validation Brier score with it.", "0 to 1"),
         Column("auc_closes_later", "float64", "ROC AUC within months against closing later.", "0 to 1"),
         Column("auc_won_against_lost", "float64", "ROC AUC within months of winners over losers.", "0 to 1"),
     ),

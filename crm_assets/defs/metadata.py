@@ -38,6 +38,7 @@ class Fact:
     # Of the leak audit.
     INADMISSIBLE = "inadmissible"
     OVERRULED = "overruled"
+    UNPROVEN = "unproven"
     VERDICTS = "verdicts"
     # Of models and champion.
     ALGORITHM = "algorithm"
@@ -88,6 +89,16 @@ def broken(rule: str) -> str:
 def quality_score(of: str) -> str:
     """Return the name of the quality score of a table, or of several."""
     return f"{Fact.QUALITY_SCORE}, {of}"
+
+
+def rates(column: str) -> str:
+    """Return the name of the table of a column's rates, the evidence of the leak audit."""
+    return f"{column} by month of engagement"
+
+
+def rewriting(column: str) -> str:
+    """Return the name of the plot of a column's rates beside what rewriting at closing predicts."""
+    return f"{column}: the months and what rewriting predicts"
 
 
 def picture(png: bytes) -> dg.MarkdownMetadataValue:

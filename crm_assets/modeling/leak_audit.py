@@ -1,59 +1,43 @@
 """The leak audit: features that know the outcome in a way no dated rule can catch.
 
-Within each snapshot month, the open deals that close later in the dump are compared with those
-that never do, and the later winners with the later losers. Missingness that occurs on one side
-only, or a single feature that ranks the two sides near-perfectly, convicts.
+Two witnesses: `column_audit` judges the columns that features are made from, `single_feature` the features
+themselves. A verdict on a column holds for all that is made from it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import Any
 
-import numpy as np
 import pandas as pd
-from scipy.stats import rankdata
 
-from crm_assets.crm.feature_table import FEATURES, Feature
-from crm_assets.crm.months import month_end
-from crm_assets.crm.schema import Stage
-from crm_assets.errors import StorageError
-from crm_assets.modeling.training_rows import DEAL, MONTH, TrainingRows
-from crm_assets.modeling.verdicts import ADMISSIBLE, INADMISSIBLE
+from crm_assets.crm.deals import DIMENSIONS, MONTHLY_SNAPSHOTS
+from crm_assets.crm.feature import Feature, carried_columns
+from crm_assets.crm.feature_table import FEATURES
+from crm_assets.modeling.column_audit import ALL_VALUES, audit_columns, engaged_deals
+from crm_assets.modeling.price import Prices, Worth
+from crm_assets.modeling.single_feature import outcomes, ranking
+from crm_assets.modeling.training_rows import DEAL, TrainingRows
+from crm_assets.modeling.verdicts import ADMISSIBLE, INADMISSIBLE, MAX_UNPROVEN_PRICE, UNPROVEN
 
-# Honest knowledge reaches 0.92 on the real dump (`days_open` against 'closes later').
-MAX_SINGLE_FEATURE_AUC = 0.97
-# One-sided missingness: (almost) never on one side, and often enough on the other.
-ABSENT_RATE = 0.001
-PRESENT_RATE = 0.05
-# Null values that the other side should show at the same rate, for their absence to mean anything.
-MIN_EXPECTED = 20
-MIN_DEALS_PER_SIDE = 20
-TARGET_ENCODING_FOLDS = 5
-
-SOURCES = sorted({source for feature in FEATURES for source in feature.sources})
-DEAL_COLUMNS = [DEAL, "stage", "close_date", *SOURCES]
+DIMENSION_NAMES = [column.name for column in DIMENSIONS]
 
 
-@dataclass(frozen=True)
-class Finding:
-    """What the audit measured of one column; a statistic without evidence is NaN."""
+def columns_behind(feature: Feature) -> list[str]:
+    """Return the columns of `opportunities` that a feature is made from: the one that it shows first.
 
-    null_rate_closes_later: float
-    null_rate_never_closes: float
-    auc_closes_later: float
-    auc_won_against_lost: float
-    reason: str
+    What a column is looked up by is behind it too.
+    """
+    own = [feature.name] if feature.name in DIMENSION_NAMES else []
+    read = [name for table, name in sorted(feature.origins) if table == MONTHLY_SNAPSHOTS.name]
+    carried = [name for name in read if name in carried_columns()]
+    return list(dict.fromkeys([*own, *carried, *feature.sources]))
 
 
-@dataclass(frozen=True)
-class Outcomes:
-    """What becomes of each row's deal, each of shape (rows,); months and deals are numbered in order."""
-
-    month: np.ndarray
-    deal: np.ndarray
-    closes: np.ndarray
-    won: np.ndarray
+COLUMNS = {feature.name: columns_behind(feature) for feature in FEATURES}
+JUDGED = [name for name in DIMENSION_NAMES if any(name in columns for columns in COLUMNS.values())]
+DEAL_COLUMNS = [DEAL, "stage", "engage_date", "close_date", *JUDGED]
+SEVERITY = {ADMISSIBLE: 0, UNPROVEN: 1, INADMISSIBLE: 2}
 
 
 def leak_audit(
@@ -62,6 +46,8 @@ def leak_audit(
     horizon: str,
     admit: Iterable[str] = (),
     exclude: Iterable[str] = (),
+    validation: Iterable[str] = (),
+    seed: int = 0,
 ) -> pd.DataFrame:
     """Judge every feature.
 
@@ -71,162 +57,125 @@ def leak_audit(
         horizon: last month that the data covers; what closes after it counts as never closed.
         admit: features that an operator uses in spite of their verdict.
         exclude: features that an operator keeps out.
+        validation: months on which to price what is not admissible; without any, nothing has a price.
+        seed: of everything random in the prices.
 
     Returns:
-        One row per feature, in order: `feature`, `verdict`, `used`, `reason`, `overruled` and the
-        statistics of `Finding`.
+        Columns of `crm.tables.LEAK_AUDIT`, one row per feature, in order.
 
     Raises:
         StorageError: the training set has deals that opportunities does not have.
     """
-    ids = rows[DEAL]
-    place = pd.Index(opportunities[DEAL]).get_indexer(pd.Index(ids))
-    if unknown := int((place < 0).sum()):
-        raise StorageError(
-            f"{unknown:,} rows of training_set are about deals that opportunities does not have: "
-            "materialize monthly_snapshots, win_features and training_set again."
-        )
-    outcomes = _outcomes(rows[MONTH], ids, opportunities, place, horizon)
-    guilty_sources = {
-        name: reason
-        for name in SOURCES
-        if (reason := _one_sided(_null_rates(opportunities[name].isna().to_numpy()[place], outcomes)))
+    known = outcomes(rows, opportunities, horizon)
+    rankings = {feature.name: ranking(feature, rows[feature.name], known) for feature in FEATURES}
+    evidence = strongest(audit_columns(opportunities[JUDGED], engaged_deals(opportunities, horizon)))
+    reasons = _reasons(evidence, {name: found.reason for name, found in rankings.items()})
+    verdicts = {
+        name: max((verdict for verdict, _ in found), key=SEVERITY.__getitem__, default=ADMISSIBLE)
+        for name, found in reasons.items()
     }
+    prices = Prices(rows, list(validation), [name for name in verdicts if verdicts[name] == ADMISSIBLE], seed)
+    worth = _worth(verdicts, prices)
     audit = pd.DataFrame(
-        [_judge(feature, rows[feature.name], outcomes, guilty_sources) for feature in FEATURES]
+        [
+            {
+                "feature": name,
+                "verdict": verdict,
+                "reason": "; ".join(dict.fromkeys(text for at, text in reasons[name] if at == verdict)),
+                **_shown(evidence, COLUMNS[name]),
+                **vars(worth.get(name, Worth())),
+                **vars(rankings[name]),
+            }
+            for name, verdict in verdicts.items()
+        ]
     )
-    admitted, excluded = audit["feature"].isin(list(admit)), audit["feature"].isin(list(exclude))
-    innocent = audit["verdict"] == ADMISSIBLE
-    audit.insert(2, "used", (innocent | admitted) & ~excluded)
-    audit.insert(3, "overruled", (admitted & ~innocent) | (excluded & innocent))
-    return audit
+    return _used(audit, set(admit), set(exclude))
 
 
 def admissible_features(audit: pd.DataFrame) -> list[str]:
-    """The features that models use, in the order of the feature table."""
+    """Return the features that models use, in the order of the feature table."""
     return audit.loc[audit["used"], "feature"].tolist()
 
 
-def _outcomes(
-    months: pd.Series, ids: pd.Series, opportunities: pd.DataFrame, place: np.ndarray, horizon: str
-) -> Outcomes:
-    """Outcomes of rows, each about the deal at its place of `opportunities`."""
-    closes = pd.to_datetime(opportunities["close_date"]).le(pd.Timestamp(month_end(horizon))).to_numpy()
-    won = closes & opportunities["stage"].eq(Stage.WON.value).to_numpy()
-    return Outcomes(
-        month=pd.factorize(months, sort=True)[0],
-        deal=pd.factorize(ids, sort=True)[0],
-        closes=closes[place],
-        won=won[place],
-    )
+def strongest(looked_at: pd.DataFrame) -> pd.DataFrame:
+    """Return what decides the verdict of each column: a single level if one does, else all values."""
+    order = looked_at.assign(
+        severity=looked_at["verdict"].map(SEVERITY),
+        alone=(looked_at["level"] != ALL_VALUES) & (looked_at["verdict"] != ADMISSIBLE),
+    ).sort_values(["severity", "alone", "strength"], ascending=False, kind="stable")
+    return order.drop_duplicates("column").set_index("column")
 
 
-def _judge(
-    feature: Feature, values: pd.Series, outcomes: Outcomes, guilty_sources: dict[str, str]
-) -> dict[str, object]:
-    finding = _finding(feature, values, outcomes)
-    reasons = [finding.reason] if finding.reason else []
-    reasons += [
-        f"made from column {source}, which is {guilty_sources[source]}"
-        for source in feature.sources
-        if source in guilty_sources
-    ]
+def _reasons(evidence: pd.DataFrame, of_rankings: dict[str, str]) -> dict[str, list[tuple[str, str]]]:
+    """Return the verdicts against each feature, with their sentences."""
+    against = {
+        str(column): [(row["verdict"], f"made from column {column}, {_sentence(row)}")]
+        for column, row in evidence.iterrows()
+        if row["verdict"] != ADMISSIBLE
+    }
+    for name, reason in of_rankings.items():
+        if reason:
+            # What a feature shows is its own column; a rate or a count may come from any of its columns.
+            for column in COLUMNS[name][: 1 if name in DIMENSION_NAMES else None]:
+                against.setdefault(column, []).append(
+                    (INADMISSIBLE, f"made from column {column}, as is {name}, which {reason}")
+                )
     return {
-        "feature": feature.name,
-        "verdict": INADMISSIBLE if reasons else ADMISSIBLE,
-        "reason": "; ".join(reasons),
-        **{name: value for name, value in vars(finding).items() if name != "reason"},
+        name: [(INADMISSIBLE, reason) for reason in [of_rankings[name]] if reason]
+        + [found for column in columns for found in against.get(column, [])]
+        for name, columns in COLUMNS.items()
     }
 
 
-def _finding(feature: Feature, values: pd.Series, outcomes: Outcomes) -> Finding:
-    null = values.isna().to_numpy()
-    rates = _null_rates(null, outcomes)
-    auc = {
-        "closing later": _auc(feature, values, outcomes, outcomes.closes, ~null),
-        "winning against losing": _auc(feature, values, outcomes, outcomes.won, ~null & outcomes.closes),
+def _sentence(row: pd.Series) -> str:
+    together = row["level"] == ALL_VALUES
+    what = "whose values" if together else f"whose share of {row['level']}"
+    days = f" at least {row['delay']} days ago" if row["delay"] else ""
+    slope = f"slope {row['slope']:.2f} ± {row['error']:.2f}; 1: written at closing, 0: there from the start"
+    if row["verdict"] == INADMISSIBLE:
+        follow = "follow" if together else "follows"
+        return f"{what} {follow} the share of deals closed{days} from month to month ({slope})"
+    why = "they are too few or too alike" if pd.isna(row["slope"]) else slope
+    tied = "are" if together else "is"
+    return f"{what} {tied} tied to the outcome, and the months cannot tell since when ({why})"
+
+
+def _shown(evidence: pd.DataFrame, columns: list[str]) -> dict[str, Any]:
+    """Return the evidence of the column that decides, or of the one most tied to the outcome."""
+    known = evidence.loc[evidence.index.isin(columns)]
+    fields = {
+        "level": "level",
+        "delay_days": "delay",
+        **{name: name for name in ("effect", "slope", "error", "fit")},
     }
-    reasons = [
-        f"alone ranks {what} with ROC AUC {value:.3f}, beyond the {MAX_SINGLE_FEATURE_AUC} that "
-        "honest knowledge reaches"
-        for what, value in auc.items()
-        if max(value, 1 - value) > MAX_SINGLE_FEATURE_AUC
-    ]
-    one_sided = _one_sided(rates)
-    return Finding(
-        rates[0], rates[1], *auc.values(), reason="; ".join([one_sided] * bool(one_sided) + reasons)
-    )
+    if known.empty:
+        return {"column": "", **dict.fromkeys(fields)}
+    worst = known.sort_values(["severity", "strength"], ascending=False, kind="stable").iloc[0]
+    return {"column": worst.name, **{shown: worst[field] for shown, field in fields.items()}}
 
 
-def _null_rates(null: np.ndarray, outcomes: Outcomes) -> tuple[float, float, int, int]:
-    """Null rate of deals that close later and of those that never do, and how many deals each has.
+def _worth(verdicts: dict[str, str], prices: Prices) -> dict[str, Worth]:
+    """Price each column that is not admissible together with all that is made from it.
 
-    Deals are weighted equally within a side; only months that have both sides count.
+    A feature of several such columns has the price of the one that takes most features with it.
     """
-    closers, rows = _tally(outcomes.month, outcomes.closes)
-    counts = (closers > 0) & (closers < rows)
-    deal, closes = outcomes.deal[counts], outcomes.closes[counts]
-    nulls, rows_of_deal = _sums(deal, null[counts])
-    closing = np.zeros(len(rows_of_deal), dtype=bool)
-    closing[deal] = closes
-    there = rows_of_deal > 0
-    rates, closing = nulls[there] / rows_of_deal[there], closing[there]
-    later, never = rates[closing], rates[~closing]
-    if min(len(later), len(never)) < MIN_DEALS_PER_SIDE:
-        return float("nan"), float("nan"), 0, 0
-    return float(later.mean()), float(never.mean()), len(later), len(never)
+    groups: dict[str, list[str]] = {}
+    for name, verdict in verdicts.items():
+        if verdict != ADMISSIBLE:
+            for column in COLUMNS[name] or [name]:
+                groups.setdefault(column, []).append(name)
+    worth: dict[str, Worth] = {}
+    for group in sorted(groups.values(), key=len, reverse=True):
+        if unpriced := [name for name in group if name not in worth]:
+            worth |= dict.fromkeys(unpriced, prices.of(group))
+    return worth
 
 
-def _one_sided(rates: tuple[float, float, int, int]) -> str:
-    """Why null rates convict, or nothing where they do not."""
-    later, never, deals_later, deals_never = rates
-    for rare, often, deals in ((later, never, deals_later), (never, later, deals_never)):
-        if rare <= ABSENT_RATE and often >= PRESENT_RATE and often * deals >= MIN_EXPECTED:
-            return (
-                f"null on {later:.1%} of the deals that close later and on {never:.1%} of those that never do"
-            )
-    return ""
-
-
-def _auc(
-    feature: Feature, values: pd.Series, outcomes: Outcomes, positive: np.ndarray, rows: np.ndarray
-) -> float:
-    """ROC AUC of one feature within months, pooled over pairs; NaN without evidence."""
-    month, deal, positive = outcomes.month[rows], outcomes.deal[rows], positive[rows]
-    if min(_distinct(deal[positive]), _distinct(deal[~positive])) < MIN_DEALS_PER_SIDE:
-        return float("nan")
-    if feature.dtype == "category":
-        score = _target_encoded(values[rows], deal % TARGET_ENCODING_FOLDS, positive)
-    else:
-        score = values[rows].to_numpy(dtype="float64")
-    pairs = wins = 0.0
-    for part in np.split(np.argsort(month, kind="stable"), np.bincount(month).cumsum()[:-1]):
-        wanted = positive[part]
-        n_positive, n_negative = wanted.sum(), (~wanted).sum()
-        ranks = rankdata(score[part])
-        wins += ranks[wanted].sum() - n_positive * (n_positive + 1) / 2
-        pairs += n_positive * n_negative
-    return float(wins / pairs) if pairs else float("nan")
-
-
-def _target_encoded(values: pd.Series, fold: np.ndarray, positive: np.ndarray) -> np.ndarray:
-    """Each category as its rate among other deals: a deal never votes on itself."""
-    value = pd.factorize(values)[0]
-    all_wins, all_rows = _tally(value, positive)
-    own_wins, own_rows = _tally(value * TARGET_ENCODING_FOLDS + fold, positive)
-    return (all_wins - own_wins + positive.mean()) / (all_rows - own_rows + 1)
-
-
-def _tally(group: np.ndarray, true: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """For each row, how many rows of its group are true, and how many there are."""
-    trues, rows = _sums(group, true)
-    return trues[group], rows[group]
-
-
-def _sums(group: np.ndarray, true: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """For each group, numbered from 0, how many of its rows are true, and how many there are."""
-    return np.bincount(group, weights=true), np.bincount(group)
-
-
-def _distinct(numbers: np.ndarray) -> int:
-    return int(np.count_nonzero(np.bincount(numbers)))
+def _used(audit: pd.DataFrame, admit: set[str], exclude: set[str]) -> pd.DataFrame:
+    """Add whether models use each feature, and whether settings say otherwise than the verdict."""
+    admitted, excluded = audit["feature"].isin(admit), audit["feature"].isin(exclude)
+    dear = audit["auc_with"] - audit["auc_without"] > MAX_UNPROVEN_PRICE
+    innocent = (audit["verdict"] == ADMISSIBLE) | ((audit["verdict"] == UNPROVEN) & ~dear)
+    audit.insert(2, "used", (innocent | admitted) & ~excluded)
+    audit.insert(3, "overruled", (admitted & ~innocent) | (excluded & innocent))
+    return audit

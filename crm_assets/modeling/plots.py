@@ -4,12 +4,14 @@ import io
 
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
 from sklearn.metrics import roc_curve
 
 from crm_assets.modeling.algorithms import algorithm
 from crm_assets.modeling.champion import Candidate
 from crm_assets.modeling.explanation import importance
 from crm_assets.modeling.folds import Split
+from crm_assets.modeling.leak_evidence import STATUSES, Trace
 from crm_assets.modeling.metrics import ECE_BINS, POOLED, label_of
 from crm_assets.modeling.training_rows import TrainingRows
 from crm_assets.modeling.verdicts import SEASONAL_RATE
@@ -96,6 +98,34 @@ def top_features(strength: pd.Series, most: int = 12) -> bytes:
     figure, axes = _axes("Top features", "mean absolute contribution", "", left=0.34)
     shown = strength[strength > 0].head(most)[::-1]
     axes.barh(list(shown.index), shown.to_numpy(), color=BLUE)
+    return _png(figure)
+
+
+def leak_evidence(trace: Trace) -> bytes:
+    """Plot what the months of engagement have of a level, and what rewriting at closing predicts."""
+    figure, axes = _axes(
+        f"{trace.column}: {trace.level}", "month of engagement", "share of the month's deals"
+    )
+    months = trace.months
+    deals = months[[f"{name}_deals" for name in STATUSES]].sum(axis=1)
+    place = range(len(months))
+    start, written = months["if_there_from_the_start"], months["if_written_at_closing"]
+    axes.plot(place, start, color=GRAY, linestyle="--", linewidth=1.5, label="if there from the start")
+    axes.plot(place, written, color=ORANGE, linewidth=2.5, label="if written at closing")
+    axes.plot(place, months["share"], color=BLUE, linewidth=1, alpha=0.6)
+    axes.scatter(
+        place, months["share"], s=12 + 60 * deals / deals.max(), color=BLUE, zorder=3, label="the months"
+    )
+    axes.set_xticks(list(place), [month[5:] for month in months["month"]])
+    axes.set_xlabel(f"month of engagement, {months['month'].iloc[0]} to {months['month'].iloc[-1]}")
+    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    top = max(months["share"].max(), written.max())
+    axes.set_ylim(min(0.0, float(written.min()) * 1.05), top * 1.25)
+    said = "cannot be told" if pd.isna(trace.slope) else f"{trace.slope:.2f} ± {trace.error:.2f}"
+    delay = f", closed for {trace.delay} days" if trace.delay else ""
+    axes.legend(
+        frameon=False, ncols=3, loc="upper center", fontsize=8, title=f"slope {said}{delay}", title_fontsize=8
+    )
     return _png(figure)
 
 

@@ -8,13 +8,13 @@ import ibis
 import pytest
 
 from crm_assets.crm.as_of import as_of
-from crm_assets.crm.deals import MONTHLY_SNAPSHOTS, MONTHS, OPPORTUNITIES
+from crm_assets.crm.deals import DIMENSIONS, MONTHLY_SNAPSHOTS, MONTHS, OPPORTUNITIES
 from crm_assets.crm.feature import Feature, carried_columns
 from crm_assets.crm.feature_table import FEATURE_NAMES, FEATURES, LABEL, feature
 from crm_assets.crm.lineage import origins
 from crm_assets.crm.monthly import unbound
 from crm_assets.defs.checks.features import FEATURES as GATES
-from crm_assets.modeling.leak_audit import SOURCES
+from crm_assets.modeling.leak_audit import COLUMNS, JUDGED
 
 KNOWN = as_of(unbound(MONTHLY_SNAPSHOTS), unbound(MONTHS))
 ARROW = {"category": "string"}
@@ -89,7 +89,10 @@ def test_an_aggregate_of_a_column_is_made_from_it_and_from_what_it_is_grouped_an
 
 
 def test_the_audit_looks_at_what_features_are_made_from_and_at_nothing_a_snapshot_rebuilds() -> None:
-    assert SOURCES == ["account", "engage_date", "product", "sales_agent"]
+    assert [column.name for column in DIMENSIONS] == JUDGED
+    assert COLUMNS["is_subsidiary"] == ["account_parent", "account"]
+    assert COLUMNS["manager"] == ["manager", "sales_agent"]
+    assert COLUMNS["days_open"] == ["engage_date"]
     assert set(OPPORTUNITIES.names) - carried_columns() == {"stage", "close_date", "close_value"}
 
 

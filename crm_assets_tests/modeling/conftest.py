@@ -68,8 +68,10 @@ def training_of(chain: Chain, min_training_months: int = 3) -> Training:
     store = chain.store
     deals = store.read("opportunities")
     table = store.to_pandas(training_set(store.read("win_features", chain.months), deals))
-    audit = leak_audit(HeldRows(table), chain.opportunities(), chain.horizon)
     split = split_months(table["snapshot_month"].unique().tolist(), min_training_months, 3)
+    audit = leak_audit(
+        HeldRows(table), chain.opportunities(), chain.horizon, validation=split.validation, seed=SEED
+    )
     return Training(chain, table, chain.opportunities(), audit, admissible_features(audit), split)
 
 

@@ -20,17 +20,18 @@ from crm_assets.crm.tables import (
     WIN_FEATURES,
 )
 from crm_assets.defs.assets.options import table_asset
-from crm_assets.defs.metadata import Fact, link, picture, score_name, table
+from crm_assets.defs.metadata import Fact, link, picture, rates, rewriting, score_name, table
 from crm_assets.defs.partitions import data_horizon, monthly, source
 from crm_assets.defs.resources.fold_models import RunFoldModels
 from crm_assets.defs.resources.mlflow import MlflowSession
 from crm_assets.defs.resources.store import TableStoreResource
+from crm_assets.errors import NotEnoughDataError
 from crm_assets.modeling import training
 from crm_assets.modeling.algorithm import SNAPSHOT, Algorithm, Snapshot
 from crm_assets.modeling.algorithms import ALGORITHMS, LEARNS_FROM_SNAPSHOTS
 from crm_assets.modeling.algorithms import algorithm as by_name
 from crm_assets.modeling.training_rows import TrainingRows
-from crm_assets.modeling.verdicts import INADMISSIBLE
+from crm_assets.modeling.verdicts import INADMISSIBLE, UNPROVEN
 from crm_assets.settings import get_settings
 
 if TYPE_CHECKING:
@@ -52,18 +53,38 @@ def training_set(win_features: ir.Table, opportunities: ir.Table, tables: TableS
 def leak_audit(
     context: dg.AssetExecutionContext, training_set: TrainingRows, opportunities: ir.Table
 ) -> pd.DataFrame:
-    """Which features know the outcome in a way that no date explains, and why they stay out."""
+    """Which features know the outcome in a way that no date explains, and why they stay out.
+
+    Each column that is not admissible shows its evidence: the rates by month and status, and what
+    rewriting at closing predicts of them.
+    """
     from crm_assets.modeling import leak_audit as audit
+    from crm_assets.modeling import leak_evidence, plots
 
     settings = get_settings()
     last = data_horizon(opportunities)
     deals = opportunities.select(audit.DEAL_COLUMNS).to_pyarrow().to_pandas()
-    verdicts = audit.leak_audit(training_set, deals, last, settings.admit_features, settings.exclude_features)
+    verdicts = audit.leak_audit(
+        training_set,
+        deals,
+        last,
+        settings.admit_features,
+        settings.exclude_features,
+        _validation_months(training_set),
+        settings.seed,
+    )
+    evidence = {}
+    for trace in leak_evidence.traces(verdicts, deals, last):
+        evidence[rates(trace.column)] = table(trace.months.round(4))
+        evidence[rewriting(trace.column)] = picture(plots.leak_evidence(trace))
+    price = verdicts["auc_with"] - verdicts["auc_without"]
     context.add_output_metadata(
         {
             Fact.INADMISSIBLE: int((verdicts["verdict"] == INADMISSIBLE).sum()),
+            Fact.UNPROVEN: int((verdicts["verdict"] == UNPROVEN).sum()),
             Fact.OVERRULED: ", ".join(verdicts.loc[verdicts["overruled"], "feature"]) or "none",
-            Fact.VERDICTS: table(verdicts[["feature", "verdict", "used", "reason"]]),
+            Fact.VERDICTS: table(verdicts[["feature", "verdict", "used", "reason"]].assign(price=price)),
+            **evidence,
         }
     )
     return verdicts
@@ -221,6 +242,14 @@ def _split(training_set: TrainingRows) -> "Split":
     return split_months(
         training_set.months, settings.min_training_months, settings.test_months, training_set.target
     )
+
+
+def _validation_months(training_set: TrainingRows) -> list[str]:
+    """Return the months to price features on: none where the models will say that there are too few."""
+    try:
+        return _split(training_set).validation
+    except NotEnoughDataError:
+        return []
 
 
 training_assets = [training_set, leak_audit, *model_assets, champion]

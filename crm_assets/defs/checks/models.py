@@ -9,7 +9,13 @@ from crm_assets.defs.partitions import monthly
 from crm_assets.defs.resources.mlflow import MlflowSession
 from crm_assets.defs.resources.store import TableStoreResource
 from crm_assets.modeling.training_rows import TrainingRows
-from crm_assets.modeling.verdicts import INADMISSIBLE, SEASONAL_RATE
+from crm_assets.modeling.verdicts import (
+    ADMISSIBLE,
+    INADMISSIBLE,
+    MAX_UNPROVEN_PRICE,
+    SEASONAL_RATE,
+    UNPROVEN,
+)
 
 # Mean distance of predicted from realized rate, over tenths of the deals of the test months.
 MAX_CALIBRATION_ERROR = 0.10
@@ -19,14 +25,15 @@ MAX_OUTSIDE = 0.20
 
 @dg.asset_check(asset=leak_audit, description="No feature knows the outcome in a way no date explains.")
 def features_are_admissible(leak_audit: pd.DataFrame) -> dg.AssetCheckResult:
-    """Warns of inadmissible features, with reasons; fails where settings use one all the same."""
-    guilty = leak_audit[leak_audit["verdict"] == INADMISSIBLE]
-    used = guilty[guilty["used"]]
+    """Warns of features that are inadmissible or unproven; fails where settings use an inadmissible one."""
+    doubted = leak_audit[leak_audit["verdict"] != ADMISSIBLE]
+    used = doubted[doubted["used"] & (doubted["verdict"] == INADMISSIBLE)]
+    shown = ["feature", "verdict", "used", "reason", "auc_without", "auc_with"]
     return dg.AssetCheckResult(
-        passed=guilty.empty,
+        passed=bool(doubted["used"].all()) and used.empty,
         severity=dg.AssetCheckSeverity.ERROR if len(used) else dg.AssetCheckSeverity.WARN,
-        description=_verdicts(len(guilty), len(used)),
-        metadata={Fact.INADMISSIBLE: table(guilty[["feature", "used", "reason"]])},
+        description=_verdicts(doubted),
+        metadata={Fact.VERDICTS: table(doubted[shown])},
     )
 
 
@@ -116,12 +123,28 @@ def training_and_scoring_agree(
     )
 
 
-def _verdicts(guilty: int, used: int) -> str:
-    if not guilty:
+def _verdicts(doubted: pd.DataFrame) -> str:
+    if doubted.empty:
         return "All features are admissible."
-    if used:
-        return f"{guilty} features are inadmissible, and {used} of them are used: CRM_ADMIT_FEATURES says so."
-    return f"{guilty} features are inadmissible; the models do without them."
+    guilty = doubted[doubted["verdict"] == INADMISSIBLE]
+    unproven = doubted[doubted["verdict"] == UNPROVEN]
+    said = []
+    if used := int(guilty["used"].sum()):
+        said.append(
+            f"{len(guilty)} features are inadmissible, and {used} of them are used: CRM_ADMIT_FEATURES "
+            "says so."
+        )
+    elif len(guilty):
+        said.append(f"{len(guilty)} features are inadmissible; the models do without them.")
+    if out := unproven.loc[~unproven["used"], "feature"].tolist():
+        said.append(
+            f"{', '.join(out)}: unproven, and worth more than {MAX_UNPROVEN_PRICE} of validation ROC AUC; "
+            "the models do without. If you know that the values are there before a deal closes, name the "
+            "features in CRM_ADMIT_FEATURES."
+        )
+    if kept := unproven.loc[unproven["used"], "feature"].tolist():
+        said.append(f"{', '.join(kept)}: unproven, and used.")
+    return " ".join(said)
 
 
 model_checks = [

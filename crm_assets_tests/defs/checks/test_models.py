@@ -68,14 +68,26 @@ def test_a_badly_calibrated_champion_is_told(gates: Any) -> None:
         ("admissible", True, True, dg.AssetCheckSeverity.WARN),
         ("inadmissible", False, False, dg.AssetCheckSeverity.WARN),
         ("inadmissible", True, False, dg.AssetCheckSeverity.ERROR),
+        ("unproven", True, True, dg.AssetCheckSeverity.WARN),
+        ("unproven", False, False, dg.AssetCheckSeverity.WARN),
     ],
 )
 def test_an_inadmissible_feature_is_told_and_one_that_is_used_is_an_error(
     gates: Any, verdict: str, used: bool, passed: bool, severity: dg.AssetCheckSeverity
 ) -> None:
-    audit = pd.DataFrame([{"feature": "sector", "verdict": verdict, "used": used, "reason": "it knows"}])
-    result = gates.features_are_admissible(audit)
+    result = gates.features_are_admissible(audited(verdict, used))
     assert (result.passed, result.severity) == (passed, severity)
+
+
+def test_a_warning_of_what_is_unproven_and_kept_out_says_how_to_admit_it(gates: Any) -> None:
+    said = gates.features_are_admissible(audited("unproven", False)).description
+    assert said.startswith("sector: unproven, and worth more than 0.02 of validation ROC AUC;")
+    assert "name the features in CRM_ADMIT_FEATURES" in said
+
+
+def audited(verdict: str, used: bool) -> pd.DataFrame:
+    row = {"feature": "sector", "verdict": verdict, "used": used, "reason": "it knows"}
+    return pd.DataFrame([row | {"auc_without": 0.7, "auc_with": 0.8}])
 
 
 def learned(**columns: list[Any]) -> HeldRows:

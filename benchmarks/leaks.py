@@ -1,0 +1,228 @@
+"""`python -m benchmarks.leaks [SEEDS]`: which leaks and honest columns the audit convicts, on three dumps.
+
+Each kind of `dev.leaks` and `dev.confounders` is put into the cleaned deals of the dump in `CRM_DATA_DIR`
+(its missing accounts filled in), of the sample, and of a sample of another size and seed. Snapshots and
+features are made anew, and the audit judges them. Writes docs/leak-audit.md.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import ibis
+import numpy as np
+import pandas as pd
+
+from crm_assets.crm import cleaning
+from crm_assets.crm.features import win_features
+from crm_assets.crm.horizon import horizon
+from crm_assets.crm.schema import RAW_TABLES
+from crm_assets.crm.snapshots import month_rows, snapshots
+from crm_assets.crm.tables import OPPORTUNITIES
+from crm_assets.modeling.column_audit import audit_columns, engaged_deals
+from crm_assets.modeling.leak_audit import COLUMNS, JUDGED, SEVERITY, leak_audit, strongest
+from crm_assets.modeling.price import Prices
+from crm_assets.modeling.training import labeled_months
+from crm_assets.modeling.training_rows import HeldRows
+from crm_assets.modeling.verdicts import ADMISSIBLE, INADMISSIBLE, MAX_UNPROVEN_PRICE, UNPROVEN
+from crm_assets.sources.csv_folder import CsvFolder
+from crm_assets.sources.sample import SyntheticSample
+from dev.confounders import CONFOUNDERS
+from dev.leaks import ACCOUNT_COLUMNS, DOSES, LEAKS, Kind, dosed
+
+PAGE = Path(__file__).parent.parent / "docs" / "leak-audit.md"
+# Few months are enough for what a column adds, and each has to be made anew for each kind.
+TRAINING_MONTHS, VALIDATION_MONTHS, SEED = 3, 1, 20161020
+DATES = ("engage_date", "close_date", "created_date")
+# What a leak must add to the validation ROC AUC to be worth a conviction.
+MATTERS = 0.03
+
+
+@dataclass(frozen=True)
+class Dump:
+    """Cleaned deals without a leak, and the last month that they cover."""
+
+    name: str
+    deals: pd.DataFrame
+    horizon: str
+    first_month: str
+
+
+def dumps() -> Iterable[Dump]:
+    """Yield the dump of `CRM_DATA_DIR`, if it is set, and two samples."""
+    if folder := os.environ.get("CRM_DATA_DIR"):
+        source = CsvFolder(Path(folder), "benchmark")
+        yield dump("real", source, source.month_range().first)
+    for name, size, seed in (("sample", 8_800, 7), ("small sample", 4_000, 11)):
+        sample = SyntheticSample(size, seed)
+        yield dump(name, sample, sample.month_range().first)
+
+
+def dump(name: str, source: CsvFolder | SyntheticSample, first_month: str) -> Dump:
+    """Clean a source's deals, and give those without an account that of another deal."""
+    taken = source.take(*RAW_TABLES)
+    raw = {name: ibis.memtable(table.rows) for name, table in taken.items()}
+    table = cleaning.opportunities(raw, first_month)
+    deals, last = table.to_pyarrow().to_pandas(), horizon(table, None)
+    dates = {name: pd.to_datetime(deals[name]) for name in DATES}
+    deals = deals.assign(**dates)
+    missing = deals["account"].isna()
+    donors = np.random.default_rng(1).choice(np.flatnonzero(~missing), int(missing.sum()))
+    for column in ("account", *ACCOUNT_COLUMNS):
+        deals.loc[missing, column] = deals[column].to_numpy()[donors]
+    return Dump(name, deals, last, first_month)
+
+
+def training_rows(deals: pd.DataFrame, last: str) -> HeldRows:
+    """Make the labeled rows of the months that train and validate."""
+    stored = pd.DataFrame({column.name: deals[column.name] for column in OPPORTUNITIES.columns})
+    table = ibis.memtable(stored).cast(dict.fromkeys(DATES, "date"))
+    months = labeled_months(table, last)[: TRAINING_MONTHS + VALIDATION_MONTHS]
+    calendar = ibis.memtable(month_rows(months, last))
+    known = ibis.memtable(snapshots(table, calendar).to_pyarrow())
+    return HeldRows(win_features(table, calendar, known).to_pyarrow().to_pandas())
+
+
+def of_leak(kind: Kind, of: Dump, seed: int) -> dict[str, object]:
+    """Put a leak into a dump, audit it, and measure what its column adds to the validation ROC AUC."""
+    column, deals = made(kind, of, seed)
+    audit, worth = audited(column, deals, of)
+    from_it = audit[audit["feature"].map(lambda name: column in COLUMNS[name])]
+    shown = from_it.iloc[0]
+    return {
+        "dump": of.name,
+        "kind": kind.name,
+        "honest": False,
+        "adds": worth,
+        "verdict": _worst(from_it["verdict"]),
+        "used": bool(from_it["used"].all()),
+        **{name: shown[name] for name in ("slope", "error", "fit")},
+    }
+
+
+def of_honest(kind: Kind, of: Dump, seed: int) -> dict[str, object]:
+    """Put an honest column into a dump and judge all columns; price it where it is in doubt."""
+    column, deals = made(kind, of, seed)
+    evidence = strongest(audit_columns(deals[JUDGED], engaged_deals(deals, of.horizon)))
+    row = evidence.loc[column]
+    worth = audited(column, deals, of)[1] if row["verdict"] == UNPROVEN else float("nan")
+    return {
+        "dump": of.name,
+        "kind": kind.name,
+        "honest": True,
+        "adds": worth,
+        "verdict": row["verdict"],
+        "used": row["verdict"] != INADMISSIBLE and not worth > MAX_UNPROVEN_PRICE,
+        "columns_convicted": int(evidence["verdict"].eq(INADMISSIBLE).sum()),
+        **{name: row[name] for name in ("slope", "error", "fit")},
+    }
+
+
+def made(kind: Kind, of: Dump, seed: int) -> tuple[str, pd.DataFrame]:
+    """Put a kind into a dump. Its name settles its draws, so that adding a kind changes no other."""
+    return kind.make(of.deals, np.random.default_rng([seed, *kind.name.encode()]))
+
+
+def audited(column: str, deals: pd.DataFrame, of: Dump) -> tuple[pd.DataFrame, float]:
+    """Audit deals, and price what is made from a column beside all other features."""
+    rows = training_rows(deals, of.horizon)
+    validation = rows.months[TRAINING_MONTHS:]
+    audit = leak_audit(rows, deals, of.horizon, validation=validation, seed=SEED)
+    from_it = audit["feature"].map(lambda name: column in COLUMNS[name])
+    names = audit.loc[from_it, "feature"].tolist()
+    priced = audit.loc[from_it, "auc_with"].sub(audit["auc_without"]).dropna()
+    if len(priced):
+        return audit, float(priced.max())
+    base = audit.loc[~from_it & (audit["verdict"] == ADMISSIBLE), "feature"].tolist()
+    return audit, Prices(rows, validation, base, SEED).of(names).price
+
+
+def _worst(verdicts: pd.Series) -> str:
+    return max(verdicts, key=SEVERITY.__getitem__)
+
+
+def page(found: pd.DataFrame) -> str:
+    """Return docs/leak-audit.md for what was measured."""
+    kinds, dosed_names = found["kind"], [kind.name for dose in DOSES for kind in dosed(dose)]
+    honest = found[found["honest"]]
+    leaks = found[~found["honest"] & ~kinds.isin(dosed_names)]
+    telling = leaks[leaks["adds"] >= MATTERS]
+    convicted = telling["verdict"].eq(INADMISSIBLE).sum()
+    lines = [
+        HEAD,
+        f"- Leaks that add {MATTERS} or more to the validation ROC AUC: **{convicted} of "
+        f"{len(telling)} convicted**, {_kept_out(telling)} more unproven and kept out.",
+        f"- Honest columns that look like leaks: {len(honest)} dumps of {len(JUDGED)} columns, and "
+        f"**{int(honest['columns_convicted'].sum())} columns convicted**. Of the columns in question "
+        f"{int(honest['verdict'].eq(UNPROVEN).sum())} are unproven, {_kept_out(honest)} of them kept out.",
+        "\n## Leaks\n",
+        _table(leaks),
+        "\n## How strong a leak must be\n",
+        "Each is written into a share of the deals only.\n",
+        _table(found[kinds.isin(dosed_names)]),
+        "\n## Honest columns\n",
+        _table(honest),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _kept_out(found: pd.DataFrame) -> int:
+    return int((found["verdict"].eq(UNPROVEN) & ~found["used"]).sum())
+
+
+HEAD = """# What the leak audit sees
+
+Written by `python -m benchmarks.leaks`. Each kind of leak, and each honest column that looks like one, is put
+into the deals of three dumps: the Kaggle data with its missing accounts filled in (real), the synthetic
+sample of 8,800 deals (sample), and one of 4,000 with another seed (small sample). Snapshots and features are
+made anew. *Adds* is what the column and all that is made from it adds to the ROC AUC on a validation month;
+the verdict is that on the column. "Kept out" says that an unproven column adds more than 0.02.
+"""
+
+
+def _table(found: pd.DataFrame) -> str:
+    names = found["dump"].unique()
+    lines = [
+        f"| kind | {' | '.join(f'{name}: adds | verdict | slope' for name in names)} |",
+        f"| --- |{' --- | --- | --- |' * len(names)}",
+    ]
+    for kind, rows in found.groupby("kind", sort=False):
+        of_dumps = [rows[rows["dump"] == name] for name in names]
+        cells = [_cell(some) if len(some) else " | | " for some in of_dumps]
+        lines.append(f"| {kind} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _cell(rows: pd.DataFrame) -> str:
+    """Return the mean of what seeds add, the verdicts, and the slope of the first."""
+    first = rows.iloc[0]
+    said = []
+    for verdict, some in rows.groupby("verdict", sort=True):
+        kept_out = verdict == UNPROVEN and not some["used"].all()
+        times = f"{len(some)} x " if len(rows) > 1 else ""
+        said.append(f"{times}{verdict}{', kept out' if kept_out else ''}")
+    slope = f"{first['slope']:.2f} ± {first['error']:.2f}" if pd.notna(first["slope"]) else ""
+    adds = rows["adds"].mean()
+    return f"{'' if pd.isna(adds) else f'{adds:.3f}'} | {'; '.join(said)} | {slope}"
+
+
+def main(seeds: int) -> None:
+    """Measure all kinds on all dumps, and write the page."""
+    found = []
+    for of in dumps():
+        for seed in range(seeds):
+            found += [of_leak(kind, of, seed) for kind in LEAKS]
+            found += [of_honest(kind, of, seed) for kind in CONFOUNDERS]
+            found += [of_leak(kind, of, seed) for dose in DOSES for kind in dosed(dose)]
+        print(f"{of.name}: done", flush=True)
+    PAGE.parent.mkdir(exist_ok=True)
+    PAGE.write_text(page(pd.DataFrame(found)))
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 1)
