@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 from crm_assets.modeling.algorithm import Algorithm, Estimator
-from crm_assets.modeling.encoding import ROWS_AT_A_TIME
 
 TOP = 3
+# Bounds the memory that explanations take, whatever the number of deals.
+ROWS_EXPLAINED = 262_144
 PUSHED_UP, PUSHED_DOWN = "pushed_up", "pushed_down"
 
 
@@ -45,16 +48,18 @@ def explain(
         Arrow columns `pushed_up` and `pushed_down`: lists of `{feature, value, contribution}`, strongest
         first; a feature without effect is in neither.
     """
-    pushes = contributions(algorithm, fitted, table, features).to_numpy()
-    codes, shown = _shown(table, features)
-    blocks = range(0, max(len(table), 1), ROWS_AT_A_TIME)
-
-    def strongest(sign: int) -> pd.arrays.ArrowExtensionArray:
-        parts = [slice(start, start + ROWS_AT_A_TIME) for start in blocks]
-        lists = [_strongest(pushes[part], sign, codes[part], shown, features) for part in parts]
-        return pd.arrays.ArrowExtensionArray(pa.chunked_array(lists))
-
-    return pd.DataFrame({PUSHED_UP: strongest(1), PUSHED_DOWN: strongest(-1)}, index=table.index)
+    lists: dict[str, list[pa.ListArray]] = {PUSHED_UP: [], PUSHED_DOWN: []}
+    # Of equal size, so that all rows of a large month are explained in the same way.
+    blocks = -(-len(table) // ROWS_EXPLAINED) or 1
+    edges = [len(table) * block // blocks for block in range(blocks + 1)]
+    for start, end in pairwise(edges):
+        rows = table.iloc[start:end]
+        pushes = contributions(algorithm, fitted, rows, features).to_numpy()
+        codes, shown = _shown(rows, features)
+        for column, sign in ((PUSHED_UP, 1), (PUSHED_DOWN, -1)):
+            lists[column].append(_strongest(pushes, sign, codes, shown, features))
+    kept = {column: pd.arrays.ArrowExtensionArray(pa.chunked_array(parts)) for column, parts in lists.items()}
+    return pd.DataFrame(kept, index=table.index)
 
 
 def importance(

@@ -96,7 +96,7 @@ def test_many_rows_get_the_scores_and_the_explanations_of_few(
     monkeypatch.setattr(contract, "ROWS_WORTH_TABLES", 10)
     for name in ("ROWS_PER_BLOCK", "ROWS_AT_A_TIME"):
         monkeypatch.setattr(encoding, name, 97)
-    monkeypatch.setattr("crm_assets.modeling.explanation.ROWS_AT_A_TIME", 89)
+    monkeypatch.setattr("crm_assets.modeling.explanation.ROWS_EXPLAINED", 89)
     monkeypatch.setattr("crm_assets.modeling.folds.ROWS_WORTH_THREADS", 10)
     np.testing.assert_allclose(row.scores(estimator, matrix), scores, rtol=0, atol=1e-12)
     again = contributions(row, estimator, rows, sample.features)
