@@ -28,12 +28,12 @@ def env_example() -> str:
         f"# {(field.description or '').replace('`', '')}\n# {variable(name)}={_default(field).strip('`')}"
         for name, field in Settings.model_fields.items()
     ]
-    header = "# Copy to .env and take the sign off the lines that you change. Never commit .env."
+    header = "# Copy this file to .env and uncomment the lines that you change. Never commit .env."
     return "\n\n".join([header, *blocks]) + "\n"
 
 
 def with_table(readme: str) -> str:
-    """Return the text of README.md with the table between its marks brought up to date."""
+    """Return the text of README.md with an up-to-date table between its marks."""
     before, rest = readme.split(BEGIN)
     _, after = rest.split(END)
     return f"{before}{BEGIN}\n{readme_table()}\n{END}{after}"

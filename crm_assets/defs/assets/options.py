@@ -1,7 +1,8 @@
 """What all assets share: owner, kinds, tags, code version and column descriptions."""
 
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
+from contextlib import contextmanager
 from typing import Any
 
 import dagster as dg
@@ -20,6 +21,20 @@ POOLS = {"models": "training", "predictions": "predictions"}
 # What keeps the tables, and kinds that stand for what settings choose. Dagster shows at most three.
 STORED = "parquet" if get_settings().store[0] == "local" else "s3"
 CHOSEN = {"duckdb": get_settings().engine, "parquet": STORED}
+
+# What every step that makes tables has. One run for any number of months reads its inputs once.
+OPTIONS: dict[str, Any] = {
+    "backfill_policy": dg.BackfillPolicy.single_run(),
+    "hooks": {mlflow_run_fails_too},
+}
+
+
+@contextmanager
+def beta() -> Generator[None]:
+    """Use what Dagster marks as beta, such as backfill policies: that is known and decided."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", dg.BetaWarning)
+        yield
 
 
 def table_asset(
@@ -42,16 +57,12 @@ def table_asset(
     """
 
     def decorate(function: Callable[..., Any]) -> dg.AssetsDefinition:
-        with warnings.catch_warnings():
-            # Backfill policies are marked beta; that is known and decided.
-            warnings.simplefilter("ignore", dg.BetaWarning)
+        with beta():
             return dg.asset(
                 name=table.name,
-                # One run for any number of months, so that a backfill reads its inputs once.
-                backfill_policy=dg.BackfillPolicy.single_run(),
                 # Runs with assets of the same pool wait for each other: no two trainings at once.
                 pool=POOLS.get(group),
-                hooks={mlflow_run_fails_too},
+                **OPTIONS,
                 **facts(table, group, *kinds, by_month=by_month, code=(function, *code)),
                 **more,
             )(function)
