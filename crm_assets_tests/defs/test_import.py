@@ -89,6 +89,6 @@ def test_the_raw_tables_note_the_months_for_the_next_process(tmp_path: Path, sma
     module = ("-m", "crm_assets.definitions")
     done = there.dagster("asset", "materialize", *module, "--select", "raw_sales_pipeline")
     assert done.returncode == 0, done.stderr
-    assert "The data covers 2022-10 to 2023-12: reload the code location" in done.stderr
+    assert "The data covers 2022-10 to 2023-12. Reload the code location" in done.stderr
     again = there.python("-c", WATCHED)
     assert json.loads(again.stdout.splitlines()[-1])["months"] == list(MonthRange("2022-10", "2023-12"))

@@ -1,4 +1,4 @@
-"""What all assets share: owner, kinds, tags, code version and column descriptions."""
+"""The options that all assets share: owner, kinds, tags, code version and column descriptions."""
 
 import warnings
 from collections.abc import Callable, Iterable
@@ -17,7 +17,7 @@ from crm_assets.settings import get_settings
 OWNERS = ["team:sales-operations"]
 POOLS = {"models": "training", "predictions": "predictions"}
 
-# What keeps the tables, and kinds that stand for what settings choose. Dagster shows at most three.
+# Settings choose the storage and the engine, so they choose these kinds. Dagster shows at most three kinds.
 STORED = "parquet" if get_settings().store[0] == "local" else "s3"
 CHOSEN = {"duckdb": get_settings().engine, "parquet": STORED}
 
@@ -33,23 +33,23 @@ def table_asset(
     """Return the decorator of an asset that makes `table`.
 
     Args:
-        table: its name, columns and description.
-        group: its group.
-        *kinds: what makes it, `duckdb` for the table engine; what keeps it is added.
-        by_month: whether it is kept by month.
-        code: what computes it beside the decorated function and what that names.
+        table: the table's name, columns and description.
+        group: the asset's group.
+        *kinds: the tools that make it, `duckdb` for the table engine; the kind of storage is added.
+        by_month: whether it is stored by month.
+        code: functions that compute it, other than the decorated one and those that it names.
         **more: further arguments of `dagster.asset`.
     """
 
     def decorate(function: Callable[..., Any]) -> dg.AssetsDefinition:
         with warnings.catch_warnings():
-            # Backfill policies are marked beta; that is known and decided.
+            # Dagster marks backfill policies as beta; we use them on purpose.
             warnings.simplefilter("ignore", dg.BetaWarning)
             return dg.asset(
                 name=table.name,
-                # One run for any number of months, so that a backfill reads its inputs once.
+                # A single run covers any number of months, so that a backfill reads its inputs once.
                 backfill_policy=dg.BackfillPolicy.single_run(),
-                # Runs with assets of the same pool wait for each other: no two trainings at once.
+                # Runs with assets of the same pool wait for each other, so only one training runs at a time.
                 pool=POOLS.get(group),
                 hooks={mlflow_run_fails_too},
                 **facts(table, group, *kinds, by_month=by_month, code=(function, *code)),
@@ -66,7 +66,7 @@ def facts(
     by_month: bool = False,
     code: Iterable[Callable[..., Any]] = (),
 ) -> dict[str, Any]:
-    """Return what Dagster is told of every asset, as arguments of `dagster.asset` or `dagster.AssetSpec`.
+    """Return the options of an asset, as arguments of `dagster.asset` or `dagster.AssetSpec`.
 
     The arguments are those of `table_asset`.
     """
@@ -88,14 +88,14 @@ def facts(
 def table_out(
     table: TableSchema, group: str, *kinds: str, description: str, code: Iterable[Callable[..., Any]]
 ) -> dg.AssetOut:
-    """Describe one of the tables that an asset of several tables makes, as `table_asset` does for one."""
+    """Describe one table of an asset that makes several, as `table_asset` does for a single one."""
     told = facts(table, group, *kinds, code=code)
     del told["partitions_def"]
     return dg.AssetOut(key=table.name, description=description, is_required=False, **told)
 
 
 def column_schema(table: TableSchema) -> dg.TableSchema:
-    """The columns of a table as Dagster shows them."""
+    """Return the columns of a table as Dagster shows them."""
     return dg.TableSchema(
         columns=[
             dg.TableColumn(
