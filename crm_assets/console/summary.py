@@ -40,7 +40,7 @@ def read_results(store: TableStore, months: MonthRange, source: str, synthetic: 
     """Read the tables of the summary.
 
     Raises:
-        StorageError: one of them is not stored.
+        StorageError: one of the tables is not stored.
     """
 
     def read(name: str, month: str | None = None) -> pd.DataFrame:

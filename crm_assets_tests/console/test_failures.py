@@ -56,7 +56,7 @@ def test_a_deal_of_an_unknown_product_leaves_what_is_stored(stored: Place, small
         ({"CRM_FIRST_MONTH": "soon"}, "CRM_FIRST_MONTH: 'soon' is not a month"),
         ({"CRM_SOURCE": "elsewhere"}, "CRM_SOURCE: "),
         ({"DAGSTER_HOME": ""}, "DAGSTER_HOME is not set; use make run"),
-        ({"DAGSTER_HOME": "/nowhere"}, "DAGSTER_HOME is /nowhere, not the whole path of a folder"),
+        ({"DAGSTER_HOME": "/nowhere"}, "DAGSTER_HOME is /nowhere, not the absolute path of a folder"),
         ({"CRM_LAST_MONTH": "2023-04"}, "CRM_MIN_TRAINING_MONTHS"),
         ({"CRM_LAST_MONTH": "2024-12"}, "CRM_LAST_MONTH 2024-12 lies past the data"),
     ],

@@ -1,4 +1,4 @@
-"""What Dagster's history says: which months are stored, which version made them, and which runs are active."""
+"""What Dagster's history says: the stored months, the version that made them, and the active runs."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def predicted_before(instance: dg.DagsterInstance) -> bool:
 
 
 def under_way(instance: dg.DagsterInstance, jobs: Collection[str], assets: Collection[str]) -> str | None:
-    """Return the first unfinished run of one of `jobs`, or of one of `assets` by hand; None if there is none."""
+    """Return the first unfinished run of one of `jobs`, or of one of `assets` by hand; None if none is."""
     keys = {dg.AssetKey(name) for name in assets}
     for run in instance.get_runs(dg.RunsFilter(statuses=UNDER_WAY)):
         chosen = run.asset_selection
