@@ -1,4 +1,4 @@
-"""Runs that cannot work: one sentence, and nothing stored is lost."""
+"""Runs that cannot work end with one sentence and lose nothing that is stored."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ RAW = "raw_accounts,raw_products,raw_sales_teams,raw_sales_pipeline"
 
 @pytest.fixture
 def stored(small_dump: Path, tmp_path: Path) -> Place:
-    """An installation on the small dump whose raw tables are stored."""
+    """Return an installation on the small dump whose raw tables are stored."""
     there = place(tmp_path / "place", CRM_SOURCE="csv", CRM_DATA_DIR=str(small_dump))
     done = there.dagster("asset", "materialize", *MODULE, "--select", RAW)
     assert done.returncode == 0, done.stderr
@@ -21,7 +21,7 @@ def stored(small_dump: Path, tmp_path: Path) -> Place:
 
 
 def refuses_untouched(there: Place, said: str) -> None:
-    """A run fails with a sentence, and every stored table keeps its bytes."""
+    """Check that a run fails with a sentence, and every stored table keeps its bytes."""
     before = there.contents()
     assert before
     done = there.python("-m", "crm_assets")

@@ -1,4 +1,4 @@
-"""What a materialization tells: tables, column lineage, and a version that follows the bytes."""
+"""The facts of a materialization: tables, column lineage, and a version that follows the bytes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ STALE = "{ assetNodes { assetKey { path } staleStatus(partition: %s) } }"
 
 
 def made_from(there: Place, asset: str, month: str | None = None) -> dict[str, set[str]]:
-    """The columns that each column of an asset is made from, as `asset.column`."""
+    """Return the columns that each column of an asset is made from, as `asset.column`."""
     value = there.metadata(asset, month)[Fact.COLUMN_LINEAGE].value
     assert isinstance(value, dg.TableColumnLineage)
     return {
@@ -27,12 +27,12 @@ def made_from(there: Place, asset: str, month: str | None = None) -> dict[str, s
 
 
 def stale(there: Place) -> dict[str, str]:
-    """The assets, and months of them, that the UI does not show as fresh."""
+    """Return the assets, and months of assets, that the UI does not show as fresh."""
     found = {}
     for partition in ("null", f'"{MONTH}"'):
         done = there.run("dagster-graphql", *MODULE, "--text", STALE % partition)
         assert done.returncode == 0, done.stderr
-        # The server of the code location talks before and after the answer.
+        # The server of the code location prints lines before and after the answer.
         answer = json.loads(next(line for line in done.stdout.splitlines() if line.startswith("{")))
         found |= {
             node["assetKey"]["path"][0]: node["staleStatus"]

@@ -33,7 +33,7 @@ heavy = {"ibis.backends.duckdb", "sklearn", "mlflow", "boto3", "requests", "scip
 found = {"opened": opened, "connected": connected, "months": months, "jobs": jobs}
 print(json.dumps(found | {"loaded": sorted(heavy & set(sys.modules))}))
 """
-# Each would be asked by name if the import asked anything.
+# If the import asked a server, it would ask one of these names.
 NETWORK = {
     "CRM_STORAGE": "s3",
     "CRM_S3_ENDPOINT": "http://127.0.0.1:9",
@@ -61,9 +61,9 @@ def test_importing_the_definitions_opens_no_data_and_no_network(
     months = MonthRange("2022-10", "2023-12")
     found = imported(tmp_path / "place", small_dump.resolve(), months, **settings)
     assert (found["of data"], found["connected"]) == ([], [])
-    # Each takes from a quarter of a second to seconds; a bucket needs boto3.
+    # Each import takes from a quarter of a second to seconds; a bucket needs boto3.
     assert set(found["loaded"]) <= ({"boto3"} if settings else set())
-    # The watch sees files at all.
+    # The watch does see files.
     assert any(path.endswith("calendar.json") for path in found["opened"])
     assert found["months"] == list(months)
 

@@ -1,4 +1,4 @@
-"""What the sensors ask for, and when they ask for nothing."""
+"""The runs that the sensors request, and when they request none."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from crm_assets_tests.defs.automation.conftest import LABELED, NEWEST, History
 from dev.daemon import MODEL
 from dev.waiting import crowding
 
-# A calendar with an end, read from the data; automation off, as by default.
+# The calendar comes from the data and has an end; automation is off, which is the default.
 SETTINGS: dict[str, str] = {}
 
 FAILED, STARTED = dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.STARTED
@@ -33,7 +33,7 @@ def test_a_moved_alias_asks_for_the_newest_month_once(history: History) -> None:
     history.set_champion("2")
     request = history.requested("champion_changed")
     assert request.partition_key == NEWEST
-    # A daemon that dies before it has remembered that asks again: by the same key, so for no second run.
+    # A daemon that dies before it records the request repeats it with the same key, so no second run starts.
     assert history.requested("champion_changed").run_key == request.run_key
     history.predicted("2")
     assert (
