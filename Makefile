@@ -1,4 +1,4 @@
-# The front door: `make help` lists what can be done.
+# Start with `make help`: it lists all targets.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -29,13 +29,13 @@ $(VENV)/installed: requirements.lock pyproject.toml
 	$(BIN)/uv pip install --quiet --no-deps --editable .
 	@touch $@
 
-install-scale: $(VENV)/scale ## Add what only large data needs: Spark and the alternatives of the benchmarks (400 MB).
+install-scale: $(VENV)/scale ## Add Spark and the libraries that the benchmarks compare with (400 MB).
 
 $(VENV)/scale: requirements-scale.lock $(VENV)/installed
 	$(BIN)/uv pip install --quiet --compile-bytecode --require-hashes -r requirements-scale.lock
 	@touch $@
 
-# Only where there is none: a home of yours keeps its own. No file target: make cannot name a path with blanks.
+# Keep a dagster.yaml that is already there. This is not a file target, because make cannot name a path with spaces.
 .PHONY: dagster-home
 dagster-home:
 	@mkdir -p "$$DAGSTER_HOME"
@@ -47,34 +47,34 @@ run: install dagster-home ## Materialize everything for all months and print the
 dev: install dagster-home ## Open the Dagster UI on this machine.
 	python -m crm_assets.console.start dagster dev
 
-replay: install ## Live through the data month by month as if it came in live, and hold the forecasts to their backtest.
+replay: install ## Replay the data month by month as if it were live, and compare the forecasts with a backtest.
 	python -m crm_assets.console.replay
 
 mlflow: install ## Open the MLflow UI of the embedded registry.
 	python -m crm_assets.console.mlflow_ui
 
-promote: install ## Make model version VERSION the champion; predictions follow.
+promote: install ## Make model version VERSION the champion.
 	@python -m crm_assets.console.registry promote '$(VERSION)'
 
-rollback: install ## Make the former champion champion again; predictions follow.
+rollback: install ## Make the previous champion the champion again.
 	@python -m crm_assets.console.registry rollback
 
-materialize: install dagster-home ## Materialize ASSETS (all) for MONTH (needed), as 2017-06 or 2017-06...2017-08.
+materialize: install dagster-home ## Materialize ASSETS (default: all) for MONTH, for example 2017-06 or 2017-06...2017-08.
 	python -m crm_assets.console.start dagster asset materialize $(DEFINITIONS) --select '$(ASSETS)' $(if $(findstring ...,$(MONTH)),--partition-range,--partition) '$(MONTH)'
 
-checks: install dagster-home ## Run all asset checks on what is stored.
+checks: install dagster-home ## Run all asset checks on the stored tables.
 	dagster job execute $(DEFINITIONS) --job data_quality_checks
 
-validate: install dagster-home ## Load the definitions and say whether they are sound.
+validate: install dagster-home ## Check that Dagster can load the definitions.
 	dagster definitions validate
 
-storage-check: install ## Tell where tables are kept, and whether they can be.
+storage-check: install ## Show where tables are stored, and test writing there.
 	python -m crm_assets.console.storage_check
 
-up: install ## Start the deployed stack in Docker (docker/env.example says how).
+up: install ## Start the deployed stack in Docker (set it up as docker/env.example explains).
 	$(COMPOSE) up --build --detach --wait
 
-down: install ## Stop the stack in Docker; volumes stay.
+down: install ## Stop the stack in Docker and keep its volumes.
 	$(COMPOSE) down
 
 status: install ## Show the services of the stack in Docker.
@@ -83,16 +83,16 @@ status: install ## Show the services of the stack in Docker.
 logs: install ## Follow the logs of the stack in Docker.
 	$(COMPOSE) logs --follow --tail 50
 
-buckets: install ## Make the buckets and users of the stack's MinIO anew.
+buckets: install ## Create the buckets and users of the stack's MinIO again.
 	$(COMPOSE) run --rm buckets
 
-ui: install ## Say where the stack in Docker shows its UIs.
+ui: install ## Print the addresses of the UIs of the stack in Docker.
 	$(COMPOSE) ui
 
-stack: install ## Start the same stack without Docker, as processes of this machine.
+stack: install ## Start the same stack without Docker, as processes on this machine.
 	python -m dev.stack up
 
-stack-down: install ## Stop the stack without Docker; what it stored stays.
+stack-down: install ## Stop the stack without Docker and keep its data.
 	python -m dev.stack down
 
 stack-status: install ## Show the services of the stack without Docker.
@@ -101,10 +101,10 @@ stack-status: install ## Show the services of the stack without Docker.
 stack-logs: install ## Follow the logs of the stack without Docker.
 	python -m dev.stack logs
 
-test-unit: install ## Run the unit tests: seconds.
+test-unit: install ## Run the unit tests (seconds).
 	$(PYTEST) -m unit
 
-test: install ## Run the unit and integration tests: minutes.
+test: install ## Run the unit and integration tests (minutes).
 	$(PYTEST) -m 'unit or integration' $(ON_BOTH_CORES)
 
 test-deployed: install install-scale ## Run the tests of the deployed stack, of Spark and of executors.
@@ -112,7 +112,7 @@ test-deployed: install install-scale ## Run the tests of the deployed stack, of 
 
 test-all: test test-deployed ## Run all tests.
 
-coverage: install ## Run all tests and show which lines they leave out.
+coverage: install ## Run all tests and show which lines they miss.
 	coverage erase
 	$(MAKE) --no-print-directory test-all PYTEST='coverage run -m pytest'
 	coverage combine --quiet
@@ -125,11 +125,11 @@ lint: install ## Check style.
 types: install ## Check types.
 	ty check
 
-format: install ## Mend style.
+format: install ## Fix style.
 	ruff check --fix .
 	ruff format .
 
-docs: install ## Write settings and files into README.md, and settings into .env.example.
+docs: install ## Update the generated tables of README.md, and .env.example.
 	python -m dev.settings_docs
 	python -m dev.tables_docs
 
@@ -139,11 +139,11 @@ benchmark-tables: install-scale ## Time snapshots and features against pandas an
 benchmark: install ## Time the graph against a plain script of the same models.
 	python -m benchmarks.whole_graph
 
-# The large packages stand in a lock file of their own; versions are the same in all three.
-lock: install ## Resolve the lock files anew from pyproject.toml.
+# The large packages have their own lock file. All three files lock the same versions.
+lock: install ## Resolve the lock files again from pyproject.toml.
 	uv pip compile pyproject.toml --all-extras $(foreach package,$(LARGE),--no-emit-package $(package)) --universal --python-version 3.11 --generate-hashes --no-emit-index-url --output-file requirements.lock --quiet
 	uv pip compile --group pyproject.toml:scale --constraints requirements.lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url --output-file requirements-scale.lock --quiet
 	uv pip compile pyproject.toml --extra deployed --constraints requirements.lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url --output-file docker/requirements.lock --quiet
 
-clean: ## Remove what runs left: tables, models, Dagster's history. Not the environment.
+clean: ## Remove tables, models and Dagster's history, and keep the environment.
 	rm -rf data .dagster_home .pytest_cache .ruff_cache .hypothesis

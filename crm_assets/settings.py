@@ -1,4 +1,4 @@
-"""Every environment variable of the project: typed, defaulted and documented in one class."""
+"""All environment variables of the project in one class, each with its type, default and description."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from crm_assets.crm.months import is_month
 from crm_assets.errors import SettingsError
 
 OPEN_END = "open"
-# How alike an unknown name and a setting's must be (0 to 1) to be taken for a misspelling: a letter or a part
-# of the name. Less alike are the deployed stack's own variables, and those of other programs.
+# An unknown variable counts as a misspelled setting if the names are at least this similar (0 to 1). The
+# variables of the deployed stack and of other programs are less similar.
 MISSPELT = 0.85
 
 FeatureNames = Annotated[tuple[str, ...], NoDecode]
@@ -35,56 +35,57 @@ class Settings(BaseSettings):
 
     source: Literal["auto", "kaggle", "csv", "sample"] = Field(
         "auto",
-        description="Where raw data comes from. `auto`: the CSV folder if `CRM_DATA_DIR` is set, "
-        "else Kaggle if its credentials are there, else the synthetic sample.",
+        description="Where the raw data comes from. `auto`: the CSV folder if `CRM_DATA_DIR` is set, "
+        "otherwise Kaggle if its credentials are there, otherwise the synthetic sample.",
     )
     data_dir: Path | None = Field(
         None,
-        description="Folder with accounts.csv, products.csv, sales_teams.csv and sales_pipeline.csv.",
+        description="The folder with accounts.csv, products.csv, sales_teams.csv and sales_pipeline.csv.",
     )
     source_name: str | None = Field(
         None,
         pattern=r"^[A-Za-z0-9_.-]+$",
         max_length=80,
-        description="What the CRM of `CRM_DATA_DIR` is called in the records of its tables and models. "
-        "Unset: the folder's name and a mark of its path. Set it where the folder moves, or where each dump "
-        "comes in a folder of its own.",
+        description="The name of the CRM in `CRM_DATA_DIR`. Its tables and models record it. "
+        "Unset: the folder's name and a hash of its path. Set it if the folder moves, or if each dump comes "
+        "in a new folder.",
     )
     kaggle_dataset: str = Field(
         "innocentmfa/crm-sales-opportunities",
-        description="Kaggle data set (owner/name) that the Kaggle source downloads.",
+        description="The data set (owner/name) that the Kaggle source downloads.",
     )
     sample_opportunities: int = Field(
-        8_800, ge=100, description="Size of the synthetic sample: how many opportunities."
+        8_800, ge=100, description="The number of opportunities in the synthetic sample."
     )
-    sample_seed: int = Field(7, ge=0, description="Seed of the synthetic sample.")
+    sample_seed: int = Field(7, ge=0, description="The seed of the synthetic sample.")
     on_bad_rows: Literal["stop", "quarantine"] = Field(
         "stop",
-        description="What becomes of rows that break a rule. `stop`: the first broken rule stops the run "
-        "with a sentence. `quarantine`: they are set aside in the table `quarantined_rows`.",
+        description="What to do with rows that break a rule. `stop`: the first broken rule stops the run "
+        "with a message. `quarantine`: the rows move to the table `quarantined_rows`.",
     )
     first_month: str | None = Field(
-        None, description="First monthly partition, `YYYY-MM`. Unset: read from the data."
+        None, description="The first monthly partition, `YYYY-MM`. Unset: read from the data."
     )
     last_month: str | None = Field(
         None,
-        description="Last monthly partition, `YYYY-MM`, taken as completely covered by the data; "
-        "`open` grows with the calendar. Unset: read from the data.",
+        description="The last monthly partition, `YYYY-MM`. The data counts as complete up to its end. "
+        "`open`: the months grow with the calendar. Unset: read from the data.",
     )
     on_other_source: Literal["refuse", "put_aside"] = Field(
         "refuse",
-        description="What becomes of tables and models of another source in the same home. `refuse`: the run "
-        "stops with a sentence. `put_aside`: they move to a dated folder, and the run starts afresh.",
+        description="What to do if the home holds tables and models of another source. `refuse`: the run "
+        "stops with a message. `put_aside`: they move to a dated folder, and the run starts over.",
     )
     home: Path = Field(
         Path("data"),
         validate_default=True,
-        description="Local folder for tables, models and downloads; made when needed.",
+        description="The local folder for tables, models and downloads. It is created when needed.",
     )
     storage: Literal["auto", "local", "s3"] = Field(
         "auto",
-        description="Where tables are kept. `local`: a folder under `CRM_HOME`. `s3`: a bucket. `auto`: the "
-        "bucket if an S3 endpoint is set or the process runs in the project's container, else the folder.",
+        description="Where tables are stored. `local`: a folder under `CRM_HOME`. `s3`: a bucket. `auto`: "
+        "the bucket if an S3 endpoint is set or the process runs in the project's container, otherwise "
+        "the folder.",
     )
     use_s3_storage: bool | None = Field(
         None,
@@ -94,76 +95,80 @@ class Settings(BaseSettings):
     s3_endpoint: str | None = Field(
         None,
         validation_alias=AliasChoices("CRM_S3_ENDPOINT", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"),
-        description="Address of the S3 server, as `http://127.0.0.1:9000`. Unset: Amazon's. Credentials "
-        "are those of `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`, or of `AWS_PROFILE`.",
+        description="The address of the S3 server, for example `http://127.0.0.1:9000`. Unset: Amazon's. The "
+        "credentials come from `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`, or from `AWS_PROFILE`.",
     )
-    s3_bucket: str = Field("crm-assets", description="Bucket of the tables.")
-    s3_prefix: str = Field("tables", description="Folder of the tables in the bucket.")
+    s3_bucket: str = Field("crm-assets", description="The bucket of the tables.")
+    s3_prefix: str = Field("tables", description="The folder of the tables in the bucket.")
     in_container: bool = Field(
-        False, description="Whether the process runs in the project's container, whose image sets this."
+        False, description="Whether the process runs in the project's container. The image sets it."
     )
     mlflow_tracking_uri: str | None = Field(
         None,
-        description="MLflow tracking server. Unset: an embedded SQLite registry under `CRM_HOME`.",
+        description="The MLflow tracking server. Unset: an embedded SQLite registry under `CRM_HOME`.",
     )
     mlflow_url: str | None = Field(
         None,
         pattern=r"^https?://",
-        description="Address of the MLflow UI as people reach it, for links. Unset: the tracking server's.",
+        description="The public address of the MLflow UI, for links. Unset: the tracking server's address.",
     )
     dagster_url: str | None = Field(
         None,
         pattern=r"^https?://",
-        description="Address of the Dagster UI as people reach it, for links to runs in MLflow and alerts.",
+        description="The public address of the Dagster UI, for links to runs in MLflow and in alerts.",
     )
     code_url: str | None = Field(
         None,
         pattern=r"^https?://",
-        description="Address of this code's repository on GitHub or GitLab, for links from assets to their "
-        "code. Unset: links to files of this machine.",
+        description="The address of this code's repository on GitHub or GitLab, for links from assets to "
+        "their code. Unset: links to files on this machine.",
     )
-    code_branch: str = Field("main", description="Branch, tag or commit of those links.")
+    code_branch: str = Field("main", description="The branch, tag or commit of those links.")
     automation: bool = Field(
         False,
-        description="Whether the schedule and the sensors run when Dagster's daemon starts. Off, they stand "
-        "in the UI, stopped.",
+        description="Whether Dagster's daemon starts the schedule and the sensors. If not, the UI shows them "
+        "as stopped.",
     )
     poll_seconds: int = Field(
-        15, ge=1, description="Seconds between two looks of the sensors for a new champion or new labels."
+        15, ge=1, description="Seconds between two checks of a sensor for a new champion or new labels."
     )
     alert_webhook: SecretStr | None = Field(
         None,
-        description="Address that a message is posted to when a run fails, as of a Slack webhook. "
+        description="The webhook, for example Slack's, that gets a message when a run fails. "
         "Unset: no alerts.",
     )
     engine: Literal["duckdb", "pyspark"] = Field(
         "duckdb",
-        description="What runs the tables. `duckdb`: this process, spilling to disk. `pyspark`: Apache Spark "
-        "(`make install-scale`), as `spark-defaults.conf` in `SPARK_CONF_DIR` describes it.",
+        description="The engine that computes the tables. `duckdb`: runs in this process and spills to disk. "
+        "`pyspark`: Apache Spark (`make install-scale`), set up by `spark-defaults.conf` in "
+        "`SPARK_CONF_DIR`.",
     )
     executor: Literal["in_process", "multiprocess"] = Field(
         "in_process",
-        description="Where the steps of a run are executed: all in the process of the run, or each in one of "
-        "its own, which imports everything again and gives its memory back.",
+        description="Where the steps of a run are executed. `in_process`: all in the process of the run. "
+        "`multiprocess`: each in its own process, which imports everything again and then frees its memory.",
     )
     engine_memory: str = Field(
         "4GB",
         pattern=r"^\d+(\.\d+)? ?[KMGT]i?B$",
-        description="Memory that the table engine (DuckDB) uses before it spills to disk.",
+        description="How much memory the table engine (DuckDB) uses before it spills to disk.",
     )
     test_months: int = Field(
-        3, ge=1, description="How many of the last labeled months only report, never choose."
+        3,
+        ge=1,
+        description="How many of the last labeled months only report results and never choose a model.",
     )
     min_training_months: int = Field(
-        3, ge=1, description="Labeled months that a model needs before it is scored on the next."
+        3, ge=1, description="How many labeled months a model needs before it scores the next month."
     )
     admit_features: FeatureNames = Field(
-        (), description="Features used in spite of the leak audit's verdict, comma-separated."
+        (),
+        description="Features that the models use although the leak audit rules them out, comma-separated.",
     )
     exclude_features: FeatureNames = Field(
-        (), description="Features kept out of the models whatever the audit says, comma-separated."
+        (), description="Features that the models never use, whatever the audit says, comma-separated."
     )
-    seed: int = Field(20161020, ge=0, lt=2**32, description="Seed of everything random in the models.")
+    seed: int = Field(20161020, ge=0, lt=2**32, description="The seed of everything random in the models.")
 
     @field_validator("admit_features", "exclude_features", mode="before")
     @classmethod
@@ -185,13 +190,13 @@ class Settings(BaseSettings):
     def _month(cls, value: str | None, info: object) -> str | None:
         allowed = (OPEN_END,) if getattr(info, "field_name", "") == "last_month" else ()
         if value is not None and value not in allowed and not is_month(value):
-            raise ValueError(f"{value!r} is not a month; write YYYY-MM, as in 2017-03")
+            raise ValueError(f"{value!r} is not a month; write YYYY-MM, for example 2017-03")
         return value
 
     @field_validator("home", "data_dir")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
-        # Once read, a changed working directory changes nothing; no shell expands a `~` of `.env`.
+        # The working directory may change later, and no shell expands a `~` in `.env`.
         return None if value is None else value.expanduser().resolve()
 
     @field_validator("kaggle_dataset")
@@ -215,7 +220,7 @@ class Settings(BaseSettings):
     @classmethod
     def _bucket(cls, value: str) -> str:
         if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", value):
-            raise ValueError(f"{value!r} is no bucket name: 3 to 63 of a-z, 0-9, '.' and '-'")
+            raise ValueError(f"{value!r} is not a bucket name: 3 to 63 of a-z, 0-9, '.' and '-'")
         return value
 
     @field_validator("s3_prefix")
@@ -223,7 +228,9 @@ class Settings(BaseSettings):
     def _prefix(cls, value: str) -> str:
         parts = value.strip("/").split("/")
         if "" in parts or {".", ".."} & set(parts):
-            raise ValueError(f"{value!r} is no folder of a bucket; write tables, or team/tables")
+            raise ValueError(
+                f"{value!r} is not a folder in a bucket; write, for example, tables or team/tables"
+            )
         return "/".join(parts)
 
     @model_validator(mode="after")
@@ -237,13 +244,11 @@ class Settings(BaseSettings):
             raise ValueError("CRM_SOURCE=csv needs CRM_DATA_DIR, the folder of the four CSV files")
         bounded = self.last_month not in (None, OPEN_END)
         if self.first_month and bounded and self.first_month > str(self.last_month):
-            raise ValueError(
-                f"CRM_FIRST_MONTH {self.first_month} lies after CRM_LAST_MONTH {self.last_month}"
-            )
+            raise ValueError(f"CRM_FIRST_MONTH {self.first_month} is after CRM_LAST_MONTH {self.last_month}")
         both = sorted(set(self.admit_features) & set(self.exclude_features))
         if both:
             raise ValueError(
-                f"{', '.join(both)}: in CRM_ADMIT_FEATURES and in CRM_EXCLUDE_FEATURES; choose one"
+                f"{', '.join(both)}: in both CRM_ADMIT_FEATURES and CRM_EXCLUDE_FEATURES; choose one"
             )
         return self
 
@@ -253,7 +258,7 @@ class Settings(BaseSettings):
 
     @property
     def store(self) -> tuple[Literal["local", "s3"], str]:
-        """Which store is in force, and why. Configuration alone decides, never a server's answer."""
+        """The store in force, and the reason. Only settings decide, never the answer of a server."""
         if self.storage != "auto":
             return self.storage, f"CRM_STORAGE={self.storage}"
         if self.use_s3_storage is not None:
@@ -266,17 +271,17 @@ class Settings(BaseSettings):
 
     @property
     def tables_dir(self) -> Path:
-        """Where the local store keeps tables."""
+        """The folder in which the local store keeps tables."""
         return self.home / "tables"
 
     @property
     def scratch_dir(self) -> Path:
-        """Where unfinished files, and what does not fit into memory, lie while a process lives."""
+        """The folder for unfinished files, and for what does not fit into memory, while a process runs."""
         return self.home / "scratch"
 
     @property
     def downloads_dir(self) -> Path:
-        """Where downloaded raw data is kept."""
+        """The folder of downloaded raw data."""
         return self.home / "downloads"
 
     @property
@@ -285,17 +290,17 @@ class Settings(BaseSettings):
         return self.mlflow_tracking_uri or f"sqlite:///{self.home / 'mlflow.db'}"
 
     def run_page(self, run_id: str) -> str | None:
-        """Where people find a Dagster run; None where nobody said where the UI is."""
+        """Return the address of a Dagster run in the UI; None if `CRM_DAGSTER_URL` is not set."""
         return f"{self.dagster_url.rstrip('/')}/runs/{run_id}" if self.dagster_url else None
 
     @property
     def artifacts_dir(self) -> Path:
-        """Where the embedded MLflow registry keeps artifacts."""
+        """The folder in which the embedded MLflow registry keeps artifacts."""
         return self.home / "mlflow-artifacts"
 
 
 def without_password(uri: str) -> str:
-    """An address as it may be shown: without user and password.
+    """Return an address without user and password, so that it can be shown.
 
     >>> without_password("https://me:secret@mlflow.example/x")
     'https://mlflow.example/x'
@@ -305,7 +310,7 @@ def without_password(uri: str) -> str:
 
 
 def variable(field: str) -> str:
-    """The environment variable of a settings field."""
+    """Return the name of the environment variable of a settings field."""
     alias = Settings.model_fields[field].validation_alias
     names = alias.choices if isinstance(alias, AliasChoices) else [alias]
     return str(names[0]) if alias else f"CRM_{field.upper()}"
@@ -315,7 +320,7 @@ def read_settings() -> Settings:
     """Read the settings from the environment.
 
     Raises:
-        SettingsError: a variable is malformed, misspelt or contradicts another one, or `.env` is no text.
+        SettingsError: a variable is malformed, misspelled or contradicts another one, or `.env` is not text.
     """
     try:
         settings = Settings()
@@ -331,7 +336,7 @@ def read_settings() -> Settings:
 
 
 def _misspelt() -> list[tuple[str, str]]:
-    """Names that are almost a setting's, which would be ignored in silence, and the names they resemble."""
+    """Return unknown names that look like a misspelled setting, each with the setting it resembles."""
     known = sorted(variable(field) for field in Settings.model_fields)
     given = {name.upper() for name in (*dotenv_values(".env"), *os.environ)}
     unknown = sorted(name for name in given.difference(known) if name.startswith("CRM_"))
@@ -342,7 +347,7 @@ def _misspelt() -> list[tuple[str, str]]:
 
 @cache
 def get_settings() -> Settings:
-    """The settings of this process, read once."""
+    """Return the settings of this process. They are read once."""
     return read_settings()
 
 
@@ -350,6 +355,6 @@ def _sentence(location: tuple[int | str, ...], message: str) -> str:
     message = message.removeprefix("Value error, ")
     if not location:
         return message
-    # A field with a name of its own is reported under that name.
+    # pydantic reports a field that has an alias under the alias.
     name = str(location[0])
     return f"{variable(name) if name in Settings.model_fields else name}: {message}"

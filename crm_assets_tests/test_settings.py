@@ -24,7 +24,7 @@ BAD: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {
     "an open beginning": ({"CRM_FIRST_MONTH": "open"}, ("CRM_FIRST_MONTH: 'open' is not a month",)),
     "an end before the beginning": (
         {"CRM_FIRST_MONTH": "2018-01", "CRM_LAST_MONTH": "2017-12"},
-        ("CRM_FIRST_MONTH 2018-01 lies after CRM_LAST_MONTH 2017-12",),
+        ("CRM_FIRST_MONTH 2018-01 is after CRM_LAST_MONTH 2017-12",),
     ),
     "an unknown source": ({"CRM_SOURCE": "foo"}, ("CRM_SOURCE: ", "'auto', 'kaggle', 'csv' or 'sample'")),
     "the CSV source without a folder": ({"CRM_SOURCE": "csv"}, ("CRM_SOURCE=csv needs CRM_DATA_DIR",)),
@@ -38,7 +38,7 @@ BAD: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {
     ),
     "a feature admitted and excluded": (
         {"CRM_ADMIT_FEATURES": "sector,days_open", "CRM_EXCLUDE_FEATURES": "days_open"},
-        ("days_open: in CRM_ADMIT_FEATURES and in CRM_EXCLUDE_FEATURES", "choose one"),
+        ("days_open: in both CRM_ADMIT_FEATURES and CRM_EXCLUDE_FEATURES", "choose one"),
     ),
     "a data set without an owner": (
         {"CRM_KAGGLE_DATASET": "opportunities"},
@@ -64,9 +64,12 @@ BAD: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {
     ),
     "a bucket that none can be": (
         {"CRM_S3_BUCKET": "CRM_Assets"},
-        ("CRM_S3_BUCKET: 'CRM_Assets' is no bucket",),
+        ("CRM_S3_BUCKET: 'CRM_Assets' is not a bucket name",),
     ),
-    "a prefix that leads out": ({"CRM_S3_PREFIX": "../other"}, ("CRM_S3_PREFIX: '../other' is no folder",)),
+    "a prefix that leads out": (
+        {"CRM_S3_PREFIX": "../other"},
+        ("CRM_S3_PREFIX: '../other' is not a folder in a bucket",),
+    ),
     "two stores": (
         {"CRM_STORAGE": "local", "USE_S3_STORAGE": "true"},
         ("CRM_STORAGE=local contradicts USE_S3_STORAGE=true", "unset one"),

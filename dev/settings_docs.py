@@ -14,7 +14,7 @@ BEGIN, END = "<!-- settings: begin, written by `make docs` -->", "<!-- settings:
 
 
 def readme_table() -> str:
-    """The settings as a Markdown table."""
+    """Return the settings as a Markdown table."""
     rows = [
         f"| `{variable(name)}` | {_type(field)} | {_default(field) or 'unset'} | {field.description} |"
         for name, field in Settings.model_fields.items()
@@ -23,17 +23,17 @@ def readme_table() -> str:
 
 
 def env_example() -> str:
-    """The settings as an environment file in which every line is a comment."""
+    """Return the settings as an environment file in which every line is a comment."""
     blocks = [
         f"# {(field.description or '').replace('`', '')}\n# {variable(name)}={_default(field).strip('`')}"
         for name, field in Settings.model_fields.items()
     ]
-    header = "# Copy to .env and take the sign off the lines that you change. Never commit .env."
+    header = "# Copy this file to .env and uncomment the lines that you change. Never commit .env."
     return "\n\n".join([header, *blocks]) + "\n"
 
 
 def with_table(readme: str) -> str:
-    """The text of README.md with the table between its marks brought up to date."""
+    """Return the text of README.md with an up-to-date table between its marks."""
     before, rest = readme.split(BEGIN)
     _, after = rest.split(END)
     return f"{before}{BEGIN}\n{readme_table()}\n{END}{after}"

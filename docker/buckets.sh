@@ -1,8 +1,8 @@
 #!/bin/sh
-# Makes the private buckets and one user with least rights for each service of the stack.
+# Create the private buckets, and for each service of the stack one user with the least rights it needs.
 set -eu
 
-# Through a pipe from the shell's own printf: no command line shows the administrator's password.
+# Pipe from the shell's built-in printf, so that no command line shows the administrator's password.
 printf '{"url": "%s", "accessKey": "%s", "secretKey": "%s", "api": "s3v4", "path": "auto"}' \
     "$MINIO_ENDPOINT" "$MINIO_ROOT_USER" "$MINIO_ROOT_PASSWORD" | mc --quiet alias import s3 >/dev/null
 
@@ -11,7 +11,7 @@ for bucket in "$CRM_S3_BUCKET" "$CRM_S3_LOGS_BUCKET" "$MLFLOW_S3_BUCKET"; do
     mc --quiet anonymous set none "s3/$bucket"
 done
 
-# policy NAME BUCKET...: read, write and list these buckets, and nothing else.
+# policy NAME BUCKET...: allow reading, writing and listing these buckets, and nothing else.
 policy() {
     name=$1
     shift
@@ -35,7 +35,7 @@ JSON
 # user KEY SECRET POLICY
 user() {
     mc --quiet admin user add s3 "$1" "$2"
-    # Attaching what is attached is an error.
+    # mc fails if the policy is already attached.
     case "$(mc --json admin user info s3 "$1")" in
     *"\"policyName\":\"$3\""*) ;;
     *) mc --quiet admin policy attach s3 "$3" --user "$1" ;;

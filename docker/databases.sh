@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes one database and one user for each service; may be run again, and then sets the passwords anew.
+# Create one database and one user for each service. You can run this again; it then sets the passwords again.
 set -eu
 
 psql --no-psqlrc --quiet --output=/dev/null --set=ON_ERROR_STOP=1 --username=postgres --dbname=postgres <<'SQL'

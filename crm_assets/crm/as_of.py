@@ -1,4 +1,4 @@
-"""What features may look at: the open deals of each month, and what was known of all deals by then."""
+"""The data that features may use: open deals of each month, and what was known of all deals by then."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import ibis.expr.types as ir
 from crm_assets.crm.deals import SNAPSHOT_MONTH
 from crm_assets.crm.schema import CLOSED_STAGES, Stage
 
-# Pseudo-deals at the base rate that every smoothed win rate starts from.
+# Every smoothed win rate starts from this many pseudo-deals at the base rate.
 SMOOTHING_DEALS = 20
-# Whose records features may use.
+# The columns whose records features may use.
 RECORDS = ("sales_agent", "product", "account")
 
 MONTH = SNAPSHOT_MONTH.name
@@ -20,12 +20,12 @@ MONTH = SNAPSHOT_MONTH.name
 
 @dataclass(frozen=True)
 class Record:
-    """The record of whom or what a deal belongs to, as of the month: null where the deal has none of it.
+    """The record of a deal's agent, product or account, as of the month; null if the deal has none.
 
     Attributes:
-        wins: how many of its deals were won.
-        closed: how many were won or lost.
-        open: how many are open, the deal itself too.
+        wins: number of its deals that were won.
+        closed: number of its deals that were won or lost.
+        open: number of its deals that are open, including this one.
         base_rate: the win rate of all deals.
     """
 
@@ -47,8 +47,8 @@ class AsOf:
     Attributes:
         deal: columns of `crm.deals.MONTHLY_SNAPSHOTS`.
         month: columns of `crm.deals.MONTHS`.
-        base_rate: win rate of all deals closed as of the month; null while none is.
-        median_cycle: days from engaging to closing, the median of the same deals; null where it is 0.
+        base_rate: win rate of all deals closed as of the month; null while no deal is closed.
+        median_cycle: median days from engaging to closing of the same deals; null if it is 0.
     """
 
     deal: ir.Table
@@ -62,30 +62,30 @@ class AsOf:
         return self.month.month_end.delta(self.deal.engage_date, unit="day").cast("int64")
 
     def record_of(self, who: str) -> Record:
-        """Return the record of a deal's agent, product or account: `who` is one of `RECORDS`."""
+        """Return the record of a deal's agent, product or account; `who` is one of `RECORDS`."""
         wins, closed, still_open = (self.deal[f"{who}_{part}"] for part in ("wins", "closed", "open"))
         return Record(wins, closed, still_open, self.base_rate)
 
 
 def as_of(snapshots: ir.Table, months: ir.Table) -> AsOf:
-    """Return what features of some months may look at.
+    """Return the data that features of some months may use.
 
     Args:
-        snapshots: columns of `crm.deals.MONTHLY_SNAPSHOTS`, of these months alone.
+        snapshots: columns of `crm.deals.MONTHLY_SNAPSHOTS`, only of these months.
         months: columns of `crm.deals.MONTHS`.
     """
     deals: Any = snapshots.filter(snapshots.stage == Stage.ENGAGING.value)
     looked_up = {"month": (months, [MONTH]), "totals": (_totals(snapshots), [MONTH])}
     looked_up |= {who: (_record(snapshots, who), [MONTH, who]) for who in RECORDS}
-    # One chain of joins, with no projection in between: each would be compiled and planned anew.
+    # One chain of joins without projections: each projection would have to be compiled and planned.
     for name, (table, keys) in looked_up.items():
         deals = deals.left_join(table, keys, rname=f"{{name}}_of_{name}")
     return AsOf(deals, deals, deals.base_rate, deals.median_cycle.nullif(0))
 
 
 def _totals(snapshots: ir.Table) -> ir.Table:
-    """Base win rate and median cycle (days) of all deals closed as of each month, where any is."""
-    # Deals have a close date if they are closed: dates are compared faster than stages.
+    """Return base win rate and median cycle (days) of the deals closed as of each month, if any."""
+    # Only closed deals have a close date, and comparing dates is faster than comparing stages.
     closed = snapshots.filter(snapshots.close_date.notnull())
     return closed.group_by(MONTH).agg(
         base_rate=(closed.stage == Stage.WON.value).cast("float64").mean(),
@@ -94,7 +94,7 @@ def _totals(snapshots: ir.Table) -> ir.Table:
 
 
 def _record(snapshots: ir.Table, who: str) -> ir.Table:
-    """Wins, closed and open deals by `who`, as of each month."""
+    """Return wins, closed and open deals by `who`, as of each month."""
     known = snapshots.filter(snapshots[who].notnull())
     # Aggregate by stage first: comparing stages per deal takes half of the run time.
     by_stage: Any = known.group_by([MONTH, who, "stage"]).agg(deals=known.count())

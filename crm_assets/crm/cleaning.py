@@ -1,4 +1,4 @@
-"""Cleaning: names and sectors in one spelling, deals joined with product, agent and account."""
+"""Cleaning: unify the spelling of names and sectors, and join deals with product, agent and account."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from crm_assets.crm.tables import OPPORTUNITIES
 
 SECTOR_SPELLINGS = {"technolgy": "technology"}
 
-# Prospecting deals carry no date: their simulated day falls into the first 15 months of the data.
+# Prospecting deals have no date: their simulated day is in the first 15 months of the data.
 SIMULATED_DAYS = 455
 
-# The tables that a deal names a row of, each by its key, in the order in which they are joined.
+# The tables that a deal refers to by their keys, in the order of the joins.
 LOOKUPS = (RAW_PRODUCTS, RAW_SALES_TEAMS, RAW_ACCOUNTS)
 JOINED = (*LOOKUPS, RAW_SALES_PIPELINE)
 
@@ -31,12 +31,11 @@ JOINED = (*LOOKUPS, RAW_SALES_PIPELINE)
 def opportunities(raw: Mapping[str, ir.Table], first_month: str) -> ir.Table:
     """Clean the raw tables and join them: one row per deal, sorted by `opportunity_id`.
 
-    The rules of `crm.raw_rules` have judged the raw tables: every name that a deal has is a name of its
-    table, and means one row there. A name that slips through keeps its spelling, and the gates of
-    `opportunities` tell.
+    The rules of `crm.raw_rules` have checked the raw tables: every name in a deal matches exactly one row of
+    its table. A name that slips through keeps its spelling, and the gates of `opportunities` report it.
 
     Args:
-        raw: the raw tables by name; those of `JOINED` are used.
+        raw: the raw tables by name, at least those of `JOINED`.
         first_month: first month of the data; simulated creation days count from its start.
 
     Returns:
@@ -73,7 +72,7 @@ def _with_keys(table: ir.Table, *columns: str) -> ir.Table:
 
 
 def _simulated_day(opportunity_id: ir.StringValue, first_month: str) -> ir.DateValue:
-    """A day that depends on the id alone, so that no later change of the dump moves it."""
+    """Return a day that depends only on the id, so that later changes of the dump do not move it."""
     digest = opportunity_id.hexdigest("md5")
     number: Any = ibis.literal(0, "int64")
     for position in range(6):

@@ -1,4 +1,4 @@
-"""The tables of all deals, as cleaned and as known at each month's end, and the calendar of the months."""
+"""The tables of deals, cleaned and as known at each month's end, and the calendar of months."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ SNAPSHOT_MONTH = Column(
 
 @dataclass(frozen=True)
 class Dimension(Column):
-    """A column that is looked up by another one, `of`, which stands with the deals themselves.
+    """A column that is looked up by another column of the deals, `of`.
 
-    Whoever rewrites `of` when a deal closes rewrites what is looked up by it.
+    If `of` changes when a deal closes, this column changes too.
     """
 
     of: str = ""
 
 
 DIMENSIONS = (
-    Column("product", "string", "Product, name normalized to the price list's.", nullable=False),
+    Column("product", "string", "Product, as the price list spells it.", nullable=False),
     Dimension("product_series", "string", "Series of the product.", of="product"),
     Dimension("list_price", "float64", "List price of the product.", "USD", nullable=False, of="product"),
     Column("sales_agent", "string", "Agent who works on the deal.", nullable=False),
     Dimension("manager", "string", "The agent's manager.", of="sales_agent"),
     Dimension("regional_office", "string", "The agent's office.", of="sales_agent"),
-    Column("account", "string", "Customer, where one is recorded."),
-    Dimension("sector", "string", "Industry of the account, spelling mended.", of="account"),
+    Column("account", "string", "Customer, if recorded."),
+    Dimension("sector", "string", "Industry of the account, spelling corrected.", of="account"),
     Dimension("account_revenue", "float64", "Yearly revenue of the account.", "million USD", of="account"),
     Dimension("account_employees", "float64", "Head count of the account.", "heads", of="account"),
     Dimension("account_year_established", "int64", "Year the account was founded.", "year", of="account"),
-    Dimension("account_parent", "string", "Parent company of the account, where there is one.", of="account"),
+    Dimension("account_parent", "string", "Parent company of the account, if any.", of="account"),
 )
 
 OPPORTUNITIES = TableSchema(
@@ -49,18 +49,18 @@ OPPORTUNITIES = TableSchema(
         Column(
             "created_date",
             "date",
-            "Day the deal became known: the engage date, or for prospecting deals a simulated day.",
+            "Day the deal became known: the engage date, or a simulated day for prospecting deals.",
             nullable=False,
         ),
         Column(
             "created_date_source",
             "string",
-            "`engage_date`, or `simulated` where the dump has no date and one is derived from the id.",
+            "`engage_date`, or `simulated` if the dump has no date and the day is derived from the id.",
             nullable=False,
         ),
         Column("engage_date", "date", "Day the deal was engaged; null while prospecting."),
         Column("close_date", "date", "Day the deal was won or lost; null while open."),
-        Column("close_value", "float64", "Revenue of the deal: 0 where lost, null while open.", "USD"),
+        Column("close_value", "float64", "Revenue of the deal: 0 if lost, null while open.", "USD"),
     ),
 )
 
@@ -75,28 +75,28 @@ MONTHLY_SNAPSHOTS = TableSchema(
         Column("stage", "string", "Stage as of the month's end.", nullable=False),
         Column("created_date", "date", "Day the deal became known.", nullable=False),
         Column("created_date_source", "string", "`engage_date` or `simulated`.", nullable=False),
-        Column("engage_date", "date", "Engage date, if it lies on or before the month's end."),
-        Column("close_date", "date", "Close date, if it lies on or before the month's end."),
+        Column("engage_date", "date", "Engage date, if on or before the month's end."),
+        Column("close_date", "date", "Close date, if on or before the month's end."),
         Column("close_value", "float64", "Revenue, if closed on or before the month's end.", "USD"),
     ),
 )
 
 MONTHS = TableSchema(
     name="months",
-    description="The calendar of the months that a query is about, one row each.",
+    description="The calendar of the months of a query, one row each.",
     key=("snapshot_month",),
     columns=(
         SNAPSHOT_MONTH,
         Column("month_end", "date", "Last day of the month.", nullable=False),
         Column("year", "int64", "Year of the month.", nullable=False),
         Column(
-            "month_of_quarter", "int64", "Position in its quarter of the month after, 1 to 3.", nullable=False
+            "month_of_quarter", "int64", "Position of the next month in its quarter, 1 to 3.", nullable=False
         ),
         *(
             Column(
                 f"{target.name}_until",
                 "date",
-                f"Last day that decides {target.name}; null while it is to come.",
+                f"Last day that decides {target.name}; null while it is in the future.",
             )
             for target in TARGETS
         ),

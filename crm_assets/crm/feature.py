@@ -1,4 +1,4 @@
-"""What a feature is: everything that is known about it, in one row."""
+"""The definition of a feature: one row holds everything about it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from crm_assets.crm.snapshots import snapshots
 
 Bounds = tuple[float | None, float | None]
 
-# How stored texts show a missing value.
+# The stored text for a missing value.
 NOTHING = "none"
 
 
@@ -27,10 +27,10 @@ class Feature(Column):
     """A column of `win_features` that models may learn from.
 
     Attributes:
-        expression: its value, from what was known as of the month.
-        bounds: the least and the largest value that a number may have, None where there is no bound.
-        label: what a sales person reads of a value: a number, a truth value, or a text.
-        missing: what they read where there is none.
+        expression: computes its value from what was known as of the month.
+        bounds: the smallest and the largest allowed number; None for no bound.
+        label: turns a value (number, boolean or text) into words for sales people.
+        missing: the words for a missing value.
     """
 
     expression: Callable[[AsOf], ir.Value]
@@ -45,15 +45,15 @@ class Feature(Column):
 
     @property
     def origins(self) -> frozenset[Origin]:
-        """The columns of `monthly_snapshots`, and of the months' calendar, that its value is made from."""
+        """The columns of `monthly_snapshots` and of the calendar that its value is computed from."""
         return origins(self.expression(_everything()))
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """The columns of `opportunities` that carry no date and that its value is made from, sorted.
+        """The undated columns of `opportunities` that its value is computed from, sorted.
 
-        What is looked up by a column counts as that column. Stages, close dates and values do not count:
-        a snapshot rebuilds them as of its month, so that they know nothing that comes after.
+        A looked-up column counts as the column that it is looked up by. Stages, close dates and close values
+        do not count: a snapshot rebuilds them as of its month, so they reveal nothing that comes later.
         """
         table = MONTHLY_SNAPSHOTS.name
         read = {name for of, name in self.origins if of == table and name in carried_columns()}
@@ -61,10 +61,10 @@ class Feature(Column):
         return tuple(sorted({looked_up_by.get(name, name) for name in read}))
 
     def said(self, text: str) -> str:
-        """Return what a sales person reads of a value, given as the text that explanations store.
+        """Return the words for a value, given as the text that explanations store.
 
         Raises:
-            ValueError: the text is no value of this feature.
+            ValueError: the text is not a value of this feature.
         """
         if text == NOTHING and self.missing:
             return self.missing
@@ -75,7 +75,7 @@ class Feature(Column):
 
 @cache
 def carried_columns() -> frozenset[str]:
-    """Return the columns of `opportunities` that every snapshot shows as the dump has them."""
+    """Return the columns of `opportunities` that snapshots copy unchanged."""
     taken = snapshots(unbound(OPPORTUNITIES), unbound(MONTHS))
     carried = ((OPPORTUNITIES.name, name) for name in OPPORTUNITIES.names if name in taken.columns)
     return frozenset(name for table, name in carried if origins(taken[name]) == {(table, name)})

@@ -1,4 +1,4 @@
-"""The features, a row each: name, type, unit, meaning, expression, bounds, and what a sales person reads."""
+"""The features, one row each: name, type, unit, meaning, expression, bounds, and words for sales people."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from crm_assets.crm.targets import DEFAULT_TARGET, TARGETS
 
 
 def _counted(number: float, thing: str) -> str:
-    """Return a number of things.
+    """Return a number with its noun.
 
     >>> _counted(1, "day"), _counted(1200, "deal")
     ('1 day', '1,200 deals')
@@ -25,7 +25,7 @@ FEATURES: tuple[Feature, ...] = (
     Feature(
         name="product",
         dtype="category",
-        description="Product, name normalized.",
+        description="Product, as the price list spells it.",
         nullable=False,
         expression=lambda known: known.deal.product,
         label=lambda name: f"product {name}",
@@ -106,7 +106,7 @@ FEATURES: tuple[Feature, ...] = (
         unit="years",
         description="Year of the snapshot month minus the year the account was established.",
         expression=lambda known: (known.month.year - known.deal.account_year_established).cast("float64"),
-        # A dump from today names accounts that were founded after an early month.
+        # A current dump includes accounts founded after an early month, so the age may be negative.
         bounds=(None, None),
         label=lambda years: f"account founded {_counted(years, 'year')} ago",
         missing="account's age unknown",
@@ -151,7 +151,7 @@ FEATURES: tuple[Feature, ...] = (
         name="month_of_quarter",
         dtype="int64",
         unit="1 to 3",
-        description="Position in its quarter of the month that is predicted.",
+        description="Position of the predicted month in its quarter.",
         nullable=False,
         expression=lambda known: known.month.month_of_quarter,
         bounds=(1, 3),
@@ -161,8 +161,8 @@ FEATURES: tuple[Feature, ...] = (
         name="days_open_vs_median_cycle",
         dtype="float64",
         unit="ratio",
-        description="days_open over the median cycle of the deals closed as of the month; "
-        "null while none is closed.",
+        description="days_open divided by the median cycle of the deals closed as of the month; "
+        "null while no deal is closed.",
         expression=lambda known: known.days_open / known.median_cycle,
         bounds=(0, None),
         label=lambda ratio: f"open for {_percent(ratio)} of the usual cycle",
@@ -183,7 +183,7 @@ FEATURES: tuple[Feature, ...] = (
         name="agent_closed_deals",
         dtype="int64",
         unit="deals",
-        description="Deals the agent has closed.",
+        description="Deals that the agent has closed.",
         nullable=False,
         expression=lambda known: known.record_of("sales_agent").closed,
         bounds=(0, None),
@@ -193,7 +193,7 @@ FEATURES: tuple[Feature, ...] = (
         name="agent_open_deals",
         dtype="int64",
         unit="deals",
-        description="The agent's open deals, this one too.",
+        description="The agent's open deals, including this one.",
         nullable=False,
         expression=lambda known: known.record_of("sales_agent").open,
         bounds=(1, None),
@@ -213,7 +213,7 @@ FEATURES: tuple[Feature, ...] = (
         name="product_open_deals",
         dtype="int64",
         unit="deals",
-        description="Open deals of the product, this one too.",
+        description="Open deals of the product, including this one.",
         nullable=False,
         expression=lambda known: known.record_of("product").open,
         bounds=(1, None),
@@ -247,9 +247,9 @@ LABEL = next(label for label in LABELS if label.name == DEFAULT_TARGET.name)
 
 
 def feature(name: str) -> Feature:
-    """Return the feature of a name.
+    """Return the feature with this name.
 
     Raises:
-        KeyError: there is none.
+        KeyError: there is no such feature.
     """
     return {row.name: row for row in FEATURES}[name]

@@ -1,4 +1,4 @@
-"""The features of open deals, one query for all months, and the labels."""
+"""The features and labels of open deals, in one query for all months."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ KEY = [MONTH, OPPORTUNITY_ID.name]
 
 
 def monthly_features(opportunities: ir.Table, months: Iterable[str], horizon: str) -> MonthlyQuery:
-    """Return the query that makes the features and labels of some months from their stored snapshots.
+    """Return the query for the features and labels of some months, from their stored snapshots.
 
     Args:
-        opportunities: columns of `crm.deals.OPPORTUNITIES`; for the labels only.
+        opportunities: columns of `crm.deals.OPPORTUNITIES`; only labels use them.
         months: `YYYY-MM` each.
         horizon: last month that the data covers completely.
     """
@@ -32,15 +32,14 @@ def monthly_features(opportunities: ir.Table, months: Iterable[str], horizon: st
 
 
 def win_features(opportunities: ir.Table, months: ir.Table, snapshots: ir.Table) -> ir.Table:
-    """Return the features of every deal that is open at the end of each month, and its labels.
+    """Return features and labels of every deal that is open at the end of each month.
 
-    The features see the snapshots alone. The labels are the only columns that look ahead, into
-    `opportunities`.
+    Features use only the snapshots. Labels are the only columns that look ahead, into `opportunities`.
 
     Args:
-        opportunities: columns of `crm.deals.OPPORTUNITIES`; for the labels only.
+        opportunities: columns of `crm.deals.OPPORTUNITIES`; only labels use them.
         months: columns of `crm.deals.MONTHS`.
-        snapshots: columns of `crm.deals.MONTHLY_SNAPSHOTS`, of these months alone.
+        snapshots: columns of `crm.deals.MONTHLY_SNAPSHOTS`, only of these months.
 
     Returns:
         Columns of `crm.tables.WIN_FEATURES`, sorted by month and `opportunity_id`.
@@ -55,10 +54,10 @@ def win_features(opportunities: ir.Table, months: ir.Table, snapshots: ir.Table)
 
 
 def labeled(deals: ir.Table, opportunities: ir.Table, months: ir.Table) -> ir.Table:
-    """Add the label of every target: 1 or 0, null where its months are not over yet.
+    """Add the label of every target: 1 or 0, null if its months are not over yet.
 
     Args:
-        deals: at least `snapshot_month`, `opportunity_id`, and each target's last day as the calendar has it.
+        deals: at least `snapshot_month`, `opportunity_id`, and the calendar's last day of each target.
         opportunities: columns of `crm.deals.OPPORTUNITIES`.
         months: columns of `crm.deals.MONTHS`.
     """
@@ -67,7 +66,7 @@ def labeled(deals: ir.Table, opportunities: ir.Table, months: ir.Table) -> ir.Ta
     for target in TARGETS:
         in_time = (won.close_date > months.month_end) & (won.close_date <= months[until(target)])
         wins = won.join(months, in_time).select(won=_one_key(months, won))
-        # To look a deal up among the wins takes half as long as to join them.
+        # Looking up deals among the wins takes half as long as a join.
         is_won = _one_key(deals, deals).isin(wins.won)
         unknown = (deals[until(target)].isnull(), ibis.null("int64"))
         labels[target.name] = ibis.cases(unknown, (is_won, ibis.literal(1, "int64")), else_=0)
@@ -79,5 +78,5 @@ def _one_key(months: ir.Table, deals: ir.Table) -> ir.StringValue:
 
 
 def until(target: Target) -> str:
-    """Return the calendar's column of the last day that decides a target."""
+    """Return the name of the calendar column with the last day that decides a target."""
     return f"{target.name}_until"

@@ -9,12 +9,12 @@ import ibis.expr.types as ir
 
 from crm_assets.crm.months import is_month, month_end, month_of, shift
 
-# A weekend, or a quiet day or two, at the end of a month does not make it incomplete.
+# A month is complete even if its last days, for example a weekend, have no events.
 QUIET_DAYS = 3
 
 
 def data_horizon(last_event: date) -> str:
-    """The last month that is completely covered, given the last dated event of a dump.
+    """Return the last month that a dump covers completely, given its last dated event.
 
     >>> data_horizon(date(2017, 12, 29)), data_horizon(date(2017, 12, 14))
     ('2017-12', '2017-11')
@@ -25,7 +25,7 @@ def data_horizon(last_event: date) -> str:
 
 
 def horizon(opportunities: ir.Table, last_month: str | None) -> str:
-    """The data horizon of cleaned deals: what settings say, else what the dates say.
+    """Return the data horizon of cleaned deals: from the settings if given, else from the dates.
 
     Args:
         opportunities: columns of `crm.tables.OPPORTUNITIES`.
@@ -37,5 +37,5 @@ def horizon(opportunities: ir.Table, last_month: str | None) -> str:
 
 
 def newest_event(opportunities: ir.Table) -> ir.Value:
-    """The last dated event of cleaned deals, as an expression."""
+    """Return the date of the last event of cleaned deals, as an expression."""
     return ibis.greatest(opportunities.engage_date.max(), opportunities.close_date.max())

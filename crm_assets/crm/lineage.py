@@ -1,8 +1,8 @@
-"""Which columns of stored tables a value is made from, read from its Ibis expression.
+"""Finds the columns of stored tables that an Ibis expression is computed from.
 
-A value is made from a column if its number, its text or its being missing depends on it: an aggregate by
-agent is made from the agent, and from whatever says which deals it counts. Which rows a table has is not part
-of the values of its own columns.
+A value is computed from a column if the value, or whether it is missing, depends on that column: an aggregate
+by agent depends on the agent and on the columns that select the deals it counts. Filters on a table do not
+count for its own columns.
 """
 
 from __future__ import annotations
@@ -13,20 +13,38 @@ from typing import Any
 import ibis.expr.operations as ops
 import ibis.expr.types as ir
 
-# A stored table's name, and a column of it.
+# The name of a stored table, and one of its columns.
 Origin = tuple[str, str]
 
 
 def origins(value: ir.Value) -> frozenset[Origin]:
-    """Return the columns of stored tables that a value is made from.
+    """Return the columns of stored tables that a value is computed from.
 
     >>> import ibis
     >>> deals = ibis.table({"agent": "string", "stage": "string"}, name="deals")
-    >>> counts = deals.filter(deals.stage == "Won").group_by("agent").agg(wins=deals.count())
+    >>> won = deals.filter(deals.stage == "Won")
+    >>> counts = won.group_by("agent").agg(wins=won.count())
     >>> sorted(origins(deals.left_join(counts, "agent").wins))
     [('deals', 'agent'), ('deals', 'stage')]
     """
     return frozenset(_of_value(value.op()))
+
+
+def column_lineage(table: ir.Table) -> dict[str, list[Origin]]:
+    """Return the columns of stored tables that each column of an expression is made from, in order.
+
+    >>> import ibis
+    >>> deals = ibis.table({"id": "string", "price": "float64", "paid": "float64"}, name="deals")
+    >>> column_lineage(deals.filter(deals.paid > 0).select("id", discount=deals.price - deals.paid))
+    {'id': [('deals', 'id')], 'discount': [('deals', 'paid'), ('deals', 'price')]}
+    """
+    return {name: sorted(origins(table[name])) for name in table.columns}
+
+
+def stored_table(table: ir.Table) -> str | None:
+    """Return the name under which the engine knows a stored table; None for any other expression."""
+    operation = table.op()
+    return operation.name if isinstance(operation, ops.PhysicalTable) else None
 
 
 def _of_value(node: Any) -> set[Origin]:
@@ -42,7 +60,7 @@ def _of_value(node: Any) -> set[Origin]:
 
 
 def _of_column(rel: Any, name: str) -> set[Origin]:
-    """Return what a column of a relation is made from."""
+    """Return the columns that a column of a relation is computed from."""
     match rel:
         case ops.PhysicalTable():
             return {(rel.name, name)}
@@ -58,12 +76,12 @@ def _of_column(rel: Any, name: str) -> set[Origin]:
             return _of_value(value).union(looked_up, *(_of_rows(link.table) for link in joined))
         case ops.Filter() | ops.Sort() | ops.DropColumns() | ops.Reference():
             return _of_column(rel.parent, name)
-    # Rather too many columns than one too few.
+    # Unknown operation: report too many columns rather than miss one.
     return _everything_below(rel)
 
 
 def _of_rows(rel: Any) -> set[Origin]:
-    """Return what decides which rows a relation has."""
+    """Return the columns that decide which rows a relation has."""
     match rel:
         case ops.PhysicalTable():
             return set()

@@ -1,4 +1,4 @@
-"""One query for the tables of many months, whichever engine runs it."""
+"""One query for the tables of many months, for any engine."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from crm_assets.crm.schema import TableSchema
 
 @dataclass(frozen=True)
 class MonthlyQuery:
-    """One expression for many months: compiled once, and run for as many months at a time as memory holds.
+    """One expression for many months: compiled once, run for as many months at a time as fit in memory.
 
     Attributes:
-        calendar: columns of `crm.deals.MONTHS`, a row per month, in order.
-        make: gives the expression, sorted by month first, from the calendar's table and that of `stored`.
-        stored: a monthly table that the expression reads, of the months of the calendar alone.
+        calendar: columns of `crm.deals.MONTHS`, one row per month, in order.
+        make: builds the expression, sorted by month first, from the tables of the calendar and `stored`.
+        stored: a monthly table that the expression reads, only for the months of the calendar.
     """
 
     calendar: pa.Table
@@ -34,10 +34,10 @@ class MonthlyQuery:
 
     @property
     def expression(self) -> ir.Table:
-        """The expression, over tables that whoever runs it puts there under their names."""
+        """The expression. The engine that runs it must provide its tables under their names."""
         return self.make(*(unbound(table) for table in (MONTHS, self.stored) if table is not None))
 
 
 def unbound(table: TableSchema) -> ir.Table:
-    """Return a table of which an expression knows the name and the columns alone."""
+    """Return a table without data: only its name and columns."""
     return ibis.table(ibis.Schema.from_pyarrow(table.arrow), name=table.name)

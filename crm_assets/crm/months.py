@@ -1,4 +1,4 @@
-"""Calendar months: keys, ends, arithmetic. A month is the string 'YYYY-MM' everywhere."""
+"""Calendar months: keys, ends, arithmetic. A month is always the string 'YYYY-MM'."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _KEY = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
 
 
 def is_month(text: str) -> bool:
-    """Whether `text` is a month key.
+    """Return whether `text` is a month key.
 
     >>> is_month("2017-02"), is_month("2017-13"), is_month("Feb 2017")
     (True, False, False)
@@ -21,7 +21,7 @@ def is_month(text: str) -> bool:
 
 
 def month_of(day: date) -> str:
-    """The month that `day` lies in.
+    """Return the month of `day`.
 
     >>> month_of(date(2017, 3, 31))
     '2017-03'
@@ -30,12 +30,12 @@ def month_of(day: date) -> str:
 
 
 def month_start(month: str) -> date:
-    """The first day of `month`."""
+    """Return the first day of `month`."""
     return date.fromisoformat(f"{month}-01")
 
 
 def month_end(month: str) -> date:
-    """The last day of `month`, inclusive.
+    """Return the last day of `month`.
 
     >>> month_end("2016-02")
     datetime.date(2016, 2, 29)
@@ -45,7 +45,7 @@ def month_end(month: str) -> date:
 
 
 def shift(month: str, by: int) -> str:
-    """The month `by` months after (before, where negative) `month`.
+    """Return the month `by` months after `month`, or before it if `by` is negative.
 
     >>> shift("2017-12", 1), shift("2017-01", -2)
     ('2018-01', '2016-11')
@@ -56,7 +56,7 @@ def shift(month: str, by: int) -> str:
 
 
 def month_of_quarter(month: str) -> int:
-    """Position of `month` in its calendar quarter, 1 to 3.
+    """Return the position of `month` in its calendar quarter, 1 to 3.
 
     >>> month_of_quarter("2017-04"), month_of_quarter("2017-12")
     (1, 3)

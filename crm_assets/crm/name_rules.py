@@ -1,4 +1,4 @@
-"""Rules about names: compared by their letters and digits, as cleaning compares them."""
+"""Rules about names. Like cleaning, they compare only letters and digits."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from crm_assets.crm.rules import NO, Of, OfColumn, Read
 
 @dataclass(frozen=True, kw_only=True)
 class _Spelled(OfColumn):
-    """A rule about names that share their letters and digits: which spellings break it is looked up first."""
+    """A rule about names that share letters and digits; `resolved` looks up the spellings that break it."""
 
     faulty: tuple[str, ...] | None = None
     expectation = "ExpectColumnValuesToNotBeInSet"
@@ -25,7 +25,7 @@ class _Spelled(OfColumn):
         return {"column": self.column, "value_set": list(self._faulty)}
 
     def breaks(self, table: ir.Table) -> ir.BooleanValue:
-        """Rows with one of these spellings."""
+        """Mark rows with one of these spellings."""
         return table[self.column].isin(self._faulty) if self._faulty else NO
 
     @property
@@ -37,18 +37,18 @@ class _Spelled(OfColumn):
 
 @dataclass(frozen=True, kw_only=True)
 class KnownName(_Spelled):
-    """The column's name is one of another table's, however it is spelled; an identifier, to the letter."""
+    """The name is in another table, in any spelling; with `to_the_letter`, in exactly this spelling."""
 
     of: Of
     to_the_letter: bool = False
 
     @property
     def other_table(self) -> str | None:
-        """The table of the names."""
+        """The table that lists the names."""
         return self.of.table
 
     def resolved(self, table: ir.Table, read: Read) -> Self:
-        """The rule with the names that the other table does not have."""
+        """Return the rule with the names that are not in the other table."""
         listed = _keyed(read(self.of.table), self.of.column, to_the_letter=self.to_the_letter)
         names = _keyed(table, self.column, to_the_letter=self.to_the_letter)
         return replace(self, faulty=_names(names.anti_join(listed, "key")))
@@ -56,17 +56,17 @@ class KnownName(_Spelled):
 
 @dataclass(frozen=True, kw_only=True)
 class OneSpelling(_Spelled):
-    """No name of the column is spelled in two ways."""
+    """The column spells each name in one way only."""
 
     def resolved(self, table: ir.Table, read: Read) -> Self:
-        """The rule with the names that share their letters and digits with another one."""
+        """Return the rule with the names that share their letters and digits with another name."""
         names = _keyed(table, self.column)
         several = names.group_by("key").agg(spellings=_.count()).filter(_.spellings > 1)
         return replace(self, faulty=_names(names.semi_join(several, "key")))
 
 
 def _keyed(table: ir.Table, column: str, *, to_the_letter: bool = False) -> ir.Table:
-    """The names of a column, each once, and what they are compared by."""
+    """Return the distinct names of a column, each with the key to compare it by."""
     names = table.select(name=table[column]).distinct().drop_null()
     return names.mutate(key=names["name"] if to_the_letter else normalized(names["name"]))
 

@@ -1,4 +1,4 @@
-"""Names: how two spellings of one product, agent or account are compared."""
+"""How to compare two spellings of the name of a product, agent or account."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ import ibis.expr.types as ir
 
 
 def normalized(name: ir.StringValue) -> ir.StringValue:
-    """Return what two spellings of a name share: letters and digits, lower case."""
+    """Return the letters and digits of a name in lower case: all its spellings share them."""
     return name.lower().re_replace(r"[^\p{L}\p{N}]+", "")

@@ -1,6 +1,6 @@
-"""What every row of a raw table must and should hold: the rules that sources and gates judge with.
+"""The rules for the rows of raw tables. Sources and gates apply them.
 
-A rule that must hold stops the run, or sets the row aside; one that should hold is told by the gate.
+A row that breaks a `must` rule stops the run or is quarantined. The gate reports broken `should` rules.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ ENGAGED = Where("deal_stage", (Stage.ENGAGING, *CLOSED_STAGES))
 
 
 def rules_of(table: RawTable) -> tuple[Rule, ...]:
-    """Return the rules of a raw table: those that follow from its definition, and those of its own."""
+    """Return the rules of a raw table: those that follow from its definition, and its own."""
     return (*contract(table), *_numbers(table), *_dates(table), *RAW_RULES.get(table.name, ()))
 
 
 def _numbers(table: RawTable) -> tuple[Rule, ...]:
-    """All numbers are amounts, counts or years."""
+    """Return the rules for numbers: each is an amount, a count or a year."""
     numbers = [c for c in table.columns if c.dtype in ("float64", "int64") and c != SOURCE_ROW]
     return tuple(
         Between(
@@ -55,8 +55,8 @@ def _numbers(table: RawTable) -> tuple[Rule, ...]:
             column=column.name,
             low=FIRST_YEAR,
             high=LAST_YEAR,
-            what="is no year",
-            remedy=f"write a year from {FIRST_YEAR} to {LAST_YEAR}",
+            what="is out of range for a year",
+            remedy=f"enter a year from {FIRST_YEAR} to {LAST_YEAR}",
         )
         if column.unit == "year"
         else Between(
@@ -71,7 +71,7 @@ def _numbers(table: RawTable) -> tuple[Rule, ...]:
 
 
 def _dates(table: RawTable) -> tuple[Rule, ...]:
-    """What has become known on a day has become known by today."""
+    """Return the rules for dates: nothing can become known after today."""
     return tuple(
         NotInTheFuture(
             name=f"{dating.column}_not_in_the_future",
@@ -99,8 +99,8 @@ def _one_spelling(table: RawTable) -> Rule:
     return OneSpelling(
         name=f"{key}_in_one_spelling",
         column=key,
-        what="is the same name as another row's but for case, blanks or punctuation",
-        remedy="keep one of them",
+        what="differs from another row's name only in case, spaces or punctuation",
+        remedy=f"keep one row per {key}",
     )
 
 
@@ -111,8 +111,8 @@ def _spelled_alike(name: str, column: str, table: RawTable) -> Rule:
         column=column,
         values=Of(table.name, key),
         severity="should",
-        what=f"is spelled otherwise than in {table.file_name}",
-        remedy="nothing needs to be done, since cleaning mends it",
+        what=f"has a different spelling in {table.file_name}",
+        remedy="leave it: cleaning corrects the spelling",
     )
 
 
@@ -125,7 +125,7 @@ RAW_RULES: dict[str, tuple[Rule, ...]] = {
             values=tuple(SECTOR_SPELLINGS),
             severity="should",
             what="is misspelled",
-            remedy="nothing needs to be done, since cleaning mends it",
+            remedy="leave it: cleaning corrects the spelling",
         ),
         InSet(
             name="parent_is_an_account",
@@ -143,8 +143,8 @@ RAW_RULES: dict[str, tuple[Rule, ...]] = {
             column="sales_price",
             low=0.01,
             severity="should",
-            what="is no price",
-            remedy="write the list price",
+            what="is not above 0",
+            remedy="enter the list price",
         ),
     ),
     RAW_SALES_TEAMS.name: (
@@ -169,14 +169,14 @@ RAW_RULES: dict[str, tuple[Rule, ...]] = {
             name="stage_known",
             column="deal_stage",
             values=tuple(Stage),
-            what="is no stage",
+            what="is not a stage",
             remedy=f"use {', '.join(Stage)}",
         ),
         NotNull(
             name="engaged_deals_have_engage_date",
             column="engage_date",
             where=ENGAGED,
-            what="where the deal is engaged or closed",
+            what="although the deal is engaged or closed",
             remedy="fill in the engage date or set the stage to Prospecting",
         ),
         IsNull(
@@ -194,7 +194,7 @@ RAW_RULES: dict[str, tuple[Rule, ...]] = {
                     name=f"closed_deals_have_{column}",
                     column=column,
                     where=CLOSED,
-                    what="where the deal is Won or Lost",
+                    what="although the deal is Won or Lost",
                     remedy=f"fill in the {called} or set the stage to Engaging",
                 ),
                 IsNull(
@@ -222,8 +222,8 @@ RAW_RULES: dict[str, tuple[Rule, ...]] = {
             low=0.01,
             where=WON,
             severity="should",
-            what="is the value of a deal that is Won",
-            remedy="write what the deal brought",
+            what="is the close value of a Won deal",
+            remedy="enter the revenue of the deal",
         ),
         Between(
             name="lost_deals_bring_none",
@@ -231,8 +231,8 @@ RAW_RULES: dict[str, tuple[Rule, ...]] = {
             high=0,
             where=LOST,
             severity="should",
-            what="is the value of a deal that is Lost",
-            remedy="write 0",
+            what="is the close value of a Lost deal",
+            remedy="enter 0",
         ),
         _spelled_alike("product_spelled_as_in_products", "product", RAW_PRODUCTS),
         _spelled_alike("agent_spelled_as_in_sales_teams", "sales_agent", RAW_SALES_TEAMS),

@@ -1,8 +1,8 @@
-"""The vocabulary of what may be wrong with a row of a table: one class per kind of rule, one row per rule.
+"""The kinds of rules for rows of tables: one class per kind.
 
-A rule is an Ibis expression of the rows that break it, and the great-expectations expectation that says the
-same. Sources judge with it what comes in, gates what is stored. Nulls break no rule but `NotNull`, as in
-great-expectations.
+A rule has two forms with the same meaning: an Ibis expression for the rows that break it, and a
+great-expectations expectation. Sources apply rules to incoming rows, gates to stored tables. Nulls break only
+`NotNull`, as in great-expectations.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ NO: Any = ibis.literal(value=False)
 
 
 class Read(Protocol):
-    """Reads a stored table: the months of the run, or all of them."""
+    """Reads a stored table: the months of the run, or all months."""
 
     def __call__(self, name: str, *, whole_history: bool = False) -> ir.Table:
-        """The table."""
+        """Return the table."""
         ...
 
 
 @dataclass(frozen=True)
 class Of:
-    """The values of another table's column, looked up when the rule is judged."""
+    """The values of a column of another table, looked up when the rule is applied."""
 
     table: str
     column: str
@@ -41,7 +41,7 @@ class Of:
 
 @dataclass(frozen=True)
 class Where:
-    """Rows that a rule is about: those whose `column` is one of some values."""
+    """The rows that a rule applies to: those whose `column` has one of these values."""
 
     column: str
     one_of: tuple[str, ...]
@@ -53,10 +53,10 @@ class Rule:
 
     Attributes:
         name: what holds, in words joined by underscores.
-        severity: `must` stops the run, or sets the row aside; `should` is told.
-        where: the rows that it is about; all where None.
-        what: what is wrong with a value that breaks it, as in `is negative`.
-        remedy: what to do about it, in the imperative.
+        severity: `must` stops the run or quarantines the row; `should` is reported.
+        where: the rows that it applies to; None for all rows.
+        what: what is wrong with a value that breaks it, for example `is negative`.
+        remedy: how to fix it, in the imperative.
     """
 
     name: str
@@ -69,7 +69,7 @@ class Rule:
 
     @property
     def blames(self) -> str:
-        """The column that is wrong where the rule is broken."""
+        """The column that is wrong if the rule is broken."""
         raise NotImplementedError
 
     @property
@@ -78,30 +78,30 @@ class Rule:
         raise NotImplementedError
 
     def breaks(self, table: ir.Table) -> ir.BooleanValue:
-        """Which rows break it, of those that it is about; null or false where they do not."""
+        """Mark the rows that break it, among those that it applies to; null or false for all others."""
         raise NotImplementedError
 
     def about(self, table: ir.Table) -> ir.BooleanValue:
-        """Which rows it is about; never null."""
+        """Mark the rows that it applies to; never null."""
         if self.where is None:
             return YES
         return table[self.where.column].isin(self.where.one_of).fill_null(NO)
 
     def broken(self, table: ir.Table) -> ir.BooleanValue:
-        """Which rows break it; never null."""
+        """Mark the rows that break it; never null."""
         return (self.breaks(table) & self.about(table)).fill_null(NO)
 
     @property
     def other_table(self) -> str | None:
-        """The table that the rule looks into beside its own."""
+        """The other table that the rule reads, if any."""
         return None
 
     def resolved(self, table: ir.Table, read: Read) -> Self:
-        """The rule with what it must know before it can be judged.
+        """Return the rule together with everything it needs from other tables.
 
         Args:
-            table: the rows to judge.
-            read: gives the other table.
+            table: the rows to check.
+            read: reads the other table.
         """
         return self
 
@@ -130,7 +130,7 @@ class NotNull(OfColumn):
     expectation = "ExpectColumnValuesToNotBeNull"
 
     def breaks(self, table: ir.Table) -> ir.BooleanValue:
-        """Rows without a value."""
+        """Mark rows without a value."""
         return table[self.column].isnull()
 
 
@@ -141,13 +141,13 @@ class IsNull(OfColumn):
     expectation = "ExpectColumnValuesToBeNull"
 
     def breaks(self, table: ir.Table) -> ir.BooleanValue:
-        """Rows with a value."""
+        """Mark rows with a value."""
         return table[self.column].notnull()
 
 
 @dataclass(frozen=True, kw_only=True)
 class InSet(OfColumn):
-    """The column's value is one of some values."""
+    """The column has one of these values."""
 
     values: Sequence[str | float] | Of
     expectation = "ExpectColumnValuesToBeInSet"
@@ -158,16 +158,16 @@ class InSet(OfColumn):
         return {"column": self.column, "value_set": self._values}
 
     def breaks(self, table: ir.Table) -> ir.BooleanValue:
-        """Rows with another value."""
+        """Mark rows with another value."""
         return table[self.column].notin(self._values)
 
     @property
     def other_table(self) -> str | None:
-        """The table of the values."""
+        """The table that lists the values."""
         return self.values.table if isinstance(self.values, Of) else None
 
     def resolved(self, table: ir.Table, read: Read) -> Self:
-        """The rule with the values of the other table."""
+        """Return the rule with the values of the other table."""
         if not isinstance(self.values, Of):
             return self
         column = read(self.values.table)[self.values.column]
@@ -178,24 +178,24 @@ class InSet(OfColumn):
     def _values(self) -> list[str | float]:
         if isinstance(self.values, Of):
             raise TypeError(f"{self.name}: resolve the rule first.")
-        # Members of an enumeration are texts to us, but not to great-expectations.
+        # great-expectations does not accept members of a StrEnum as strings.
         return [str(value) if isinstance(value, str) else value for value in self.values]
 
 
 @dataclass(frozen=True, kw_only=True)
 class NotInSet(InSet):
-    """The column's value is none of some values."""
+    """The column has none of these values."""
 
     expectation = "ExpectColumnValuesToNotBeInSet"
 
     def breaks(self, table: ir.Table) -> ir.BooleanValue:
-        """Rows with one of the values."""
+        """Mark rows with one of the values."""
         return table[self.column].isin(self._values)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Between(OfColumn):
-    """The column's value lies between two bounds, both included; None is no bound."""
+    """The value is between two bounds, both included; None means no bound."""
 
     low: float | date | None = None
     high: float | date | None = None
@@ -207,7 +207,7 @@ class Between(OfColumn):
         return {"column": self.column, "min_value": self.low, "max_value": self.high}
 
     def breaks(self, table: ir.Table) -> ir.BooleanValue:
-        """Rows with a value beyond a bound."""
+        """Mark rows with a value outside the bounds."""
         column: Any = table[self.column]
         below = NO if self.low is None else column < self.low
         above = NO if self.high is None else column > self.high
@@ -216,7 +216,7 @@ class Between(OfColumn):
 
 @dataclass(frozen=True, kw_only=True)
 class NotInTheFuture(OfColumn):
-    """The column's date is today or before: one mistyped year would stretch the calendar by centuries."""
+    """The date is today or earlier: one mistyped year would stretch the calendar by centuries."""
 
     expectation = "ExpectColumnValuesToBeBetween"
 
@@ -226,14 +226,14 @@ class NotInTheFuture(OfColumn):
         return {"column": self.column, "max_value": date.today()}
 
     def breaks(self, table: ir.Table) -> ir.BooleanValue:
-        """Rows with a later date."""
+        """Mark rows with a later date."""
         column: Any = table[self.column]
         return column > ibis.literal(date.today())
 
 
 @dataclass(frozen=True, kw_only=True)
 class NotLess(OfColumn):
-    """Where both have a value, that of `column` is at least that of `than`."""
+    """If both columns have a value, `column` is at least `than`."""
 
     than: str
     expectation = "ExpectColumnPairValuesAToBeGreaterThanB"
@@ -249,13 +249,13 @@ class NotLess(OfColumn):
         }
 
     def breaks(self, table: ir.Table) -> ir.BooleanValue:
-        """Rows in which it is less."""
+        """Mark rows in which `column` is less than `than`."""
         return table[self.column] < table[self.than]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Unique(Rule):
-    """No two rows agree in all of the columns."""
+    """No two rows have the same values in all of these columns."""
 
     columns: tuple[str, ...]
 
@@ -266,7 +266,7 @@ class Unique(Rule):
 
     @property
     def expectation(self) -> str:  # type: ignore[override]
-        """One column has an expectation of its own."""
+        """The expectation for one column, or the one for several columns."""
         return "ExpectColumnValuesToBeUnique" if len(self.columns) == 1 else "ExpectCompoundColumnsToBeUnique"
 
     @property
@@ -277,14 +277,14 @@ class Unique(Rule):
         return {"column_list": list(self.columns)}
 
     def breaks(self, table: ir.Table) -> ir.BooleanValue:
-        """All rows that share their key with another one."""
+        """Mark all rows that share their key with another row."""
         rows: Any = table.count()
         given = ibis.or_(*(table[column].notnull() for column in self.columns))
         return (rows.over(group_by=list(self.columns)) > 1) & given
 
 
 def contract(table: TableSchema) -> tuple[Rule, ...]:
-    """The rules that follow from a table's definition: values where they are needed, and unique keys."""
+    """Return the rules that follow from a table's definition: required values and unique keys."""
     needed = (
         NotNull(name=f"{name}_is_there", column=name, what="where a value is required", remedy="fill it in")
         for name in (column.name for column in table.columns if not column.nullable)

@@ -1,4 +1,4 @@
-"""Every table of the graph: its columns, types, units and meanings, each defined once."""
+"""How tables are described: columns, types, units and meanings; and the raw tables."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _ARROW: dict[str, pa.DataType] = {
 
 
 def arrow_schema(columns: Iterable[tuple[str, str]]) -> pa.Schema:
-    """The types that columns, each a name and a `Dtype`, are stored with."""
+    """Return the Arrow types in which columns, given as name and `Dtype`, are stored."""
     return pa.schema([(name, _ARROW[dtype]) for name, dtype in columns])
 
 
 class Stage(StrEnum):
-    """Where a deal stands."""
+    """The stage of a deal."""
 
     PROSPECTING = "Prospecting"
     ENGAGING = "Engaging"
@@ -71,7 +71,7 @@ class TableSchema:
 
     @property
     def arrow(self) -> pa.Schema:
-        """The types that the table is stored with."""
+        """The Arrow types in which the table is stored."""
         return arrow_schema((column.name, column.dtype) for column in self.columns)
 
     def __getitem__(self, name: str) -> Column:
@@ -80,15 +80,15 @@ class TableSchema:
 
 @dataclass(frozen=True)
 class Dating:
-    """A date column that tells since when something of a row is known.
+    """A date column that says since when a part of a row is known.
 
-    The replay and the point-in-time tests undo it: as of an earlier day the date is empty, and so is
-    all that came with it.
+    The replay and the point-in-time tests undo it: as of an earlier day, the date and everything that came
+    with it are empty.
 
     Attributes:
         column: the date column.
-        known_with: columns that have a value from that day on, and are empty before.
-        before: columns that have another value before, each with that value.
+        known_with: columns that are empty before that day.
+        before: columns that have another value before that day, each with that value.
     """
 
     column: str
@@ -97,7 +97,7 @@ class Dating:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Every column that the date decides about, itself first."""
+        """The date column itself, then every column that depends on it."""
         return (self.column, *self.known_with, *(name for name, _ in self.before))
 
 
@@ -107,11 +107,10 @@ class RawTable(TableSchema):
 
     Attributes:
         file_name: name of the file.
-        optional: columns that the file may lack; they are null throughout then.
+        optional: columns that the file may lack; all their values are null then.
         optional_table: whether the file may be missing, or have no rows; the table is empty then.
-        dated_by: when what was known. The first date is the day since which the row itself is known, each
-            later one the day since which a part of it is. A row without the first date is known to nobody
-            before the dump.
+        dated_by: the dates that say since when things are known: the first date for the row itself, each
+            later one for a part of it. A row without the first date is unknown before the dump.
     """
 
     file_name: str = ""
@@ -120,21 +119,21 @@ class RawTable(TableSchema):
     dated_by: tuple[Dating, ...] = ()
 
     def __post_init__(self) -> None:
-        """Check that every date says what it decides about.
+        """Check that every date column has a `Dating`.
 
         Raises:
-            ValueError: a date column is in no `dated_by`, or a `dated_by` names what is no such column.
+            ValueError: a date column has no `Dating`, or a `Dating` names a wrong column.
         """
         dates = [column.name for column in self.columns if column.dtype == "date"]
         for dating in self.dated_by:
             if dating.column not in dates:
                 raise ValueError(
-                    f"{self.name}: dated_by names {dating.column}, which is no date column of the table; "
+                    f"{self.name}: dated_by names {dating.column}, which is not a date column of the table; "
                     f"name one of {', '.join(dates) or 'its date columns, once it has any'}."
                 )
             if unknown := [name for name in dating.columns if name not in self.names]:
                 raise ValueError(
-                    f"{self.name}: the dating by {dating.column} names {', '.join(unknown)}, which the table "
+                    f"{self.name}: the Dating by {dating.column} names {', '.join(unknown)}, which the table "
                     "does not have; correct the name."
                 )
         undecided = [name for name in dates if name not in {dating.column for dating in self.dated_by}]
@@ -145,14 +144,14 @@ class RawTable(TableSchema):
             )
 
     def is_there(self, rows: int) -> bool:
-        """Return whether the source has the table, given how many rows: one that is missing has none."""
+        """Return whether the source has the table, given its number of rows; a missing table has none."""
         return bool(rows) or not self.optional_table
 
 
 SOURCE_ROW = Column(
     "source_row",
     "int64",
-    "Row of the source file as a spreadsheet numbers it: the header is row 1.",
+    "Row number in the source file, as in a spreadsheet: the header is row 1.",
     nullable=False,
 )
 
@@ -169,7 +168,7 @@ RAW_ACCOUNTS = RawTable(
         Column("revenue", "float64", "Yearly revenue.", "million USD"),
         Column("employees", "int64", "Head count.", "heads"),
         Column("office_location", "string", "Country of the head office."),
-        Column("subsidiary_of", "string", "Parent company, where there is one."),
+        Column("subsidiary_of", "string", "Parent company, if any."),
         SOURCE_ROW,
     ),
 )
@@ -215,14 +214,14 @@ RAW_SALES_PIPELINE = RawTable(
         Column("opportunity_id", "string", "Identifier of the deal.", nullable=False),
         Column("sales_agent", "string", "The agent who works on the deal.", nullable=False),
         Column("product", "string", "Product, as typed into the CRM.", nullable=False),
-        Column("account", "string", "Customer, where one is recorded."),
+        Column("account", "string", "Customer, if recorded."),
         Column("deal_stage", "string", "Prospecting, Engaging, Won or Lost.", nullable=False),
         Column("engage_date", "date", "Day the deal was engaged; null while prospecting."),
         Column("close_date", "date", "Day the deal was won or lost; null while open."),
-        Column("close_value", "float64", "Revenue of the deal: 0 where lost, null while open.", "USD"),
+        Column("close_value", "float64", "Revenue of the deal: 0 if lost, null while open.", "USD"),
         SOURCE_ROW,
     ),
 )
 
-# A table stands after those that its rules look into.
+# A table comes after the tables that its rules read.
 RAW_TABLES: tuple[RawTable, ...] = (RAW_ACCOUNTS, RAW_PRODUCTS, RAW_SALES_TEAMS, RAW_SALES_PIPELINE)

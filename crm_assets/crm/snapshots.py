@@ -17,7 +17,7 @@ from crm_assets.crm.targets import TARGETS
 
 
 def monthly_snapshots(opportunities: ir.Table, months: Iterable[str]) -> MonthlyQuery:
-    """Return the query that makes the snapshots of some months from `crm.deals.OPPORTUNITIES`."""
+    """Return the query for the snapshots of some months, from `crm.deals.OPPORTUNITIES`."""
     return MonthlyQuery(month_rows(months), partial(snapshots, opportunities))
 
 
@@ -44,7 +44,7 @@ def month_rows(months: Iterable[str], horizon: str | None = None) -> pa.Table:
 
 
 def snapshots(opportunities: ir.Table, months: ir.Table) -> ir.Table:
-    """Return every deal known as of each month, with stage, dates and value as they stood at its end.
+    """Return every deal known as of each month, with stage, dates and value as of its end.
 
     Nothing dated after a month's end can change its rows: a deal that becomes known later is
     absent, and a deal that closes later is open.

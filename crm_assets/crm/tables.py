@@ -1,4 +1,4 @@
-"""The tables that the graph makes from raw data, column by column."""
+"""The tables that the graph makes from raw data, with their columns."""
 
 from __future__ import annotations
 
@@ -25,19 +25,22 @@ __all__ = (
 
 QUARANTINED_ROWS = TableSchema(
     name="quarantined_rows",
-    description="Rows of the CRM's files that were set aside: one row for each rule that a row breaks.",
+    description="Quarantined rows of the CRM's files: one row for each rule that a row breaks.",
     key=("table", "source_row", "rule", "column"),
     columns=(
-        Column("table", "string", "Raw table that lacks the row, as in `raw_accounts`.", nullable=False),
+        Column(
+            "table",
+            "string",
+            "Raw table that the row was left out of, for example `raw_accounts`.",
+            nullable=False,
+        ),
         SOURCE_ROW,
         Column("rule", "string", "Short name of the rule that the row breaks.", nullable=False),
-        Column("column", "string", "Column that is wrong.", nullable=False),
-        Column("value", "string", "What the file has there, untouched.", nullable=False),
-        Column("what", "string", "What is wrong with it, as in `is no number`.", nullable=False),
-        Column("remedy", "string", "What to do, in the imperative.", nullable=False),
-        Column(
-            "row", "string", "The row's columns as the file has them, untouched, as JSON.", nullable=False
-        ),
+        Column("column", "string", "Column with the wrong value.", nullable=False),
+        Column("value", "string", "Value in the file, unchanged.", nullable=False),
+        Column("what", "string", "What is wrong with the value, for example `is negative`.", nullable=False),
+        Column("remedy", "string", "How to fix it, in the imperative.", nullable=False),
+        Column("row", "string", "The whole row as it is in the file, as JSON.", nullable=False),
     ),
 )
 
@@ -50,66 +53,66 @@ WIN_FEATURES = TableSchema(
 
 TRAINING_SET = TableSchema(
     name="training_set",
-    description="The labeled rows of win_features, from the month before the first close on.",
+    description="The labeled rows of win_features, starting with the month before the first close.",
     key=WIN_FEATURES.key,
     columns=WIN_FEATURES.columns,
 )
 
 LEAK_AUDIT = TableSchema(
     name="leak_audit",
-    description="One verdict per feature: does it know the outcome in a way no date explains?",
+    description="One verdict per feature: does it reveal the outcome in a way that no date explains?",
     key=("feature",),
     columns=(
-        Column("feature", "string", "Feature that is judged.", nullable=False),
+        Column("feature", "string", "Audited feature.", nullable=False),
         Column(
             "verdict",
             "string",
-            "`admissible`; `inadmissible`: written at or after closing; `unproven`: tied to the outcome, and "
+            "`admissible`; `inadmissible`: written at or after closing; `unproven`: tied to the outcome, but "
             "the months cannot tell since when.",
             nullable=False,
         ),
         Column("used", "boolean", "Whether the models use it.", nullable=False),
         Column("overruled", "boolean", "Whether settings overrule the verdict.", nullable=False),
-        Column("reason", "string", "Why it is not admissible; empty where it is."),
+        Column("reason", "string", "Why it is not admissible; empty if it is admissible."),
         Column(
             "column",
             "string",
-            "Column it is made from that decides its verdict, or says most of the outcome.",
+            "Source column that decides its verdict or reveals most of the outcome.",
         ),
-        Column("level", "string", "What of that column does: a value, missing, or all values together."),
+        Column(
+            "level",
+            "string",
+            "The part of that column that does so: a value, missing, or all values together.",
+        ),
         Column(
             "delay_days",
             "int64",
-            "Only what closed so many days before the horizon counts as closed.",
+            "Only deals closed at least this many days before the horizon count as closed.",
             "days",
         ),
         Column(
             "effect",
             "float64",
-            "Largest difference between the shares that open, won and lost deals of a month have of the "
-            "level; of all values together, in standard deviations.",
+            "Largest difference in the share of the level between open, won and lost deals of a month; for "
+            "all values together, in standard deviations.",
         ),
         Column(
             "slope",
             "float64",
             "How far the months' shares of the level follow their mix of open, won and lost deals: 0 for "
-            "what was there from the start, 1 for what is written at closing; null where the months cannot "
-            "tell.",
+            "values known from the start, 1 for values written at closing; null if the months cannot tell.",
         ),
         Column("error", "float64", "Half the width of the slope's 95 % confidence interval."),
         Column(
             "fit",
             "float64",
-            "How much of the differences between a month's open, won and lost deals is the same in all "
-            "months.",
+            "Part of the difference between open, won and lost deals of a month that all months share.",
             "up to 1",
         ),
-        Column("auc_without", "float64", "Validation ROC AUC without what comes from the column.", "0 to 1"),
-        Column(
-            "auc_with", "float64", "Validation ROC AUC with it, beside all admissible features.", "0 to 1"
-        ),
-        Column("brier_without", "float64", "Validation Brier score without it, lower is better.", "0 to 1"),
-        Column("brier_with", "float64", "Validation Brier score with it.", "0 to 1"),
+        Column("auc_without", "float64", "Validation ROC AUC without features from the column.", "0 to 1"),
+        Column("auc_with", "float64", "Validation ROC AUC with them and all admissible features.", "0 to 1"),
+        Column("brier_without", "float64", "Validation Brier score without them, lower is better.", "0 to 1"),
+        Column("brier_with", "float64", "Validation Brier score with them.", "0 to 1"),
         Column("auc_closes_later", "float64", "ROC AUC within months against closing later.", "0 to 1"),
         Column("auc_won_against_lost", "float64", "ROC AUC within months of winners over losers.", "0 to 1"),
     ),
@@ -119,7 +122,7 @@ _OUTCOME = Column("won_next_month", "int64", LABEL.description, nullable=False)
 
 BACKTEST = TableSchema(
     name="backtest",
-    description="Walk-forward scores: each month by a model that has seen only the months before it.",
+    description="Walk-forward scores: each month is scored by a model that has seen only earlier months.",
     key=("snapshot_month", "opportunity_id"),
     columns=(
         SNAPSHOT_MONTH,
@@ -140,12 +143,12 @@ METRIC_COLUMNS = (
 
 CHAMPION = TableSchema(
     name="champion",
-    description="The leaderboard: algorithms and baselines on the same months, the chosen one first.",
+    description="The leaderboard: algorithms and baselines on the same months, the chosen algorithm first.",
     key=("contender",),
     columns=(
         Column("contender", "string", "Algorithm or baseline.", nullable=False),
-        Column("baseline", "boolean", "Whether it is only there to be beaten.", nullable=False),
-        Column("chosen", "boolean", "Whether it is the algorithm of the candidate.", nullable=False),
+        Column("baseline", "boolean", "Whether it is a baseline that models must beat.", nullable=False),
+        Column("chosen", "boolean", "Whether the candidate uses this algorithm.", nullable=False),
         Column("in_force", "boolean", "Whether it is the champion after the decision.", nullable=False),
         Column("validation_roc_auc_se", "float64", "Standard error of the validation ROC AUC.", "0 to 1"),
         *(
@@ -161,7 +164,7 @@ CHAMPION = TableSchema(
 
 WIN_PREDICTIONS = TableSchema(
     name="win_predictions",
-    description="One row per open deal: the probability that it is won next month, and why.",
+    description="One row per open deal: the probability that it is won next month, and the reasons.",
     key=("snapshot_month", "opportunity_id"),
     columns=(
         SNAPSHOT_MONTH,
@@ -175,13 +178,13 @@ WIN_PREDICTIONS = TableSchema(
         Column("probability", "float64", "Probability of being won next month.", "0 to 1", nullable=False),
         Column("expected_value", "float64", "Revenue of the deal if it is won.", "USD", nullable=False),
         Column("expected_revenue", "float64", "probability x expected_value.", "USD", nullable=False),
-        Column("pushed_up", "pushes", "The three features that push it most up, strongest first."),
-        Column("pushed_down", "pushes", "The three features that push it most down."),
+        Column("pushed_up", "pushes", "The three features that raise it most, strongest first."),
+        Column("pushed_down", "pushes", "The three features that lower it most, strongest first."),
         Column(
             "scored_by",
             "string",
-            "`champion`, or `walk_forward` for months that the champion was trained on: then by the "
-            "same algorithm, trained on the months before.",
+            "`champion`, or `walk_forward` for months that the champion was trained on: there the same "
+            "algorithm, trained on earlier months, scores.",
             nullable=False,
         ),
         Column("algorithm", "string", "Algorithm of the champion.", nullable=False),
@@ -191,13 +194,13 @@ WIN_PREDICTIONS = TableSchema(
 
 REVENUE_FORECAST = TableSchema(
     name="revenue_forecast",
-    description="Next month's expected wins and revenue, in total and by agent, manager, region, product.",
+    description="Next month's expected wins and revenue, in total and by agent, manager, region and product.",
     key=("snapshot_month", "level", "name"),
     columns=(
         SNAPSHOT_MONTH,
         Column("forecast_month", "string", "Month that is predicted, YYYY-MM.", nullable=False),
         Column("level", "string", "total, sales_agent, manager, regional_office or product.", nullable=False),
-        Column("name", "string", "Which agent, manager, region or product."),
+        Column("name", "string", "Name of the agent, manager, region or product."),
         Column("open_deals", "int64", "Deals open at the month's end.", "deals", nullable=False),
         Column("expected_wins", "float64", "Sum of probabilities.", "deals", nullable=False),
         Column("expected_revenue", "float64", "Sum of expected revenue.", "USD", nullable=False),
@@ -205,18 +208,18 @@ REVENUE_FORECAST = TableSchema(
 )
 
 _JUDGED = (
-    Column("rows", "int64", "Rows that were judged.", "rows", nullable=False),
+    Column("rows", "int64", "Rows that were checked.", "rows", nullable=False),
     Column("clean_rows", "int64", "Rows that break no rule.", "rows", nullable=False),
 )
-_TABLE = Column("table", "string", "Table that was judged.", nullable=False)
+_TABLE = Column("table", "string", "Table that was checked.", nullable=False)
 
 QUALITY_SCORES = TableSchema(
     name="quality_scores",
-    description="How many rows of each table, and month of it, broke no rule when it was last judged.",
+    description="How many rows of each table and month broke no rule at the last check.",
     key=("table", "month"),
     columns=(
         _TABLE,
-        Column("month", "string", "Month, YYYY-MM; empty for a table without.", nullable=False),
+        Column("month", "string", "Month, YYYY-MM; empty for a table without months.", nullable=False),
         *_JUDGED,
     ),
 )
@@ -225,5 +228,9 @@ DATA_QUALITY = TableSchema(
     name="data_quality",
     description="The quality score of every table that has gates.",
     key=("table",),
-    columns=(_TABLE, *_JUDGED, Column("score", "float64", "clean_rows over rows; 1 without rows.", "0 to 1")),
+    columns=(
+        _TABLE,
+        *_JUDGED,
+        Column("score", "float64", "clean_rows divided by rows; 1 if there are no rows.", "0 to 1"),
+    ),
 )

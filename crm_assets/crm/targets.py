@@ -11,11 +11,11 @@ from crm_assets.crm.schema import Column
 
 @dataclass(frozen=True)
 class Target:
-    """One thing to predict of every open deal.
+    """One thing to predict for every open deal.
 
     Attributes:
-        name: also that of its label's column.
-        months: how many months after the snapshot the deal has to be won in.
+        name: also the name of the column that holds its label.
+        months: the deal must be won within this many months after the snapshot.
     """
 
     name: str
@@ -29,13 +29,11 @@ class Target:
         )
         over = "that month is over" if self.months == 1 else "these months are over"
         not_over = "it is not over yet" if self.months == 1 else "they are not over yet"
-        text = (
-            f"1 where the deal is won inside {inside}, 0 where {over} and it was not, null where {not_over}."
-        )
+        text = f"1 if the deal is won within {inside}, 0 if {over} and it was not, null if {not_over}."
         return Column(self.name, "int64", text)
 
     def last_month(self, month: str) -> str:
-        """Return the last month that the label of `month` looks at; when it is over, the label is known.
+        """Return the last month that decides the label of `month`; the label is known when it is over.
 
         >>> Target("won_in_3_months", 3).last_month("2017-11")
         '2018-02'
@@ -43,7 +41,7 @@ class Target:
         return shift(month, self.months)
 
     def last_labeled(self, horizon: str) -> str:
-        """Return the last month whose labels are known when `horizon` is over.
+        """Return the last month whose labels are known at the end of `horizon`.
 
         >>> Target("won_next_month", 1).last_labeled("2017-12")
         '2017-11'
@@ -51,9 +49,9 @@ class Target:
         return shift(horizon, -self.months)
 
     def labeled(self, months: Iterable[str], horizon: str) -> list[str]:
-        """Return those of some months whose labels are known when `horizon` is over, in order.
+        """Return the months whose labels are known at the end of `horizon`, in order.
 
-        The one place that says which labels are known: folds, calibration, baselines and sensors ask here.
+        This is the only place that decides which labels are known.
 
         >>> Target("won_in_3_months", 3).labeled(["2017-01", "2017-02", "2017-03"], "2017-05")
         ['2017-01', '2017-02']
@@ -70,7 +68,7 @@ def target(name: str) -> Target:
     """Return the row of the table with this name.
 
     Raises:
-        KeyError: there is none.
+        KeyError: there is no such target.
     """
     for row in TARGETS:
         if row.name == name:

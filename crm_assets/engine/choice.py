@@ -1,4 +1,4 @@
-"""Which engine the settings choose: DuckDB in this process, or Apache Spark."""
+"""Open the engine that the settings choose: DuckDB in this process, or Apache Spark."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias, Union
 from crm_assets.errors import EngineError
 
 if TYPE_CHECKING:
-    # Loaded when an engine is opened: a quarter of a second that a code location does without.
+    # Imported only when an engine is opened: this saves a code location a quarter of a second.
     from crm_assets.engine.duckdb import DuckDBEngine
     from crm_assets.engine.spark import SparkEngine
 
@@ -16,15 +16,15 @@ Engine: TypeAlias = Union["DuckDBEngine", "SparkEngine"]
 
 
 def open_engine(name: str, memory_limit: str, scratch: Path | None) -> Engine:
-    """Open the engine that settings name.
+    """Open the engine that the settings name.
 
     Args:
         name: `duckdb` or `pyspark`.
-        memory_limit: of DuckDB; Spark has its own settings, in `spark-defaults.conf`.
-        scratch: folder that DuckDB spills to, and Spark hands results over in.
+        memory_limit: limit for DuckDB; Spark reads its own from `spark-defaults.conf`.
+        scratch: folder where DuckDB spills and Spark writes results.
 
     Raises:
-        EngineError: Spark is asked for and not installed, or does not start.
+        EngineError: Spark is chosen but is not installed or does not start.
     """
     if name == "duckdb":
         from crm_assets.engine.duckdb import connect
@@ -34,6 +34,6 @@ def open_engine(name: str, memory_limit: str, scratch: Path | None) -> Engine:
         from crm_assets.engine.spark import connect_spark
     except ModuleNotFoundError as error:
         raise EngineError(
-            f"CRM_ENGINE is pyspark and {error.name} is not installed; run `make install-scale`."
+            f"CRM_ENGINE is pyspark, but {error.name} is not installed; run `make install-scale`."
         ) from error
     return connect_spark(scratch)

@@ -1,4 +1,4 @@
-"""DuckDB as the table engine: the default, in this process, spilling to disk."""
+"""DuckDB, the default table engine: it runs in this process and spills to disk."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from ibis.backends.duckdb import Backend
 
-# More months than this in one query, and DuckDB would sort the deals to find those of each month.
+# With more months than this in one query, DuckDB sorts the deals to find those of each month.
 MONTHS_TO_COMPARE = 1_000
-# Cores that compute months side by side, each month with its rows in memory.
+# At most this many months are computed at once, since each holds its rows in memory.
 MOST_CORES = 4
-# A column of more different texts, or of fewer rows per text, as an identifier, is held as it is.
+# Columns with more distinct texts, or fewer rows per text (for example identifiers), are not encoded.
 FEW, ROWS_PER_TEXT = 10_000, 20
 
 
@@ -27,13 +27,13 @@ def connect(memory_limit: str = "4GB", scratch: Path | None = None) -> DuckDBEng
     """Open an in-memory DuckDB.
 
     Args:
-        memory_limit: what DuckDB keeps in memory before it spills, as in `4GB`.
-        scratch: folder that it spills to; `.tmp` of the working directory where None.
+        memory_limit: memory that DuckDB uses before it spills, for example `4GB`.
+        scratch: folder that it spills to; None for `.tmp` in the working directory.
     """
     spill: dict[str, Any] = {} if scratch is None else {"temp_directory": str(scratch)}
     engine = DuckDBEngine()
     engine.do_connect(memory_limit=memory_limit, **spill)
-    # DuckDB takes a step's or a run's own process for a person at a prompt, and draws bars into its log.
+    # DuckDB mistakes the process of a step or run for an interactive one and draws bars into its log.
     engine.raw_sql("SET enable_progress_bar = false")
     engine.raw_sql(f"SET nested_loop_join_threshold = {MONTHS_TO_COMPARE}")
     return engine
@@ -47,12 +47,12 @@ class DuckDBEngine(Backend):
         self._files: dict[str, list[str]] = {}
 
     def read_parquet(self, paths: Any, /, *, table_name: str | None = None, **_: Any) -> ir.Table:
-        """Return a table of one parquet file or of several, one below the other."""
+        """Return one or several parquet files as one table, in order."""
         files = [str(path) for path in (paths if isinstance(paths, list) else [paths])]
         name = table_name or ibis.util.gen_name("stored")
         _view(self.con, "VIEW", name, files)
         self._files[name] = files
-        # Without asking DuckDB: Ibis does so by a deprecated call.
+        # Read the schema without DuckDB: Ibis would use a deprecated call.
         schema = ibis.Schema.from_pyarrow(pq.read_schema(files[0]))
         table: Any = ops.DatabaseTable
         return table(name, schema=schema, source=self).to_expr()
@@ -67,14 +67,14 @@ class DuckDBEngine(Backend):
         chunk_size: int = 1_000_000,
         **_: Any,
     ) -> pa.ipc.RecordBatchReader:
-        """Return the result of an expression, batch by batch: Ibis's own method calls a deprecated one."""
+        """Return the result of an expression in batches; Ibis's own method makes a deprecated call."""
         self._run_pre_execute_hooks(expr)
         cursor = self.raw_sql(self.compile(expr.as_table(), limit=limit, params=params))
         return cursor.to_arrow_reader(chunk_size)
 
     @contextmanager
     def side_by_side(self, queries: int) -> Generator[int]:
-        """Say how many of some queries run at once: a core for each is faster than all cores for each."""
+        """Yield how many queries to run at once: one core per query is faster than all cores per query."""
         cores = self.con.execute("SELECT current_setting('threads')").fetchall()[0][0]
         at_once = min(queries, cores, MOST_CORES)
         self.raw_sql(f"SET threads = {max(1, cores // at_once)}")
@@ -85,7 +85,7 @@ class DuckDBEngine(Backend):
 
     @contextmanager
     def held(self, name: str) -> Generator[None]:
-        """Hold a stored table in memory, each of its few texts once, while many queries read it."""
+        """Hold a stored table in memory while many queries read it; store repeated texts once."""
         schema = pq.read_schema(self._files[name][0])
         columns = [
             f'"{field.name}"::"{name}_{field.name}" AS "{field.name}"'
@@ -103,13 +103,13 @@ class DuckDBEngine(Backend):
             self.raw_sql(f'DROP TABLE "{name}_held"')
 
     def _few_texts(self, name: str, column: str) -> bool:
-        """Make a type of a column's texts, if they are few."""
+        """Create an ENUM type for a column if it has few distinct texts, and return whether it has."""
         few = min(FEW, sum(pq.read_metadata(file).num_rows for file in self._files[name]) // ROWS_PER_TEXT)
         found = f'SELECT DISTINCT "{column}" FROM "{name}" WHERE "{column}" IS NOT NULL LIMIT {few + 1}'  # noqa: S608
         texts = [text for (text,) in self.con.execute(found).fetchall()]
         if len(texts) > few:
             return False
-        # In order, so that the type compares as its texts do.
+        # Sorted, so that the type compares like its texts.
         quoted = ", ".join(_quoted(text) for text in sorted(texts))
         self.raw_sql(f'DROP TYPE IF EXISTS "{name}_{column}"')
         self.raw_sql(f'CREATE TYPE "{name}_{column}" AS ENUM ({quoted})')
@@ -117,7 +117,7 @@ class DuckDBEngine(Backend):
 
     @contextmanager
     def session(self) -> Generator[DuckDBSession]:
-        """Open a session of its own on the same tables, for one thread."""
+        """Open a separate session on the same tables, for one thread."""
         cursor = self.con.cursor()
         try:
             yield DuckDBSession(cursor)
@@ -126,18 +126,18 @@ class DuckDBEngine(Backend):
 
 
 class DuckDBSession:
-    """Runs compiled queries, beside other sessions, on tables that it alone sees."""
+    """Runs compiled queries at the same time as other sessions; only this session sees the tables it puts."""
 
     def __init__(self, cursor: duckdb.DuckDBPyConnection) -> None:
         self._cursor = cursor
 
     def put(self, name: str, rows: pa.Table) -> None:
-        """Let queries read some rows under a name."""
+        """Make rows readable for queries under a name."""
         self._cursor.register(f"{name}_given", rows)
         self._cursor.execute(f'CREATE OR REPLACE TEMP TABLE "{name}" AS FROM "{name}_given"')
 
     def put_files(self, name: str, paths: list[str]) -> None:
-        """Let queries read parquet files under a name, one below the other."""
+        """Make parquet files readable for queries as one table with this name."""
         _view(self._cursor, "TEMP VIEW", name, paths)
 
     def whole(self, sql: str) -> pa.Table:
@@ -145,7 +145,7 @@ class DuckDBSession:
         return self._cursor.execute(sql).to_arrow_table()
 
     def batches(self, sql: str, rows: int, _: pa.Schema) -> Iterator[pa.RecordBatch]:
-        """Return the rows of a query, so many at a time."""
+        """Yield the result of a query in batches of at most `rows` rows."""
         yield from self._cursor.execute(sql).to_arrow_reader(rows)
 
 

@@ -1,7 +1,7 @@
-"""Sorting that is not needed: rows that are filtered from sorted rows are sorted already.
+"""Skips unnecessary sorts: rows filtered from sorted rows are already sorted.
 
-At millions of deals the sort is half of a snapshot's time and all of its memory. Whether rows come in
-order is looked at, not believed: the order of a stored table never depends on what an engine promises.
+With millions of deals, the sort takes half of a snapshot's time and all of its memory. The order of the rows
+is always checked: the order of a stored table never depends on what an engine promises.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ import pyarrow.compute as pc
 
 
 class OutOfOrderError(Exception):
-    """Rows do not come in the order that was hoped for; sort them."""
+    """Rows are not in the expected order; sort them."""
 
 
 def without_sort(table: ir.Table) -> tuple[ir.Table, list[str]] | None:
-    """Return the expression before its last sort, and the sort's columns; None where the sort is needed."""
+    """Return the expression without its last sort, and the sort's columns; None if the sort is needed."""
     keys, sort = sort_keys(table), table.op()
     if not keys or not isinstance(sort, ops.Sort) or not keeps_order(sort.parent):
         return None
@@ -29,7 +29,7 @@ def without_sort(table: ir.Table) -> tuple[ir.Table, list[str]] | None:
 
 
 def sort_keys(table: ir.Table) -> list[str]:
-    """Return the columns that an expression is sorted by, all of them upwards; none where it is not."""
+    """Return the columns that an expression is sorted by, or none if it is not sorted in ascending order."""
     sort = table.op()
     if not isinstance(sort, ops.Sort):
         return []
@@ -38,7 +38,7 @@ def sort_keys(table: ir.Table) -> list[str]:
 
 
 def keeps_order(node: Any) -> bool:
-    """Return whether rows may come in a stored table's order: only filtered, projected, or joined inside."""
+    """Return whether rows keep a stored table's order: only filters, projections and inner joins."""
     while isinstance(node, ops.Project | ops.Filter | ops.JoinChain):
         if isinstance(node, ops.JoinChain):
             if any(link.how != "inner" for link in node.rest):
@@ -49,15 +49,15 @@ def keeps_order(node: Any) -> bool:
 
 
 def is_in_order(table: pa.Table, keys: list[str]) -> bool:
-    """Return whether each row's `keys` are no less than those of the row before, and none is null."""
+    """Return whether the rows ascend by `keys` and no key is null."""
     return _ascending(table.select(keys).combine_chunks())
 
 
 def in_order(tables: Iterable[pa.Table], keys: list[str]) -> Iterator[pa.Table]:
-    """The same tables.
+    """Yield the same tables and check their order.
 
     Raises:
-        OutOfOrderError: a row's `keys` are less than those of the row before, or null.
+        OutOfOrderError: a row's `keys` are null or less than those of the previous row.
     """
     last = None
     for table in tables:
@@ -70,7 +70,7 @@ def in_order(tables: Iterable[pa.Table], keys: list[str]) -> Iterator[pa.Table]:
 
 
 def _ascending(rows: pa.Table) -> bool:
-    """Whether each row is no less than the one before, compared column by column."""
+    """Return whether no row is less than the previous one, compared column by column."""
     before, after = rows.slice(0, max(rows.num_rows - 1, 0)), rows.slice(1)
     pairs = zip(before.columns, after.columns, strict=True)
 

@@ -1,4 +1,4 @@
-"""Apache Spark as the table engine: the same expressions, on a cluster or on this machine's cores."""
+"""Apache Spark as the table engine: it runs the same expressions on a cluster or on local cores."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from crm_assets.errors import EngineError
 
 
 def connect_spark(scratch: Path | None) -> SparkEngine:
-    """Open the Spark session that `spark-defaults.conf` describes; without one, on all local cores.
+    """Open the Spark session that `spark-defaults.conf` describes; without this file, use all local cores.
 
     Args:
-        scratch: folder that results are handed over in; driver and workers must see it at the same path.
+        scratch: folder for results; driver and workers must see it at the same path.
 
     Raises:
         EngineError: Spark does not start.
@@ -33,8 +33,8 @@ def connect_spark(scratch: Path | None) -> SparkEngine:
         session = SparkSession.builder.appName("crm_assets").getOrCreate()
     except PySparkRuntimeError as error:
         raise EngineError(
-            f"Spark does not start: {error}; check that Java 17 or 21 is installed (`java -version`) and "
-            "what spark-defaults.conf in SPARK_CONF_DIR says."
+            f"Spark does not start: {error}; check that Java 17 or 21 is installed (`java -version`), and "
+            "check spark-defaults.conf in SPARK_CONF_DIR."
         ) from error
     engine = SparkEngine()
     engine.do_connect(session)
@@ -44,9 +44,9 @@ def connect_spark(scratch: Path | None) -> SparkEngine:
 
 
 class SparkEngine(Backend):
-    """Ibis on Spark, reading several files as one table and giving rows without a detour over pandas.
+    """Ibis on Spark. It reads several files as one table and returns rows without pandas.
 
-    Ibis's own backend collects a whole result into pandas, which loses types and is not bounded.
+    Ibis's own backend collects a whole result into pandas, which loses types and has no memory limit.
     """
 
     scratch: Path | None = None
@@ -58,7 +58,7 @@ class SparkEngine(Backend):
     def read_parquet(
         self, path: str | Path | list[str], /, *, table_name: str | None = None, **kwargs: Any
     ) -> ir.Table:
-        """A table of one parquet file or of several, one below the other."""
+        """Return one or several parquet files as one table."""
         paths = path if isinstance(path, list) else [str(path)]
         frame = self._session.read.parquet(*(Path(p).absolute().as_uri() for p in paths), **kwargs)
         name = table_name or f"parquet_{len(self._files)}"
@@ -68,25 +68,25 @@ class SparkEngine(Backend):
 
     @contextmanager
     def side_by_side(self, _: int) -> Generator[int]:
-        """Say how many queries to run at once: Spark itself uses all cores for one."""
+        """Yield how many queries to run at once: one, since Spark uses all cores for it."""
         yield 1
 
     @contextmanager
     def held(self, _: str) -> Generator[None]:
-        """Leave a stored table where it is: Spark does not have to fit it into memory."""
+        """Do nothing: Spark reads the stored table from disk."""
         yield
 
     @contextmanager
     def session(self) -> Generator[SparkEngine]:
-        """Use the one session that Spark has here."""
+        """Yield this engine: Spark has only one session here."""
         yield self
 
     def put(self, name: str, rows: pa.Table) -> None:
-        """Let queries read some rows under a name."""
+        """Make rows readable for queries under a name."""
         self._session.createDataFrame(rows).createOrReplaceTempView(name)
 
     def put_files(self, name: str, paths: list[str]) -> None:
-        """Let queries read parquet files under a name, one below the other."""
+        """Make parquet files readable for queries as one table with this name."""
         self.read_parquet(paths, table_name=name)
 
     def whole(self, sql: str) -> pa.Table:
@@ -94,7 +94,7 @@ class SparkEngine(Backend):
         return self._session.sql(sql).toArrow()
 
     def batches(self, sql: str, rows: int, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-        """Return the rows of a query, so many at a time, with the types of `schema`."""
+        """Return the result of a query in batches of at most `rows` rows, with the types of `schema`."""
         return self._parts(self._session.sql(sql), schema, rows)
 
     def to_pyarrow(
@@ -106,7 +106,7 @@ class SparkEngine(Backend):
         limit: int | str | None = None,
         **kwargs: Any,
     ) -> Any:
-        """The whole result of an expression, in memory."""
+        """Return the whole result of an expression, in memory."""
         files = self._stored(expr)
         if files and limit is None:
             return pa.concat_tables([pq.read_table(file) for file in files])
@@ -123,7 +123,7 @@ class SparkEngine(Backend):
         chunk_size: int = 1_000_000,
         **kwargs: Any,
     ) -> pa.ipc.RecordBatchReader:
-        """The result of an expression, batch by batch: Spark writes it in parts, which are read in order."""
+        """Return the result of an expression in batches: Spark writes files, which are read in order."""
         schema = expr.as_table().schema().to_pyarrow()
         frame = self._frame(expr, params, limit)
         return pa.RecordBatchReader.from_batches(schema, self._parts(frame, schema, chunk_size))
@@ -134,7 +134,7 @@ class SparkEngine(Backend):
         folder = Path(tempfile.mkdtemp(prefix="spark-", dir=self.scratch))
         try:
             frame.write.mode("overwrite").parquet((folder / "parts").absolute().as_uri())
-            # One file per partition of the sorted result, numbered in its order.
+            # Spark writes one file per partition of the sorted result, numbered in order.
             for part in sorted((folder / "parts").glob("part-*")):
                 with pq.ParquetFile(part) as file:
                     for batch in file.iter_batches(chunk_size):
@@ -147,6 +147,6 @@ class SparkEngine(Backend):
         return self._session.sql(self.compile(expr.as_table(), params=params, limit=limit))
 
     def _stored(self, expr: ir.Expr) -> list[str]:
-        """The files of a stored table: what is not transformed is read as it lies there, in its order."""
+        """Return the files of an unchanged stored table, which are read directly to keep their order."""
         operation = expr.op()
         return self._files.get(operation.name, []) if isinstance(operation, ops.DatabaseTable) else []

@@ -1,8 +1,7 @@
-"""Models that add up one table look-up per feature: many rows asked at the price of their distinct values.
+"""Evaluates additive models by one table look-up per feature: the cost depends on distinct values, not rows.
 
-The logistic regression is additive in its features but for those that it crosses, which are one table
-together. Each table is what the model says of a reference row where that group of features alone takes each
-of its values.
+The logistic regression is additive in its features, except for the crossed ones, which share one table. A
+table holds the model's output for a reference row in which only this group of features changes.
 """
 
 from __future__ import annotations
@@ -16,12 +15,12 @@ import pandas as pd
 
 @dataclass(frozen=True)
 class Group:
-    """Some columns of a matrix that are looked up together.
+    """Columns of a matrix that are looked up together.
 
     Attributes:
         names: the columns.
-        code: for each row the number of its values, shape (n,).
-        probe: reference rows that take each of these values, in the order of the numbers.
+        code: for each row, the number of its combination of values, shape (n,).
+        probe: reference rows with each combination of values, in the order of the numbers.
     """
 
     names: list[str]
@@ -30,7 +29,7 @@ class Group:
 
 
 def groups(matrix: pd.DataFrame, crosses: tuple[str, ...]) -> Iterator[Group]:
-    """Divide the columns of a matrix into groups: those that are crossed, and each other one alone."""
+    """Divide the columns of a matrix into groups: all crossed columns, and each other column alone."""
     together = [name for name in crosses if name in matrix.columns]
     for names in [*([together] if together else []), *([n] for n in matrix.columns if n not in together)]:
         code, distinct = _distinct(matrix, names)
@@ -42,14 +41,14 @@ def groups(matrix: pd.DataFrame, crosses: tuple[str, ...]) -> Iterator[Group]:
 def sums(
     say: Callable[[pd.DataFrame], np.ndarray], matrix: pd.DataFrame, crosses: tuple[str, ...]
 ) -> np.ndarray:
-    """Return what an additive function says of many rows, shape (n,).
+    """Return the values of an additive function for many rows, shape (n,).
 
-    It adds up in another order than the function itself: the two differ by some 1e-14.
+    The order of summation differs from that of the function: results differ by about 1e-14.
 
     Args:
-        say: from rows like those of `matrix` to a number each.
+        say: the function; it turns rows like those of `matrix` into one number per row.
         matrix: shape (n, features).
-        crosses: the features that it does not add up.
+        crosses: the features in which the function is not additive.
     """
     parts = list(groups(matrix, crosses))
     said = say(pd.concat([matrix.iloc[:1], *(part.probe for part in parts)], ignore_index=True))
@@ -70,7 +69,7 @@ def contributions(
     """Return the contributions of an additive model to many rows, shape (n, features).
 
     Args:
-        contribute: from rows like those of `matrix` to the contributions of `features`.
+        contribute: turns rows like those of `matrix` into contributions of `features`.
         matrix: shape (n, features).
         features: the columns of the result.
         crosses: the features whose contributions depend on each other.
@@ -85,11 +84,11 @@ def contributions(
 
 
 def _distinct(matrix: pd.DataFrame, names: list[str]) -> tuple[np.ndarray, pd.DataFrame]:
-    """For each row return the number of its values of some columns, and these values by number."""
+    """Return for each row the number of its combination of values, and the combinations by number."""
     code = np.zeros(len(matrix), dtype="int64")
     for name in names:
         own, values = pd.factorize(matrix[name], use_na_sentinel=False)
         code, _ = pd.factorize(code * len(values) + own)
-    # Numbers are given in the order of first rows.
+    # Numbers follow the order of first appearance.
     first = np.unique(code, return_index=True)[1]
     return code, matrix[names].iloc[first].reset_index(drop=True)

@@ -1,4 +1,4 @@
-"""Whether the rows that a model scores look like those that it has learned from."""
+"""Checks whether the rows that a model scores look like its training rows."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from crm_assets.modeling.training_rows import TrainingRows
 
 
 def agreement(training: TrainingRows, scoring: pd.DataFrame, features: list[str]) -> pd.DataFrame:
-    """Compare features of the training set with those of a month that is scored.
+    """Compare features of the training set with those of the scored month.
 
     Args:
         training: the training set.
         scoring: one month of `win_features`.
-        features: those that the model uses.
+        features: the features that the model uses.
 
     Returns:
-        One row per feature: `feature`, `training_type`, `scoring_type` (`missing` where the column
-        is not there), and `outside`, the share of scoring rows whose number lies outside of the
-        training range, or whose category the training set does not have. Nulls are not outside.
+        One row per feature: `feature`, `training_type`, `scoring_type` (`missing` if there is no such
+        column), and `outside`: the share of scoring rows whose number is outside the training range or
+        whose category is not in the training set. Nulls are not outside.
     """
     categories = {feature.name for feature in FEATURES if feature.dtype == "category"}
     return pd.DataFrame([_compare(name, training, scoring, name in categories) for name in features])
@@ -39,7 +39,7 @@ def _compare(
 
 
 def _kind(column: pd.Series) -> str:
-    # Whole numbers become floats in a frame where one is null: that is no difference in kind.
+    # pandas turns integers into floats if one is null: treat both as the same kind.
     if pd.api.types.is_bool_dtype(column):
         return "boolean"
     return "number" if pd.api.types.is_numeric_dtype(column) else "text"

@@ -1,7 +1,7 @@
-"""What an algorithm is: one row that carries all that the rest of the graph has to know about it.
+"""The definition of an algorithm: one row holds everything that the rest of the graph needs to know.
 
-Backtest, champion, explanation and registry take the rows of `modeling.algorithms` through this contract
-alone: `learn` makes a fitted estimator from a `Lesson`, `scores` and `contributions` ask it about deals.
+Backtest, champion, explanation and registry use the rows of `modeling.algorithms` only through this contract:
+`learn` fits an estimator on a `Lesson`; `scores` and `contributions` apply it to deals.
 """
 
 from __future__ import annotations
@@ -19,31 +19,31 @@ from crm_assets.modeling.training_rows import TrainingRows
 if TYPE_CHECKING:
     import numpy as np
 
-# A scikit-learn estimator: a pipeline, or one of our own.
+# A scikit-learn estimator: a pipeline or one of our own.
 Estimator = Any
 Build = Callable[[list[str], int], Estimator]
 Score = Callable[[Estimator, pd.DataFrame], "np.ndarray"]
 Contribute = Callable[[Estimator, pd.DataFrame, list[str]], "np.ndarray"]
 Snapshot = Callable[[str], pd.DataFrame]
 
-# What an algorithm learns from: labeled rows of `win_features`, or the snapshot of the month it stands in.
+# What an algorithm learns from: labeled rows of `win_features`, or the snapshot of the month it runs in.
 TRAINING_ROWS, SNAPSHOT = "training_rows", "snapshot"
 
-# Below it a pipeline takes a second at most, and its last bit is what stored tables hold.
+# With fewer rows a pipeline takes at most a second, and stored tables keep its exact scores.
 ROWS_WORTH_TABLES = 50_000
 
 
 @dataclass(frozen=True)
 class Lesson:
-    """All that anybody may learn from at the end of a month.
+    """Everything that an algorithm may learn from at the end of a month.
 
     Attributes:
         as_of: the month, `YYYY-MM`.
         rows: the training set.
-        months: those of its months whose labels are known by then.
-        features: what may be used, in order.
-        seed: of everything random.
-        snapshot: gives `monthly_snapshots` of a month up to `as_of`; None where nobody learns from it.
+        months: the months of `rows` whose labels are known by then.
+        features: the features that may be used, in order.
+        seed: seed for everything random.
+        snapshot: reads `monthly_snapshots` of a month up to `as_of`; None if no algorithm needs it.
     """
 
     as_of: str
@@ -59,20 +59,20 @@ class Algorithm:
     """One row of the table of algorithms.
 
     Attributes:
-        name: also that of its asset.
-        description: a sentence.
-        complexity: its rank, the simplest first. Where the evidence cannot tell two apart, the simpler wins.
-        build: from the features to use and the seed to an unfitted estimator. One that learns from training
-            rows is fitted on their matrix and labels, one that learns from a snapshot on that alone.
-        contributions: from a fitted estimator, a matrix and the features to the push of each feature, shape
-            (rows, features), in log-odds or in probability.
+        name: also the name of its asset.
+        description: one sentence.
+        complexity: its rank, simplest first. If two algorithms perform equally well, the simpler one wins.
+        build: builds an unfitted estimator from features and seed. It is fitted on the matrix and labels of
+            training rows, or only on a snapshot, as `learns_from` says.
+        contributions: computes from a fitted estimator, a matrix and the features the push of each feature,
+            shape (rows, features), in log-odds or probability.
         learns_from: `TRAINING_ROWS` or `SNAPSHOT`.
-        max_training_rows: of more rows it learns from a sample, see `modeling.sampling`.
-        reads: columns of `win_features` that its matrix has beside the features.
-        crosses: features that it multiplies; in all others the scores of an additive one are additive.
-        fast_scores: scores of many rows, the same up to rounding as those of the estimator itself.
-        trusted_types: types beyond scikit-learn's own that its stored form may hold.
-        packages: distributions that a process needs to load it.
+        max_training_rows: with more rows it learns from a sample, see `modeling.sampling`.
+        reads: other columns of `win_features` that its matrix needs.
+        crosses: features that it multiplies; an additive algorithm is additive in all others.
+        fast_scores: scores many rows faster, with the same result up to rounding.
+        trusted_types: types beyond scikit-learn's own that its stored model may hold.
+        packages: distributions that are needed to load it.
     """
 
     name: str
@@ -89,7 +89,7 @@ class Algorithm:
     packages: tuple[str, ...] = ("scikit-learn",)
 
     def matrix(self, table: pd.DataFrame, features: list[str]) -> pd.DataFrame:
-        """Return what the estimator takes of some rows of `win_features`."""
+        """Return the estimator's input for some rows of `win_features`."""
         matrix = feature_matrix(table, features)
         return matrix.assign(**{name: table[name] for name in self.reads}) if self.reads else matrix
 
@@ -98,16 +98,16 @@ class Algorithm:
         return [name for name in matrix.columns if name not in self.reads or name in FEATURE_NAMES]
 
     def scores(self, fitted: Estimator, matrix: pd.DataFrame) -> np.ndarray:
-        """Return the score of winning of each row, 0 to 1, shape (n,).
+        """Return the win score of each row, 0 to 1, shape (n,).
 
         Args:
-            fitted: an estimator that this algorithm has fitted.
-            matrix: of the rows, shape (n, columns).
+            fitted: an estimator fitted by this algorithm.
+            matrix: the matrix of the rows, shape (n, columns).
         """
         if self.fast_scores is not None and len(matrix) >= ROWS_WORTH_TABLES:
             return self.fast_scores(fitted, matrix)
         return fitted.predict_proba(matrix)[:, 1]
 
     def takes_all(self, rows: TrainingRows) -> bool:
-        """Return whether it learns from all of some rows, not from a sample of them."""
+        """Return whether it learns from all rows instead of a sample."""
         return self.learns_from == SNAPSHOT or len(rows) <= self.max_training_rows

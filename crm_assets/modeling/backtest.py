@@ -1,4 +1,4 @@
-"""Walk-forward: train on the labels known at month t, score t, move on. The only split there is."""
+"""Walk-forward: train on the labels known at month t, score t, move on. There is no other split."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ def walk_forward(
     """Score each month with a model that has seen only what was known at its end.
 
     Args:
-        algorithm: what is tested.
+        algorithm: the algorithm to test.
         rows: the training set.
         features: the features to use.
         months: the months to score.
-        seed: of everything random.
-        models: keeps the fitted models.
-        snapshot: gives `monthly_snapshots` of a month, for algorithms that learn from them.
+        seed: seed for everything random.
+        models: cache of fitted models.
+        snapshot: reads `monthly_snapshots` of a month, for algorithms that learn from them.
 
     Returns:
         Columns `snapshot_month`, `opportunity_id`, the target's label, `probability` (0 to 1).

@@ -1,4 +1,4 @@
-"""What a model must beat: the win rate that the season alone suggests."""
+"""The baseline that a model must beat: the win rate of the season."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ PLACE = "month_of_quarter"
 
 
 def seasonal_rate(rows: TrainingRows, months: list[str]) -> pd.DataFrame:
-    """Walk-forward predictions of the seasonal rate.
+    """Return the walk-forward predictions of the seasonal rate.
 
     Every deal of month t gets the win rate of the months with known labels that predict the same month of
-    the quarter, or the overall rate where there is none.
+    the quarter, or the overall rate if there is no such month.
 
     Returns:
         Columns `snapshot_month`, the target's label, `probability`.

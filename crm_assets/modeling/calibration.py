@@ -1,4 +1,4 @@
-"""Calibration: from a pipeline's score to a probability that can be added up."""
+"""Calibration: turns a pipeline's scores into probabilities that can be added up."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from crm_assets.modeling.folds import Split
 from crm_assets.modeling.metrics import label_of
 from crm_assets.modeling.training_rows import MONTH
 
-# Keeps the pipeline's order among deals that isotonic regression puts on one step.
+# Keeps the pipeline's order among deals to which isotonic regression gives the same probability.
 TIE_BREAK = 1e-3
-# Types beyond scikit-learn's own that a stored model holds, whatever its algorithm.
+# Types beyond scikit-learn's own that every stored model may hold.
 TRUSTED_TYPES = ["crm_assets.modeling.calibration.CalibratedModel"]
 
 
@@ -29,12 +29,12 @@ class CalibratedModel(ClassifierMixin, BaseEstimator):
     scores of its own training rows are too good to calibrate on.
 
     Attributes:
-        pipeline: fitted by an algorithm, from its matrix to a score between 0 and 1.
-        calibrator: fitted on scores, or None to leave them as they are.
-        algorithm: the name of the algorithm; without it, many rows take longer.
+        pipeline: fitted by an algorithm; turns its matrix into scores between 0 and 1.
+        calibrator: fitted on scores; None leaves scores unchanged.
+        algorithm: the name of the algorithm; without it, scoring many rows is slower.
     """
 
-    # Models that were stored before there was one do not say it.
+    # Default for older stored models, which lack this attribute.
     algorithm: str = ""
 
     def __init__(
@@ -56,7 +56,7 @@ class CalibratedModel(ClassifierMixin, BaseEstimator):
         return self
 
     def predict_proba(self, X: pd.DataFrame) -> np.ndarray:
-        """Probabilities, shape (n, 2): of not being won, and of being won."""
+        """Return probabilities, shape (n, 2): of not being won, and of being won."""
         if self.algorithm:
             score = algorithms.algorithm(self.algorithm).scores(self.pipeline, X)
         else:
@@ -65,7 +65,7 @@ class CalibratedModel(ClassifierMixin, BaseEstimator):
         return np.column_stack([1 - won, won])
 
     def predict(self, X: pd.DataFrame) -> np.ndarray:
-        """1 where winning is more likely than not, shape (n,)."""
+        """Return 1 if winning is more likely than not, else 0, shape (n,)."""
         return (self.predict_proba(X)[:, 1] > 0.5).astype("int64")
 
     def __sklearn_is_fitted__(self) -> bool:
@@ -73,7 +73,7 @@ class CalibratedModel(ClassifierMixin, BaseEstimator):
 
 
 def fit_calibrator(predictions: pd.DataFrame) -> IsotonicRegression | None:
-    """Fit isotonic regression of outcome on score; None where there is nothing to learn.
+    """Fit isotonic regression of outcome on score; return None if all outcomes are the same.
 
     Zadrozny and Elkan, Transforming Classifier Scores into Accurate Multiclass Probability
     Estimates (KDD 2002).
@@ -91,7 +91,7 @@ def fit_calibrator(predictions: pd.DataFrame) -> IsotonicRegression | None:
 
 
 def calibrated(calibrator: IsotonicRegression | None, score: np.ndarray) -> np.ndarray:
-    """Calibrated probabilities of some scores, shape (n,), strictly increasing in the score."""
+    """Return calibrated probabilities, shape (n,), strictly increasing in the score."""
     if calibrator is None:
         return score
     return (1 - TIE_BREAK) * calibrator.predict(score) + TIE_BREAK * score
@@ -105,17 +105,17 @@ def calibrate_walk_forward(
 ) -> pd.DataFrame:
     """Calibrate each scored month on the validation months whose labels were known at its end.
 
-    So the test months are calibrated on the validation months alone, and the first validation
-    month, which has none before it, keeps its scores.
+    So test months are calibrated only on validation months. The first validation month has no earlier
+    one, so it keeps its scores.
 
     Args:
         predictions: walk-forward scores of the months of `split`.
-        split: which months choose and which report.
-        months: the months to calibrate; all scored ones by default.
+        split: validation and test months.
+        months: the months to calibrate; by default all scored months.
         target: says when labels are known.
 
     Returns:
-        The rows of `months` with `probability` calibrated and the former one as `score`.
+        The rows of `months` with calibrated `probability`, and the uncalibrated one as `score`.
     """
     calibrators: dict[tuple[str, ...], IsotonicRegression | None] = {}
     parts = []

@@ -1,9 +1,9 @@
-"""Choosing the champion on the validation months, and reporting it on the test months.
+"""Chooses the champion on the validation months and reports it on the test months.
 
 The choice follows the one-standard-error rule (Breiman et al., Classification and Regression Trees,
-1984; Hastie et al., The Elements of Statistical Learning, section 7.10): among the algorithms whose
-validation ROC AUC lies within one standard error of the best, the simplest. A lead that chance
-explains is no reason for a model that drifts more and says less.
+1984; Hastie et al., The Elements of Statistical Learning, section 7.10): the simplest algorithm
+whose validation ROC AUC is within one standard error of the best. A lead that chance can explain does not
+justify a model that drifts more and explains less.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ from crm_assets.modeling.verdicts import SEASONAL_RATE
 
 @dataclass(frozen=True)
 class Candidate:
-    """A model fit to be champion, with the evidence for it.
+    """A model that may become champion, with the evidence for it.
 
     Attributes:
-        target: what it predicts.
-        algorithm: its name.
-        model: calibrated, refitted on all labeled months.
-        features: what it uses, in order.
-        trained_months: the labeled months that it has seen.
-        split: which months chose and which reported.
+        target: the target that it predicts.
+        algorithm: the name of its algorithm.
+        model: the calibrated model, refitted on all labeled months.
+        features: the features that it uses, in order.
+        trained_months: the labeled months that it learned from.
+        split: validation and test months.
         walk_forward: calibrated walk-forward predictions of the scored months.
-        explained: the same by month, with what pushed each deal; made when asked for.
-        by_month: ROC AUC by month of the uncalibrated scores of each algorithm and baseline.
+        explained: the same by month, with an explanation of each deal; built on demand.
+        by_month: ROC AUC by month of the uncalibrated scores, for each algorithm and baseline.
         leaderboard: one row per contender.
     """
 
@@ -60,21 +60,21 @@ class Candidate:
 def leaderboard(
     rows: TrainingRows, backtests: Mapping[str, pd.DataFrame], split: Split
 ) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:
-    """Compare the algorithms, and the seasonal rate, on the same months.
+    """Compare the algorithms and the seasonal rate on the same months.
 
     Args:
         rows: the training set.
-        backtests: walk-forward scores by algorithm; each is asked for once.
-        split: which months choose and which report.
+        backtests: walk-forward scores by algorithm; each is read once.
+        split: validation and test months.
 
     Returns:
-        One row per contender, the chosen one first, then by validation ROC AUC: `contender`, `baseline`,
-        `chosen`, `validation_*` (uncalibrated scores, which choose), with the standard error of the
-        ROC AUC, and `test_*` (calibrated, which report). And the ROC AUC by month of each one's
-        uncalibrated scores.
+        The leaderboard, one row per contender, the chosen one first, then by validation ROC AUC: `contender`,
+        `baseline`, `chosen`, `validation_*` (from uncalibrated scores) with the standard error of the ROC
+        AUC, and `test_*` (from calibrated scores). And by contender the ROC AUC of its uncalibrated scores
+        by month.
 
     Raises:
-        NotEnoughDataError: no algorithm can be ranked on the validation months.
+        NotEnoughDataError: the validation months cannot rank algorithms.
     """
     contenders, by_month = [], {}
     baseline = seasonal_rate(rows, split.scored)
@@ -85,7 +85,7 @@ def leaderboard(
         reported = calibrate_walk_forward(scores, split, split.test, rows.target)
         contenders.append(_row(name, False, scores, reported, split))
         by_month[name] = auc_of_months(scores)
-        # They are large: the next one is read when this one is gone.
+        # They are large: free them before reading the next.
         del scores, reported
     board = pd.DataFrame([seasonal[0], *contenders])
     board.insert(2, "chosen", board["contender"] == _choice(board[~board["baseline"]], split))
@@ -103,13 +103,13 @@ def chosen_of(board: pd.DataFrame) -> Algorithm:
 def decided(
     board: pd.DataFrame, promoted: bool, former: str | None, former_test: dict[str, float] | None
 ) -> pd.DataFrame:
-    """The leaderboard after the decision: with the champion before, and with which one is in force.
+    """Add to the leaderboard the previous champion, and which contender is champion now.
 
     Args:
         board: the leaderboard.
         promoted: whether the chosen contender is champion now.
-        former: registered version of the champion before, the second baseline; None where there was none.
-        former_test: its metrics on the test months of the board, or None where it has none.
+        former: registered version of the previous champion, the second baseline; None if there was none.
+        former_test: its metrics on the test months of the board, or None if there are none.
     """
     board = board.assign(in_force=board["chosen"] & promoted)
     if former is None or former_test is None:
@@ -132,15 +132,15 @@ def candidate(
 
     Args:
         rows: the training set.
-        features: what may be used.
+        features: the features that may be used.
         backtests: walk-forward scores by algorithm.
-        split: which months choose and which report.
-        seed: of everything random.
-        models: those that the backtests have fitted, to explain past months with.
-        snapshot: gives `monthly_snapshots` of a month, for algorithms that learn from them.
+        split: validation and test months.
+        seed: seed for everything random.
+        models: the models that the backtests fitted, to explain past months.
+        snapshot: reads `monthly_snapshots` of a month, for algorithms that learn from them.
 
     Raises:
-        NotEnoughDataError: no algorithm can be ranked on the validation months.
+        NotEnoughDataError: the validation months cannot rank algorithms.
     """
     board, by_month = leaderboard(rows, backtests, split)
     chosen = chosen_of(board)
@@ -171,11 +171,11 @@ def candidate(
 
 
 def _choice(contenders: pd.DataFrame, split: Split) -> str:
-    """The simplest algorithm within one standard error of the best validation ROC AUC."""
+    """Return the simplest algorithm within one standard error of the best validation ROC AUC."""
     if contenders["validation_roc_auc"].isna().any():
         raise NotEnoughDataError(
-            f"No deal, or every deal, is won in the validation months ({', '.join(split.validation)}): "
-            "no algorithm can be ranked; add months of data."
+            f"No deal, or every deal, is won in the validation months ({', '.join(split.validation)}), so "
+            "algorithms cannot be ranked; add months of data."
         )
     best = contenders.loc[contenders["validation_roc_auc"].idxmax()]
     bar = best["validation_roc_auc"] - best["validation_roc_auc_se"]
@@ -200,10 +200,10 @@ def _row(
 def _explained(
     chosen: Algorithm, predictions: pd.DataFrame, deals: pd.DataFrame, features: list[str], fitted: Estimator
 ) -> pd.DataFrame:
-    """Add to each prediction of a month what pushed it, by the very model of its month."""
+    """Add to each prediction of a month its explanation, by the model that scored the month."""
     if not np.array_equal(predictions[DEAL].to_numpy(), deals[DEAL].to_numpy()):
         raise StorageError(
-            f"The walk-forward scores of {chosen.name} are about other deals than training_set: materialize "
+            f"The walk-forward scores of {chosen.name} and training_set have different deals: materialize "
             f"{chosen.name} again, then champion."
         )
     pushes = explain(chosen, fitted, deals, features)

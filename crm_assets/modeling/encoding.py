@@ -1,4 +1,4 @@
-"""From features to columns: the blocks that pipelines share, and back from columns to features."""
+"""Turns features into columns with blocks that pipelines share, and maps columns back to features."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ if TYPE_CHECKING:
 
 # The block of columns that are products of two features.
 CROSSED_BLOCK = "crossed"
-# Bounds the memory that encoding and SHAP take, whatever the number of deals.
+# Limits the memory that encoding and SHAP need for any number of deals.
 ROWS_AT_A_TIME = 50_000
-# Few enough for a core's cache while tree after tree passes over them, enough for threads to share.
+# Few enough for a core's cache while all trees pass over them, many enough to share among threads.
 ROWS_PER_BLOCK = 65_536
 
 
 def by_type(features: list[str]) -> tuple[list[str], list[str]]:
-    """Return categories and numbers among some features, in their order."""
+    """Return the categories and the numbers among some features, in order."""
     text = {feature.name for feature in FEATURES if feature.dtype == "category"}
     return [name for name in features if name in text], [name for name in features if name not in text]
 
 
 def for_trees(features: list[str]) -> ColumnTransformer:
-    """Build numbers with the median for what is missing, categories as codes in alphabetical order.
+    """Build an encoder: the median for missing numbers, codes in alphabetical order for categories.
 
-    The median, since in the first month all win rates are missing: a tree would take that for a
-    property of deals. Codes, since a column for each of many names is slow and gains nothing here.
+    Median: in the first month all win rates are missing, which a tree would take for a property of deals.
+    Codes: a column for each of many names is slow and gains nothing here.
     """
     from sklearn.compose import ColumnTransformer
     from sklearn.impute import SimpleImputer
@@ -50,9 +50,9 @@ def for_trees(features: list[str]) -> ColumnTransformer:
 
 
 def scores_of_trees(pipeline: Pipeline, matrix: pd.DataFrame) -> np.ndarray:
-    """Score many rows with a pipeline that starts with `for_trees`: the same bits, in less time.
+    """Score many rows with a pipeline that starts with `for_trees`: identical scores in less time.
 
-    A million open deals hold a few thousand distinct values: each value is encoded once, not each row.
+    A million open deals hold a few thousand distinct values: encode each value once instead of each row.
     """
     encoded = _encoded(pipeline[0], matrix)
     blocks = range(0, len(encoded), ROWS_PER_BLOCK)
@@ -64,10 +64,10 @@ def scores_of_trees(pipeline: Pipeline, matrix: pd.DataFrame) -> np.ndarray:
 def contributions_of_columns(
     of_columns: Callable[[object, np.ndarray], np.ndarray],
 ) -> Callable[[Pipeline, pd.DataFrame, list[str]], np.ndarray]:
-    """Turn contributions of a pipeline's columns into those of the features that they are made from.
+    """Turn contributions of a pipeline's columns into contributions of the features.
 
     Args:
-        of_columns: from the pipeline's last step and its matrix to contributions of the same shape.
+        of_columns: turns the pipeline's last step and its matrix into contributions of the same shape.
     """
 
     def contributions(pipeline: Pipeline, matrix: pd.DataFrame, features: list[str]) -> np.ndarray:
@@ -84,7 +84,7 @@ def contributions_of_columns(
 
 
 def shap_of_trees(model: object, columns: np.ndarray) -> np.ndarray:
-    """Return SHAP values of a tree model of scikit-learn, shape of `columns`."""
+    """Return the SHAP values of a scikit-learn tree model, in the shape of `columns`."""
     import shap
 
     values = np.asarray(shap.TreeExplainer(model).shap_values(columns, check_additivity=False))
@@ -92,7 +92,7 @@ def shap_of_trees(model: object, columns: np.ndarray) -> np.ndarray:
 
 
 def _encoded(columns: ColumnTransformer, matrix: pd.DataFrame) -> np.ndarray:
-    """Return what `for_trees` makes of a feature matrix, each category encoded once."""
+    """Apply `for_trees` to a feature matrix and encode each category once."""
     blocks = []
     for name, _, used in columns.transformers_:
         if not len(used):
@@ -103,10 +103,10 @@ def _encoded(columns: ColumnTransformer, matrix: pd.DataFrame) -> np.ndarray:
 
 
 def _by_value(encoder: OrdinalEncoder, frame: pd.DataFrame) -> np.ndarray:
-    """Encode the distinct values column by column, and hand them out to the rows."""
+    """Encode the distinct values of each column, then assign the codes to the rows."""
     codes, values = zip(*(pd.factorize(frame[name]) for name in frame), strict=True)
     longest = max(map(len, values))
-    # Shorter columns are filled up with a value of theirs.
+    # Fill up shorter columns with their first value.
     probe = {
         name: list(v) + [v[0]] * (longest - len(v)) for name, v in zip(frame.columns, values, strict=True)
     }
@@ -115,9 +115,9 @@ def _by_value(encoder: OrdinalEncoder, frame: pd.DataFrame) -> np.ndarray:
 
 
 def _shares(columns: list[str], features: list[str]) -> np.ndarray:
-    """Return which transformed column counts for which feature, shape (columns, features).
+    """Return the share of each transformed column that counts for each feature, shape (columns, features).
 
-    Names are those of scikit-learn's ColumnTransformer: `block__feature_category`, and for
+    Names come from scikit-learn's ColumnTransformer: `block__feature_category`, and for
     products `block__feature_term feature_term`.
     """
     shares = np.zeros((len(columns), len(features)))

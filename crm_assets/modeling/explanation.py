@@ -1,36 +1,39 @@
-"""Why a deal got its probability: contributions of the raw features to the model's log-odds."""
+"""Explains a deal's probability: contributions of the raw features to the model's log-odds."""
 
 from __future__ import annotations
+
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 from crm_assets.modeling.algorithm import Algorithm, Estimator
-from crm_assets.modeling.encoding import ROWS_AT_A_TIME
 
 TOP = 3
+# Bounds the memory that explanations take, whatever the number of deals.
+ROWS_EXPLAINED = 262_144
 PUSHED_UP, PUSHED_DOWN = "pushed_up", "pushed_down"
 
 
 def contributions(
     algorithm: Algorithm, fitted: Estimator, table: pd.DataFrame, features: list[str]
 ) -> pd.DataFrame:
-    """How far each raw feature moves each deal from the average training deal.
+    """Return how far each raw feature moves each deal from the average training deal.
 
     Trees: SHAP values (Lundberg et al., From Local Explanations to Global Understanding with
-    Explainable AI for Trees, 2020) on the log-odds, for the random forest on the probability.
-    Linear: coefficient times distance from the training mean; a term made of two features counts
-    half for each. Columns that encode one feature are added up.
+    Explainable AI for Trees, 2020) on the log-odds; for the random forest, on the probability.
+    Linear: coefficient times distance from the training mean; a product of two features counts
+    half for each. Columns that encode the same feature are added up.
 
     Args:
-        algorithm: whose estimator it is.
+        algorithm: the algorithm of the estimator.
         fitted: the estimator.
         table: rows to explain, with at least the columns `features`.
-        features: what the estimator was fitted on.
+        features: the features that the estimator was fitted on.
 
     Returns:
-        Shape (rows, features), in the order of both; columns are named like the features.
+        Shape (rows, features), in the order of both; columns have the names of the features.
     """
     pushes = algorithm.contributions(fitted, algorithm.matrix(table, features), features)
     return pd.DataFrame(pushes, columns=pd.Index(features), index=table.index)
@@ -39,35 +42,37 @@ def contributions(
 def explain(
     algorithm: Algorithm, fitted: Estimator, table: pd.DataFrame, features: list[str]
 ) -> pd.DataFrame:
-    """The `TOP` features that push each deal most up, and most down.
+    """Return the `TOP` features that raise and that lower the score of each deal most.
 
     Returns:
-        Columns `pushed_up` and `pushed_down`, kept by Arrow: lists of `{feature, value, contribution}`,
-        the strongest first; a feature that does not push is in neither.
+        Arrow columns `pushed_up` and `pushed_down`: lists of `{feature, value, contribution}`, strongest
+        first; a feature without effect is in neither.
     """
-    pushes = contributions(algorithm, fitted, table, features).to_numpy()
-    codes, shown = _shown(table, features)
-    blocks = range(0, max(len(table), 1), ROWS_AT_A_TIME)
-
-    def strongest(sign: int) -> pd.arrays.ArrowExtensionArray:
-        parts = [slice(start, start + ROWS_AT_A_TIME) for start in blocks]
-        lists = [_strongest(pushes[part], sign, codes[part], shown, features) for part in parts]
-        return pd.arrays.ArrowExtensionArray(pa.chunked_array(lists))
-
-    return pd.DataFrame({PUSHED_UP: strongest(1), PUSHED_DOWN: strongest(-1)}, index=table.index)
+    lists: dict[str, list[pa.ListArray]] = {PUSHED_UP: [], PUSHED_DOWN: []}
+    # Of equal size, so that all rows of a large month are explained in the same way.
+    blocks = -(-len(table) // ROWS_EXPLAINED) or 1
+    edges = [len(table) * block // blocks for block in range(blocks + 1)]
+    for start, end in pairwise(edges):
+        rows = table.iloc[start:end]
+        pushes = contributions(algorithm, fitted, rows, features).to_numpy()
+        codes, shown = _shown(rows, features)
+        for column, sign in ((PUSHED_UP, 1), (PUSHED_DOWN, -1)):
+            lists[column].append(_strongest(pushes, sign, codes, shown, features))
+    kept = {column: pd.arrays.ArrowExtensionArray(pa.chunked_array(parts)) for column, parts in lists.items()}
+    return pd.DataFrame(kept, index=table.index)
 
 
 def importance(
     algorithm: Algorithm, fitted: Estimator, table: pd.DataFrame, features: list[str]
 ) -> pd.Series:
-    """Mean absolute contribution of each feature over `table`, the largest first."""
+    """Return the mean absolute contribution of each feature over `table`, largest first."""
     return contributions(algorithm, fitted, table, features).abs().mean().sort_values(ascending=False)
 
 
 def _strongest(
     pushes: np.ndarray, sign: int, codes: np.ndarray, shown: pa.Array, features: list[str]
 ) -> pa.ListArray:
-    """The strongest pushes of one sign, as Arrow lists: a Python object for each would be gigabytes."""
+    """Return the strongest pushes of one sign, as Arrow lists: Python objects would take gigabytes."""
     strength = sign * pushes
     order = np.argsort(-strength, axis=1, kind="stable")[:, :TOP]
     pushing = np.take_along_axis(strength, order, axis=1) > 0
@@ -85,7 +90,7 @@ def _strongest(
 
 
 def _shown(table: pd.DataFrame, features: list[str]) -> tuple[np.ndarray, pa.Array]:
-    """What is shown of each value: its number among all texts, shape (rows, features), and the texts."""
+    """Return all value texts, and for each value the number of its text, shape (rows, features)."""
     codes = np.empty((len(table), len(features)), dtype="int64")
     texts: list[str] = []
     for column, name in enumerate(features):

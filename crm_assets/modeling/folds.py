@@ -1,4 +1,4 @@
-"""Walk-forward folds: what may be known when a month is scored, and the models that were fitted then."""
+"""Walk-forward folds: what is known when a month is scored, and the models fitted on it."""
 
 from __future__ import annotations
 
@@ -13,19 +13,20 @@ from crm_assets.errors import NotEnoughDataError
 from crm_assets.modeling.algorithm import SNAPSHOT, Algorithm, Estimator, Lesson, Snapshot
 from crm_assets.modeling.training_rows import TrainingRows
 
-# Where boosting with two threads starts to be faster than with one.
+# From this many rows on, boosting is faster with two threads than with one.
 ROWS_WORTH_THREADS = 100_000
 
 
 @dataclass(frozen=True)
 class Split:
-    """The labeled months by what they are for; each list is in order of time.
+    """The labeled months by purpose; each list is in order of time.
 
     Attributes:
-        first_months: those before the first that can be scored.
-        validation: those that choose and calibrate.
-        test: those that report.
-        between: scored, but neither: their outcomes were not known yet when the first test month was.
+        first_months: months before the first month that can be scored.
+        validation: months to choose and calibrate on.
+        test: months to report on.
+        between: scored, but neither validation nor test: their labels were not yet known at the end of the
+            first test month.
     """
 
     first_months: list[str]
@@ -42,12 +43,12 @@ class Split:
 def split_months(
     months: list[str], min_training_months: int, test_months: int, target: Target = DEFAULT_TARGET
 ) -> Split:
-    """Divide labeled months: the first only train, the last `test_months` only report.
+    """Divide labeled months: the first are only for training, the last `test_months` only for reporting.
 
     Args:
         months: the labeled months.
-        min_training_months: how many labels of months have to be known before a month is scored.
-        test_months: how many report.
+        min_training_months: how many months with known labels are needed to score a month.
+        test_months: how many months to report on.
         target: says when labels are known.
 
     Raises:
@@ -58,11 +59,11 @@ def split_months(
     test = scored[-test_months:]
     validation = target.labeled(scored, test[0]) if test else []
     if len(scored) < test_months or not validation:
-        # From the first to the last month: those to train, one to choose, those to test, and twice the wait.
+        # Training months, one validation month, test months, and twice the wait for labels.
         needed = min_training_months + 1 + test_months + 2 * (target.months - 1)
         raise NotEnoughDataError(
-            f"{len(months)} labeled months ({', '.join(months) or 'none'}), but at least {needed} are "
-            f"needed: {min_training_months} to train, 1 to choose, {test_months} to test; add months or "
+            f"There are {len(months)} labeled months ({', '.join(months) or 'none'}), but at least {needed} "
+            f"are needed: {min_training_months} to train, 1 to choose, {test_months} to test; add months or "
             "lower CRM_MIN_TRAINING_MONTHS or CRM_TEST_MONTHS."
         )
     between = tuple(month for month in scored if month not in validation and month not in test)
@@ -72,16 +73,16 @@ def split_months(
 def lessons(
     rows: TrainingRows, months: list[str], features: list[str], seed: int, snapshot: Snapshot | None = None
 ) -> Iterator[Lesson]:
-    """For each month give what may be learned from to score it: nothing that was not known at its end.
+    """Yield for each month the lesson to score it: only what was known at its end.
 
     Raises:
-        NotEnoughDataError: all outcomes known at the end of a month are the same.
+        NotEnoughDataError: all labels known at the end of a month are the same.
     """
     for month in months:
         known = rows.labeled(month)
         if not 0 < sum(rows.wins[m] for m in known) < sum(rows.deals[m] for m in known):
             raise NotEnoughDataError(
-                f"All labels before {month} are the same: a model needs won deals and others; "
+                f"All labels before {month} are the same: a model needs both won and other deals; "
                 "raise CRM_MIN_TRAINING_MONTHS."
             )
         yield Lesson(month, rows, known, features, seed, snapshot)
@@ -90,39 +91,39 @@ def lessons(
 def last_lesson(
     rows: TrainingRows, features: list[str], seed: int, snapshot: Snapshot | None = None
 ) -> Lesson:
-    """Return all that is known when the labels of all rows are."""
+    """Return the lesson with all labeled months."""
     return Lesson(rows.horizon, rows, rows.months, features, seed, snapshot)
 
 
 def learn(algorithm: Algorithm, lesson: Lesson) -> Estimator:
-    """Fit an algorithm on what may be learned from, or on the sample of it that it can take."""
+    """Fit an algorithm on a lesson, or on the sample of it that the algorithm can take."""
     estimator = algorithm.build(lesson.features, lesson.seed)
     if algorithm.learns_from == SNAPSHOT:
         if lesson.snapshot is None:
-            raise ValueError(f"{algorithm.name} learns from snapshots, and none were given.")
+            raise ValueError(f"{algorithm.name} learns from snapshots, but none were given.")
         return estimator.fit(lesson.snapshot(lesson.as_of))
     table = lesson.rows.sample(lesson.months, algorithm.max_training_rows, lesson.seed)
     matrix = algorithm.matrix(table, lesson.features)
     labels = table[lesson.rows.target.name].to_numpy(dtype="int64")
-    # Boosting waits for its threads at every node: with few rows that is most of its time, and on a
-    # busy machine nearly all. The forest's threads are its own; processes would import all again.
+    # Boosting waits for its threads at every node: with few rows this takes most of the time. The forest
+    # uses threads of its own, since processes would import everything again.
     boosters = threadpool_limits(1 if len(table) < ROWS_WORTH_THREADS else None, "openmp")
     with boosters, parallel_config(backend="threading", n_jobs=-1):
         return estimator.fit(matrix, labels)
 
 
 class FoldModels:
-    """The models of past months that were fitted so far, for whoever needs the same ones again.
+    """A cache of the models fitted for past months.
 
-    A fit depends on nothing but its lesson, so it does not matter who made it. They are small: two megabytes
-    for the largest.
+    A fit depends only on its algorithm and lesson, so all callers can share it. Models are small: at most two
+    megabytes.
     """
 
     def __init__(self) -> None:
         self._fitted: dict[tuple[object, ...], Estimator] = {}
 
     def learned(self, algorithm: Algorithm, lesson: Lesson) -> Estimator:
-        """Return what `learn` gives, fitted at the first time that it is asked for."""
+        """Return the result of `learn`; fit only on the first call."""
         rows = lesson.rows
         key = (
             algorithm,

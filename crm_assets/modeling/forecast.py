@@ -1,4 +1,4 @@
-"""From probabilities to revenue: what a deal is worth if won, and sums by who sells what."""
+"""From probabilities to revenue: the value of a deal if won, and totals by agent, office and product."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ TOTAL = "total"
 
 
 def expected_values(snapshot: ir.Table) -> ir.Table:
-    """What each open deal brings if it is won: list price times what won deals fetched of theirs.
+    """Return the revenue of each open deal if it is won: list price times the usual ratio of value to price.
 
-    The ratio is that of the product's deals won as of the month, of all won deals where the
-    product has none, and 1 where nothing is won yet.
+    The ratio comes from the product's deals won as of the month, or from all won deals if the product has
+    none. It is 1 if no deal is won yet.
 
     Args:
         snapshot: columns of `crm.tables.MONTHLY_SNAPSHOTS`.
@@ -41,10 +41,10 @@ def revenue_forecast(predictions: pd.DataFrame, month: str, target: Target = DEF
     Args:
         predictions: columns of `crm.tables.WIN_PREDICTIONS`.
         month: the snapshot month, `YYYY-MM`.
-        target: what the probabilities are of; the forecast is for the last of its months.
+        target: the target of the probabilities; the forecast is for the last of its months.
 
     Returns:
-        Columns of `crm.tables.REVENUE_FORECAST`; the total first, then by level and name.
+        Columns of `crm.tables.REVENUE_FORECAST`: the total first, then by level and name.
     """
     parts = [_sums(predictions.assign(total="all deals"), TOTAL)] if len(predictions) else []
     parts += [_sums(predictions, level) for level in LEVELS if len(predictions)]

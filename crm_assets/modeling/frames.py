@@ -1,4 +1,4 @@
-"""Data frames that are made when they are asked for, so that memory holds one at a time."""
+"""Data frames that are built on demand, so that memory holds one at a time."""
 
 from __future__ import annotations
 
@@ -11,35 +11,35 @@ from crm_assets.modeling.training_rows import DEAL, MONTH
 
 
 class Frames(Mapping[str, pd.DataFrame]):
-    """Data frames by name, each made anew every time that it is asked for.
+    """Data frames by name, built anew at every access.
 
     Attributes:
-        names: which there are, in order.
-        make: gives the data frame of a name.
+        names: the names, in order.
+        make: builds the data frame with a name.
     """
 
     def __init__(self, names: Iterable[str], make: Callable[[str], pd.DataFrame]) -> None:
         self.names, self.make = list(names), make
 
     def __getitem__(self, name: str) -> pd.DataFrame:
-        """The data frame of a name."""
+        """Return the data frame with this name."""
         if name not in self.names:
             raise KeyError(name)
         return self.make(name)
 
     def __iter__(self) -> Iterator[str]:
-        """The names."""
+        """Iterate over the names."""
         return iter(self.names)
 
     def __len__(self) -> int:
-        """How many there are."""
+        """Return the number of names."""
         return len(self.names)
 
 
 def compact(table: pa.Table) -> pd.DataFrame:
-    """Return a table by month and deal as a data frame without a Python object for each text.
+    """Return a table by month and deal as a data frame without Python objects for its texts.
 
-    Months become categories; identifiers, and lists, stay in Arrow.
+    Months become categories; identifiers and lists stay in Arrow.
     """
     place = table.schema.get_field_index(MONTH)
     table = table.set_column(place, MONTH, table[MONTH].dictionary_encode().unify_dictionaries())

@@ -1,4 +1,4 @@
-"""From a feature table to what a pipeline takes: one dtype per feature, the same in every month."""
+"""Turns a feature table into the input of a pipeline: one dtype per feature, the same in every month."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ NO_CATEGORY = "none"
 
 
 def feature_matrix(table: pd.DataFrame, features: list[str]) -> pd.DataFrame:
-    """The features as model input: numbers and truth values as float, texts as categories.
+    """Return the features as model input: numbers and booleans as float, texts as categories.
 
     Args:
         table: rows with at least the columns `features`.
@@ -30,7 +30,7 @@ def feature_matrix(table: pd.DataFrame, features: list[str]) -> pd.DataFrame:
 
 
 def _category(column: pd.Series) -> pd.Series:
-    # Each text is hashed once here; encoders then take numbers for it.
+    # Hash each text only once here: encoders then work with its code.
     kept = column.astype("category")
     if not kept.hasnans:
         return kept

@@ -1,4 +1,4 @@
-"""How good probabilities are: ranking, sharpness, calibration."""
+"""Metrics for probabilities: ranking, sharpness, calibration."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ ECE_BINS = 10
 
 
 def scores(outcome: np.ndarray, probability: np.ndarray) -> dict[str, float]:
-    """The metrics of `METRICS`.
+    """Return the metrics in `METRICS`.
 
     Args:
         outcome: shape (n,), 0 or 1.
         probability: shape (n,), 0 to 1.
 
     Returns:
-        ROC AUC is NaN where all outcomes are the same.
+        The metrics by name; ROC AUC is NaN if all outcomes are the same.
     """
     return {
         "roc_auc": _roc_auc(outcome, probability),
@@ -35,7 +35,7 @@ def scores(outcome: np.ndarray, probability: np.ndarray) -> dict[str, float]:
 
 
 def expected_calibration_error(outcome: np.ndarray, probability: np.ndarray, bins: int = ECE_BINS) -> float:
-    """Mean distance of predicted from realized rate over bins of equally many deals, 0 to 1.
+    """Return the mean gap between predicted and realized rate over equally large bins of deals, 0 to 1.
 
     Equal-mass variant of Naeini et al., Obtaining Well Calibrated Probabilities Using Bayesian
     Binning (AAAI 2015).
@@ -50,7 +50,7 @@ def expected_calibration_error(outcome: np.ndarray, probability: np.ndarray, bin
 
 
 def scores_by_month(predictions: pd.DataFrame, months: list[str]) -> pd.DataFrame:
-    """The metrics of some months, each alone and pooled.
+    """Return the metrics of some months, each alone and all pooled.
 
     Args:
         predictions: columns `snapshot_month`, the target's label, `probability`.
@@ -64,7 +64,7 @@ def scores_by_month(predictions: pd.DataFrame, months: list[str]) -> pd.DataFram
 
 
 def auc_of_months(predictions: pd.DataFrame) -> pd.DataFrame:
-    """The ROC AUC of each month alone, NaN where all outcomes are the same: `snapshot_month`, `roc_auc`."""
+    """Return `snapshot_month` and `roc_auc` of each month; NaN if all outcomes of a month are the same."""
     label = label_of(predictions)
     return pd.DataFrame(
         [
@@ -75,12 +75,12 @@ def auc_of_months(predictions: pd.DataFrame) -> pd.DataFrame:
 
 
 def pooled(predictions: pd.DataFrame, months: list[str]) -> dict[str, float]:
-    """The metrics over some months together."""
+    """Return the metrics over some months together."""
     return _scores(predictions[predictions[MONTH].isin(months)])
 
 
 def label_of(predictions: pd.DataFrame) -> str:
-    """The column of predictions that says what came: the label of the target that they are about."""
+    """Return the column of predictions that holds the outcome: the label of their target."""
     return next(target.name for target in targets.TARGETS if target.name in predictions)
 
 
@@ -104,15 +104,15 @@ def _scores(predictions: pd.DataFrame) -> dict[str, float]:
 
 
 def roc_auc_standard_error(auc: float, positives: float, negatives: float) -> float:
-    """Standard error of a ROC AUC.
+    """Return the standard error of a ROC AUC.
 
     Hanley and McNeil, The Meaning and Use of the Area under a Receiver Operating Characteristic
     (ROC) Curve (Radiology 1982), equation 1.
 
     Args:
         auc: 0 to 1.
-        positives: how many outcomes are 1.
-        negatives: how many are 0.
+        positives: number of outcomes that are 1.
+        negatives: number of outcomes that are 0.
 
     >>> round(roc_auc_standard_error(0.8, 1_000, 4_000), 4)
     0.0088

@@ -20,7 +20,7 @@ BLUE, ORANGE, GRAY = "#1f5fa8", "#d9822b", "#8a8f98"
 
 
 def champion_plots(candidate: Candidate, rows: TrainingRows) -> dict[str, bytes]:
-    """The plots that belong to a champion, by name."""
+    """Return the plots for a candidate, by name."""
     test = candidate.walk_forward[candidate.walk_forward["snapshot_month"].isin(candidate.split.test)]
     newest = rows.rows(candidate.trained_months[-1:])
     chosen, fitted = algorithm(candidate.algorithm), candidate.model.pipeline
@@ -34,7 +34,7 @@ def champion_plots(candidate: Candidate, rows: TrainingRows) -> dict[str, bytes]
 
 
 def calibration_curve(predictions: pd.DataFrame) -> bytes:
-    """Predicted against realized rate, in bins of equally many deals."""
+    """Plot predicted against realized win rate, in bins with equal numbers of deals."""
     figure, axes = _axes("Calibration on the test months", "predicted probability", "share won")
     ranks = predictions["probability"].rank(method="first")
     bins = predictions.groupby(pd.qcut(ranks, min(ECE_BINS, len(ranks))), observed=True)
@@ -47,7 +47,7 @@ def calibration_curve(predictions: pd.DataFrame) -> bytes:
 
 
 def roc(predictions: pd.DataFrame) -> bytes:
-    """The ROC curve of some months, and of them pooled."""
+    """Plot the ROC curve of each month and of all months pooled."""
     figure, axes = _axes("ROC on the test months", "false positive rate", "true positive rate")
     axes.plot([0, 1], [0, 1], color=GRAY, linestyle="--", linewidth=1)
     label = label_of(predictions)
@@ -63,10 +63,9 @@ def roc(predictions: pd.DataFrame) -> bytes:
 
 
 def auc_by_month(by_month: dict[str, pd.DataFrame], split: Split) -> bytes:
-    """Walk-forward ROC AUC of each contender, from its `auc_of_months`; test months shaded.
+    """Plot the walk-forward ROC AUC of each contender, from its `auc_of_months`, with shaded test months.
 
-    A contender that gives all deals of a month one probability, as the seasonal rate does, ranks
-    none of them: 0.5.
+    A contender that gives all deals of a month the same probability, for example the seasonal rate, has 0.5.
     """
     figure, axes = _axes("Walk-forward ROC AUC by month", "snapshot month", "ROC AUC")
     axes.axvspan(len(split.scored) - len(split.test) - 0.5, len(split.scored) - 0.5, color=GRAY, alpha=0.12)
@@ -79,7 +78,7 @@ def auc_by_month(by_month: dict[str, pd.DataFrame], split: Split) -> bytes:
 
 
 def expected_and_realized(predictions: pd.DataFrame) -> bytes:
-    """Sum of probabilities beside the deals won, by month."""
+    """Plot the sum of probabilities beside the number of won deals, by month."""
     figure, axes = _axes("Expected and realized wins", "month", "deals")
     sums = predictions.groupby("snapshot_month", observed=True).agg(
         expected=("probability", "sum"), realized=(label_of(predictions), "sum")
@@ -93,7 +92,7 @@ def expected_and_realized(predictions: pd.DataFrame) -> bytes:
 
 
 def top_features(strength: pd.Series, most: int = 12) -> bytes:
-    """Mean absolute contribution of the strongest features."""
+    """Plot the mean absolute contribution of the strongest features."""
     # Room for the longest name.
     figure, axes = _axes("Top features", "mean absolute contribution", "", left=0.34)
     shown = strength[strength > 0].head(most)[::-1]
@@ -130,8 +129,8 @@ def leak_evidence(trace: Trace) -> bytes:
 
 
 def _axes(title: str, x: str, y: str, left: float = 0.13):  # noqa: ANN202
-    # Without pyplot: no global state, nothing to close, safe in threads. Margins are said, since a layout
-    # that measures its texts draws each of them twice.
+    # Avoid pyplot: no global state, nothing to close, safe in threads. Fixed margins, since automatic
+    # layouts draw every text twice.
     figure = Figure(figsize=(6.4, 4), dpi=110)
     axes = figure.subplots(gridspec_kw={"left": left, "right": 0.97, "bottom": 0.13, "top": 0.91})
     axes.set(title=title, xlabel=x, ylabel=y)

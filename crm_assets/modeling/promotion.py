@@ -1,8 +1,8 @@
-"""Promotion: whether a candidate replaces the champion in force.
+"""Decides whether a candidate replaces the current champion.
 
-It does where it is no worse on the same test months. What an operator or the leak audit rules out goes
-whatever it scores; and no model replaces one that has learned from other data, since the two say nothing
-about the same deals: a person decides that.
+It does if it is no worse on the same test months. A champion that uses a feature which settings or the leak
+audit rule out is replaced regardless of score. A model never replaces one that learned from other data, since
+the two cannot be compared on the same deals: a person decides that.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from crm_assets.modeling.training_rows import DEAL, KEYS, MONTH, TrainingRows
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether a candidate is promoted, and why, in a sentence."""
+    """Whether a candidate is promoted, and the reason in a sentence."""
 
     promoted: bool
     reason: str
@@ -28,14 +28,14 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Rival:
-    """What the judge has to know about the champion in force.
+    """What `judge` needs to know about the current champion.
 
     Attributes:
         version: its registered version.
-        features: what it uses.
-        source: what says which source's deals it has learned from; empty where nobody recorded it.
+        features: the features that it uses.
+        source: identity of the source that it learned from; empty if not recorded.
         same_deals: whether it has scored any deal of the candidate's training set.
-        test: its metrics on the candidate's test months, or None where it has none.
+        test: its metrics on the candidate's test months, or None if there are none.
     """
 
     version: str
@@ -46,10 +46,10 @@ class Rival:
 
 
 def rival(former: Champion, candidate: Candidate, rows: TrainingRows) -> Rival:
-    """Score the champion in force on the candidate's test months.
+    """Score the current champion on the candidate's test months.
 
-    Months that it could not have scored with what was known then count by its walk-forward predictions,
-    later ones by its model.
+    Months before all its training labels were known count with its walk-forward predictions, later months
+    with its model.
     """
     same_deals = _same_deals(former, rows)
     test = None
@@ -63,14 +63,14 @@ def rival(former: Champion, candidate: Candidate, rows: TrainingRows) -> Rival:
 def judge(
     own: dict[str, float], former: Rival | None, allowed: list[str], source: str, version: str
 ) -> Verdict:
-    """Decide about a candidate.
+    """Decide whether a candidate is promoted.
 
     Args:
-        own: its metrics on the test months.
-        former: the champion in force, or None where there is none.
+        own: the candidate's metrics on the test months.
+        former: the current champion, or None if there is none.
         allowed: the features that models may use.
-        source: what says which source's deals it has learned from.
-        version: its registered version.
+        source: identity of the source that the candidate learned from.
+        version: the candidate's registered version.
     """
     if former is None:
         return Verdict(True, "There was no champion.")
@@ -79,18 +79,21 @@ def judge(
         theirs = f" ({former.source})" if former.source else ""
         return Verdict(
             False,
-            f"Version {former.version} learned from other data{theirs} and stays champion. To use this one "
-            f"all the same: make promote VERSION={version}. To start anew: put CRM_HOME aside and run again.",
+            f"Version {former.version} learned from other data{theirs} and stays champion. To use "
+            f"this version anyway: make promote VERSION={version}. To start over: move CRM_HOME away and run "
+            "again.",
         )
     if forbidden := sorted(set(former.features) - set(allowed)):
         return Verdict(
-            True, f"Version {former.version} uses {', '.join(forbidden)}, which may not be used any more."
+            True, f"Version {former.version} uses {', '.join(forbidden)}, which may no longer be used."
         )
     if former.test is None:
         return Verdict(True, f"Version {former.version} cannot be compared on these test months.")
     if math.isnan(own["roc_auc"]) or math.isnan(former.test["roc_auc"]):
         return Verdict(
-            False, f"All test deals ended alike: no ROC AUC to compare with version {former.version}."
+            False,
+            f"All test deals have the same outcome, so there is no ROC AUC to compare with version "
+            f"{former.version}.",
         )
     promoted = own["roc_auc"] >= former.test["roc_auc"]
     return Verdict(
@@ -101,9 +104,9 @@ def judge(
 
 
 def _same_deals(former: Champion, rows: TrainingRows) -> bool:
-    """Whether the champion's walk-forward has a deal of the training set."""
+    """Return whether the champion's walk-forward has a deal of the training set."""
     past = former.walk_forward
-    # Month by month first: nearly always the first common month has one, and all deals are many.
+    # Try month by month first: the first common month nearly always has one, and reading all is slow.
     if any(past[m][DEAL].isin(rows.rows([m], [DEAL])[DEAL]).any() for m in past if m in rows.deals):
         return True
     deals = rows[DEAL].unique()
@@ -111,7 +114,7 @@ def _same_deals(former: Champion, rows: TrainingRows) -> bool:
 
 
 def _honest(former: Champion, month: str, rows: TrainingRows) -> pd.DataFrame:
-    """Keys, label and `probability` of a month's deals, NaN where the champion has none to give."""
+    """Return keys, label and `probability` of a month's deals, NaN if the champion has no prediction."""
     test = rows.rows([month])
     labels = test[[*KEYS, rows.target.name]]
     if former.may_score(month):

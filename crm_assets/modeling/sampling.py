@@ -1,4 +1,4 @@
-"""A sample of the training rows, for algorithms that cannot take them all."""
+"""A sample of the training rows, for algorithms that cannot take all of them."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ import pandas as pd
 
 
 def training_sample(table: pd.DataFrame, max_rows: int, seed: int) -> pd.DataFrame:
-    """At most `max_rows` rows, of each month at most an equal share of them.
+    """Return at most `max_rows` rows, at most an equal share of them from each month.
 
-    Which rows is settled by month, deal and seed alone: the same month gives the same deals whatever
-    months there are beside it, only fewer of them where there are more.
+    The draw depends only on month, deal and seed. Other months only change how many deals a month gives: a
+    smaller share is part of the larger one.
 
     Args:
         table: rows with `snapshot_month` and `opportunity_id`.
-        max_rows: up to as many rows the table is taken as it is.
+        max_rows: a table with at most this many rows is returned whole.
         seed: decides which rows are drawn.
 
     Returns:
-        The rows in their order.
+        The rows in their original order.
     """
     if len(table) <= max_rows:
         return table
@@ -33,20 +33,20 @@ def training_sample(table: pd.DataFrame, max_rows: int, seed: int) -> pd.DataFra
 
 
 def share_of_month(rows: list[int], max_rows: int) -> int:
-    """How many rows a month may give, of months with so many rows."""
+    """Return how many rows each month may give, from the row counts of the months."""
     return max(rows, default=0) if sum(rows) <= max_rows else max_rows // len(rows)
 
 
 def drawn(deals: np.ndarray, month: str, share: int, seed: int) -> np.ndarray:
-    """The places of the deals that are drawn, at most `share`, in order.
+    """Return the positions of the drawn deals, at most `share`, in order.
 
     Args:
         deals: identifiers of a month's deals, shape (n,).
         month: `YYYY-MM`.
-        share: how many are drawn.
-        seed: decides which.
+        share: how many deals to draw.
+        seed: decides which deals are drawn.
     """
-    # 16 bytes of key are what the hash takes.
+    # The hash needs a key of 16 bytes.
     key = f"{seed:>9}{month}"[-16:].rjust(16)
     lots = pd.util.hash_array(deals, hash_key=key, categorize=False)
     return np.sort(np.argsort(lots, kind="stable")[:share])

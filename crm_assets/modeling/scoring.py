@@ -1,4 +1,4 @@
-"""Scoring a month's open deals with the champion, without letting it score what it learned from."""
+"""Scores a month's open deals with the champion, except months that it learned from."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ CHAMPION, WALK_FORWARD = "champion", "walk_forward"
 
 @dataclass(frozen=True)
 class Champion:
-    """A registered model and what is needed to score with it.
+    """A registered model with everything needed to score deals.
 
     Attributes:
         version: its registered version.
         algorithm: its algorithm.
         model: the calibrated model.
-        features: what it uses, in order.
-        trained_months: the months that it has learned from.
-        walk_forward: its walk-forward predictions of past months, explained, by month.
-        target: what it predicts.
-        source: what says which source's deals it has learned from; empty where nobody recorded it.
+        features: the features that it uses, in order.
+        trained_months: the months that it learned from.
+        walk_forward: its walk-forward predictions of past months with explanations, by month.
+        target: the target that it predicts.
+        source: identity of the source that it learned from; empty if not recorded.
     """
 
     version: str
@@ -42,7 +42,7 @@ class Champion:
     source: str = ""
 
     def may_score(self, month: str) -> bool:
-        """Whether all that it has learned was known at the end of a month."""
+        """Return whether all its training labels were known at the end of a month."""
         return self.target.last_month(max(self.trained_months)) <= month
 
     def probabilities(self, table: pd.DataFrame) -> pd.DataFrame:
@@ -54,23 +54,23 @@ class Champion:
 def win_predictions(
     features: pd.DataFrame, values: pd.DataFrame, champion: Champion, month: str
 ) -> pd.DataFrame:
-    """The probability of each open deal of a month, its worth, and what pushed it.
+    """Return the probability, value and explanation of each open deal of a month.
 
-    A month at whose end all was known that the champion has learned from is scored by the champion. An
-    earlier month gets the champion's walk-forward prediction, made without that month's outcomes; where
-    there is none, since too little had happened by then, the month has no predictions.
+    The champion scores a month if all its training labels were known at the month's end. An earlier month
+    gets the champion's walk-forward prediction, made without that month's outcomes. Months too early for
+    a walk-forward prediction have no predictions.
 
     Args:
         features: one month of `win_features`.
         values: `crm.forecast.expected_values` of the same month.
-        champion: the model in force.
+        champion: the current champion.
         month: `YYYY-MM`.
 
     Returns:
-        Columns of `crm.tables.WIN_PREDICTIONS`, the likeliest deal first.
+        Columns of `crm.tables.WIN_PREDICTIONS`, most likely deal first.
     """
     live = champion.may_score(month)
-    # A live month without open deals has no past either: no rows, as scikit-learn refuses empty input.
+    # scikit-learn rejects empty input: without open deals, take the (also empty) walk-forward rows.
     scored = _live(features, champion) if live and len(features) else _past(champion, month)
     rows = features.merge(scored, on=DEAL, validate="one_to_one").merge(
         values, on=DEAL, validate="one_to_one"

@@ -1,4 +1,4 @@
-"""The training set: labeled rows of the months that carry information about closing."""
+"""The training set: labeled rows of the months with information about closing."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from crm_assets.errors import NotEnoughDataError
 
 
 def first_training_month(opportunities: ir.Table) -> str:
-    """The month before the first recorded close: before it, the data knows of no outcome.
+    """Return the month before the first recorded close: earlier months have no outcomes.
 
     Raises:
         NotEnoughDataError: no deal is closed.
@@ -20,18 +20,18 @@ def first_training_month(opportunities: ir.Table) -> str:
     first_close = opportunities.close_date.min().to_pyarrow().as_py()
     if first_close is None:
         raise NotEnoughDataError(
-            "sales_pipeline.csv has no closed deal: nothing can be learned before one is won or lost."
+            "sales_pipeline.csv has no closed deal: models can learn only after a deal is won or lost."
         )
     return shift(month_of(first_close), -1)
 
 
 def labeled_months(opportunities: ir.Table, horizon: str, target: Target = DEFAULT_TARGET) -> list[str]:
-    """The months from the first training month on whose labels are known.
+    """Return the months with known labels, starting with the first training month.
 
     Args:
         opportunities: columns of `crm.tables.OPPORTUNITIES`.
         horizon: last month that the data covers completely.
-        target: what is labeled.
+        target: the target of the labels.
 
     Raises:
         NotEnoughDataError: no deal is closed.
@@ -41,14 +41,14 @@ def labeled_months(opportunities: ir.Table, horizon: str, target: Target = DEFAU
 
 
 def check_complete(months: list[str], expected: list[str]) -> None:
-    """Check that no month is missing between others: models would learn without it, and nobody would know.
+    """Check that no month is missing between others: otherwise models would silently learn without it.
 
     Args:
-        months: those at hand.
-        expected: those that there ought to be; only those between the first and the last of `months` count.
+        months: the available months.
+        expected: the expected months; only those between the first and the last of `months` count.
 
     Raises:
-        NotEnoughDataError: one is missing.
+        NotEnoughDataError: a month is missing.
     """
     if not months:
         return
@@ -63,13 +63,13 @@ def check_complete(months: list[str], expected: list[str]) -> None:
 def stored_labeled_months(
     stored: Iterable[str], opportunities: ir.Table, horizon: str, target: Target = DEFAULT_TARGET
 ) -> list[str]:
-    """Those of some stored months that can be learned from.
+    """Return the stored months that have known labels.
 
     Args:
-        stored: the months of `win_features` that are stored.
+        stored: the stored months of `win_features`.
         opportunities: columns of `crm.tables.OPPORTUNITIES`.
         horizon: last month that the data covers completely.
-        target: what is labeled.
+        target: the target of the labels.
 
     Raises:
         NotEnoughDataError: no deal is closed, or a month between others is not stored.
@@ -81,12 +81,12 @@ def stored_labeled_months(
 
 
 def training_set(features: ir.Table, opportunities: ir.Table, target: Target = DEFAULT_TARGET) -> ir.Table:
-    """The rows of `win_features` that have a label, from the first training month on.
+    """Return the rows of `win_features` with a label, starting with the first training month.
 
     Args:
         features: all months of `win_features`.
         opportunities: columns of `crm.tables.OPPORTUNITIES`.
-        target: what is labeled.
+        target: the target of the labels.
 
     Returns:
         Columns of `crm.tables.WIN_FEATURES`, sorted by month and deal, without null labels.

@@ -1,4 +1,4 @@
-"""The training set by month: stays in memory when small, is read month by month when large."""
+"""The training set by month: it stays in memory when small and is read month by month when large."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from crm_assets.modeling.sampling import drawn, share_of_month, training_sample
 MONTH, DEAL = SNAPSHOT_MONTH.name, OPPORTUNITY_ID.name
 KEYS = [MONTH, DEAL]
 
-# Some 250 MB as a data frame.
+# About 250 MB as a data frame.
 ROWS_HELD = 500_000
 HASHED_AT_A_TIME = 1 << 20
 
@@ -27,10 +27,10 @@ class TrainingRows(ABC):
     """Labeled rows of `win_features`, sorted by month and deal.
 
     Attributes:
-        target: what is learned; its label's column holds 0 or 1 in every row.
-        columns: what each row has.
-        deals: how many rows each month has, in order of the months.
-        wins: how many of them are won, by the target.
+        target: the target to learn; its label is 0 or 1 in every row.
+        columns: the column names.
+        deals: number of rows by month, months in order.
+        wins: number of rows by month whose label is 1.
     """
 
     target: Target
@@ -45,7 +45,7 @@ class TrainingRows(ABC):
 
     @property
     def horizon(self) -> str:
-        """The month at whose end the labels of all rows are known."""
+        """The month at the end of which the labels of all rows are known."""
         return self.target.last_month(max(self.months))
 
     def labeled(self, as_of: str) -> list[str]:
@@ -53,13 +53,13 @@ class TrainingRows(ABC):
         return self.target.labeled(self.months, as_of)
 
     def __len__(self) -> int:
-        """The number of rows."""
+        """Return the number of rows."""
         return sum(self.deals.values())
 
     @property
     @abstractmethod
     def fingerprint(self) -> str:
-        """16 hex digits that tell one training set from another."""
+        """16 hex digits that identify the training set."""
 
     @abstractmethod
     def rows(self, months: list[str], columns: list[str] | None = None) -> pd.DataFrame:
@@ -71,14 +71,14 @@ class TrainingRows(ABC):
 
     @abstractmethod
     def sample(self, months: list[str], max_rows: int, seed: int) -> pd.DataFrame:
-        """Return what `sampling.training_sample` takes of the rows of some months."""
+        """Return the `sampling.training_sample` of the rows of some months."""
 
     @abstractmethod
     def __getitem__(self, column: str) -> pd.Series:
-        """One column of all rows, in order."""
+        """Return one column of all rows, in order."""
 
     def get(self, column: str) -> pd.Series | None:
-        """Return one column, or None where there is none."""
+        """Return one column, or None if it does not exist."""
         return self[column] if column in self.columns else None
 
 
@@ -96,7 +96,7 @@ class HeldRows(TrainingRows):
 
     @cached_property
     def fingerprint(self) -> str:
-        """Of the file that the rows are from, or of their values."""
+        """The hash of the file that the rows are from, or of their values."""
         if self._known is not None:
             return self._known
         values = pd.util.hash_pandas_object(self.table, index=False).to_numpy()
@@ -112,12 +112,12 @@ class HeldRows(TrainingRows):
         return training_sample(self.rows(months), max_rows, seed)
 
     def __getitem__(self, column: str) -> pd.Series:
-        """One column."""
+        """Return one column."""
         return self.table[column]
 
 
 class StoredRows(TrainingRows):
-    """Rows of a parquet file. Memory holds one month, and the largest sample drawn of each so far."""
+    """Rows of a parquet file. Memory holds one month, and the largest sample so far of each month."""
 
     def __init__(self, path: Path, target: Target = DEFAULT_TARGET) -> None:
         # Keep the file open, so that this run reads one version even if another run replaces it.
@@ -132,7 +132,7 @@ class StoredRows(TrainingRows):
 
     @cached_property
     def fingerprint(self) -> str:
-        """Of the file's bytes."""
+        """The hash of the file's bytes."""
         return _fingerprint(self._file)
 
     def rows(self, months: list[str], columns: list[str] | None = None) -> pd.DataFrame:
@@ -148,19 +148,19 @@ class StoredRows(TrainingRows):
         held = self._samples.get((month, seed))
         if held is None or held.num_rows < min(share, self.deals[month]):
             held = self._samples[month, seed] = _drawn(self._read([month]), month, share, seed)
-        # Later months leave a smaller share to each: a part of what was drawn before.
+        # With more months the share of each is smaller, and part of the sample drawn before.
         return _drawn(held, month, share, seed)
 
     def _read(self, months: list[str], columns: list[str] | None = None) -> pa.Table:
         return pq.read_table(self._file, columns=columns, filters=[(MONTH, "in", months)])
 
     def __getitem__(self, column: str) -> pd.Series:
-        """One column."""
+        """Return one column."""
         return pq.read_table(self._file, columns=[column])[column].to_pandas()
 
 
 def training_rows(path: Path, target: Target = DEFAULT_TARGET) -> TrainingRows:
-    """Return the rows of a stored training set: in memory where they are few."""
+    """Return the rows of a stored training set, in memory if they are few."""
     if pq.read_metadata(path).num_rows > ROWS_HELD:
         return StoredRows(path, target)
     with pa.OSFile(str(path)) as file:

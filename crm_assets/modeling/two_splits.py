@@ -1,11 +1,11 @@
-"""SHAP values of boosted trees of at most two splits, for many rows: one table look-up per pair of features.
+"""SHAP values of boosted trees of depth 2 or less, for many rows: one table look-up per feature pair.
 
 Path-dependent TreeSHAP (Lundberg et al., From Local Explanations to Global Understanding with Explainable AI
-for Trees, 2020) is a sum over leaves. A leaf of value w behind a condition on feature a and one on feature b
-is worth w (x_a or p_a) (x_b or p_b): x, 0 or 1, says whether the condition holds; where the feature is not
-known, p takes its place, the share of training rows for which it holds. The Shapley value of a in that
-product is w (x_a - p_a) (x_b + p_b) / 2. So all leaves of a pair add up to one table over the values that
-the trees tell apart. XGBoost's own values differ by some 1e-7, since it adds up in single precision.
+for Trees, 2020) is a sum over leaves. A leaf with value w and one condition each on features a and b
+is worth w (x_a or p_a) (x_b or p_b). x is 1 if the condition holds, else 0. If the feature is unknown, p
+takes its place: the share of training rows for which the condition holds. The Shapley value of a in that
+product is w (x_a - p_a) (x_b + p_b) / 2. So all leaves of a pair add up to one table over the values that the
+trees distinguish. XGBoost's own values differ by about 1e-7, since it adds up in single precision.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import pandas as pd
 
 @dataclass(frozen=True)
 class Condition:
-    """One feature's part of the way to a leaf: `low <= value < high`, true for a share of the rows."""
+    """The condition on one feature to reach a leaf: `low <= value < high`, true for `share` of the rows."""
 
     feature: int
     low: float
@@ -26,14 +26,14 @@ class Condition:
     share: float
 
     def also(self, other: Condition) -> Condition:
-        """Return both conditions on one feature as one."""
+        """Combine two conditions on the same feature."""
         low, high = max(self.low, other.low), min(self.high, other.high)
         return Condition(self.feature, low, high, self.share * other.share)
 
 
 @dataclass(frozen=True)
 class Leaf:
-    """A leaf: its value, and its conditions, at most one per feature and two in all."""
+    """A leaf: its value and its conditions, at most one per feature and two in total."""
 
     value: float
     conditions: tuple[Condition, ...]
@@ -43,11 +43,11 @@ def shap_values(leaves: list[Leaf], columns: np.ndarray) -> np.ndarray:
     """Return the SHAP values of many rows.
 
     Args:
-        leaves: of all trees.
-        columns: the model's input without missing values, shape (n, features).
+        leaves: the leaves of all trees.
+        columns: the model's input, without missing values, shape (n, features).
 
     Returns:
-        Shape of `columns`, in the model's raw score.
+        The shape of `columns`, in units of the model's raw score.
     """
     edges = _edges(leaves, columns.shape[1])
     codes = [
@@ -63,7 +63,7 @@ def shap_values(leaves: list[Leaf], columns: np.ndarray) -> np.ndarray:
 
 
 def leaves_of(trees: pd.DataFrame, names: list[str]) -> list[Leaf]:
-    """Read the leaves of `xgboost.Booster.trees_to_dataframe`, whose features have these names."""
+    """Read the leaves from `xgboost.Booster.trees_to_dataframe`, given the feature names."""
     nodes = trees.set_index("ID")
     number = {name: place for place, name in enumerate(names)}
     found: list[Leaf] = []
@@ -90,7 +90,7 @@ def _with(conditions: tuple[Condition, ...], new: Condition) -> tuple[Condition,
 
 
 def _edges(leaves: list[Leaf], features: int) -> list[np.ndarray]:
-    """Return for each feature the values at which a condition begins or ceases to hold, in order."""
+    """Return for each feature the values at which a condition starts or stops to hold, in order."""
     at: list[set[float]] = [set() for _ in range(features)]
     for leaf in leaves:
         for condition in leaf.conditions:
@@ -99,7 +99,7 @@ def _edges(leaves: list[Leaf], features: int) -> list[np.ndarray]:
 
 
 def _tables(leaves: list[Leaf], edges: list[np.ndarray]) -> dict[tuple[int, ...], list[np.ndarray]]:
-    """Return for each feature alone, and each pair, the SHAP values of its members by number of value."""
+    """Return for each single feature and each pair the SHAP values, indexed by the numbers of values."""
     tables: dict[tuple[int, ...], list[np.ndarray]] = {}
     for leaf in leaves:
         conditions = sorted(leaf.conditions, key=lambda condition: condition.feature)
@@ -121,7 +121,7 @@ def _tables(leaves: list[Leaf], edges: list[np.ndarray]) -> dict[tuple[int, ...]
 
 
 def _holds(condition: Condition, edges: np.ndarray) -> np.ndarray:
-    """Return for each number of a value whether the condition holds: 1 or 0."""
-    # A value of number k lies at or above edge k - 1, and below edge k.
+    """Return 1 or 0 for each value number: whether the condition holds."""
+    # The value with number k is at or above edge k - 1 and below edge k.
     lowest = np.concatenate([[-np.inf], edges])
     return ((lowest >= condition.low) & (lowest < condition.high)).astype("float64")

@@ -17,6 +17,7 @@ from crm_assets.modeling.frames import Frames, compact
 from crm_assets.modeling.training_rows import DEAL, MONTH
 
 WALK_FORWARD_FILE = "walk_forward.parquet"
+ROWS_PER_GROUP = 100_000
 
 
 def write_past(candidate: Candidate, folder: Path) -> Path:
@@ -34,7 +35,8 @@ def write_past(candidate: Candidate, folder: Path) -> Path:
     path = folder / WALK_FORWARD_FILE
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
         for frame in candidate.explained.values():
-            writer.write_table(pa.Table.from_pandas(frame[schema.names], schema, preserve_index=False))
+            rows = pa.Table.from_pandas(frame[schema.names], schema, preserve_index=False)
+            writer.write_table(rows, row_group_size=ROWS_PER_GROUP)
     return path
 
 

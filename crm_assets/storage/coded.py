@@ -31,6 +31,14 @@ def in_plain_order(table: pa.Table) -> pa.Table:
     return pa.table([_renumbered(column) for column in table.columns], names=table.column_names)
 
 
+def as_declared(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Give a table the columns and types of a schema; texts that come as codes stay so."""
+    found = table.select(schema.names)
+    pairs = zip(found.schema, schema, strict=True)
+    fields = [given if pa.types.is_dictionary(given.type) else declared for given, declared in pairs]
+    return found.cast(pa.schema(fields)).replace_schema_metadata(None)
+
+
 def _renumbered(column: pa.ChunkedArray) -> pa.ChunkedArray | pa.Array:
     if not pa.types.is_dictionary(column.type):
         return column

@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from crm_assets.crm.deals import MONTHS, SNAPSHOT_MONTH
 from crm_assets.crm.monthly import MonthlyQuery
 from crm_assets.engine.order import in_order, is_in_order, keeps_order, sort_keys
+from crm_assets.storage.coded import as_declared
 
 if TYPE_CHECKING:
     from crm_assets.storage.tables import TableStore
@@ -114,7 +115,7 @@ def write_query(
     run = _Run(store, name, query, schema)
     with (
         run.inputs(),
-        engine.side_by_side(len(query.months)) as at_once,
+        engine.side_by_side(run.most_at_once()) as at_once,
         ThreadPoolExecutor(at_once) as makers,
         # Apart, since it is waiting for the disk or for the network.
         ThreadPoolExecutor(MONTHS_UNDER_WAY) as keepers,
@@ -145,6 +146,7 @@ class _Run:
         self.unsorted = sort.parent.to_expr()
         self.keys = sort_keys(self.expression)
         self.sql = str(store.engine.compile(self.unsorted))
+        self.in_order = store.engine_name == "duckdb" and keeps_order(sort.parent)
         self.rows = self._rows()
 
     def _rows(self) -> dict[str, int]:
@@ -165,6 +167,10 @@ class _Run:
                 for table in self.expression.op().find(ops.DatabaseTable):
                     held.enter_context(self.store.engine.held(table.name))
             yield
+
+    def most_at_once(self) -> int:
+        """How many months memory allows: the engine holds large ones that it has to sort."""
+        return len(self.rows) if self.in_order or max(self.rows.values()) <= ROWS_HELD else 1
 
     def chunks(self, at_once: int) -> list[list[str]]:
         """Cut the months into those that run together, some for each session if there are enough."""
@@ -192,26 +198,37 @@ class _Run:
                 session.put_files(self.query.stored.name, self.store.paths(self.query.stored.name, months))
             if len(months) == 1 and self.rows[months[0]] > ROWS_HELD:
                 return [self._draft(self._stream(session), months[0])]
+            if len(months) == 1:
+                return [self._draft(self._sorted(session.whole(self.sql)), months[0])]
             found = session.whole(self.sql)
-            # One chunk: to pick months from each of many takes longer than to copy them.
-            found = found.combine_chunks() if len(months) > 1 else found
-            return [self._draft(self._month(found, month, months), month) for month in months]
+        # One chunk: to pick months from each of many takes longer than to copy them.
+        found = found.combine_chunks()
+        return [self._draft(self._sorted(found.filter(pc.equal(found[MONTH], m))), m) for m in months]
 
     def _draft(self, rows: pa.Table | Batches, month: str) -> tuple[str, Path, int]:
         return month, *self.store.draft(self.name, rows, self.schema, month)
 
-    def _month(self, found: pa.Table, month: str, months: list[str]) -> pa.Table:
-        rows = found if len(months) == 1 else found.filter(pc.equal(found[MONTH], month))
+    def _sorted(self, rows: pa.Table) -> pa.Table | Batches:
+        """Sort the rows of one month, group by group: memory holds them once."""
         keys = [key for key in self.keys if key != MONTH]
         if is_in_order(rows, keys):
             return rows
-        rows = rows.combine_chunks()
-        return rows.take(pc.sort_indices(rows.select(keys), [(key, "ascending") for key in keys]))
+        order = pc.sort_indices(rows.select(keys), [(key, "ascending") for key in keys])
+        names, columns = rows.column_names, rows.columns[::-1]
+        del rows
+        # Column by column, each let go once it is copied: rows are taken from one chunk much faster.
+        whole = pa.table([columns.pop().combine_chunks() for _ in names], names=names)
+
+        def groups() -> Iterator[pa.Table]:
+            for start in range(0, len(order), ROWS_PER_BATCH):
+                yield as_declared(whole.take(order.slice(start, ROWS_PER_BATCH)), self.schema)
+
+        return Batches(groups)
 
     def _stream(self, session: Any) -> Batches:
         def batches(sql: str) -> Iterator[pa.Table]:
             for batch in session.batches(sql, ROWS_PER_BATCH, self.schema):
-                yield pa.Table.from_batches([batch]).cast(self.schema)
+                yield as_declared(pa.Table.from_batches([batch]), self.schema)
 
         def hopeful() -> Iterator[pa.Table]:
             return in_order(batches(self.sql), self.keys)
@@ -219,5 +236,4 @@ class _Run:
         def sure() -> Iterator[pa.Table]:
             return batches(str(self.store.engine.compile(self.expression)))
 
-        may_hope = self.store.engine_name == "duckdb" and keeps_order(self.unsorted.op())
-        return Batches(sure, (hopeful,) if may_hope else ())
+        return Batches(sure, (hopeful,) if self.in_order else ())

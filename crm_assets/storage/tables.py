@@ -20,7 +20,7 @@ from crm_assets.crm.monthly import MonthlyQuery
 from crm_assets.engine.choice import Engine, open_engine
 from crm_assets.engine.order import OutOfOrderError, in_order, without_sort
 from crm_assets.errors import StorageError
-from crm_assets.storage.coded import in_plain_order, plain_writer
+from crm_assets.storage.coded import as_declared, in_plain_order, plain_writer
 from crm_assets.storage.files import Files
 from crm_assets.storage.folder import cannot
 from crm_assets.storage.monthly import Batches, write_query
@@ -243,12 +243,7 @@ class TableStore:
         elif isinstance(table, pd.DataFrame):
             yield pa.Table.from_pandas(table, schema, preserve_index=False).replace_schema_metadata(None)
         else:
-            # Texts that come as codes stay so: to write them takes less time.
-            kept = [
-                field if pa.types.is_dictionary(field.type) else schema.field(field.name)
-                for field in (table.schema.field(name) for name in schema.names)
-            ]
-            yield table.select(schema.names).cast(pa.schema(kept)).replace_schema_metadata(None)
+            yield as_declared(table, schema)
 
 
 def _ahead(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:

@@ -39,7 +39,7 @@ def test_bad_input_is_one_sentence_and_leaves_what_is_stored(stored: Place, smal
     pipeline.write_text("".join(lines))
     refuses_untouched(
         stored,
-        f"sales_pipeline.csv, column deal_stage, row {row + 1}: 'Almost' is no stage",
+        f"sales_pipeline.csv, column deal_stage, row {row + 1}: 'Almost' is not a stage",
     )
 
 

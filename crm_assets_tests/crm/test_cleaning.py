@@ -1,4 +1,4 @@
-"""Cleaning: names mended, deals joined with what they refer to, no deal lost or doubled."""
+"""Cleaning corrects names and joins deals with what they refer to; it loses and doubles no deal."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_deals_become_known_on_their_engage_date_or_are_marked_as_simulated(real
     start = date(2016, 10, 1)
     simulated = deals.loc[prospecting, "created_date"]
     assert simulated.between(start, start + timedelta(days=SIMULATED_DAYS - 1)).all()
-    # Spread out, not heaped on a few days.
+    # Spread out, not crowded on a few days.
     assert simulated.nunique() > 250
 
 

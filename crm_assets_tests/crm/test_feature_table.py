@@ -1,4 +1,4 @@
-"""The contract of a feature's row: whoever forgets a part of it is told which row lacks what."""
+"""The contract of a feature row: the test names the row and the part that is missing."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ EXAMPLES = {"category": ["some name"], "boolean": ["True", "False"], "int64": ["
 
 
 def lacks(row: Feature) -> list[str]:
-    """What a row lacks, in words."""
+    """Return what a row lacks, in words."""
     made = str(row.expression(KNOWN).type().copy(nullable=True))
     read = {table for table, _ in row.origins}
     texts = {text: row.said(text) for text in EXAMPLES.get(row.dtype, ["0.31111", "1", "5"])}
@@ -33,7 +33,7 @@ def lacks(row: Feature) -> list[str]:
         "a number's dtype, since it has bounds": row.bounds is None or row.is_number,
         "what a sales person reads where it is missing": bool(row.missing) or not row.nullable,
         f"an expression of its dtype: it gives {made}": made == ARROW.get(row.dtype, row.dtype),
-        # What reads the calendar alone knows nothing of a deal.
+        # A feature that reads only the calendar needs no column of a deal.
         "sources": bool(row.sources) or MONTHS.name in read,
     } | {
         f"a label in a sales person's words: {text} reads {said!r}": bool(said.strip()) and "_" not in said

@@ -1,4 +1,4 @@
-"""The features, held against an oracle in plain pandas that knows only their definitions."""
+"""The features, compared with an oracle in plain pandas that knows only their definitions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LABEL_NAMES = [label.name for label in LABELS]
 
 
 def oracle(deals: pd.DataFrame, month: str) -> pd.DataFrame:
-    """The features of the deals open at the end of `month`, one deal after the other."""
+    """Return the features of the deals open at the end of `month`, one deal at a time."""
     end = month_end(month)
     known = deals[deals["engage_date"].notna() & (deals["engage_date"].fillna(date.max) <= end)]
     over = known["stage"].isin(CLOSED) & (known["close_date"].fillna(date.max) <= end)

@@ -1,7 +1,7 @@
 """The main promise: nothing dated after a month's end changes its snapshot or its features.
 
-One limit is known and not promised: a prospecting deal has no date of its own, so the day on which
-it becomes known is simulated from its id.
+One known limit: a prospecting deal has no date of its own, so the day on which it becomes known is
+simulated from its id.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def deals() -> tuple[Deal, ...]:
 
 @dataclass(frozen=True)
 class Closing:
-    """How a deal ends, `days` after the day that matters; never, where `stage` is Engaging."""
+    """How a deal ends, `days` after the relevant day; it never ends if `stage` is Engaging."""
 
     stage: str
     days: int
@@ -70,7 +70,7 @@ class Closing:
 
 @dataclass(frozen=True)
 class LaterDeal:
-    """A deal that becomes known `days` after a month's end, with any values whatever."""
+    """A deal that becomes known `days` after a month's end, with arbitrary values."""
 
     columns: Deal
     days: int
@@ -88,7 +88,7 @@ class LaterDeal:
 
 @dataclass(frozen=True)
 class Future:
-    """What comes after some month, instead of what the deals say."""
+    """A different future after some month, in place of the recorded one."""
 
     closings: dict[int, Closing]
     later_deals: dict[int, LaterDeal | None]
@@ -125,7 +125,7 @@ def futures() -> st.SearchStrategy[Future]:
     closings = st.builds(
         Closing, st.sampled_from([Stage.ENGAGING.value, *CLOSED]), st.integers(1, 500), number
     )
-    # Names of today's agents, products and accounts too: it is their records that must not change.
+    # Include names of existing agents, products and accounts: their records must not change.
     columns = st.fixed_dictionaries(
         {
             "product": known("product") | text,
@@ -162,7 +162,7 @@ class Files:
 
 
 def files(rows: list[Deal] | tuple[Deal, ...], month: str) -> Files:
-    """The parquet files that the graph writes for a month."""
+    """Return the parquet files that the graph writes for a month."""
     with tempfile.TemporaryDirectory() as folder:
         store = TableStore(Folder(Path(folder)))
         table = pa.Table.from_pylist(list(rows), OPPORTUNITIES.arrow)
@@ -222,7 +222,7 @@ def test_rewriting_the_later_rows_of_a_csv_dump_leaves_the_files_of_a_month(
     assert (
         after.features(month).drop(columns=LABEL.name).equals(before.features(month).drop(columns=LABEL.name))
     )
-    # The label of the month before knows the rewritten dump as it knew the former one.
+    # The label of the previous month is the same in both dumps.
     earlier = shift(month, -1)
     assert after.file("win_features", earlier) == before.file("win_features", earlier)
 
@@ -262,7 +262,7 @@ def test_what_a_replay_exports_of_a_month_is_dated_by_its_end(
 
 
 def later(dates: pa.ChunkedArray, month: str) -> list[date]:
-    """The dates after a month's end, in order."""
+    """Return the dates after a month's end, in order."""
     return sorted(day for day in dates.to_pylist() if day and day > month_end(month))
 
 
@@ -283,13 +283,13 @@ KIND = Column("kind", "string", "A text.")
         (
             (DAY, KIND),
             (Dating("kind"),),
-            "dated_by names kind, which is no date column of the table; name",
+            "dated_by names kind, which is not a date column of the table; name",
         ),
-        ((KIND,), (Dating("day"),), "dated_by names day, which is no date column of the table"),
+        ((KIND,), (Dating("day"),), "dated_by names day, which is not a date column of the table"),
         (
             (DAY,),
             (Dating("day", known_with=("value",)),),
-            "the dating by day names value, which the table",
+            "the Dating by day names value, which the table",
         ),
     ],
 )

@@ -1,4 +1,4 @@
-"""Every rule of a raw table says what is wrong and what to do, and is one that both judges can take."""
+"""Every rule of a raw table says what is wrong and what to do, and works in sources and gates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Snapshots: what was known of every deal at a month's end."""
+"""Snapshots: what was known about every deal at a month's end."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from crm_assets.crm.snapshots import month_rows, snapshots
 from crm_assets.crm.tables import MONTHLY_SNAPSHOTS, OPPORTUNITIES
 from crm_assets_tests.chain import CLOSED, Chain
 
-# Counted on the real dump: deals open at the month's end, and how many are won in the month after.
+# Counted in the real dump: deals open at the month's end, and how many of them are won next month.
 OPEN_AND_WON = {
     "2017-02": (1_185, 434),
     "2017-03": (1_330, 57),
@@ -117,7 +117,7 @@ def test_snapshots_have_their_columns_and_types(small_chain: Chain) -> None:
 
 
 def _deals(**columns: object) -> ibis.Table:
-    """One deal, created when it was engaged."""
+    """Return a table with one deal, created when it was engaged."""
     names = {"opportunity_id": "D1", "product": "P", "list_price": 1.0, "sales_agent": "A"}
     deal = {**names, "created_date": columns["engage_date"], "created_date_source": "engage_date", **columns}
     return ibis.memtable(pa.Table.from_pylist([deal], OPPORTUNITIES.arrow))

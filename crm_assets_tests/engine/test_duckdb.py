@@ -1,4 +1,4 @@
-"""The table engine as it is opened."""
+"""The settings of the newly opened table engine."""
 
 from __future__ import annotations
 

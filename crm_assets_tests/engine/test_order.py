@@ -1,4 +1,4 @@
-"""Sorts that are left out: only where rows come in order, and with the same bytes."""
+"""The engine skips a sort only if the rows are in order, and the bytes stay the same."""
 
 from __future__ import annotations
 

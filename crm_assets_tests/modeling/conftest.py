@@ -1,4 +1,4 @@
-"""The core's chain from features to champion, made once per session: on a sample and on the real dump."""
+"""The chain from features to champion, run once per session on a sample and on the real dump."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ ACCOUNT_FEATURES = [
 
 @dataclass(frozen=True)
 class Training:
-    """What models learn from: the training set, all deals, the audit's verdicts, the split."""
+    """The input of models: the training set, all deals, the audit's verdicts, the split."""
 
     chain: Chain
     table: pd.DataFrame
@@ -60,7 +60,7 @@ class Training:
 
 
 def fit(name: str, table: pd.DataFrame, features: list[str]) -> Pipeline:
-    """An algorithm, fitted on all rows of a table."""
+    """Fit an algorithm on all rows of a table."""
     return learn(algorithm(name), last_lesson(HeldRows(table), features, SEED))
 
 
@@ -77,7 +77,7 @@ def training_of(chain: Chain, min_training_months: int = 3) -> Training:
 
 @pytest.fixture(scope="session")
 def sample_dump(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A synthetic CRM large enough to learn from."""
+    """Return a synthetic CRM that is large enough to learn from."""
     return write_dump(tmp_path_factory.mktemp("sample") / "dump", SyntheticSample(1_500, seed=2))
 
 
@@ -98,7 +98,7 @@ def sample_candidate(sample: Training, sample_backtests: dict[str, pd.DataFrame]
 
 @pytest.fixture(scope="session")
 def fitted(sample: Training) -> dict[str, Pipeline]:
-    """Each algorithm, fitted on the sample's months before the test months."""
+    """Fit each algorithm on the sample's months before the test months."""
     early = sample.table[sample.table["snapshot_month"] < sample.split.test[0]]
     return {name: fit(name, early, sample.features) for name in NAMES}
 
@@ -110,7 +110,7 @@ def real(real_dump: Path, tmp_path_factory: pytest.TempPathFactory) -> Training:
 
 @pytest.fixture(scope="session")
 def complete(real_dump: Path, tmp_path_factory: pytest.TempPathFactory) -> Training:
-    """The real dump as it would be if every deal had its account from the start."""
+    """Return the real dump as if every deal had an account from the start."""
     dump = tmp_path_factory.mktemp("complete") / "dump"
     shutil.copytree(real_dump, dump)
     with (dump / "accounts.csv").open() as file:

@@ -1,4 +1,4 @@
-"""What every row of the table of algorithms must do, whatever it is: the test for a new one."""
+"""The contract that every algorithm in the table must meet, including new ones."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ from crm_assets.registry.names import MODEL
 from crm_assets_tests.modeling import toy_hazard
 from crm_assets_tests.modeling.conftest import SEED, Training
 
-# The rows of the table, and one that learns from snapshots.
+# The rows of the table, and an extra one that learns from snapshots.
 ROWS = (*algorithms.ALGORITHMS, toy_hazard.ALGORITHM)
 
 
 @pytest.fixture(params=ROWS, ids=lambda row: row.name)
 def row(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Algorithm:
-    """Each algorithm in turn, all of them in the table."""
+    """Return each algorithm in turn, with all of them in the table."""
     monkeypatch.setattr(algorithms, "ALGORITHMS", ROWS)
     return request.param
 
@@ -54,7 +54,7 @@ def backtest(
 
 
 def strange(sample: Training) -> pd.DataFrame:
-    """The sample's rows in another order, with unknown names and nothing in some columns."""
+    """Return the sample's rows in another order, with unknown names and some empty columns."""
     rows = sample.table.sample(frac=1, random_state=SEED)
     for place, feature in enumerate(FEATURES):
         if feature.dtype == "category":
@@ -96,7 +96,7 @@ def test_many_rows_get_the_scores_and_the_explanations_of_few(
     monkeypatch.setattr(contract, "ROWS_WORTH_TABLES", 10)
     for name in ("ROWS_PER_BLOCK", "ROWS_AT_A_TIME"):
         monkeypatch.setattr(encoding, name, 97)
-    monkeypatch.setattr("crm_assets.modeling.explanation.ROWS_AT_A_TIME", 89)
+    monkeypatch.setattr("crm_assets.modeling.explanation.ROWS_EXPLAINED", 89)
     monkeypatch.setattr("crm_assets.modeling.folds.ROWS_WORTH_THREADS", 10)
     np.testing.assert_allclose(row.scores(estimator, matrix), scores, rtol=0, atol=1e-12)
     again = contributions(row, estimator, rows, sample.features)
@@ -158,7 +158,7 @@ def test_two_fits_give_the_same_scores(row: Algorithm, sample: Training) -> None
 def own_registry(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, registry_database: Path
 ) -> Iterator[MlflowClient]:
-    """An embedded registry, as a laptop has one."""
+    """Return an embedded registry, like on a laptop."""
     monkeypatch.setenv("CRM_HOME", str(tmp_path / "home"))
     uri = f"sqlite:///{registry_database}"
     before = mlflow.get_tracking_uri()
@@ -172,12 +172,12 @@ def own_registry(
 
 @pytest.fixture(scope="module")
 def registry_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The database of the registry: making one takes seconds."""
+    """Return the registry's database, created once: this takes seconds."""
     return tmp_path_factory.mktemp("mlflow") / "mlflow.db"
 
 
 def winning(row: Algorithm, sample: Training) -> Candidate:
-    """The candidate where this algorithm is the only one."""
+    """Return the candidate if this is the only algorithm."""
     kept = FoldModels()
     scores = backtest(row, sample, sample.split.scored, kept)
     return candidate(

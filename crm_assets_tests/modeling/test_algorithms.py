@@ -1,4 +1,4 @@
-"""The four algorithms take whatever the leak audit admits, and whatever a later month brings."""
+"""The four algorithms accept all features that the audit admits, and all values of later months."""
 
 from __future__ import annotations
 

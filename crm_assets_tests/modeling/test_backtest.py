@@ -21,7 +21,7 @@ MONTHS = [f"2023-{month:02d}" for month in range(2, 12)]
 
 
 def scrambled(table: pd.DataFrame, rows: pd.Series, columns: list[str]) -> pd.DataFrame:
-    """The table with other values in some rows: labels inverted, features swapped among the rows."""
+    """Return the table with changes in some rows: inverted labels, shuffled features."""
     result = table.copy()
     order = np.random.default_rng(5).permutation(int(rows.sum()))
     for column in columns:
@@ -36,12 +36,12 @@ def test_a_month_is_scored_without_its_own_outcomes_or_anything_later(sample: Tr
     before, month = sample.split.scored[2:4]
     scores = sample.backtest(name, [before, month])
     at = sample.table["snapshot_month"]
-    # The model of `month` knows neither its labels nor any later row.
+    # The model for `month` sees neither its labels nor any later row.
     outcomes = scrambled(sample.table, at >= month, [LABEL.name])
     rewritten = scrambled(outcomes, at > month, sample.features)
     again = sample.backtest(name, [before, month], rewritten)
     assert again["probability"].tolist() == scores["probability"].tolist()
-    # The model of the month before does not know the month either, nor that there is one.
+    # The model for the previous month does not even see that `month` exists.
     earlier = sample.backtest(name, [before], sample.table[at <= before])
     assert_frame_equal(earlier, scores[scores["snapshot_month"] == before])
 
@@ -63,7 +63,7 @@ def test_rewriting_the_dump_after_a_month_leaves_the_months_score(
     rewrite_dump_after(dump, month, seed=8)
     rewritten = training_of(run_chain(dump, tmp_path / "tables", sample.chain.months))
     assert not rewritten.table.equals(sample.table)
-    # The label of the month itself lies in its future: it is the scores that must not change.
+    # The month's own label is in its future, so it may change; the scores must not.
     scores = sample.backtest("logistic_regression", [month]).drop(columns=LABEL.name)
     again = sample.backtest("logistic_regression", [month], rewritten.table).drop(columns=LABEL.name)
     assert_frame_equal(again, scores)
@@ -106,9 +106,12 @@ def test_months_are_divided_into_training_choice_and_report() -> None:
     [
         (
             [],
-            r"^0 labeled months \(none\), but at least 7 are needed: 3 to train, 1 to choose, .*\.$",
+            r"^There are 0 labeled months \(none\), but at least 7 are needed: 3 to train, 1 to .*\.$",
         ),
-        (MONTHS[:2], r"^2 labeled months \(2023-02, 2023-03\), .* lower CRM_MIN_TRAINING_MONTHS or .*\.$"),
+        (
+            MONTHS[:2],
+            r"^There are 2 labeled months \(2023-02, 2023-03\), .* lower CRM_MIN_TRAINING_MONTHS or .*\.$",
+        ),
     ],
 )
 def test_too_few_months_are_refused_with_a_sentence(months: list[str], said: str) -> None:

@@ -1,4 +1,4 @@
-"""Calibration: probabilities that can be added up, learned from earlier months alone."""
+"""Calibration gives probabilities that can be added up, and learns only from earlier months."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SPLIT = Split(["2023-01"], ["2023-02", "2023-03", "2023-04"], ["2023-05", "2023-
 
 
 def overconfident(seed: int = 0, n: int = 600) -> pd.DataFrame:
-    """Walk-forward scores that are twice the true probability."""
+    """Return walk-forward scores that are twice the true probability."""
     random = np.random.default_rng(seed)
     score = random.uniform(0, 1, n * len(SPLIT.scored))
     return pd.DataFrame(

@@ -1,4 +1,4 @@
-"""The champion of the real dump: as good as it can honestly be, and chosen without its exam."""
+"""The champion of the real dump: as good as possible without leaks, chosen without the test months."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from crm_assets_tests.modeling.conftest import NAMES, Training, fit
 
 Backtests = dict[str, pd.DataFrame]
 
-# What no model reaches on the real dump without the account, whose absence tells the future.
+# No model reaches this on the real dump unless it uses the account, whose absence leaks the future.
 LEAKED_AUC = 0.87
 
 
@@ -71,7 +71,7 @@ def test_the_choice_ignores_the_test_months(
             changed["probability"] = table["probability"].where(~in_test, 1 - table["probability"])
         return table.assign(**changed)
 
-    # For the winner the test months are a disaster, for the others a triumph.
+    # The winner is terrible on the test months, the others are excellent.
     backtests = {
         name: upside_down(scores).assign(
             probability=lambda t, lost=name == real_candidate.algorithm: t["probability"].where(
@@ -152,7 +152,7 @@ def test_two_runs_give_the_same_candidate(
 
 
 def _backtest(months: list[str], noise: float) -> pd.DataFrame:
-    """Scores that rank better the less noise they have."""
+    """Return scores that rank better with less noise."""
     outcome = np.tile([0, 0, 0, 1], 100 * len(months))
     random = np.random.default_rng(0)
     score = 1 / (1 + np.exp(-(2 * outcome - 1 + noise * random.normal(size=len(outcome)))))

@@ -1,4 +1,4 @@
-"""Explanations: they add up to the score, and name at most three features each way."""
+"""Explanations add up to the score, and name at most three features each way."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ LOGISTIC = algorithm("logistic_regression")
 
 
 def rows(sample: Training) -> pd.DataFrame:
-    """A month that the fitted pipelines have not seen."""
+    """Return the rows of a month that the fitted pipelines have not seen."""
     return sample.table[sample.table["snapshot_month"] == sample.split.test[0]].head(120)
 
 
 def score(pipeline: Pipeline, table: pd.DataFrame, features: list[str], name: str) -> np.ndarray:
-    """What contributions are measured in: log-odds, for the random forest probability."""
+    """Return the score in the unit of contributions: log-odds, or probability for the random forest."""
     probability = pipeline.predict_proba(feature_matrix(table, features))[:, 1].astype("float64")
     return probability if name == "random_forest" else np.log(probability / (1 - probability))
 
@@ -34,11 +34,11 @@ def test_contributions_add_up_to_the_distance_from_the_average(
     table = rows(sample)
     pushes = contributions(algorithm(name), fitted[name], table, sample.features)
     rest = score(fitted[name], table, sample.features, name) - pushes.sum(axis=1).to_numpy()
-    # What no feature explains is the same for every deal: the average.
+    # The part that no feature explains is the same for every deal: the average.
     assert np.ptp(rest) < (1e-4 if name == "xgboost" else 1e-9)
     early = sample.table[sample.table["snapshot_month"] < sample.split.test[0]]
     average = score(fitted[name], early, sample.features, name).mean()
-    # XGBoost weighs its average by how unsure it is of a deal, the forest by its draws of them.
+    # XGBoost weights its average by uncertainty, the forest by its random draws of deals.
     tolerance = {"xgboost": 1.0, "random_forest": 0.01}.get(name, 1e-6)
     assert rest.mean() == pytest.approx(average, abs=tolerance)
 

@@ -1,4 +1,4 @@
-"""The leak audit convicts what knows the outcome, and nothing else."""
+"""The leak audit rules out features that reveal the outcome, and no others."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ def test_operators_overrule_verdicts_and_the_audit_says_so(real: Training) -> No
         False,
         False,
     ]
-    # The verdict itself stays what the data says.
+    # The verdict itself still follows from the data.
     assert audit["verdict"].tolist() == real.audit["verdict"].tolist()
     assert audit.index[audit["used"]].tolist() == [
         name for name in FEATURE_NAMES if name in {*real.features, "sector"} - {"manager"}

@@ -1,4 +1,4 @@
-"""The judge: who replaces the champion, and why."""
+"""`judge` decides which candidate replaces the champion, and says why."""
 
 from __future__ import annotations
 
@@ -30,17 +30,29 @@ FORMER = Rival("3", FEATURES, "kaggle/a", same_deals=True, test=scores(0.8))
         (None, 0.5, "kaggle/a", True, "There was no champion."),
         (FORMER, 0.8, "kaggle/a", True, "ROC AUC 0.8000 against 0.8000 of version 3 on the same test months"),
         (FORMER, 0.79, "kaggle/a", False, "test months: worse."),
-        (FORMER, float("nan"), "kaggle/a", False, "All test deals ended alike"),
-        (replace(FORMER, test=scores(float("nan"))), 0.9, "kaggle/a", False, "All test deals ended alike"),
-        (replace(FORMER, features=["sector"]), 0.1, "kaggle/a", True, "uses sector, which may not be used"),
+        (FORMER, float("nan"), "kaggle/a", False, "All test deals have the same outcome"),
+        (
+            replace(FORMER, test=scores(float("nan"))),
+            0.9,
+            "kaggle/a",
+            False,
+            "All test deals have the same outcome",
+        ),
+        (
+            replace(FORMER, features=["sector"]),
+            0.1,
+            "kaggle/a",
+            True,
+            "uses sector, which may no longer be used",
+        ),
         (replace(FORMER, test=None), 0.1, "kaggle/a", True, "cannot be compared"),
-        # Versions of before, and sources that do not say who they are, are judged by their deals.
+        # If a source is not recorded, the deals decide.
         (replace(FORMER, source=""), 0.9, "kaggle/a", True, "no worse"),
         (FORMER, 0.9, "", True, "no worse"),
         (FORMER, 0.9, "sample/b", False, "learned from other data (kaggle/a) and stays champion"),
         (replace(FORMER, same_deals=False, test=None), 0.9, "kaggle/a", False, "learned from other data"),
         (replace(FORMER, source="", same_deals=False), 0.9, "b", False, "learned from other data and stays"),
-        # It does not go for a feature either: what it says of other deals is not at stake here.
+        # A forbidden feature does not replace it either: it learned from other data.
         (replace(FORMER, features=["sector"]), 0.9, "sample/b", False, "make promote VERSION=4"),
     ],
 )
@@ -65,7 +77,7 @@ def test_a_rival_is_scored_without_what_it_has_learned_from(
         champion_of(sample_candidate, sample_candidate.trained_months), sample_candidate, sample.rows
     )
     assert all_past.test == pytest.approx(pooled(sample_candidate.walk_forward, sample_candidate.split.test))
-    # Of earlier months: the walk-forward as long as there is one, its model after.
+    # Trained on earlier months: the walk-forward counts while there is one, then the model.
     earlier = champion_of(sample_candidate, sample_candidate.trained_months[:-1])
     last = sample_candidate.split.test[-1]
     test = [earlier.walk_forward[month] for month in sample_candidate.split.test[:-1]]
@@ -97,7 +109,7 @@ def test_a_rival_of_other_deals_is_known_by_them(sample: Training, sample_candid
         for month, frame in champion.walk_forward.items()
     }
     assert not rival(replace(champion, walk_forward=others), sample_candidate, sample.rows).same_deals
-    # Deals stay open for months: those of a month that is no longer learned from are the same still.
+    # Deals stay open for months, so a month that left the training set still shares deals with it.
     late = HeldRows(sample.table[sample.table["snapshot_month"] > sample_candidate.split.validation[0]])
     past = {m: champion.walk_forward[m] for m in sample_candidate.split.validation[:1]}
     made = replace(sample_candidate, trained_months=late.months)

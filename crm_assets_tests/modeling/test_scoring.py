@@ -1,4 +1,4 @@
-"""Scoring: no month is scored by a model that has learned from its outcome."""
+"""No month is scored by a model that learned from its outcome."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LIVE = "2023-12"
 
 
 class Forbidden:
-    """A model that must not be asked."""
+    """A model that must not be called."""
 
     def __getattr__(self, name: str) -> Any:
         raise AssertionError(f"the champion was asked for {name}")

@@ -1,4 +1,4 @@
-"""What many rows change: only the time. And what a sample of them keeps."""
+"""Many rows change only the run time, and a sample keeps its promises."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def stored(file: Path) -> StoredRows:
 
 
 def few_rows(name: str) -> Algorithm:
-    """An algorithm that takes less than there is, so that months give a part of their rows."""
+    """Return an algorithm that takes fewer rows than there are, so that each month gives only some."""
     return replace(algorithm(name), max_training_rows=700)
 
 
@@ -104,5 +104,5 @@ def test_a_sample_is_drawn_from_one_month_at_a_time(file: Path, monkeypatch: pyt
     fresh = StoredRows(file)
     for last in (6, 8):
         assert len(fresh.sample(fresh.months[:last], 240, SEED)) == 240
-    # The months of the first sample are not read again for the second, of which they give less.
+    # The second sample needs fewer rows of the first months, so they are not read again.
     assert read == [[month] for month in fresh.months[:8]]

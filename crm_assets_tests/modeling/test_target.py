@@ -1,4 +1,4 @@
-"""Horizons: a fold of month t sees no label that was not known at the end of t, however far labels look."""
+"""Targets: a fold of month t sees only labels known at the end of t, however far ahead labels look."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ FEATURES = ["days_open", "month_of_quarter", "list_price", "agent_open_deals"]
 
 @pytest.fixture(params=[1, 3], ids=["one month", "three months"])
 def target(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Target:
-    """A target besides the default, in the table of targets."""
+    """Return another target in the table of targets."""
     row = Target(f"won_in_{request.param}_months", request.param)
     monkeypatch.setattr(targets, "TARGETS", (row,))
     return row
 
 
 def labeled(chain: Chain, target: Target) -> HeldRows:
-    """The training set of a target, its labels counted from the deals here."""
+    """Return the training set of a target; the labels are counted from the deals here."""
     deals = chain.opportunities().set_index("opportunity_id")
     won = pd.to_datetime(deals["close_date"]).where(deals["stage"] == "Won")
     first = shift(min(deals["close_date"].dropna()).strftime("%Y-%m"), -1)
@@ -69,7 +69,7 @@ def test_rewriting_the_future_changes_nothing_that_a_fold_sees(
     assert max(folds[0].months) == shift(month, -target.months)
     known = [lesson.rows.rows(lesson.months) for lesson in folds]
     assert_frame_equal(known[0], known[1])
-    # The months between have features, and labels that nobody knew: with these the fold would change.
+    # The months between have features, but their labels were unknown: using them would change the fold.
     next_month = shift(max(folds[0].months), 1)
     assert not before.rows([next_month])[target.name].equals(after.rows([next_month])[target.name])
 
@@ -111,7 +111,9 @@ def test_no_label_of_a_validation_month_was_unknown_when_the_first_test_month_wa
     assert split.scored == MONTHS[4:]
     assert split_months(MONTHS, 2, 3) == Split(MONTHS[:2], MONTHS[2:9], MONTHS[9:])
     assert split_months(MONTHS[:10], 2, 3, three).validation == MONTHS[4:5]
-    with pytest.raises(NotEnoughDataError, match=r"^9 labeled months .* at least 10 are needed: 2 to train"):
+    with pytest.raises(
+        NotEnoughDataError, match=r"^There are 9 labeled months .* at least 10 are needed: 2 to train"
+    ):
         split_months(MONTHS[:9], 2, 3, three)
 
 

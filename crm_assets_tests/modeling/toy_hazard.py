@@ -1,4 +1,4 @@
-"""A toy row that learns from the month's snapshot: how often deals of a product have been won by then."""
+"""A toy algorithm that learns from the month's snapshot: the share of won deals by product."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from crm_assets.modeling.algorithm import SNAPSHOT, Algorithm
 
 
 class WonShare(ClassifierMixin, BaseEstimator):
-    """The share won among the closed deals of a product, halved for deals engaged in the last month."""
+    """Predict the win rate of the product's closed deals, halved for deals engaged in the last month."""
 
     def fit(self, X: pd.DataFrame, y: None = None) -> Self:
         closed = X[X["stage"].isin(["Won", "Lost"])]

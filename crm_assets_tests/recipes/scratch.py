@@ -11,8 +11,16 @@ from pathlib import Path
 
 from dev.place import ROOT
 
-COPIED = ("crm_assets", "crm_assets_tests", "dev", "benchmarks", "docker")
-FILES = ("pyproject.toml", "README.md", "CONTRIBUTING.md", "Makefile", "dagster.yaml", "workspace.yaml")
+COPIED = ("crm_assets", "crm_assets_tests", "dev", "benchmarks", "docker", "docs")
+FILES = (
+    "pyproject.toml",
+    "README.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    "Makefile",
+    "dagster.yaml",
+    "workspace.yaml",
+)
 
 
 @dataclass(frozen=True)

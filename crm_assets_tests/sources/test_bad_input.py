@@ -407,8 +407,8 @@ VALUES = [
     Case(
         "a year that is none",
         put(ACCOUNTS, 4, year_established="96"),
-        "accounts.csv, column year_established, row 4: '96' is no year; ",
-        ("write a year from 1000",),
+        "accounts.csv, column year_established, row 4: '96' is out of range for a year; ",
+        ("enter a year from 1000",),
     ),
     *(
         Case(
@@ -430,7 +430,7 @@ VALUES = [
     Case(
         "a value too long for a sentence",
         put(PIPELINE, 4, deal_stage="w" * 5000),
-        f"sales_pipeline.csv, column deal_stage, row 4: '{'w' * 59}…' is no stage; ",
+        f"sales_pipeline.csv, column deal_stage, row 4: '{'w' * 59}…' is not a stage; ",
         ("use Prospecting",),
     ),
 ]
@@ -445,13 +445,13 @@ RULES = [
     Case(
         "an unknown stage",
         put(PIPELINE, 3, 8, deal_stage="won"),
-        "sales_pipeline.csv, column deal_stage, rows 3, 8: 'won' is no stage; ",
+        "sales_pipeline.csv, column deal_stage, rows 3, 8: 'won' is not a stage; ",
         ("use Prospecting, Engaging, Won, Lost",),
     ),
     Case(
         "unknown stages in many rows",
         put(PIPELINE, *range(2, 13), deal_stage="open"),
-        "sales_pipeline.csv, column deal_stage, rows 2, 3, 4, 5, 6 and 6 more: 'open' is no stage; ",
+        "sales_pipeline.csv, column deal_stage, rows 2, 3, 4, 5, 6 and 6 more: 'open' is not a stage; ",
         ("use Prospecting, Engaging, Won, Lost",),
     ),
     Case(
@@ -476,19 +476,19 @@ RULES = [
     Case(
         "a Won deal without close date",
         won(7, closed=""),
-        "sales_pipeline.csv, column close_date, row 7: empty where the deal is Won or Lost; ",
+        "sales_pipeline.csv, column close_date, row 7: empty although the deal is Won or Lost; ",
         ("fill in the close date or set the stage to Engaging",),
     ),
     Case(
         "a Lost deal without close value",
         deal(7, "Lost", "2023-05-02", "2023-06-01"),
-        "sales_pipeline.csv, column close_value, row 7: empty where the deal is Won or Lost; ",
+        "sales_pipeline.csv, column close_value, row 7: empty although the deal is Won or Lost; ",
         ("fill in the close value or set the stage to Engaging",),
     ),
     Case(
         "a Won deal without engage date",
         won(7, engaged=""),
-        "sales_pipeline.csv, column engage_date, row 7: empty where the deal is engaged or closed; ",
+        "sales_pipeline.csv, column engage_date, row 7: empty although the deal is engaged or closed; ",
         ("fill in the engage date or set the stage to Prospecting",),
     ),
     Case(
@@ -514,7 +514,7 @@ RULES = [
         each(
             LINE_BREAK, put(PIPELINE, 7, deal_stage="Foo"), insert(PIPELINE, 5, ""), insert(PIPELINE, 6, " ")
         ),
-        "sales_pipeline.csv, column deal_stage, row 9: 'Foo' is no stage; ",
+        "sales_pipeline.csv, column deal_stage, row 9: 'Foo' is not a stage; ",
         ("use Prospecting",),
     ),
 ]
@@ -547,8 +547,8 @@ REFERENCES = [
     Case(
         "two names that are the same after normalizing",
         put(ACCOUNTS, 5, account="account-0001"),
-        "accounts.csv, column account, rows 2, 5: 'Account 0001', 'account-0001' are the same name",
-        ("keep one of them",),
+        "accounts.csv, column account, rows 2, 5: 'Account 0001', 'account-0001' differ from another row's ",
+        ("keep one row per account",),
     ),
 ]
 

@@ -1,8 +1,8 @@
-"""XGBoost on the workers of a Spark cluster, for a training set that no machine holds.
+"""Train XGBoost on the workers of a Spark cluster, for a training set that no single machine can hold.
 
 `spark-submit docker/scale/train_on_spark.py FOLDER_OF_WIN_FEATURES FIRST_TEST_MONTH MODEL.json` trains on
-the months before, walk-forward as everything here, and prints the ROC AUC from that month on. It takes the
-features that are numbers; those that are names need an encoder of their own in Spark.
+the months before that month and prints the ROC AUC on that month and all later ones. It uses only numeric
+features; features that are names would need an encoder in Spark.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ NUMBERS = [f.name for f in FEATURES if f.dtype in ("int64", "float64") and "acco
 
 
 def main(folder: str, first_test_month: str, target: str) -> None:
-    """Train, judge, save."""
+    """Train a model, print its ROC AUC, and save it."""
     session = SparkSession.builder.appName("train").getOrCreate()
     months = sorted(path.as_uri() for path in Path(folder).absolute().glob("*.parquet"))
     rows = session.read.parquet(*months).where(f"{LABEL.name} is not null").fillna(-1.0, NUMBERS)
@@ -31,7 +31,7 @@ def main(folder: str, first_test_month: str, target: str) -> None:
 
 
 def train(rows: DataFrame, workers: int) -> SparkXGBClassifierModel:
-    """Fit on all workers at once."""
+    """Fit a model on all workers at once."""
     learner = SparkXGBClassifier(
         features_col=NUMBERS,
         label_col=LABEL.name,
@@ -45,7 +45,7 @@ def train(rows: DataFrame, workers: int) -> SparkXGBClassifierModel:
 
 
 def auc(model: SparkXGBClassifierModel, rows: DataFrame) -> float:
-    """ROC AUC of a model on labeled rows."""
+    """Return the ROC AUC of a model on labeled rows."""
     judge = BinaryClassificationEvaluator(labelCol=LABEL.name, rawPredictionCol="rawPrediction")
     return judge.evaluate(model.transform(rows))
 

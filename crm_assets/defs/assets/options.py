@@ -1,7 +1,8 @@
 """The options that all assets share: owner, kinds, tags, code version and column descriptions."""
 
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
+from contextlib import contextmanager
 from typing import Any
 
 import dagster as dg
@@ -20,6 +21,20 @@ POOLS = {"models": "training", "predictions": "predictions"}
 # Settings choose the storage and the engine, so they choose these kinds. Dagster shows at most three kinds.
 STORED = "parquet" if get_settings().store[0] == "local" else "s3"
 CHOSEN = {"duckdb": get_settings().engine, "parquet": STORED}
+
+# What every step that makes tables has. One run for any number of months reads its inputs once.
+OPTIONS: dict[str, Any] = {
+    "backfill_policy": dg.BackfillPolicy.single_run(),
+    "hooks": {mlflow_run_fails_too},
+}
+
+
+@contextmanager
+def beta() -> Generator[None]:
+    """Use what Dagster marks as beta, such as backfill policies: that is known and decided."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", dg.BetaWarning)
+        yield
 
 
 def table_asset(
@@ -42,16 +57,12 @@ def table_asset(
     """
 
     def decorate(function: Callable[..., Any]) -> dg.AssetsDefinition:
-        with warnings.catch_warnings():
-            # Dagster marks backfill policies as beta; we use them on purpose.
-            warnings.simplefilter("ignore", dg.BetaWarning)
+        with beta():
             return dg.asset(
                 name=table.name,
-                # A single run covers any number of months, so that a backfill reads its inputs once.
-                backfill_policy=dg.BackfillPolicy.single_run(),
                 # Runs with assets of the same pool wait for each other, so only one training runs at a time.
                 pool=POOLS.get(group),
-                hooks={mlflow_run_fails_too},
+                **OPTIONS,
                 **facts(table, group, *kinds, by_month=by_month, code=(function, *code)),
                 **more,
             )(function)

@@ -7,11 +7,10 @@ import dagster as dg
 
 from crm_assets.crm.schema import RAW_SALES_PIPELINE, RAW_TABLES, RawTable
 from crm_assets.crm.tables import QUARANTINED_ROWS
-from crm_assets.defs.assets.options import table_out
+from crm_assets.defs.assets.options import OPTIONS, table_out
 from crm_assets.defs.metadata import Fact
 from crm_assets.defs.metadata import table as shown
 from crm_assets.defs.partitions import check_run, note_months, source
-from crm_assets.defs.resources.mlflow import mlflow_run_fails_too
 from crm_assets.sources.base import Source
 from crm_assets.sources.quarantine import Sifted, by_rule, by_table, joined
 from crm_assets.sources.select import select_source
@@ -39,7 +38,7 @@ from crm_assets.sources.select import select_source
         ),
     },
     can_subset=True,
-    hooks={mlflow_run_fails_too},
+    **OPTIONS,
 )
 def raw_tables(context: dg.AssetExecutionContext) -> Iterator[dg.Output[Any]]:
     """Read each of the CRM's files once, and store the usable rows.

@@ -15,12 +15,12 @@ from pydantic import PrivateAttr
 
 from crm_assets.crm.deals import MONTHS
 from crm_assets.crm.feature_table import LABEL
+from crm_assets.crm.lineage import column_lineage, stored_table
 from crm_assets.crm.monthly import MonthlyQuery
 from crm_assets.crm.schema import arrow_schema
 from crm_assets.defs.metadata import Fact
 from crm_assets.defs.metadata import table as shown
 from crm_assets.defs.resources.store import TableStoreResource
-from crm_assets.engine.lineage import column_lineage, stored_table
 from crm_assets.modeling.training_rows import TrainingRows, training_rows
 from crm_assets.storage.monthly import MonthlyFrames, MonthlyTables
 from crm_assets.storage.tables import TableLike, TableStore

@@ -1,8 +1,8 @@
-"""The table of algorithms, from simple to complex: a file each, and each file one row, `ALGORITHM`.
+"""The table of algorithms, from simple to complex: each file defines one row, `ALGORITHM`.
 
-To add one, add a file. Its estimator takes whatever features the leak audit admits, with missing numbers and
-unknown categories. Nothing else names an algorithm: assets, registry, trusted types, packages and the
-contract test take what stands here.
+To add an algorithm, add a file. Its estimator must accept all features that the leak audit admits, with
+missing numbers and unknown categories. Nothing else names an algorithm: assets, registry, trusted types,
+packages and the contract test read this table.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def _collected() -> tuple[Algorithm, ...]:
 ALGORITHMS = _collected()
 # Types beyond scikit-learn's own that a stored estimator may hold.
 TRUSTED_TYPES = sorted({name for row in ALGORITHMS for name in row.trusted_types})
-# Whether any of them has to be shown snapshots.
+# Whether any algorithm needs snapshots.
 LEARNS_FROM_SNAPSHOTS = any(row.learns_from == SNAPSHOT for row in ALGORITHMS)
 
 
@@ -30,7 +30,7 @@ def algorithm(name: str) -> Algorithm:
     """Return the row of the table with this name.
 
     Raises:
-        KeyError: there is none.
+        KeyError: there is no such algorithm.
     """
     for row in ALGORITHMS:
         if row.name == name:

@@ -1,4 +1,4 @@
-"""Gradient boosting by scikit-learn, its histogram version."""
+"""Gradient boosting with scikit-learn's histogram version."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def build(features: list[str], seed: int) -> Pipeline:
-    """Build trees of a few leaves, none of them small."""
+    """Build trees with few and large leaves."""
     from sklearn.ensemble import HistGradientBoostingClassifier
     from sklearn.pipeline import make_pipeline
 

@@ -1,4 +1,4 @@
-"""Random forest, by scikit-learn."""
+"""Random forest with scikit-learn."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def build(features: list[str], seed: int) -> Pipeline:
-    """Build shallow trees with large leaves: a few hundred wins a month bear no more."""
+    """Build shallow trees with large leaves: a few hundred wins a month do not support more."""
     from sklearn.ensemble import RandomForestClassifier
     from sklearn.pipeline import make_pipeline
 
@@ -28,7 +28,7 @@ ALGORITHM = Algorithm(
     complexity=20,
     build=build,
     contributions=contributions_of_columns(shap_of_trees),
-    # It sorts all rows for every tree, the others' histograms do not.
+    # The forest sorts all rows for every tree; algorithms with histograms do not.
     max_training_rows=200_000,
     fast_scores=scores_of_trees,
     trusted_types=("numpy.dtype", "sklearn.tree._tree.Tree"),

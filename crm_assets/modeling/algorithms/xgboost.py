@@ -1,4 +1,4 @@
-"""Gradient boosting by XGBoost."""
+"""Gradient boosting with XGBoost."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def build(features: list[str], seed: int) -> Pipeline:
-    """Build many trees of two splits each."""
+    """Build many trees with at most two levels of splits."""
     from sklearn.pipeline import make_pipeline
     from xgboost import XGBClassifier
 
@@ -33,14 +33,14 @@ def build(features: list[str], seed: int) -> Pipeline:
 
 
 def shap_of_booster(model: Any, columns: np.ndarray) -> np.ndarray:
-    """Return SHAP values by XGBoost itself, shape of `columns`; it adds the average as a last column."""
+    """Return XGBoost's own SHAP values, in the shape of `columns`, without its last column, the average."""
     from xgboost import DMatrix
 
     return model.get_booster().predict(DMatrix(columns), pred_contribs=True)[:, :-1]
 
 
 def contributions(pipeline: Pipeline, matrix: pd.DataFrame, features: list[str]) -> np.ndarray:
-    """Return SHAP values: by XGBoost of few rows, by tables of pairs of features of many."""
+    """Return SHAP values: from XGBoost for few rows, from tables of feature pairs for many rows."""
     if len(matrix) < algorithm.ROWS_WORTH_TABLES:
         return _by_booster(pipeline, matrix, features)
     booster = pipeline[-1].get_booster()
@@ -55,7 +55,7 @@ _by_booster = contributions_of_columns(shap_of_booster)
 
 ALGORITHM = Algorithm(
     name="xgboost",
-    description="Gradient boosted stumps of two splits, by XGBoost.",
+    description="Gradient boosted trees of depth 2, by XGBoost.",
     complexity=30,
     build=build,
     contributions=contributions,

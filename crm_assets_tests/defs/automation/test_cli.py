@@ -89,7 +89,7 @@ def test_a_champion_that_uses_a_forbidden_feature_fails_its_gate(
     )
     assert retrained.returncode == 0, retrained.stderr
     decision = copy.metadata("champion")["decision"].value
-    assert decision == "Version 1 uses days_open, which may not be used any more."
+    assert decision == "Version 1 uses days_open, which may no longer be used."
 
 
 def test_the_real_gates_find_the_known_defects_and_nothing_to_stop_for(real_run: tuple[Place, str]) -> None:
