@@ -22,7 +22,7 @@ POOLS = {"models": "training", "predictions": "predictions"}
 STORED = "parquet" if get_settings().store[0] == "local" else "s3"
 CHOSEN = {"duckdb": get_settings().engine, "parquet": STORED}
 
-# What every step that makes tables has. One run for any number of months reads its inputs once.
+# Options of every step that makes tables. A single run covers any number of months and reads its inputs once.
 OPTIONS: dict[str, Any] = {
     "backfill_policy": dg.BackfillPolicy.single_run(),
     "hooks": {mlflow_run_fails_too},
@@ -31,7 +31,7 @@ OPTIONS: dict[str, Any] = {
 
 @contextmanager
 def beta() -> Generator[None]:
-    """Use what Dagster marks as beta, such as backfill policies: that is known and decided."""
+    """Allow features that Dagster marks as beta, for example backfill policies, which we use on purpose."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", dg.BetaWarning)
         yield
