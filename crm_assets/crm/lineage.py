@@ -31,7 +31,7 @@ def origins(value: ir.Value) -> frozenset[Origin]:
 
 
 def column_lineage(table: ir.Table) -> dict[str, list[Origin]]:
-    """Return the columns of stored tables that each column of an expression is made from, in order.
+    """Return the columns of stored tables that each column of an expression is computed from, in order.
 
     >>> import ibis
     >>> deals = ibis.table({"id": "string", "price": "float64", "paid": "float64"}, name="deals")
@@ -42,7 +42,7 @@ def column_lineage(table: ir.Table) -> dict[str, list[Origin]]:
 
 
 def stored_table(table: ir.Table) -> str | None:
-    """Return the name under which the engine knows a stored table; None for any other expression."""
+    """Return the engine's name for a stored table, or None for any other expression."""
     operation = table.op()
     return operation.name if isinstance(operation, ops.PhysicalTable) else None
 
