@@ -1,8 +1,8 @@
 """`python -m benchmarks.automation [CHANGES] [--restarts]`: from a changed alias to refreshed predictions.
 
-A real MLflow server, a real daemon, the synthetic sample and default intervals. With `--restarts` the
-sensors look each second, the daemon is restarted after each change, and what counts is how often each
-change was refreshed.
+It uses a real MLflow server, a real daemon, the synthetic sample and default intervals. With `--restarts`,
+the sensors check every second, the daemon restarts after each change, and the benchmark counts how often
+each change was refreshed.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ MONTH = "2023-12"
 
 
 def prepare(folder: Path, address: str) -> Place:
-    """A place with predictions of the newest month, and two versions in the registry."""
+    """Make a place with predictions of the newest month, and two versions in the registry."""
     there = place(
         folder / "place",
         CRM_SOURCE="sample",
@@ -39,7 +39,7 @@ def prepare(folder: Path, address: str) -> Place:
 
 
 def latency(there: Place, address: str, changes: int) -> list[float]:
-    """Seconds from each change of the alias to the end of the run that refreshes the predictions."""
+    """Measure the seconds from each change of the alias to the end of the run that refreshes predictions."""
     chance, seconds = random.Random(1), []  # noqa: S311 - when to change, no secret
     with daemon.daemon(there):
         daemon.set_champion(address, "1")
@@ -58,7 +58,7 @@ def latency(there: Place, address: str, changes: int) -> list[float]:
 
 
 def restarts(there: Place, address: str, changes: int) -> None:
-    """Change the alias back and forth, the daemon restarted after each change at any point of its work."""
+    """Change the alias back and forth, and restart the daemon at a random moment after each change."""
     chance = random.Random(2)  # noqa: S311 - when to restart, no secret
     quick = {"CRM_POLL_SECONDS": "1"}
     daemon.set_champion(address, "1")
@@ -75,11 +75,11 @@ def restarts(there: Place, address: str, changes: int) -> None:
 
 
 def report(there: Place, last: str) -> None:
-    """Print what became of each change."""
+    """Print the result of each change."""
     runs = [record.dagster_run for record in daemon.refreshes(there)]
     goals = [run.tags["crm/refresh"] for run in runs if run.is_success]
     print(f"{len(runs)} runs, {len(goals)} succeeded, {len(set(goals))} different goals")
-    print(f"predictions are of {daemon.predicted_by(there, MONTH)}, the champion is {last}")
+    print(f"predictions are by version {daemon.predicted_by(there, MONTH)}, the champion is {last}")
 
 
 def _refreshed(there: Place, before: int) -> bool:
@@ -88,7 +88,7 @@ def _refreshed(there: Place, before: int) -> bool:
 
 
 def main() -> None:
-    """Measure, and print."""
+    """Measure, and print the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("changes", type=int, nargs="?", default=12)
     parser.add_argument("--restarts", action="store_true")

@@ -1,6 +1,6 @@
-"""`python -m benchmarks.deployed`: the services of the stack at rest, and the graph on S3 against the folder.
+"""`python -m benchmarks.deployed`: measure the stack's idle services, and the graph on S3 and on a folder.
 
-Takes the data that the settings choose, as the graph does.
+It uses the data that the settings choose, as the graph does.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ IDLE_SECONDS = 20
 
 def main() -> None:
     """Measure both and print two tables."""
-    # The database has a user of its own, who must get to its folder.
+    # The database runs as its own user, who needs access to its folder.
     folder = Path(tempfile.mkdtemp(prefix="crm-stack-"))
     folder.chmod(0o711)
     start = time.perf_counter()
@@ -35,7 +35,7 @@ def main() -> None:
 
 
 def print_services(stack: Stack, seconds: float) -> None:
-    """A row for each service: how long until it was healthy, and its memory when nothing goes on."""
+    """Print a row per service: the seconds until it was healthy, and its memory when idle."""
     time.sleep(IDLE_SECONDS)
     print("| service | healthy after s | idle MB |\n| --- | --- | --- |")
     memory = {name: stack.memory(name) / 1e6 for name in SERVICES}
@@ -45,7 +45,7 @@ def print_services(stack: Stack, seconds: float) -> None:
 
 
 def print_stores(stack: Stack, folder: Path) -> None:
-    """The whole graph with its tables in a folder and in the bucket, in turns."""
+    """Run the whole graph with its tables in a folder and in the bucket, in turns, and print both."""
     bucket = {k: v for k, v in stack.environment().items() if k.startswith(("AWS_", "CRM_S3_"))}
     stores = {"folder": {"CRM_STORAGE": "local"}, "bucket": {"CRM_STORAGE": "s3"} | bucket}
     runs: dict[str, list[Measured]] = {name: [] for name in stores}
@@ -61,7 +61,7 @@ def print_stores(stack: Stack, folder: Path) -> None:
 
 
 def run_graph(folder: Path, settings: dict[str, str]) -> Measured:
-    """One first run of everything."""
+    """Measure a first run of everything."""
     return measure([sys.executable, "-m", "crm_assets"], installation(folder) | settings)
 
 

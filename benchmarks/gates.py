@@ -1,7 +1,7 @@
-"""`python -m benchmarks.gates [OPPORTUNITIES]`: the asset checks against the assets that they guard.
+"""`python -m benchmarks.gates [OPPORTUNITIES]`: compare the time of asset checks and of their assets.
 
-CSV files of the synthetic sample, all 15 months, made into tables and judged by the functions that the
-assets and the checks call. Each asset's time includes reading its inputs and writing its table.
+It makes tables from CSV files of the synthetic sample, all 15 months, and judges them, with the functions
+that the assets and the checks call. The time of an asset includes reading its inputs and writing its table.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ SEED = 7
 
 
 def timed(work: Callable[[], object]) -> float:
-    """Seconds that some work takes."""
+    """Return the seconds that some work takes."""
     start = time.perf_counter()
     work()
     return time.perf_counter() - start
@@ -42,7 +42,7 @@ def timed(work: Callable[[], object]) -> float:
 
 @dataclass(frozen=True)
 class Graph:
-    """The tables of a dump, each made by a method, as the assets make them."""
+    """The tables of a dump; each method makes one as its asset does."""
 
     source: CsvFolder
     store: TableStore
@@ -73,7 +73,7 @@ class Graph:
 
 
 def graph(opportunities: int, folder: Path) -> Graph:
-    """The graph of a synthetic dump, whose CSV files are written first."""
+    """Write the CSV files of a synthetic dump, and return its graph."""
     sample = SyntheticSample(opportunities, SEED)
     for table in RAW_TABLES:
         rows = sample.read(table).drop_columns([SOURCE_ROW.name])
@@ -94,7 +94,7 @@ def main(opportunities: int, folder: Path) -> None:
         ("training_set", made.training, [(features.TRAINING,)], None),
     ]
     importing = timed(lambda: __import__("great_expectations.expectations"))
-    print(f"{opportunities:,} opportunities; great-expectations is imported in {importing:.1f} s\n")
+    print(f"{opportunities:,} opportunities; importing great-expectations takes {importing:.1f} s\n")
     print("| table | rows | made in s | judged in s | ratio | judged by |")
     print("| --- | --- | --- | --- | --- | --- |")
     for name, make, suites, months in parts:
@@ -112,7 +112,7 @@ def main(opportunities: int, folder: Path) -> None:
 
 
 def _judges(verdicts: list[Verdict]) -> str:
-    """What judged the rows; month totals, a few rows, are always great-expectations' own."""
+    """Return what judged the rows; great-expectations always judges month totals, which are few rows."""
     engine = any("engine" in verdict.judged_by for verdict in verdicts)
     return "engine" if engine else "great-expectations"
 

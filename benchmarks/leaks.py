@@ -1,8 +1,8 @@
-"""`python -m benchmarks.leaks [SEEDS]`: which leaks and honest columns the audit convicts, on three dumps.
+"""`python -m benchmarks.leaks [SEEDS]`: test which leaks and honest columns the audit convicts.
 
-Each kind of `dev.leaks` and `dev.confounders` is put into the cleaned deals of the dump in `CRM_DATA_DIR`
-(its missing accounts filled in), of the sample, and of a sample of another size and seed. Snapshots and
-features are made anew, and the audit judges them. Writes docs/leak-audit.md.
+It puts each kind of `dev.leaks` and `dev.confounders` into the cleaned deals of the dump in `CRM_DATA_DIR`
+(with missing accounts filled in), of the sample, and of a sample of another size and seed. It rebuilds
+snapshots and features, and the audit judges them. It writes docs/leak-audit.md.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ from dev.confounders import CONFOUNDERS
 from dev.leaks import ACCOUNT_COLUMNS, DOSES, LEAKS, Kind, dosed
 
 PAGE = Path(__file__).parent.parent / "docs" / "leak-audit.md"
-# Few months are enough for what a column adds, and each has to be made anew for each kind.
+# A few months are enough to measure what a column adds, and each kind needs all of them rebuilt.
 TRAINING_MONTHS, VALIDATION_MONTHS, SEED = 3, 1, 20161020
 DATES = ("engage_date", "close_date", "created_date")
-# What a leak must add to the validation ROC AUC to be worth a conviction.
+# A leak counts only if it adds at least this much to the validation ROC AUC.
 MATTERS = 0.03
 
 
@@ -63,7 +63,7 @@ def dumps() -> Iterable[Dump]:
 
 
 def dump(name: str, source: CsvFolder | SyntheticSample, first_month: str) -> Dump:
-    """Clean a source's deals, and give those without an account that of another deal."""
+    """Clean a source's deals, and give deals without an account the account of another deal."""
     taken = source.take(*RAW_TABLES)
     raw = {name: ibis.memtable(table.rows) for name, table in taken.items()}
     table = cleaning.opportunities(raw, first_month)
@@ -105,7 +105,7 @@ def of_leak(kind: Kind, of: Dump, seed: int) -> dict[str, object]:
 
 
 def of_honest(kind: Kind, of: Dump, seed: int) -> dict[str, object]:
-    """Put an honest column into a dump and judge all columns; price it where it is in doubt."""
+    """Put an honest column into a dump and judge all columns; measure its price if it is in doubt."""
     column, deals = made(kind, of, seed)
     evidence = strongest(audit_columns(deals[JUDGED], engaged_deals(deals, of.horizon)))
     row = evidence.loc[column]
@@ -123,12 +123,12 @@ def of_honest(kind: Kind, of: Dump, seed: int) -> dict[str, object]:
 
 
 def made(kind: Kind, of: Dump, seed: int) -> tuple[str, pd.DataFrame]:
-    """Put a kind into a dump. Its name settles its draws, so that adding a kind changes no other."""
+    """Put a kind into a dump. Its name seeds its draws, so that a new kind does not change the others."""
     return kind.make(of.deals, np.random.default_rng([seed, *kind.name.encode()]))
 
 
 def audited(column: str, deals: pd.DataFrame, of: Dump) -> tuple[pd.DataFrame, float]:
-    """Audit deals, and price what is made from a column beside all other features."""
+    """Audit deals, and measure what the features of a column add to all other features."""
     rows = training_rows(deals, of.horizon)
     validation = rows.months[TRAINING_MONTHS:]
     audit = leak_audit(rows, deals, of.horizon, validation=validation, seed=SEED)
@@ -146,7 +146,7 @@ def _worst(verdicts: pd.Series) -> str:
 
 
 def page(found: pd.DataFrame) -> str:
-    """Return docs/leak-audit.md for what was measured."""
+    """Return docs/leak-audit.md for the measured results."""
     kinds, dosed_names = found["kind"], [kind.name for dose in DOSES for kind in dosed(dose)]
     honest = found[found["honest"]]
     leaks = found[~found["honest"] & ~kinds.isin(dosed_names)]
@@ -199,7 +199,7 @@ def _table(found: pd.DataFrame) -> str:
 
 
 def _cell(rows: pd.DataFrame) -> str:
-    """Return the mean of what seeds add, the verdicts, and the slope of the first."""
+    """Return the mean added ROC AUC over seeds, the verdicts, and the slope of the first seed."""
     first = rows.iloc[0]
     said = []
     for verdict, some in rows.groupby("verdict", sort=True):

@@ -1,4 +1,4 @@
-"""The whole job as a plain script: the same core, without Dagster, MLflow or plots.
+"""Run the whole job as a plain script: the same core, without Dagster, MLflow or plots.
 
 `python -m benchmarks.plain_script FOLDER` keeps its tables in FOLDER and prints seconds by part.
 """
@@ -42,7 +42,7 @@ def timed(what: str) -> Generator[None]:
 
 
 def main(folder: Path) -> None:
-    """Raw tables to forecast, all months."""
+    """Run everything from raw tables to forecast, for all months."""
     settings = get_settings()
     months = month_range(settings, select_source(settings))
     store = TableStore(Folder(folder))
@@ -73,7 +73,7 @@ def main(folder: Path) -> None:
 
 
 def make_tables(store: TableStore) -> tuple[ir.Table, str]:
-    """Raw tables to training set, of the source and the months that settings name, month by month.
+    """Make the raw tables to the training set, month by month, for the source and months of the settings.
 
     Returns:
         The deals, and the data horizon.

@@ -1,4 +1,4 @@
-"""What the benchmarks share: the machine in a line, and their sections of README.md."""
+"""Tools that the benchmarks share: the machine in one line, and their sections of README.md."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ GRAPH = ("dagster", "mlflow", "great-expectations", "duckdb", "pandas")
 
 
 def machine(packages: tuple[str, ...]) -> str:
-    """Cores, memory and versions of what is measured."""
+    """Return cores, memory and the versions of the measured packages."""
     gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     versions = ", ".join(f"{name} {found}" for name in packages if (found := _version(name)))
     return f"{os.cpu_count()} cores, {gib:.0f} GiB, Python {platform.python_version()}, {versions}."
 
 
 def write_section(name: str, text: str, packages: tuple[str, ...]) -> None:
-    """Replace what stands between the two marks of a section of README.md, and say on what it was measured.
+    """Replace the text between the two marks of a section of README.md, and add the machine.
 
     Raises:
         ValueError: the file has no such section.

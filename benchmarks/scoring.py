@@ -1,7 +1,7 @@
-"""`python -m benchmarks.scoring [ROWS]`: rows per second, from feature frame to calibrated probability.
+"""`python -m benchmarks.scoring [ROWS]`: measure rows per second, from feature frame to probability.
 
-Against the bare estimator, which gets its matrix ready made, in the same run. Median of five;
-writes its table into README.md.
+It compares with the bare estimator, which gets a ready-made matrix, in the same run. It takes medians of
+five, and writes its table into README.md.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ HEADER = ("algorithm", "bare estimator", "scikit-learn's pipeline", "our path", 
 
 
 def main(rows: int, folder: Path) -> None:
-    """Fit each algorithm on the source at hand, score many of its rows, and print a table."""
+    """Fit each algorithm on the source in force, score many of its rows, and print a table."""
     store = TableStore(Folder(folder))
     make_tables(store)
     learned = training_rows(store.path("training_set"))
@@ -61,7 +61,7 @@ def main(rows: int, folder: Path) -> None:
 
 
 def _rate(rows: int, run: Callable[[], object]) -> float:
-    """Rows per second, the median of some runs."""
+    """Return rows per second, the median of some runs."""
     seconds = []
     for _ in range(REPEATS):
         start = time.perf_counter()

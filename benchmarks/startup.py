@@ -1,6 +1,7 @@
-"""`python -m benchmarks.startup`: until the graph is there, until its first step, and where steps run.
+"""`python -m benchmarks.startup`: measure how long the graph and its first step take to start.
 
-Takes the data that the settings choose, as the graph does.
+It compares steps in one process with steps in processes of their own. It uses the data that the settings
+choose, as the graph does.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ LOCATION = "import crm_assets.definitions"
 
 
 def main() -> None:
-    """Measure all of it, and write two tables into README.md."""
+    """Measure everything, and write two tables into README.md."""
     bare = middle(lambda: python("import dagster"))
     rows = {
         "`import dagster`": bare,
@@ -46,17 +47,17 @@ def main() -> None:
 
 
 def middle(measured: Callable[[], float]) -> float:
-    """The median of some runs."""
+    """Return the median of some runs."""
     return statistics.median(measured() for _ in range(RUNS))
 
 
 def python(code: str) -> float:
-    """Seconds that a Python process with this code takes."""
+    """Return the seconds that a Python process with this code takes."""
     return measure([sys.executable, "-c", code], {}).seconds
 
 
 def code_location() -> float:
-    """Seconds until a code location says that it is serving."""
+    """Return the seconds until a code location says that it is serving."""
     port = next(iter(free_ports("startup")))
     command = ["dagster", "api", "grpc", "--host=127.0.0.1", f"--port={port}", "-m", "crm_assets.definitions"]
     start = time.perf_counter()
@@ -64,18 +65,18 @@ def code_location() -> float:
         while grpc_health(f"127.0.0.1:{port}"):
             time.sleep(0.02)
         seconds = time.perf_counter() - start
-        # Where interrupts are ignored, as in a background job, Dagster ignores termination as well.
+        # If interrupts are ignored, for example in a background job, Dagster ignores SIGTERM too.
         process.kill()
     return seconds
 
 
 def run(folder: Path, **settings: str) -> tuple[list[str], dict[str, str]]:
-    """The command and the environment of a first run of everything."""
+    """Return the command and the environment of a first run of everything."""
     return [sys.executable, "-m", "crm_assets"], installation(folder) | settings
 
 
 def in_process(folder: Path) -> tuple[float, float]:
-    """Seconds from the start of the process until the first step starts, and until the end."""
+    """Return the seconds from the start of the process to the first step, and to the end."""
     command, environment = run(folder)
     start = time.time()
     whole = measure(command, environment).seconds

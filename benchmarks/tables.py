@@ -1,7 +1,7 @@
-"""`python -m benchmarks.tables [SIZE ...]`: snapshots and features against pandas and Polars.
+"""`python -m benchmarks.tables [SIZE ...]`: compare snapshots and features with pandas and Polars.
 
-Makes a sample of each size, lets each side make the tables of 15 months in processes of their own, holds
-the results of the smallest size equal, and writes the figures into README.md and tables.svg beside it.
+It makes a sample of each size, and each side makes the tables of 15 months in its own processes. It checks
+that the results of the smallest size are equal, and writes the figures into README.md and tables.svg.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ SIZES = [8_800, 88_000, 880_000, 8_800_000]
 SIDES = ["duckdb", "pandas", "polars"]
 STAGES = {SNAPSHOTS: "monthly_snapshots", FEATURES: "win_features"}
 MONTHS = list(SyntheticSample(100, 7).month_range())
-# Evenly spread over the 15, so that their mean size is that of all: growth in months alone.
+# Spread evenly over the 15 months, so that the mean size is the same and only the number of months grows.
 SPREAD = {3: MONTHS[2::5], 5: MONTHS[1::3], 15: MONTHS}
 
 
@@ -46,7 +46,7 @@ class Row:
 
 
 def main() -> None:
-    """Measure, compare, write."""
+    """Measure, compare, and write the figures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("sizes", nargs="*", type=int, default=SIZES)
     parser.add_argument("--sides", nargs="+", default=SIDES, choices=[*SIDES, "pyspark"])
@@ -73,7 +73,7 @@ def main() -> None:
 
 
 def one(side: str, stage: str, folder: Path, size: int, months: list[str]) -> Row:
-    """One stage of one side, measured; None where it does not finish."""
+    """Measure one stage of one side; the row holds None if it does not finish."""
     out, result = folder / side, folder / "seconds.json"
     result.unlink(missing_ok=True)
     command = [sys.executable, "-m", "benchmarks.tables_side", side, stage, str(folder / "deals"), str(out)]
@@ -89,10 +89,10 @@ def one(side: str, stage: str, folder: Path, size: int, months: list[str]) -> Ro
 
 
 def hold_equal(folder: Path, ours: str, theirs: str) -> None:
-    """Both sides made the same rows, up to the last digits of a division.
+    """Check that both sides made the same rows, up to the last digits of a division.
 
     Raises:
-        AssertionError: they did not.
+        AssertionError: the rows differ.
     """
     for name in STAGES.values():
         for month in MONTHS:
@@ -107,12 +107,12 @@ def _sorted(folder: Path, month: str) -> pd.DataFrame:
 
 
 def growth_size(sizes: list[int]) -> int:
-    """The size at which growth in months is measured: the largest up to 880,000."""
+    """Return the size for measuring growth in months: the largest up to 880,000."""
     return max((size for size in sizes if size <= SIZES[2]), default=min(sizes))
 
 
 def table(rows: list[Row], sides: list[str]) -> str:
-    """The figures of all 15 months as Markdown."""
+    """Return the figures of all 15 months as Markdown."""
     found = {(r.stage, r.deals, r.side): r.measured for r in rows if r.months == len(MONTHS)}
     lines = [
         "| deals | stage | side | seconds | against ours | peak MB |",
@@ -141,7 +141,7 @@ def _sum(parts: list[Measured | None]) -> Measured | None:
 
 
 def growth(rows: list[Row], side: str) -> str:
-    """How time grows: the slope of its logarithm, from one size to the next."""
+    """Return how time grows, as the slope of its logarithm from one size to the next."""
     lines = ["| growth of | from | to | exponent |", "| --- | --- | --- | --- |"]
     own = [row for row in rows if row.side == side and row.measured]
     for stage in STAGES:
@@ -168,7 +168,7 @@ def _slope(a: Row, b: Row, times: float) -> float:
 
 
 def plot(rows: list[Row], path: Path) -> None:
-    """Seconds and peak memory over deals, by side."""
+    """Plot seconds and peak memory over deals, by side."""
     with mpl.rc_context({"svg.hashsalt": "tables"}):
         figure = Figure(figsize=(9, 3.6), layout="constrained")
         seconds, memory = figure.subplots(1, 2)

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.tables_deals FOLDER SIZE`: the cleaned deals of a synthetic sample."""
+"""`python -m benchmarks.tables_deals FOLDER SIZE`: make the cleaned deals of a synthetic sample."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from crm_assets.storage.tables import TableStore
 
 
 def main(folder: Path, size: int) -> None:
-    """Make them."""
+    """Make the deals."""
     sample, store = SyntheticSample(size, 7), TableStore(Folder(folder), scratch_root=folder / "scratch")
     for raw in RAW_TABLES:
         store.write(raw.name, sample.read(raw), raw.arrow)

@@ -90,7 +90,7 @@ def _features(snapshot: pd.DataFrame, won: pd.Series, month: str, horizon: str) 
 
 
 def _read(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
-    # Dates as Python objects, pandas' default here, would be slower still.
+    # The default, dates as Python objects, would be even slower.
     return pq.read_table(path, columns=columns).to_pandas(date_as_object=False)
 
 

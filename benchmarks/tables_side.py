@@ -1,7 +1,7 @@
-"""One side of `benchmarks.tables`, in a process of its own.
+"""Run one side of `benchmarks.tables` in its own process.
 
 `python -m benchmarks.tables_side SIDE STAGE DEALS OUT RESULT MONTH...` makes one table of some months
-and writes its seconds, imports not counted, into RESULT.
+and writes its seconds, without imports, into RESULT.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ SNAPSHOTS, FEATURES = "snapshots", "features"
 
 
 def in_engine(engine: str, stage: str, deals: Path, out: Path, months: list[str]) -> Callable[[], None]:
-    """The project's own tables; the engine is opened, not counted."""
+    """Return a function that makes the project's tables; the engine is already open, so it is not timed."""
     store = TableStore(Folder(out), "4GB", engine, out / "scratch")
     opportunities = store.engine.read_parquet([str(deals / "opportunities.parquet")])
     if engine != "duckdb":
@@ -41,7 +41,7 @@ def in_engine(engine: str, stage: str, deals: Path, out: Path, months: list[str]
 
 
 def in_frames(side: str, stage: str, deals: Path, out: Path, months: list[str]) -> Callable[[], None]:
-    """The same in pandas or Polars."""
+    """Return a function that makes the same tables in pandas or Polars."""
     if side == "pandas":
         from benchmarks import tables_in_pandas as frames
     else:
@@ -52,7 +52,7 @@ def in_frames(side: str, stage: str, deals: Path, out: Path, months: list[str]) 
 
 
 def main(side: str, stage: str, deals: str, out: str, result: str, *months: str) -> None:
-    """Make one table and say how long it took."""
+    """Make one table, and write how long it took."""
     make = in_engine if side in ("duckdb", "pyspark") else in_frames
     run = make(side, stage, Path(deals), Path(out), list(months))
     start = time.perf_counter()
@@ -62,7 +62,7 @@ def main(side: str, stage: str, deals: str, out: str, result: str, *months: str)
 
 
 def peak_megabytes() -> float:
-    """The peak memory of this process; what `getrusage` says would include that of its parent before it."""
+    """Return the peak memory of this process; `getrusage` would include that of the parent process."""
     status = Path("/proc/self/status").read_text()
     return int(status.split("VmHWM:")[1].split()[0]) / 1024
 

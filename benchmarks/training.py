@@ -1,7 +1,7 @@
-"""`python -m benchmarks.training [OPPORTUNITIES ...]`: the full training on the seeded sample, by size.
+"""`python -m benchmarks.training [OPPORTUNITIES ...]`: measure the full training on the sample, by size.
 
-Writes its table into README.md. Each part runs in a process of its own, on two cores, so that its peak
-memory is its own. All times are given against XGBoost's.
+It writes its table into README.md. Each part runs in its own process, on two cores, so that its peak memory
+can be measured. All times are also given as a ratio to the time of XGBoost.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ PARTS = ["leak_audit", *NAMES, "champion"]
 
 
 def part(name: str, folder: Path) -> None:
-    """One asset's work, from stored tables to stored result."""
+    """Do the work of one asset, from stored tables to stored result."""
     from crm_assets.modeling import backtest, champion, folds, leak_audit
     from crm_assets.modeling.frames import Frames, compact
     from crm_assets.registry.past import write_past
@@ -58,7 +58,7 @@ def part(name: str, folder: Path) -> None:
 
 
 def measured_part(name: str, folder: Path, opportunities: int) -> Measured:
-    """A part in a process of its own."""
+    """Measure a part in its own process."""
     command = [sys.executable, "-m", "benchmarks.training", "--part", name, str(folder)]
     found = measure(command, {"CRM_SOURCE": "sample", "CRM_SAMPLE_OPPORTUNITIES": str(opportunities)})
     print(f"{opportunities:,} {name}: {found.seconds:.1f} s, {found.megabytes:,.0f} MB", flush=True)

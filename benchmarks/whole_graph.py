@@ -1,6 +1,6 @@
-"""`python -m benchmarks.whole_graph`: the graph against a plain script of the same core.
+"""`python -m benchmarks.whole_graph`: compare the graph with a plain script of the same core.
 
-Three turns of script, first run and later run; the medians.
+It runs script, first run and later run three times in turn, and takes the medians.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ TURNS = 3
 
 @dataclass(frozen=True)
 class Measured:
-    """Wall clock and peak memory of a process."""
+    """Wall-clock time and peak memory of a process."""
 
     seconds: float
     megabytes: float
 
 
 def measure(command: list[str], environment: dict[str, str]) -> Measured:
-    """Run a command to its end, its output going to the terminal.
+    """Run a command to its end; its output goes to the terminal.
 
     Raises:
         SystemExit: the command failed.
@@ -47,14 +47,14 @@ def measure(command: list[str], environment: dict[str, str]) -> Measured:
 
 
 def installation(folder: Path) -> dict[str, str]:
-    """The settings of a new installation in a folder, which is made."""
+    """Make a folder for a new installation, and return its settings."""
     (folder / "dagster").mkdir(parents=True)
     shutil.copy(ROOT / "dagster.yaml", folder / "dagster")
     return {"CRM_HOME": str(folder / "home"), "DAGSTER_HOME": str(folder / "dagster")}
 
 
 def main() -> None:
-    """Measure both, and write a table into README.md."""
+    """Measure script and graph, and write a table into README.md."""
     runs: dict[str, list[Measured]] = {name: [] for name in (PLAIN, FIRST, LATER)}
     with tempfile.TemporaryDirectory() as folder:
         for turn in range(TURNS):
@@ -71,7 +71,7 @@ def main() -> None:
         lines.append(f"| {name} | {run.seconds:.1f} | {ratio:.2f} | {run.megabytes:,.0f} |")
     lines += [
         "",
-        f"Later run: {checks:.1f} s in asset checks, great-expectations' import among them, and "
+        f"Later run: {checks:.1f} s in asset checks, including the import of great-expectations, and "
         f"{steps:.1f} s in assets.",
     ]
     print("\n".join(lines))
@@ -79,7 +79,7 @@ def main() -> None:
 
 
 def seconds_of_checks(dagster_home: str) -> tuple[float, float]:
-    """Seconds that the steps of checks, and those of assets, take in the newest run."""
+    """Return the seconds that steps of checks, and steps of assets, take in the newest run."""
     from crm_assets.definitions import defs
 
     assets = {key.to_user_string() for key in defs.resolve_all_asset_keys()}

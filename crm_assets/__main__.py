@@ -1,13 +1,13 @@
-"""`python -m crm_assets` runs the whole graph."""
+"""`python -m crm_assets`: run the whole graph."""
 
 import gc
 import sys
 
 if __name__ == "__main__":
-    # A million objects of libraries live to the end. Looking at them again and again, as the default has
-    # it, and once more before leaving, costs four seconds.
+    # A million objects of libraries live until the end. By default, the garbage collector checks them again
+    # and again, and once more at exit, which takes four seconds.
     gc.set_threshold(200_000, 30, 30)
-    # Before all else: skops asks every module in order of import which of them has a function of scipy's.
+    # Import this first: skops searches modules in order of import for the one that has a scipy function.
     import scipy.special  # noqa: F401
 
     from crm_assets.console.run import main

@@ -1,4 +1,4 @@
-"""The one Definitions object: the table of contents of the graph."""
+"""The only Definitions object: the table of contents of the graph."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from crm_assets.defs.progress import LOGGER, progress_logger
 from crm_assets.defs.resources.all import run_resources
 from crm_assets.settings import get_settings
 
-# Step processes each import everything again: below some hundred thousand deals they cost more than the work.
+# Each step process imports everything again: below some 100,000 deals, that takes longer than the work.
 EXECUTORS = {"in_process": dg.in_process_executor, "multiprocess": dg.multiprocess_executor}
 
 defs = dg.Definitions(
@@ -37,5 +37,5 @@ defs = dg.Definitions(
 
 
 def everything() -> dg.JobDefinition:
-    """Return the job of the whole graph; Dagster finds it again through this name."""
+    """Return the job of the whole graph; Dagster finds the job again through this function."""
     return defs.resolve_job_def(EVERYTHING)

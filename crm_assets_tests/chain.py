@@ -1,4 +1,4 @@
-"""The core's chain for tests, from the CSV files of a dump to features."""
+"""The chain of the core for tests, from the CSV files of a dump to features."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from crm_assets.storage.tables import TableStore
 
 CLOSED = [stage.value for stage in CLOSED_STAGES]
 
-# Shares of the later rows that a rewriting deletes and adds, and of the open ones that it closes otherwise.
+# The shares of later rows that a rewrite deletes and adds, and of open rows that it closes differently.
 DELETED, ADDED, CLOSED_AGAIN = 0.3, 0.5, 0.7
 
 
@@ -57,7 +57,7 @@ class Chain:
 
 
 def run_chain(dump: Path, base: Path, months: list[str] | None = None) -> Chain:
-    """Raw tables, cleaned deals, and the snapshots and features of some months, all of them by default."""
+    """Make raw tables, cleaned deals, and the snapshots and features of some months (default: all)."""
     source, store = CsvFolder(dump, "test"), TableStore(Folder(base))
     for name, taken in source.take(*RAW_TABLES).items():
         store.write(name, taken.rows, taken.rows.schema)
@@ -81,7 +81,7 @@ def write_months(store: TableStore, deals: ir.Table, months: list[str], last: st
 
 
 def cleaned(sample: SyntheticSample, tables: dict[str, pa.Table] | None = None) -> ir.Table:
-    """The cleaned deals of a sample, some of its raw tables replaced."""
+    """Return the cleaned deals of a sample, with some of its raw tables replaced."""
     raw = {table.name: sample.read(table) for table in RAW_TABLES} | (tables or {})
     return cleaning.opportunities(
         {name: ibis.memtable(rows) for name, rows in raw.items()}, sample.month_range().first
@@ -115,7 +115,7 @@ def made_up(table: RawTable, others: Mapping[str, pa.Table], rows: int, seed: in
 
 
 def full_dump(sample: SyntheticSample) -> dict[str, pa.Table]:
-    """The raw tables of a sample, and made-up rows of the optional ones that it does not have."""
+    """Return the raw tables of a sample, with made-up rows for the optional ones that it lacks."""
     dump: dict[str, pa.Table] = {}
     for number, table in enumerate(RAW_TABLES):
         rows = sample.read(table)
@@ -127,8 +127,8 @@ def full_dump(sample: SyntheticSample) -> dict[str, pa.Table]:
 def rewritten_after(dump: Mapping[str, pa.Table], month: str, seed: int) -> dict[str, pa.Table]:
     """Change everything in the raw tables that is dated after `month`, as their `dated_by` says.
 
-    Later rows are deleted, moved to other days, given other contents, and added; what comes with a later
-    date is put off, undone or comes otherwise. Rows change their order.
+    It deletes later rows, moves them to other days, changes their contents, and adds rows. Values that come
+    with a later date are delayed, removed or changed. Rows change their order.
     """
     random = np.random.default_rng(seed)
     tables = {t.name: _rows_rewritten(dump[t.name], t, month, random) for t in RAW_TABLES}
@@ -146,7 +146,7 @@ def _rows_rewritten(rows: pa.Table, table: RawTable, month: str, random: np.rand
         return rows
     end, (first, *later) = month_end(month), table.dated_by
     records = rows.to_pylist()
-    # What comes with a later date, as it came for rows of the dump.
+    # These values come with a later date, as they did for rows of the dump.
     ways = {
         dating.column: [{name: row[name] for name in dating.columns} for row in records if row[dating.column]]
         for dating in later
@@ -180,7 +180,7 @@ def _dated(table: RawTable) -> set[str]:
 
 
 def _own_names(table: RawTable) -> list[str]:
-    """The key's columns that are names of the table's own rows, and of no other table's."""
+    """Return the key columns that name the table's own rows, not those of another table."""
     foreign = {rule.blames for rule in rules_of(table) if isinstance(rule, KnownName)}
     return [name for name in table.key if table[name].dtype == "string" and name not in foreign]
 

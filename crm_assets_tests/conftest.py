@@ -1,4 +1,4 @@
-"""Fixtures that every room shares: a small dump, the real dump, an engine."""
+"""Fixtures that all tests share: a small dump, the real dump, an engine."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from dev.place import Place, place
 from dev.stack.postgres import find_programs
 from dev.stack.stack import Stack
 
-# The folder of the real CRM dump; tests that need it are skipped where it is not set.
+# The folder of the real CRM dump; tests that need it are skipped if it is not set.
 REAL_DUMP = "CRM_TEST_REAL_DUMP"
-# Now, since each test moves to a folder of its own.
+# Resolve the path now, since each test changes to its own folder.
 _REAL_DUMP = Path(os.environ[REAL_DUMP]).resolve() if os.environ.get(REAL_DUMP) else None
 
 
@@ -36,21 +36,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def no_process_in_a_unit_test(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A test that starts a process is no unit test: `levels.py` has to say so."""
+    """Fail unit tests that start a process; `levels.py` must give such tests another level."""
     if request.node.get_closest_marker(UNIT) is None:
         return
 
     def refuse(*arguments: object, **named: object) -> None:
         raise AssertionError("A unit test starts no process: give its file another level in levels.py.")
 
-    # Else joblib starts a process to count the cores.
+    # Without this, joblib starts a process to count the cores.
     monkeypatch.setenv("LOKY_MAX_CPU_COUNT", str(os.cpu_count()))
     monkeypatch.setattr(subprocess.Popen, "__init__", refuse)
 
 
 @pytest.fixture(autouse=True)
 def clean_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """No test sees the settings of the person who runs it, or of the test before."""
+    """Hide the settings of the person who runs a test, and those of the test before."""
     for name in [name for name in os.environ if name.startswith("CRM_") and name != REAL_DUMP]:
         monkeypatch.delenv(name)
     for name in [name for name in os.environ if name.startswith(("KAGGLE_", "AWS_", "USE_S3_STORAGE"))]:
@@ -64,13 +64,13 @@ def clean_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[
 
 @pytest.fixture
 def small_dump(tmp_path: Path) -> Path:
-    """A folder of the four CSV files: a synthetic CRM of 900 deals."""
+    """Return a folder with the four CSV files of a synthetic CRM of 900 deals."""
     return write_dump(tmp_path / "dump", SyntheticSample(900, seed=1))
 
 
 @pytest.fixture(scope="session")
 def real_dump() -> Path:
-    """The folder of the real CRM dump."""
+    """Return the folder of the real CRM dump."""
     if _REAL_DUMP is None:
         pytest.skip(f"{REAL_DUMP} is not set")
     return _REAL_DUMP
@@ -78,20 +78,20 @@ def real_dump() -> Path:
 
 @pytest.fixture(scope="session")
 def engine() -> Backend:
-    """An embedded DuckDB."""
+    """Return an embedded DuckDB."""
     return connect()
 
 
 @pytest.fixture(scope="session")
 def tracking_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a real MLflow server, the same for the whole session: it takes seconds to start."""
+    """Yield the address of a real MLflow server; the session shares it, since it takes seconds to start."""
     with mlflow_server(tmp_path_factory.mktemp("mlflow")) as address:
         yield address
 
 
 @pytest.fixture(scope="session")
 def sample_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Place, str]:
-    """A finished run on a small synthetic sample, and what it printed."""
+    """Return a finished run on a small synthetic sample, and its output."""
     there = place(tmp_path_factory.mktemp("sample"), CRM_SOURCE="sample", CRM_SAMPLE_OPPORTUNITIES="2000")
     done = there.python("-m", "crm_assets")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -100,7 +100,7 @@ def sample_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Place, str]:
 
 @pytest.fixture(scope="session")
 def real_run(tmp_path_factory: pytest.TempPathFactory, real_dump: Path) -> tuple[Place, str]:
-    """A finished run on the real dump, and what it printed."""
+    """Return a finished run on the real dump, and its output."""
     there = place(tmp_path_factory.mktemp("real"), CRM_DATA_DIR=str(real_dump.resolve()))
     done = there.python("-m", "crm_assets")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -109,10 +109,10 @@ def real_run(tmp_path_factory: pytest.TempPathFactory, real_dump: Path) -> tuple
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
-    """The deployed stack as native processes, on the real dump where there is one, else on a small sample."""
+    """Yield the deployed stack as native processes, on the real dump if there is one, else on a sample."""
     if find_programs() is None:
         pytest.skip("PostgreSQL's server is not installed")
-    # Not pytest's own folder, which the database server's user may not enter.
+    # The database server's user may not enter pytest's own folder.
     folder = Path(tempfile.mkdtemp(prefix="crm-stack-"))
     sample = {"CRM_SOURCE": "sample", "CRM_SAMPLE_OPPORTUNITIES": "2000"}
     try:
@@ -124,12 +124,12 @@ def stack() -> Iterator[Stack]:
 
 @pytest.fixture(scope="session")
 def small_chain(tmp_path_factory: pytest.TempPathFactory) -> Chain:
-    """All tables of a small synthetic dump, every month of it."""
+    """Return all tables of a small synthetic dump, for every month."""
     base = tmp_path_factory.mktemp("small")
     return run_chain(write_dump(base / "dump", SyntheticSample(900, seed=1)), base / "tables")
 
 
 @pytest.fixture(scope="session")
 def real_chain(real_dump: Path, tmp_path_factory: pytest.TempPathFactory) -> Chain:
-    """All tables of the real dump, every month of it."""
+    """Return all tables of the real dump, for every month."""
     return run_chain(real_dump, tmp_path_factory.mktemp("real"))

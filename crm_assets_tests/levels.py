@@ -1,8 +1,8 @@
 """The level of every test, which says when it runs and what it may use.
 
-- unit: one rule on one frame, in this process. All of them together take under 30 seconds.
-- integration: real processes, servers and files of this machine; with unit, what `make test` runs.
-- stack: the whole deployed stack. `make test-all` runs it, as CI does.
+- unit: one rule on one frame, in this process. All unit tests together take under 30 seconds.
+- integration: real processes, servers and files on this machine. `make test` runs unit and integration.
+- stack: the whole deployed stack. `make test-all` runs it, and so does CI.
 - scale: Spark, and executors of more than one machine.
 """
 
@@ -42,8 +42,8 @@ def level_of(name: str) -> str:
     """Return the level of a test, or of an example in the code.
 
     Args:
-        name: below `crm_assets_tests`, as in `crm/test_features.py::test_x`; an example's module, as in
-            `crm_assets/crm/months.py`.
+        name: the test below `crm_assets_tests`, for example `crm/test_features.py::test_x`; or the module of
+            an example in the code, for example `crm_assets/crm/months.py`.
 
     >>> level_of("crm/test_features.py::test_x"), level_of("stack/test_faults.py::test_y")
     ('unit', 'stack')

@@ -1,4 +1,4 @@
-"""Rooms import downward only, and the core is free of the frameworks around it."""
+"""Packages import only downward, and the core imports none of the frameworks around it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import crm_assets
 
 PACKAGE = Path(crm_assets.__file__).parent
 
-# The whole order of rooms: each may import those above it in this list, and itself.
+# The order of all packages: each may import itself and those above it in this list.
 ROOMS = (
     "errors",
     "crm",
@@ -33,7 +33,7 @@ ROOMS = (
     "__main__",
 )
 CORE = ("errors", "crm", "engine", "modeling")
-# Which rooms may import a framework; all others do without it.
+# The packages that may import a framework; all others may not.
 MAY_IMPORT = {
     "dagster": ("defs", "definitions"),
     "mlflow": ("registry", "defs"),
@@ -75,12 +75,12 @@ def imports(nodes: Iterator[ast.AST]) -> set[str]:
 
 
 def everywhere(path: Path) -> set[str]:
-    """What a module imports, inside functions too."""
+    """Return what a module imports, including inside functions."""
     return imports(ast.walk(ast.parse(path.read_text())))
 
 
 def when_imported(path: Path) -> set[str]:
-    """What a module imports when it is itself imported: nothing inside functions or for types alone."""
+    """Return what a module imports when it is imported: nothing inside functions or only for types."""
 
     def run(nodes: list[ast.stmt]) -> Iterator[ast.AST]:
         for node in nodes:
@@ -128,7 +128,7 @@ def test_nothing_that_users_install_imports_the_tools_of_developers() -> None:
 
 @pytest.fixture(scope="module")
 def loaded() -> tuple[set[str], set[str]]:
-    """The top-level packages that a fresh process holds after importing tables, and after modeling too."""
+    """Return the top-level packages that a new process has loaded after importing tables, then modeling."""
     script = (
         "import importlib, json, sys\n"
         "for names in json.loads(sys.argv[1]):\n"

@@ -1,4 +1,4 @@
-"""What README.md and .env.example promise."""
+"""README.md and .env.example agree with the code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Pythons that pyproject.toml promises: one set of versions for all, and the image is one of them."""
+"""All Pythons that pyproject.toml promises get the same package versions, and the image runs on one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 
 
 def promised() -> list[str]:
-    """The minor versions of Python that the project asks for, as `3.12`."""
+    """Return the minor versions of Python that the project supports, for example `3.12`."""
     bounds = re.fullmatch(r">=3\.(\d+),<3\.(\d+)", PROJECT["requires-python"])
     assert bounds is not None
     return [f"3.{minor}" for minor in range(int(bounds[1]), int(bounds[2]))]

@@ -1,4 +1,4 @@
-"""Settings: what is malformed or contradicts itself is told in a sentence that names the variable."""
+"""Malformed or contradictory settings end in a sentence that names the variable."""
 
 from __future__ import annotations
 

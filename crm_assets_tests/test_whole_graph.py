@@ -1,4 +1,4 @@
-"""The whole graph as `python -m crm_assets` runs it: what it prints, stores and shows."""
+"""The whole graph as `python -m crm_assets` runs it: its output, its tables and its metadata."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_two_fresh_runs_store_the_same_bytes(sample_run: tuple[Place, str], tmp_
     again = place(tmp_path / "again", **there.settings)
     done = again.python("-m", "crm_assets")
     assert done.returncode == 0, done.stdout + done.stderr
-    # What the tests below materialize again must not change a byte either.
+    # The tests below materialize tables again, and must not change a byte either.
     assert again.contents() == there.contents()
 
 
@@ -74,7 +74,7 @@ def test_a_run_of_many_months_makes_each_table_in_one_step(sample_run: tuple[Pla
     assert set(starts.values()) == {1}
     stored = there.events_of_first_run(dg.DagsterEventType.ASSET_MATERIALIZATION)
     assert {name: stored[name] for name in ("raw_tables", "opportunities", "win_features")} == {
-        # And the rows that were set aside.
+        # The step also makes the quarantined rows.
         "raw_tables": len(RAW_TABLES) + 1,
         "opportunities": 1,
         "win_features": 15,

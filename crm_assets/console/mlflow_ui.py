@@ -1,4 +1,4 @@
-"""`python -m crm_assets.console.mlflow_ui`: the MLflow UI of the registry in force."""
+"""`python -m crm_assets.console.mlflow_ui`: start the MLflow UI of the registry in force."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ PORT = 5000
 
 
 def main() -> int:
-    """Serve the embedded registry on this machine, or say where the tracking server is."""
+    """Serve the embedded registry on this machine, or print where the tracking server is."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--port", type=int, default=PORT, help=f"port of the UI; {PORT} by default")
+    parser.add_argument("--port", type=int, default=PORT, help=f"the port of the UI; {PORT} by default")
     port = parser.parse_args().port
     settings = get_settings()
     if settings.mlflow_tracking_uri:
@@ -25,7 +25,7 @@ def main() -> int:
     from crm_assets.registry import database
 
     database.check(settings.tracking_uri)
-    # The server shows artifacts where the registry says they are: bring that up to date first.
+    # The server looks for artifacts where the registry says they are, so update those paths first.
     from crm_assets.registry.relocation import relocate
 
     relocate(settings.home / "mlflow.db", settings.artifacts_dir)

@@ -1,6 +1,6 @@
-"""`python -m crm_assets.console.probe http URL` or `grpc HOST:PORT`: the health check of a service.
+"""`python -m crm_assets.console.probe http URL` or `grpc HOST:PORT`: check the health of a service.
 
-Light on purpose: it runs over and over beside the service.
+It imports little, since it runs again and again beside the service.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ TIMEOUT_S = 10
 
 
 def http_health(url: str) -> str | None:
-    """What is wrong with a web service; None where it answers with success."""
+    """Return what is wrong with a web service; None if it answers with success."""
     try:
         with urllib.request.urlopen(url, timeout=TIMEOUT_S):  # noqa: S310 - an address of our own services
             return None
@@ -23,7 +23,7 @@ def http_health(url: str) -> str | None:
 
 
 def grpc_health(address: str) -> str | None:
-    """What is wrong with a code location; None where it says that it is serving."""
+    """Return what is wrong with a code location; None if it says that it is serving."""
     import grpc
     from grpc_health.v1 import health_pb2, health_pb2_grpc
 

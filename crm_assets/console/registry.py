@@ -1,4 +1,4 @@
-"""`python -m crm_assets.console.registry promote VERSION` and `… rollback`: a person moves the champion."""
+"""`python -m crm_assets.console.registry promote VERSION` and `… rollback`: change the champion by hand."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Do what the command line says; 0 where it was done, else a sentence says why not."""
+    """Do what the command line says, and return 0; if that fails, print why and return 1."""
     parser = argparse.ArgumentParser(prog="python -m crm_assets.console.registry")
     commands = parser.add_subparsers(dest="command", required=True)
-    one = commands.add_parser("promote", help="make a version champion")
-    one.add_argument("version", help="its number in the registry")
-    commands.add_parser("rollback", help="make the former champion champion again")
+    one = commands.add_parser("promote", help="make a version the champion")
+    one.add_argument("version", help="the number of the version in the registry")
+    commands.add_parser("rollback", help="make the former champion the champion again")
     asked = parser.parse_args(arguments)
     try:
         move = _move(getattr(asked, "version", None))
@@ -31,12 +31,12 @@ def main(arguments: list[str] | None = None) -> int:
     before = "there was none before" if move.former is None else f"it was version {move.former}"
     print(f"Version {move.version} is champion now; {before}.")
     if asked.command == "rollback":
-        print(f"To undo: make promote VERSION={move.former}. The next rollback goes one further back.")
+        print(f"To undo: make promote VERSION={move.former}. The next rollback goes one step further back.")
     return 0
 
 
 def _move(version: str | None) -> Move:
-    """Promote a version, or go back where none is asked for."""
+    """Promote a version, or roll back if no version is given."""
     from crm_assets.registry import ownership, promotion, tracking
 
     settings = get_settings()
@@ -48,7 +48,7 @@ def _move(version: str | None) -> Move:
 
 
 def _forbidden() -> list[str]:
-    """The features that the stored leak audit keeps out; none where there is no audit here."""
+    """Return the features that the stored leak audit keeps out; none if no audit is stored."""
     from crm_assets.storage.choice import open_store
 
     store = open_store(get_settings())

@@ -1,4 +1,4 @@
-"""The whole graph for all months in one command, with progress and a summary."""
+"""Run the whole graph for all months in one command, with progress and a summary."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from crm_assets.storage.choice import open_store
 
 
 def main() -> int:
-    """Materialize everything and print the summary; 0 where all went well.
+    """Materialize everything and print the summary; return 0 if the run succeeded, else 1.
 
     Raises:
-        CrmAssetsError: what was wrong before anything ran.
+        CrmAssetsError: something was wrong before the run started.
     """
-    # After the settings, so that what is wrong with them is told before anything is loaded.
+    # Read the settings first, so that their errors appear before anything loads.
     settings = get_settings()
     _check_dagster_home()
-    # Before the definitions, which open no data and take the months as they are noted.
+    # Note the months before the definitions load, since those open no data and only read the note.
     month_range(settings, select_source(settings))
     from crm_assets.defs import partitions
 
@@ -51,12 +51,12 @@ def main() -> int:
 
 
 def _check_dagster_home() -> None:
-    """Tell, before a traceback of Dagster's does, that it has no folder for its history."""
+    """Raise a clear error if Dagster has no folder for its history, instead of Dagster's traceback."""
     given = os.environ.get("DAGSTER_HOME", "")
     home = Path(given)
     if home.is_absolute() and home.is_dir():
         return
     raise SettingsError(
-        f"DAGSTER_HOME {f'is {given}, not the whole path of a folder' if given else 'is not set'}; "
+        f"DAGSTER_HOME {f'is {given}, not the absolute path of a folder' if given else 'is not set'}; "
         "use make run, or set it to the folder where Dagster keeps its history."
     )

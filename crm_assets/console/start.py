@@ -1,7 +1,7 @@
-"""`python -m crm_assets.console.start COMMAND …`: say what is in force, then become the command.
+"""`python -m crm_assets.console.start COMMAND …`: print source and months, then run the command.
 
-It reads the dates of the data and notes its months, since the definitions open no data themselves. Where
-the data is away it says so, and starts the command all the same.
+It reads the dates of the data and notes its months, since the definitions open no data themselves. If the
+data is missing, it says so and still starts the command.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from crm_assets.sources.select import month_range, select_source
 
 
 def main() -> int:
-    """Print source, months and tables in force, and what is wrong with them; then run the command."""
+    """Print the source and its months, or what is wrong with them; then run the command."""
     settings = get_settings()
     source = select_source(settings)
     say(f"Source     {source.description}")
@@ -32,7 +32,7 @@ def main() -> int:
 
 
 def say(line: str) -> None:
-    """Print a line on the error stream, since the command's output may be read by programs."""
+    """Print a line to the error stream, since programs may read the command's output."""
     print(line, file=sys.stderr)
 
 

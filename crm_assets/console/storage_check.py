@@ -1,4 +1,4 @@
-"""`python -m crm_assets.console.storage_check`: which store is in force, why, and whether it can be used."""
+"""`python -m crm_assets.console.storage_check`: show which store is in force and why, and test it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PROBE = b"written and removed by make storage-check"
 
 
 def main() -> int:
-    """Tell of the store in force, write a file, read it and remove it; 0 where all of that went well."""
+    """Print the store in force, write a file, read it and remove it; return 0 if all of that worked."""
     settings = get_settings()
     source = select_source(settings)
     files = open_store(settings).files
@@ -38,7 +38,7 @@ def main() -> int:
 
 
 def _probe(files: Files) -> None:
-    # A name of its own, since two people may check at once.
+    # Each check has its own file name, since two people may check at once.
     key = f"storage-check-{uuid.uuid4().hex}"
     draft = files.draft()
     draft.write_bytes(PROBE)
@@ -46,7 +46,7 @@ def _probe(files: Files) -> None:
     try:
         [copy] = files.fetch([key])
         if copy is None or copy.read_bytes() != PROBE:
-            raise StorageError(f"{files.where(key)} does not hold what was written to it a moment ago.")
+            raise StorageError(f"{files.where(key)} does not hold the bytes that were just written to it.")
     finally:
         files.remove(key)
 

@@ -1,4 +1,4 @@
-"""The summary of a run in a terminal: the forecast, how far it can be trusted, and where to look next."""
+"""The summary of a run in a terminal: the forecast, how far to trust it, and the most likely wins."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NO_NUMBER = "-"
 
 @dataclass(frozen=True)
 class Results:
-    """What a run of the whole graph leaves in the store, as far as the summary tells of it."""
+    """The tables of a run of the whole graph that the summary shows."""
 
     source: str
     synthetic: bool
@@ -40,7 +40,7 @@ def read_results(store: TableStore, months: MonthRange, source: str, synthetic: 
     """Read the tables of the summary.
 
     Raises:
-        StorageError: one of them is not stored.
+        StorageError: one of the tables is not stored.
     """
 
     def read(name: str, month: str | None = None) -> pd.DataFrame:
@@ -90,13 +90,13 @@ def _leaks(audit: pd.DataFrame) -> str:
 
 def _convicted(guilty: pd.DataFrame, features: int) -> str:
     used = guilty.loc[guilty["used"], "feature"].tolist()
-    kept = f"{', '.join(used)} used all the same, by your settings" if used else "kept out of the models"
+    kept = f"your settings still use {', '.join(used)}" if used else "kept out of the models"
     return f"{len(guilty)} of {features} features know the outcome ({', '.join(guilty['feature'])}): {kept}"
 
 
 def _champion(results: Results) -> str:
     if results.predictions.empty:
-        return "none that can score this month"
+        return "none can score this month"
     first = results.predictions.iloc[0]
     return f"{first['algorithm']}, version {first['model_version']}"
 
@@ -115,7 +115,7 @@ def _expected(forecast: pd.DataFrame) -> str:
 def _leaderboard(board: pd.DataFrame) -> Table:
     table = _table("Leaderboard, walk-forward: chosen on the validation months, reported on the test months")
     table.add_column("contender")
-    for name in ("validation AUC", "test AUC", "Brier", "ECE", "wins", "of which expected"):
+    for name in ("validation AUC", "test AUC", "Brier", "ECE", "realized wins", "expected wins"):
         table.add_column(name, justify="right")
     for row in board.to_dict("records"):
         mark = _mark(row)

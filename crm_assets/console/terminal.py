@@ -1,4 +1,4 @@
-"""What every command of the console shares: failures and Ctrl-C end with one line."""
+"""The wrapper that all console commands share: failures and Ctrl-C end with one line."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from crm_assets.errors import CrmAssetsError
 
-# As the shell counts a program that Ctrl-C ended: 128 and the number of SIGINT.
+# The exit code that shells use for a program that Ctrl-C ended: 128 plus the number of SIGINT.
 INTERRUPTED = 130
 
 
@@ -29,7 +29,7 @@ def run_command(main: Callable[[], int]) -> int:
 
 
 def _sentence(error: Exception) -> str | None:
-    """What is wrong, also where Dagster wraps it; None where it is no error of ours and no shortage."""
+    """Return the sentence of our own error or of a shortage, even if Dagster wraps it; None for others."""
     if isinstance(error, CrmAssetsError):
         return str(error)
     from crm_assets import shortage

@@ -1,4 +1,4 @@
-"""Links from each asset to its code: files of this machine, or the repository that settings name."""
+"""Links from each asset to its code: files on this machine, or the repository that the settings name."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def with_code_references(assets: Sequence[Any]) -> list[Any]:
     """Return the assets with links to their code."""
     settings = get_settings()
     with warnings.catch_warnings():
-        # Code references are marked beta; that is known and decided.
+        # Dagster marks code references as beta; we use them on purpose.
         warnings.simplefilter("ignore", dg.BetaWarning)
         linked = dg.with_source_code_references(assets)
         if settings.code_url is None:

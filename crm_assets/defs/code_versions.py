@@ -1,8 +1,8 @@
-"""Code versions: a digest of the code that computes an asset, and of nothing else.
+"""Code versions: a digest of only the code that computes an asset.
 
-It covers the asset's function and all that the function uses of the rooms that compute, symbol by symbol,
-without comments and docstrings. An edit elsewhere, even in the same module, does not mark the asset stale.
-What a step takes from settings, storage or the registry is no part of it.
+It covers the asset's function and all that the function uses from the packages that compute, symbol by
+symbol, without comments and docstrings. An edit elsewhere, even in the same module, does not mark the asset
+stale. It does not cover what a step takes from settings, storage or the registry.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from pathlib import Path
 from typing import Any
 
 PACKAGE = Path(__file__).parent.parent
-# The rooms that compute tables; of other rooms, the module of the asset alone.
+# The packages that compute tables. Of other packages, the digest covers only the module of the asset.
 ROOMS = ("crm", "engine", "modeling", "sources")
 DIGITS = 12
-# Of one module: each name that it defines with digest and used names, and where imported names are from.
+# Of one module: the digest and used names of each name it defines, and the origin of each imported name.
 Symbols = dict[str, Any]
 
 
 def code_version(*objects: Callable[..., Any] | type) -> str:
-    """Return the digest of the code of some functions or classes and of all that they use.
+    """Return the digest of the code of some functions or classes and of everything they use.
 
-    The same code gives the same version under one release of Python; another release may give another one.
+    The same code has the same version under one release of Python; another release may give another version.
     """
     seen: dict[tuple[str, str], str] = {}
     todo = [(made.__module__, str(getattr(made, "__qualname__", "")).split(".")[0]) for made in objects]
@@ -49,7 +49,7 @@ def code_version(*objects: Callable[..., Any] | type) -> str:
 
 
 def _resolved(module: str, symbols: Symbols, use: str) -> tuple[str, str] | None:
-    """Where a used name, or the attribute of a module such as `cleaning.opportunities`, is defined."""
+    """Find where a used name, or the attribute of a module such as `cleaning.opportunities`, is defined."""
     first, _, attribute = use.partition(".")
     if first in symbols["defines"]:
         return module, first
@@ -94,7 +94,7 @@ def _own_digest() -> str:
 
 
 def _keep(path: Path, symbols: Symbols) -> None:
-    """Keep what was parsed beside Python's own compiled files; where that may not be written, do without."""
+    """Cache the parsed symbols beside Python's compiled files, if that folder is writable."""
     with suppress(OSError):
         path.parent.mkdir(exist_ok=True)
         with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as file:
@@ -119,7 +119,7 @@ def _parsed(tree: ast.Module) -> Symbols:
 
 
 def _running(tree: ast.AST) -> Iterator[ast.AST]:
-    """All nodes but those for type checkers alone."""
+    """Yield all nodes except those that only type checkers see."""
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
             continue
@@ -136,19 +136,19 @@ def _names(node: ast.stmt) -> list[str]:
 
 
 def _digest(node: ast.stmt) -> tuple[str, list[str]]:
-    """The digest of a statement without its docstrings, and the names that it uses."""
+    """Return the digest of a statement without its docstrings, and the names that it uses."""
     uses = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
     uses |= {
         f"{n.value.id}.{n.attr}"
         for n in ast.walk(node)
         if isinstance(n, ast.Attribute) and isinstance(n.value, ast.Name)
     }
-    # A parameter may have the name of something else in the module, as an asset's inputs have.
+    # A parameter may share its name with something else in the module, as the inputs of an asset do.
     uses -= {n.arg for n in ast.walk(node) if isinstance(n, ast.arg)}
     for inner in ast.walk(node):
         if isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             if isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef):
-                # Decorators of assets say what the UI shows; what they are given is followed all the same.
+                # Decorators of assets only say what the UI shows. Their arguments are still followed.
                 inner.decorator_list = [d for d in inner.decorator_list if not isinstance(d, ast.Call)]
             if ast.get_docstring(inner, clean=False) is not None:
                 inner.body = inner.body[1:] or [ast.Pass()]

@@ -1,6 +1,6 @@
-"""Metadata of materializations and checks: the name of each fact, and how the UI shows it.
+"""The metadata of materializations and checks: the name of each fact, and how the UI shows it.
 
-Whoever attaches, reads or tests a fact takes its name from here.
+Code that attaches, reads or tests a fact takes its name from here.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
-# Dagster's tag of an event that says which bytes it made.
+# Dagster's tag that says which bytes an event made.
 DATA_VERSION = "dagster/data_version"
 
 
 class Fact:
-    """The names of the facts, as the UI shows them. Dagster stores plain texts only, no enumeration."""
+    """The names of the facts, as the UI shows them. Dagster stores only plain text, not enumerations."""
 
-    # Of every table. The first two are names of Dagster's own, which its UI draws and lists.
+    # Of every table. The first two names are Dagster's own; its UI draws and lists them.
     ROW_COUNT = "dagster/row_count"
     COLUMN_LINEAGE = "dagster/column_lineage"
     PATH = "path"
@@ -107,7 +107,7 @@ def picture(png: bytes) -> dg.MarkdownMetadataValue:
 
 
 def link(address: str) -> dg.MetadataValue:
-    """Return where to look further: to click on where it is a URL."""
+    """Return a place to look further, as a link if it is a URL."""
     return dg.MetadataValue.url(address) if address.startswith("http") else dg.MetadataValue.text(address)
 
 
@@ -121,7 +121,7 @@ def table(frame: pd.DataFrame) -> dg.TableMetadataValue:
 
 
 def cell(value: Any) -> str | int | float | bool | None:
-    """Return a value as a table of the UI takes it: a primitive, and None for what is missing.
+    """Return a value in the form that a table of the UI takes: a primitive, or None if it is missing.
 
     >>> cell(0.36612), cell(float("nan")), cell([1, 2])
     (0.366, None, '[1, 2]')

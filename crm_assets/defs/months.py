@@ -1,4 +1,4 @@
-"""The months as Dagster's partitions: a month that does not exist is told in a sentence."""
+"""The months as Dagster partitions, with a clear error for a month that does not exist."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ class NoSuchMonthError(CrmAssetsError, click.ClickException):
 
 
 class Months(dg.MonthlyPartitionsDefinition):
-    """Monthly partitions whose complaints say which months there are."""
+    """Monthly partitions whose errors say which months exist."""
 
     def validate_partition_key(self, partition_key: str, context: PartitionLoadingContext) -> None:
-        """Raise a `NoSuchMonthError` where there is no such month."""
+        """Raise a `NoSuchMonthError` if the month does not exist."""
         if not self.has_partition_key(partition_key):
             raise self.missing(partition_key)
 
     def get_partition_keys_in_range(self, partition_key_range: dg.PartitionKeyRange) -> Sequence[str]:
-        """The months of a range.
+        """Return the months of a range.
 
         Raises:
-            NoSuchMonthError: its first or last month does not exist, or they are in the wrong order.
+            NoSuchMonthError: the first or last month does not exist, or they are in the wrong order.
         """
         first, last = partition_key_range.start, partition_key_range.end
         for month in (first, last):
@@ -41,15 +41,15 @@ class Months(dg.MonthlyPartitionsDefinition):
         return super().get_partition_keys_in_range(partition_key_range)
 
     def missing(self, month: str) -> NoSuchMonthError:
-        """The sentence for a month that does not exist."""
+        """Return the error for a month that does not exist."""
         known = self.get_partition_keys()
         if not known:
             return NoSuchMonthError(
-                f"There is no month {month!r}: the months of the data are not known yet; run `make run`, or "
+                f"There is no month {month!r}: the months of the data are not known yet. Run `make run`, or "
                 "materialize the raw tables and reload the code location."
             )
         return NoSuchMonthError(
-            f"There is no month {month!r}; there are {known[0]} to {known[-1]}, written YYYY-MM. Newer data: "
-            "materialize the raw tables, then reload the code location. CRM_FIRST_MONTH and CRM_LAST_MONTH "
-            "limit the months."
+            f"There is no month {month!r}; there are {known[0]} to {known[-1]}, written YYYY-MM. If the data "
+            "is newer, materialize the raw tables, then reload the code location. CRM_FIRST_MONTH and "
+            "CRM_LAST_MONTH limit the months."
         )

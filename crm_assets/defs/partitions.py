@@ -19,30 +19,30 @@ from crm_assets.sources.base import Source
 from crm_assets.sources.calendar import covered
 from crm_assets.sources.select import known_range, select_source, within
 
-# How a run says which months it covers.
+# The tags of a run that say which months it covers.
 MONTH_TAG = "dagster/partition"
 RANGE_TAGS = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
 
 UNKNOWN = (
     "The months of {source} are not known yet: materialize the raw tables, or run `make run`, and reload the "
-    "code location. Or set CRM_FIRST_MONTH and CRM_LAST_MONTH."
+    "code location. You can also set CRM_FIRST_MONTH and CRM_LAST_MONTH."
 )
-# Without a month: what a code location shows of a source that nobody has read yet.
+# Partitions that start and end here have no month: the code location of a source that nobody has read yet.
 NO_MONTHS = "1970-01"
 
 
 @cache
 def source() -> Source:
-    """The source of raw data that the settings choose."""
+    """Return the source of raw data that the settings choose."""
     return select_source(get_settings())
 
 
 @cache
 def calendar() -> MonthRange:
-    """The months that the graph covers, known without opening any data.
+    """Return the months that the graph covers, without opening any data.
 
     Raises:
-        SettingsError: they are not known yet; or as for `sources.select.known_range`.
+        SettingsError: the months are not known yet, or `sources.select.known_range` raises it.
     """
     found = known_range(get_settings(), source())
     if found is None:
@@ -51,7 +51,7 @@ def calendar() -> MonthRange:
 
 
 def unknown() -> str | None:
-    """What to do where the months are not known yet, in a sentence; None where they are."""
+    """Return what to do if the months are not known yet, in a sentence; None if they are known."""
     found = known_range(get_settings(), source())
     return UNKNOWN.format(source=source().description) if found is None else None
 
@@ -60,10 +60,10 @@ def note_months(deals: pa.Table) -> MonthRange | None:
     """Note which months the data covers, for the next process that loads the definitions.
 
     Args:
-        deals: columns of `crm.schema.RAW_SALES_PIPELINE`, as they were read.
+        deals: columns of `crm.schema.RAW_SALES_PIPELINE`, as the source read them.
 
     Returns:
-        The months, where they are others than those of this process's calendar; else None.
+        The months, if they differ from those of this process's calendar; else None.
 
     Raises:
         SettingsError: the settings ask for months that the data cannot have.
@@ -90,13 +90,14 @@ monthly = _partitions()
 
 
 def check_run(tags: Mapping[str, str]) -> None:
-    """Refuse a run over months that do not exist before its first step does anything.
+    """Refuse a run over months that do not exist, before its first step does anything.
 
     Args:
-        tags: the run's. Dagster itself checks those of the UI and of its command line, not of a launched job.
+        tags: the tags of the run. Dagster checks the months of runs from its UI and its command line, but
+            not those of launched jobs.
 
     Raises:
-        NoSuchMonthError: which months there are.
+        NoSuchMonthError: a month does not exist; the error lists the months that do.
     """
     for month in (tags[tag] for tag in (MONTH_TAG, *RANGE_TAGS) if tag in tags):
         if not monthly.has_partition_key(month):
@@ -104,17 +105,17 @@ def check_run(tags: Mapping[str, str]) -> None:
 
 
 def months() -> MonthRange:
-    """The months that a run of the whole graph covers: those of the calendar that are over."""
+    """Return the months that a run of the whole graph covers: those of the calendar that are over."""
     return MonthRange(calendar().first, min(calendar().last, last_month()))
 
 
 def last_month() -> str:
-    """The last month of the graph that is over by now; it moves on where the calendar is open."""
+    """Return the last month of the graph that is over by now; it moves on if the calendar has no end."""
     return monthly.get_last_partition_key() or calendar().last
 
 
 def data_horizon(opportunities: ir.Table) -> str:
-    """The last month that the data covers completely; never one that is not over.
+    """Return the last month that the data covers completely; never a month that is not over.
 
     Args:
         opportunities: columns of `crm.tables.OPPORTUNITIES`.

@@ -1,4 +1,4 @@
-"""Progress of a run in a terminal: a line for each finished step, and what is under way."""
+"""The progress of a run in a terminal: a line for each finished step, and the step that is running."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ LOGGER = "progress"
 WIDTH_OF_FILES = 120
 STOPPED_BY_A_GATE = "DagsterAssetCheckFailedError"
 INTERRUPTS = ("DagsterExecutionInterruptedError", "KeyboardInterrupt")
-# What an output without these signs shows in their place.
+# An output that cannot show these signs shows the replacements.
 PLAIN = {"✓": "+", "✗": "x", "…": "..."}
 UNWRITABLE = "crm_assets.plain"
 
 
 def _plain(error: UnicodeError) -> tuple[str, int]:
-    """What is written where the output's encoding lacks a sign."""
+    """Replace signs that the output's encoding does not have."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     return "".join(PLAIN.get(sign, "?") for sign in error.object[error.start : error.end]), error.end
@@ -43,7 +43,7 @@ console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH_
 
 
 class ProgressHandler(logging.Handler):
-    """Turns Dagster's events into lines that a person reads."""
+    """A log handler that turns Dagster's events into lines that a person reads."""
 
     def __init__(self, console: Console) -> None:
         super().__init__()
@@ -77,7 +77,7 @@ class ProgressHandler(logging.Handler):
         tables = self.rows.setdefault(str(event.step_key), {})
         name = made.asset_key.to_user_string()
         if name == QUALITY_SCORES.name:
-            # The checks keep it up to date, one table after the other: `data_quality` tells the result.
+            # Each check updates this asset for its own table; `data_quality` shows the result.
             return
         tables[name] = tables.get(name, 0) + (int(str(rows.value)) if rows else 0)
 
@@ -93,26 +93,26 @@ class ProgressHandler(logging.Handler):
         tables = self.rows.get(str(event.step_key), {})
         seconds = f"{(event.step_success_data.duration_ms or 0) / 1000:>7.1f} s"
         for number, (name, rows) in enumerate(tables.items(), start=1):
-            # A step that makes several tables tells its time once.
+            # A step that makes several tables shows its time once.
             time = seconds if number == len(tables) else ""
             self.console.print(f"[green]✓[/green] {name:<24}{rows:>9,} rows {time}".rstrip())
 
 
-@dg.logger({}, "A line for each finished step, for people who wait.")
+@dg.logger({}, "Prints a line for each finished step.")
 def progress_logger(_: dg.InitLoggerContext) -> logging.Logger:
-    """The logger that `make run` uses instead of Dagster's event log."""
+    """Return the logger that `make run` uses instead of Dagster's event log."""
     logger = logging.Logger(LOGGER)
     logger.addHandler(ProgressHandler(console))
     return logger
 
 
 def failures(events: Iterator[dg.DagsterEvent]) -> list[str]:
-    """What went wrong in a run, one text per failed step: our own sentence where there is one."""
+    """Return why a run failed, one text per failed step: our own sentence if there is one."""
     return [reason(event) for event in events if event.is_step_failure]
 
 
 def interrupted(events: Iterable[dg.DagsterEvent]) -> bool:
-    """Whether a run ended because somebody pressed Ctrl-C."""
+    """Tell whether a run ended because somebody pressed Ctrl-C."""
     return any(_is_interrupt(event) for event in events)
 
 
@@ -127,12 +127,12 @@ def _is_interrupt(event: dg.DagsterEvent) -> bool:
 
 
 def tell_failure(reason: str) -> None:
-    """Print what went wrong."""
+    """Print why something failed."""
     console.print(f"[red]✗[/red] {escape(reason)}", soft_wrap=True)
 
 
 def reason(event: dg.DagsterEvent) -> str:
-    """Why a step failed: our own sentence where there is one, else the error as it is."""
+    """Return why a step failed: our own sentence if there is one, else the error as it is."""
     error = event.step_failure_data.error
     causes = []
     while error is not None:
@@ -145,8 +145,8 @@ def reason(event: dg.DagsterEvent) -> str:
     for cause in reversed(causes):
         if cause.cls_name == STOPPED_BY_A_GATE:
             return (
-                f"{event.step_key} stopped the run: rules that must hold are broken, as told above. What is "
-                "downstream keeps its former tables; `make dev` shows the rows among the asset's checks."
+                f"{event.step_key} stopped the run: the rules listed above must hold, and they are broken. "
+                "Assets downstream keep their former tables. `make dev` shows the rows in the asset's checks."
             )
         if cause.cls_name in known:
             return _message(cause.message)
@@ -154,7 +154,7 @@ def reason(event: dg.DagsterEvent) -> str:
 
 
 def _message(text: str) -> str:
-    """What an error says, without the name of its class before it."""
+    """Return the text of an error without the name of its class."""
     return text.split(": ", 1)[-1].strip()
 
 

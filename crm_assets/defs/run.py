@@ -14,15 +14,15 @@ def run_months(job: Callable[[], dg.JobDefinition], first: str, last: str) -> li
     """Run a job over a range of months.
 
     Args:
-        job: a function at the top of a module, by which Dagster finds the job again.
+        job: a function at the top level of a module; Dagster uses it to find the job again.
         first: first month, `YYYY-MM`.
         last: last month.
 
     Returns:
-        What failed, in sentences; empty where all went well.
+        The failures, in sentences; empty if the run succeeded.
 
     Raises:
-        KeyboardInterrupt: the run was interrupted; Dagster's history says that it was canceled.
+        KeyboardInterrupt: somebody interrupted the run; Dagster's history says that it was canceled.
     """
     tags = dict(zip(RANGE_TAGS, (first, last), strict=True))
     config = {"loggers": {progress.LOGGER: {}}}

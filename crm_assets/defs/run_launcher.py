@@ -1,7 +1,7 @@
-"""The run launcher of the deployed stack: Dagster's default one, which can also tell that a run is dead.
+"""The run launcher of the deployed stack: Dagster's default launcher, which also notices dead runs.
 
-The code location reports a run whose process died. Nobody reports the runs that died with the code location
-itself; they would count as started for ever.
+The code location reports a run whose process died. Nobody would report the runs that died together with the
+code location; they would count as started forever.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from dagster._serdes import deserialize_value
 
 
 class WatchedRunLauncher(DefaultRunLauncher):
-    """Launches runs in the code location, and asks it whether they are still there."""
+    """A run launcher that starts runs in the code location, and asks it whether they are still alive."""
 
     @property
     def supports_check_run_worker_health(self) -> bool:
-        """Run monitoring may ask."""
+        """Whether run monitoring may ask: yes."""
         return True
 
     def check_run_worker_health(self, run: DagsterRun) -> CheckRunHealthResult:
-        """Whether the code location that started a run still has it."""
+        """Check whether the code location that started a run still has it."""
         client = self._get_grpc_client_for_termination(run.run_id)
         if client is None:
             return CheckRunHealthResult(WorkerStatus.RUNNING, "not launched yet, or over")
@@ -32,7 +32,7 @@ class WatchedRunLauncher(DefaultRunLauncher):
                 CanCancelExecutionResult,
             )
         except DagsterUserCodeUnreachableError:
-            # It may be back in a moment, with the run alive: ask again later.
+            # The code location may come back with the run alive, so ask again later.
             return CheckRunHealthResult(WorkerStatus.RUNNING, "the code location does not answer")
         if answer.can_cancel:
             return CheckRunHealthResult(WorkerStatus.RUNNING)

@@ -1,4 +1,4 @@
-"""A checkout whose path has blanks, and make in it."""
+"""Make in a checkout whose path contains spaces."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ echo "$0 | $DAGSTER_HOME | $*"
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A copy of the Makefile in a folder with blanks, beside an environment that says what it is asked."""
+    """Copy the Makefile to a folder with spaces, beside an environment that prints what make runs."""
     folder = tmp_path / "my checkout of it"
     programs = folder / ".venv" / "bin"
     programs.mkdir(parents=True)
@@ -28,7 +28,7 @@ def checkout(tmp_path: Path) -> Path:
     for name in ("python", "dagster"):
         (programs / name).write_text(STUB)
         (programs / name).chmod(0o755)
-    # As after `make install`.
+    # This is the state after `make install`.
     (folder / ".venv" / "installed").touch()
     return folder
 
@@ -57,7 +57,7 @@ def test_make_works_in_a_path_with_blanks_and_writes_nothing_beside_it(
     assert done.stdout.splitlines()[-1].endswith(f"| {home} | {asked}")
     assert (home / "dagster.yaml").read_bytes() == (ROOT / "dagster.yaml").read_bytes()
     assert list(checkout.parent.iterdir()) == [checkout]
-    # A file of yours is kept.
+    # Make keeps a file of the user.
     (home / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
     assert make(checkout, target).returncode == 0
     assert (home / "dagster.yaml").read_text() == "telemetry: {enabled: false}\n"
@@ -92,7 +92,7 @@ def test_a_run_in_a_path_with_blanks_trains_and_forecasts(tmp_path: Path) -> Non
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Forecast for 2024-01" in done.stdout
-    # No check mark where the output has none.
+    # The output cannot show a check mark, so there is none.
     assert "+ raw_accounts" in done.stdout
     assert done.stdout.isascii()
     assert sorted(path.name for path in (tmp_path / "a b").iterdir()) == ["c"]

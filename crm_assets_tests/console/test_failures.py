@@ -1,4 +1,4 @@
-"""Runs that cannot work: one sentence, and nothing stored is lost."""
+"""Runs that cannot work end with one sentence and lose nothing that is stored."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ RAW = "raw_accounts,raw_products,raw_sales_teams,raw_sales_pipeline"
 
 @pytest.fixture
 def stored(small_dump: Path, tmp_path: Path) -> Place:
-    """An installation on the small dump whose raw tables are stored."""
+    """Return an installation on the small dump whose raw tables are stored."""
     there = place(tmp_path / "place", CRM_SOURCE="csv", CRM_DATA_DIR=str(small_dump))
     done = there.dagster("asset", "materialize", *MODULE, "--select", RAW)
     assert done.returncode == 0, done.stderr
@@ -21,7 +21,7 @@ def stored(small_dump: Path, tmp_path: Path) -> Place:
 
 
 def refuses_untouched(there: Place, said: str) -> None:
-    """A run fails with a sentence, and every stored table keeps its bytes."""
+    """Check that a run fails with a sentence, and every stored table keeps its bytes."""
     before = there.contents()
     assert before
     done = there.python("-m", "crm_assets")
@@ -56,7 +56,7 @@ def test_a_deal_of_an_unknown_product_leaves_what_is_stored(stored: Place, small
         ({"CRM_FIRST_MONTH": "soon"}, "CRM_FIRST_MONTH: 'soon' is not a month"),
         ({"CRM_SOURCE": "elsewhere"}, "CRM_SOURCE: "),
         ({"DAGSTER_HOME": ""}, "DAGSTER_HOME is not set; use make run"),
-        ({"DAGSTER_HOME": "/nowhere"}, "DAGSTER_HOME is /nowhere, not the whole path of a folder"),
+        ({"DAGSTER_HOME": "/nowhere"}, "DAGSTER_HOME is /nowhere, not the absolute path of a folder"),
         ({"CRM_LAST_MONTH": "2023-04"}, "CRM_MIN_TRAINING_MONTHS"),
         ({"CRM_LAST_MONTH": "2024-12"}, "CRM_LAST_MONTH 2024-12 lies after the data"),
     ],

@@ -1,4 +1,4 @@
-"""A home that another source asks for: refused everywhere alike, or put aside; nothing is lost."""
+"""A home that belongs to another source is refused everywhere, or put aside; nothing is lost."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ REFUSED = "holds the tables of sample:2000-seed-7. The source in force is sample
 
 
 def state(there: Place) -> dict[str, bytes]:
-    """The tables and the registry's database."""
+    """Return the bytes of the tables and of the registry's database."""
     return there.contents() | {"registry": (there.folder / "home" / "mlflow.db").read_bytes()}
 
 

@@ -1,4 +1,4 @@
-"""Ctrl-C ends a command with one line, and the histories say what became of the run."""
+"""Ctrl-C ends a command with one line, and the histories record that the run was canceled."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dev.place import Place, place
 
 
 def interrupted(there: Place, at: str, *command: str) -> tuple[int, str, str]:
-    """Press Ctrl-C when the command has printed a text; its exit code, output and error output."""
+    """Press Ctrl-C once the command has printed a text; return its exit code, output and error output."""
     process = subprocess.Popen(
         [sys.executable, *command],
         env=there.environment(PYTHONUNBUFFERED="1"),
@@ -36,7 +36,7 @@ def interrupted(there: Place, at: str, *command: str) -> tuple[int, str, str]:
     return process.returncode, printed + rest, errors
 
 
-# In the middle of the tables, and in the middle of training.
+# Interrupt while the run makes tables, and while it trains.
 @pytest.mark.parametrize("at", ["raw_accounts", "training_set"])
 def test_a_run_that_is_interrupted_ends_with_one_line(tmp_path: Path, at: str) -> None:
     there = place(tmp_path / "place", CRM_SOURCE="sample", CRM_SAMPLE_OPPORTUNITIES="2000")
@@ -53,7 +53,7 @@ def test_a_run_that_is_interrupted_ends_with_one_line(tmp_path: Path, at: str) -
             "(SELECT run_uuid FROM tags WHERE key = 'mlflow.parentRunId')"
         ).fetchall()
     assert parents == [("KILLED",)]
-    # What was interrupted can be run again.
+    # An interrupted run can be started again.
     assert there.python("-m", "crm_assets").returncode == 0
 
 

@@ -1,4 +1,4 @@
-"""A full disk and too little memory: one sentence with a remedy, whichever library noticed."""
+"""A full disk and too little memory end with one sentence and a remedy, whichever library noticed."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_other_errors_are_no_shortage() -> None:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system with room for the first steps of a run."""
+    """Yield a file system with space for only the first steps of a run."""
     disk = tmp_path / "disk"
     disk.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=1200k", "tmpfs", str(disk)]

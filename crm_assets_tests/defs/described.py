@@ -1,6 +1,6 @@
-"""The definitions as a text. `python -m crm_assets_tests.defs.described --renew` writes the snapshot anew.
+"""The definitions as text. `python -m crm_assets_tests.defs.described --renew` rewrites the snapshot.
 
-It leaves out what changes without a change of the graph: code versions, texts, addresses.
+It leaves out what can change while the graph stays the same: code versions, texts, addresses.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ SNAPSHOT = Path(__file__).with_name("definitions.txt")
 
 
 def described(definitions: dg.Definitions) -> str:
-    """The assets, checks, jobs, schedules, sensors and resources of a code location."""
+    """Return the assets, checks, jobs, schedules, sensors and resources of a code location as text."""
     rooms = {
         "Assets": _assets(definitions),
         "Checks": _checks(definitions),

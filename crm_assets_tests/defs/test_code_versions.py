@@ -46,13 +46,13 @@ TEXT = "def upper(text):\n    return text.upper()\n"
 
 
 def made(name: str) -> Any:
-    """What stands for a function of the assets' module."""
+    """Return a stand-in for a function of the assets' module."""
     return SimpleNamespace(__module__="crm_assets.defs.assets", __qualname__=name)
 
 
 @pytest.fixture
 def versions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[str, str]]:
-    """The versions of both assets after some edits, each a file, the old and the new text."""
+    """Return a function that gives the versions of both assets after edits (file, old text, new text)."""
     package = tmp_path / "crm_assets"
     files = {"defs/assets.py": ASSETS, "crm/cleaning.py": CLEANING, "crm/text.py": TEXT}
     monkeypatch.setattr(code_versions, "PACKAGE", package)

@@ -1,4 +1,4 @@
-"""What every asset tells of itself, and what the code location consists of."""
+"""What every asset says about itself, and what the code location contains."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def columns(spec: dg.AssetSpec) -> list[dg.TableColumn]:
 
 
 def test_the_definitions_are_those_of_the_snapshot(tmp_path: Path) -> None:
-    # In a process of its own, since others load the definitions with other settings.
+    # Use a separate process, since other tests load the definitions with other settings.
     done = place(tmp_path / "there", CRM_SOURCE="sample").python("-m", "crm_assets_tests.defs.described")
     assert done.returncode == 0, done.stderr
     assert done.stdout == SNAPSHOT.read_text("utf-8"), f"If that is what you meant, renew it: {RENEW}"

@@ -1,4 +1,4 @@
-"""What a materialization tells: tables, column lineage, and a version that follows the bytes."""
+"""The facts of a materialization: tables, column lineage, and a version that follows the bytes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ STALE = "{ assetNodes%s { assetKey { path } staleStatus%s } }"
 
 
 def made_from(there: Place, asset: str, month: str | None = None) -> dict[str, set[str]]:
-    """The columns that each column of an asset is made from, as `asset.column`."""
+    """Return the columns that each column of an asset is made from, as `asset.column`."""
     value = there.metadata(asset, month)[Fact.COLUMN_LINEAGE].value
     assert isinstance(value, dg.TableColumnLineage)
     return {
@@ -30,13 +30,13 @@ def made_from(there: Place, asset: str, month: str | None = None) -> dict[str, s
 
 
 def stale(there: Place) -> dict[str, str]:
-    """The assets, and months of them, that the UI does not show as fresh."""
+    """Return the assets, and months of assets, that the UI does not show as fresh."""
     keys = ", ".join(f'{{path: ["{name}"]}}' for name in MONTHLY)
     found = {}
     for assets, partition in (("", ""), (f"(assetKeys: [{keys}])", f'(partition: "{MONTH}")')):
         done = there.run("dagster-graphql", *MODULE, "--text", STALE % (assets, partition))
         assert done.returncode == 0, done.stderr
-        # The server of the code location talks before and after the answer.
+        # The server of the code location prints lines before and after the answer.
         answer = json.loads(next(line for line in done.stdout.splitlines() if line.startswith("{")))
         found |= {
             node["assetKey"]["path"][0]: node["staleStatus"]

@@ -33,7 +33,7 @@ heavy = {"ibis.backends.duckdb", "sklearn", "mlflow", "boto3", "requests", "scip
 found = {"opened": opened, "connected": connected, "months": months, "jobs": jobs}
 print(json.dumps(found | {"loaded": sorted(heavy & set(sys.modules))}))
 """
-# Each would be asked by name if the import asked anything.
+# If the import asked a server, it would ask one of these names.
 NETWORK = {
     "CRM_STORAGE": "s3",
     "CRM_S3_ENDPOINT": "http://127.0.0.1:9",
@@ -61,9 +61,9 @@ def test_importing_the_definitions_opens_no_data_and_no_network(
     months = MonthRange("2022-10", "2023-12")
     found = imported(tmp_path / "place", small_dump.resolve(), months, **settings)
     assert (found["of data"], found["connected"]) == ([], [])
-    # Each takes from a quarter of a second to seconds; a bucket needs boto3.
+    # Each import takes from a quarter of a second to seconds; a bucket needs boto3.
     assert set(found["loaded"]) <= ({"boto3"} if settings else set())
-    # The watch sees files at all.
+    # The watch does see files.
     assert any(path.endswith("calendar.json") for path in found["opened"])
     assert found["months"] == list(months)
 
@@ -89,6 +89,6 @@ def test_the_raw_tables_note_the_months_for_the_next_process(tmp_path: Path, sma
     module = ("-m", "crm_assets.definitions")
     done = there.dagster("asset", "materialize", *module, "--select", "raw_sales_pipeline")
     assert done.returncode == 0, done.stderr
-    assert "The data covers 2022-10 to 2023-12: reload the code location" in done.stderr
+    assert "The data covers 2022-10 to 2023-12. Reload the code location" in done.stderr
     again = there.python("-c", WATCHED)
     assert json.loads(again.stdout.splitlines()[-1])["months"] == list(MonthRange("2022-10", "2023-12"))

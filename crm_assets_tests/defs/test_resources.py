@@ -1,4 +1,4 @@
-"""Resources as parameters: one table store for a run, and S3 clients by dagster-aws's resource."""
+"""Resources as parameters: a run has one table store, and dagster-aws's resource makes S3 clients."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_a_run_has_one_store_for_tables_and_parameters() -> None:
     @dg.asset_check(asset=numbers)
     def counted(tables: TableStoreResource) -> dg.AssetCheckResult:
         stores.append(tables.store)
-        # What the IO manager has written, by the engine that it has opened.
+        # Read what the IO manager wrote, with the engine that it opened.
         return dg.AssetCheckResult(passed=tables.store.rows("numbers") == 2)
 
     done = dg.materialize([numbers, counted], resources=run_resources())

@@ -1,1 +1,1 @@
-"""`make replay`: a dump that is complete, lived through again month by month."""
+"""`make replay`: replay a complete dump month by month."""

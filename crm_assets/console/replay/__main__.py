@@ -1,4 +1,4 @@
-"""`python -m crm_assets.console.replay`: live through a dump month by month, and check what it said."""
+"""`python -m crm_assets.console.replay`: replay a dump month by month, and check its forecasts."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from crm_assets.sources.csv_folder import CsvFolder
 from crm_assets.sources.select import month_range, select_source
 
 INSTANCE = Path(__file__).parents[3] / "dagster.yaml"
-# What decides about models is the same in the replay; all other settings are its own.
+# The replay takes over the settings that affect models; it sets all others itself.
 HANDED_ON = (
     "engine_memory",
     "test_months",
@@ -33,18 +33,20 @@ HANDED_ON = (
     "exclude_features",
     "seed",
 )
-# Before the sixth month of a dump there is nothing that a month could be held against.
+# The first months of a dump have too little history to forecast.
 MONTHS_BEFORE = 5
-# Probabilities that differ by less are the same number, added up in another order.
+# Smaller differences between probabilities come from the order of additions.
 SAME = 1e-9
 
 
 def main() -> int:
-    """Replay, report, and leave the tables under `CRM_HOME`/replay; 0 where forecast and backtest agree."""
+    """Replay, report, and keep the tables in `CRM_HOME`/replay; return 0 if forecast and backtest agree."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--from", dest="first", help="first month, YYYY-MM; the sixth of the dump by default")
-    parser.add_argument("--to", dest="last", help="last month; the last of the dump by default")
-    parser.add_argument("--port", type=int, help="port of the UI; any free one by default")
+    parser.add_argument(
+        "--from", dest="first", help="the first month, YYYY-MM; the sixth of the dump by default"
+    )
+    parser.add_argument("--to", dest="last", help="the last month; the last of the dump by default")
+    parser.add_argument("--port", type=int, help="the port of the UI; any free port by default")
     asked = parser.parse_args()
     return _replay(asked.first, asked.last, asked.port)
 
@@ -72,14 +74,14 @@ def _replay(first: str | None, last: str | None, port: int | None) -> int:
 
 
 def _arrive(source: Source, folder: Path, month: str) -> None:
-    """A month's data arrives: its files, and the note of the months that they cover."""
+    """Write the files as they stood at the end of a month, and note the months that they cover."""
     export_as_of(source, folder / "dump", month)
     dump = CsvFolder(folder / "dump", "the replay's dump")
     note(folder / "home", dump.identity, dump.month_range())
 
 
 def _live_through(dagster: Dagster, month: str) -> None:
-    """One month: its data arrives, the schedule ticks, the sensors do the rest."""
+    """Replay one month: reload its data and tick the schedule; the sensors do the rest."""
     before = {run["runId"] for run in dagster.runs()}
     dagster.reload()
     skipped = dagster.tick(month)
@@ -87,7 +89,9 @@ def _live_through(dagster: Dagster, month: str) -> None:
     new = [run for run in reversed(runs) if run["runId"] not in before]
     failed = [run["jobName"] for run in new if run["status"] != "SUCCESS"]
     if failed:
-        raise ReplayError(f"{', '.join(failed)} failed in {month}; {dagster.address}/runs says why.")
+        raise ReplayError(
+            f"{', '.join(failed)} failed in {month}; see {dagster.address}/runs for the reason."
+        )
     console.print(f"{month}  {skipped or ', '.join(run['jobName'] for run in new)}", soft_wrap=True)
 
 
@@ -100,7 +104,7 @@ def _fresh_folder(settings: Settings) -> Path:
 
 
 def _environment(settings: Settings, folder: Path, first_month: str) -> dict[str, str]:
-    """The replay's own environment: its data, its home, the automation on."""
+    """Return the environment of the replay: its own data and home, with automation on."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("CRM_")}
     handed_on = {variable(name): _text(getattr(settings, name)) for name in HANDED_ON}
     own = {
@@ -122,12 +126,12 @@ def _text(value: object) -> str:
 
 
 def _report(folder: Path, source: Source, whole: list[str]) -> bool:
-    """Print forecast, walk-forward and what came; whether the first two agree.
+    """Print forecast, walk-forward and realized wins, and return whether the first two agree.
 
     Args:
-        folder: the replay's.
+        folder: the folder of the replay.
         source: the dump that was replayed.
-        whole: all months of it.
+        whole: all months of the dump.
     """
     from crm_assets.console.replay import report
     from crm_assets.registry import models, tracking
@@ -150,7 +154,7 @@ def _report(folder: Path, source: Source, whole: list[str]) -> bool:
     for version in sorted(recipes.values(), key=lambda v: int(v.version)):
         learned = f"{version.algorithm}, learned up to {version.trained_months[-1]}"
         console.print(f"Version {version.version}: {learned}, {version.decision}.")
-    shown = Table(title="Wins expected at the time, by walk-forward over the whole dump, and realized")
+    shown = Table(title="Wins: expected at the time, by walk-forward over the whole dump, and realized")
     printed = compared.drop(columns=["algorithm", "chosen"])
     for column in printed.columns:
         shown.add_column(column.replace("_", " "))

@@ -1,4 +1,4 @@
-"""A Dagster of its own, with UI and daemon, whose clock is the month of the data at hand."""
+"""A separate Dagster with UI and daemon, whose clock is the current month of the replay."""
 
 from __future__ import annotations
 
@@ -42,36 +42,36 @@ SENSOR = """query ($sensor: SensorSelector!) { sensorOrError(sensorSelector: $se
 
 @dataclass(frozen=True)
 class Dagster:
-    """A running `dagster dev`, asked through its GraphQL interface."""
+    """A running `dagster dev`, controlled through its GraphQL interface."""
 
     address: str
 
     def ask(self, query: str, **variables: Any) -> Any:
-        """One question; the value of its only field.
+        """Send one query, and return the value of its only field.
 
         Raises:
-            ReplayError: Dagster refuses.
+            ReplayError: Dagster refuses the query.
         """
         answer = requests.post(
             f"{self.address}/graphql", json={"query": query, "variables": variables}, timeout=120
         ).json()
         if answer.get("errors"):
-            raise ReplayError(f"Dagster refuses a question: {answer['errors'][0]['message']}")
+            raise ReplayError(f"Dagster refuses a query: {answer['errors'][0]['message']}")
         (value,) = answer["data"].values()
         return value
 
     def reload(self) -> None:
-        """Load the code location anew, which reads the months of the data."""
+        """Reload the code location, so that it reads the months of the data."""
         entry = self.ask(RELOAD, name=LOCATION)
         for part in (entry, entry.get("locationOrLoadError") or {}):
             if "message" in part:
                 raise ReplayError(f"The code location does not load: {part['message'].strip()}")
 
     def tick(self, month: str) -> str | None:
-        """Evaluate the schedule as on the first after `month`, and queue the run that it asks for.
+        """Evaluate the schedule as of the first day after `month`, and queue the run that it requests.
 
         Returns:
-            Why the schedule asks for no run, or None where it asks for one.
+            Why the schedule requests no run, or None if it requests one.
         """
         first = datetime.combine(month_start(shift(month, 1)), datetime.min.time(), UTC).replace(hour=6)
         schedule = {"scheduleName": "first_of_month", **REPOSITORY}
@@ -84,11 +84,11 @@ class Dagster:
         return result["skipReason"]
 
     def runs(self) -> list[dict[str, Any]]:
-        """All runs so far, the last one first: `runId`, `jobName`, `status`, `endTime` (seconds)."""
+        """Return all runs so far, the latest first: `runId`, `jobName`, `status`, `endTime` (seconds)."""
         return self.ask(RUNS)["results"]
 
     def wait_until_quiet(self) -> list[dict[str, Any]]:
-        """Wait until no run is left and both sensors have nothing more to ask for; the runs so far.
+        """Wait until no run is left and both sensors have nothing to request, and return the runs so far.
 
         Raises:
             ReplayError: a sensor fails, or it takes too long.
@@ -101,7 +101,7 @@ class Dagster:
             if all(tick and tick["status"] == "SKIPPED" and tick["timestamp"] > last for tick in ticks):
                 return runs
             time.sleep(PAUSE)
-        raise ReplayError(f"A month took more than {SECONDS_FOR_A_MONTH} s; look into {self.address}/runs.")
+        raise ReplayError(f"A month took more than {SECONDS_FOR_A_MONTH} s; see {self.address}/runs.")
 
     def _launch(self, request: dict[str, Any]) -> None:
         chosen = request["assetSelection"]
@@ -125,10 +125,10 @@ class Dagster:
 
 @contextmanager
 def dagster_dev(folder: Path, environment: dict[str, str], port: int | None) -> Generator[Dagster]:
-    """Run UI and daemon in `folder` for as long as the context lasts.
+    """Run UI and daemon in `folder` while the context is open.
 
     Raises:
-        ReplayError: it does not start.
+        ReplayError: Dagster does not start.
     """
     port = port or _free_port()
     command = [str(Path(sys.executable).parent / "dagster"), "dev", "-m", LOCATION]
@@ -154,11 +154,11 @@ def _wait_for_start(here: Dagster, process: subprocess.Popen[bytes], log: Path) 
             time.sleep(PAUSE)
         else:
             return
-    raise ReplayError(f"Dagster does not start; {log} says why.")
+    raise ReplayError(f"Dagster does not start; see {log} for the reason.")
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End the process with all that it has started."""
+    """End the process and all processes that it started."""
     process.send_signal(signal.SIGINT)
     try:
         process.wait(timeout=30)

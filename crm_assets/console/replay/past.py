@@ -1,4 +1,4 @@
-"""What a CRM would have exported at the end of a month, from a dump of later."""
+"""Make the files that a CRM would have exported at the end of a month, from a later dump."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from crm_assets.sources.judge import faults, reader
 
 
 def export_as_of(source: Source, folder: Path, month: str) -> None:
-    """Write the CSV files as they stood at the end of `month`; an optional one only if it had any row.
+    """Write the CSV files as they stood at the end of `month`; an optional file only if it had rows.
 
     Args:
-        source: the dump of later.
-        folder: where the files are written; made when needed.
+        source: the later dump.
+        folder: where to write the files; made if needed.
         month: `YYYY-MM`.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -41,10 +41,10 @@ def export_as_of(source: Source, folder: Path, month: str) -> None:
 def dump_as_of(dump: Mapping[str, pa.Table], month: str) -> dict[str, pa.Table]:
     """Return the raw tables as they stood at the end of `month`.
 
-    Rows that name a row which was not known yet are left out too, as an activity of a later deal.
+    Rows that refer to a row which was not known yet are left out too, for example activities of a later deal.
 
     Args:
-        dump: the raw tables of later, by name.
+        dump: the raw tables of the later dump, by name.
         month: `YYYY-MM`.
     """
     return without_strays({t.name: rows_as_of(dump[t.name], t, month) for t in RAW_TABLES})
@@ -53,9 +53,9 @@ def dump_as_of(dump: Mapping[str, pa.Table], month: str) -> dict[str, pa.Table]:
 def rows_as_of(rows: pa.Table, table: RawTable, month: str) -> pa.Table:
     """Return the rows of a raw table as they stood at the end of `month`, as its `dated_by` says.
 
-    A row whose first date lies later is left out, and so is one without that date: the dump does not say
-    when it came. What came with a later date is as it was before. Columns without a date are as in the
-    dump, which does not say when they were written.
+    A row is left out if its first date is later, or if it has no such date, since the dump does not say when
+    the row came. Values that came with a later date are reset to those before it. Columns without a date
+    stay as in the dump, which does not say when they were written.
 
     Args:
         rows: columns of `table`.
@@ -75,7 +75,7 @@ def rows_as_of(rows: pa.Table, table: RawTable, month: str) -> pa.Table:
 
 
 def without_strays(tables: Mapping[str, pa.Table]) -> dict[str, pa.Table]:
-    """Leave out rows that name a row of another table that is not there."""
+    """Leave out rows that refer to a missing row of another table."""
     kept: dict[str, ir.Table] = {}
     found: dict[str, pa.Table] = {}
     for table in RAW_TABLES:

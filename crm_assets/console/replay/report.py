@@ -1,4 +1,4 @@
-"""What a replay said month by month, beside the same rule walked forward over the whole dump at once."""
+"""Compare the forecasts of a replay with the same rule walked forward over the whole dump at once."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from crm_assets.storage.tables import TableStore
 
 
 def features_of(source: Source, first_month: str, months: list[str]) -> pd.DataFrame:
-    """The features and labels of some months, from the whole dump."""
+    """Return the features and labels of some months, from the whole dump."""
     dump = source.take(*RAW_TABLES)
     deals = cleaning.opportunities({n: ibis.memtable(taken.rows) for n, taken in dump.items()}, first_month)
     calendar = ibis.memtable(month_rows(months, months[-1]))
@@ -39,20 +39,21 @@ def compare(
     last_backtest: Mapping[str, pd.DataFrame],
     settings: Settings,
 ) -> pd.DataFrame:
-    """The forecasts of a replay against walk-forward, month by month.
+    """Compare the forecasts of a replay with walk-forward, month by month.
 
     Args:
         store: the tables of the replay.
-        recipes: the champions of the replay by version.
+        recipes: the champions of the replay, by version.
         features: columns of `win_features`, all months, of the whole dump.
         last_backtest: calibrated walk-forward predictions of the replay's last champion by month, which
             calibrates its test months on its validation months alone.
-        settings: those of the replay.
+        settings: the settings of the replay.
 
     Returns:
-        One row per month with predictions: `month`, `version`, `algorithm`, `chosen` (what the whole
-        dump chooses as of then), `deals`, `expected` and `walk_forward` (wins), `difference` (the
-        largest of a deal's probability), `last_backtest` and `realized` (wins; NaN where unknown).
+        One row per month with predictions: `month`, `version`, `algorithm`, `chosen` (the algorithm that
+        the whole dump chooses as of that month), `deals`, `expected` and `walk_forward` (wins),
+        `difference` (the largest between the probabilities of a deal), `last_backtest` and `realized`
+        (wins; NaN if unknown).
     """
     rows = []
     for month in store.months("win_predictions"):
@@ -84,7 +85,7 @@ def compare(
 def _walk_forward(
     features: pd.DataFrame, recipe: Recipe, month: str, settings: Settings
 ) -> tuple[str, pd.DataFrame]:
-    """Choose, calibrate and fit on the months that the champion knew; its probabilities of `month`."""
+    """Choose, calibrate and fit on the months that the champion knew, and score `month`."""
     table = features[features["snapshot_month"].isin(recipe.trained_months)]
     table = table.sort_values(["snapshot_month", "opportunity_id"], ignore_index=True)
     split = split_months(recipe.trained_months, settings.min_training_months, settings.test_months)

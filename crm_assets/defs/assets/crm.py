@@ -1,4 +1,4 @@
-"""Cleaned deals, their monthly snapshots, and the features of open deals."""
+"""The assets from cleaned deals to features: deals, monthly snapshots, and features of open deals."""
 
 import dagster as dg
 import ibis.expr.types as ir
@@ -19,19 +19,28 @@ from crm_assets.storage.monthly import MonthlyTables
     ins={table.name: dg.AssetIn(dagster_type=ir.Table) for table in cleaning.JOINED},
 )
 def opportunities(**raw: ir.Table) -> ir.Table:
-    """Every deal, names normalized, joined with its product, agent and account."""
+    """One row per deal, with normalized names and the details of its product, agent and account.
+
+    It joins the raw tables. Snapshots, features and labels are made from it.
+    """
     return cleaning.opportunities(raw, calendar().first)
 
 
 @table_asset(MONTHLY_SNAPSHOTS, "snapshots", "duckdb", "parquet", by_month=True)
 def monthly_snapshots(context: dg.AssetExecutionContext, opportunities: ir.Table) -> MonthlyQuery:
-    """Every deal known as of the month's end, with the stage and dates known then."""
+    """One row per month and deal known at the month's end, with the stage and dates known then.
+
+    It comes from opportunities. Features use it, so that no model sees anything dated after the month.
+    """
     return snapshots.monthly_snapshots(opportunities, context.partition_keys)
 
 
 @table_asset(WIN_FEATURES, "features", "duckdb", "parquet", by_month=True)
 def win_features(monthly_snapshots: MonthlyTables, opportunities: ir.Table) -> MonthlyQuery:
-    """One row per deal open at the month's end: the features as of then, and the labels."""
+    """One row per month and deal open at the month's end: its features as known then, and its labels.
+
+    It comes from monthly_snapshots; the labels come from opportunities. Models learn from it and score it.
+    """
     return features.monthly_features(opportunities, monthly_snapshots, data_horizon(opportunities))
 
 

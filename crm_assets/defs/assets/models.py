@@ -1,6 +1,6 @@
-"""From training set to champion: the leak audit, one backtest per algorithm, and the choice.
+"""The assets from training set to champion: the leak audit, one backtest per algorithm, and the choice.
 
-What is heavy to import is imported by the asset that uses it: the code location loads fast.
+Each asset imports its heavy packages itself, so that the code location loads fast.
 """
 
 from collections.abc import Mapping
@@ -42,7 +42,10 @@ GROUP = "models"
 
 @table_asset(TRAINING_SET, GROUP, "duckdb", "parquet")
 def training_set(win_features: ir.Table, opportunities: ir.Table, tables: TableStoreResource) -> ir.Table:
-    """The labeled rows of win_features, from the month before the first recorded close on."""
+    """One row per labeled month and open deal, from the month before the first recorded close on.
+
+    The rows come from win_features. The leak audit and all models learn from them.
+    """
     stored = set(tables.store.months(WIN_FEATURES.name))
     months = stored & set(monthly.get_partition_keys())
     training.stored_labeled_months(months, opportunities, data_horizon(opportunities))
@@ -53,10 +56,11 @@ def training_set(win_features: ir.Table, opportunities: ir.Table, tables: TableS
 def leak_audit(
     context: dg.AssetExecutionContext, training_set: TrainingRows, opportunities: ir.Table
 ) -> pd.DataFrame:
-    """Which features know the outcome in a way that no date explains, and why they stay out.
+    """One row per feature: whether it knows the outcome in a way that no date explains, and the evidence.
 
-    Each column that is not admissible shows its evidence: the rates by month and status, and what
-    rewriting at closing predicts of them.
+    It comes from the training set and the deals, and decides which features the models may use. For each
+    column that is not admissible, the run shows the rates by month and status, and the rates that
+    rewriting at closing would produce.
     """
     from crm_assets.modeling import leak_audit as audit
     from crm_assets.modeling import leak_evidence, plots
@@ -91,7 +95,7 @@ def leak_audit(
 
 
 def _snapshots(needed: bool) -> dict[str, dg.AssetIn]:
-    """The input of assets that learn from snapshots, or none."""
+    """Return the input of assets that learn from snapshots, or none."""
     return {MONTHLY_SNAPSHOTS.name: dg.AssetIn(dagster_type=ir.Table)} if needed else {}
 
 
@@ -101,7 +105,8 @@ def _model_asset(algorithm: Algorithm) -> dg.AssetsDefinition:
         GROUP,
         "scikitlearn",
         "mlflow",
-        description=f"{algorithm.description} Walk-forward scores of every month it can be tested on.",
+        description=f"{algorithm.description} One row per deal and month it can be tested on, with the "
+        "walk-forward score. It learns from the training set; the champion is chosen by these scores.",
         ins=_snapshots(algorithm.learns_from == SNAPSHOT),
         code=(algorithm.build, *([algorithm.fast_scores] if algorithm.fast_scores else [])),
     )
@@ -165,10 +170,11 @@ def champion(
     fold_models: RunFoldModels,
     **tables: ir.Table,
 ) -> pd.DataFrame:
-    """The algorithm that the validation months choose, calibrated, refitted, and registered.
+    """One row per contender: the leaderboard of all algorithms and baselines.
 
-    It becomes champion of the MLflow registry if it is no worse than the current one on the same
-    test months. The table is the leaderboard.
+    The validation months choose the algorithm from the backtests. It is calibrated, refitted on all
+    labeled months, and registered in MLflow. It becomes champion if it is no worse than the current
+    champion on the same test months. The champion makes the predictions.
     """
     from crm_assets.modeling import champion as choice
     from crm_assets.modeling import plots
@@ -220,7 +226,7 @@ def champion(
 
 
 def _snapshot(tables: Mapping[str, ir.Table]) -> Snapshot | None:
-    """What gives the snapshot of a month, where the tables hold it."""
+    """Return a function that reads the snapshot of a month, or None if the tables have no snapshots."""
     if MONTHLY_SNAPSHOTS.name not in tables:
         return None
     snapshots = tables[MONTHLY_SNAPSHOTS.name]
@@ -232,7 +238,7 @@ def _learns_from(algorithm: Algorithm, training_set: TrainingRows) -> str:
         return "the snapshot of the month"
     if algorithm.takes_all(training_set):
         return "all rows"
-    return f"a seeded sample of at most {algorithm.max_training_rows:,} rows, equally many of each month"
+    return f"a seeded sample of at most {algorithm.max_training_rows:,} rows, the same number per month"
 
 
 def _split(training_set: TrainingRows) -> "Split":
@@ -245,7 +251,7 @@ def _split(training_set: TrainingRows) -> "Split":
 
 
 def _validation_months(training_set: TrainingRows) -> list[str]:
-    """Return the months to price features on: none where the models will say that there are too few."""
+    """Return the months to price features on; none if there are too few, which the models report."""
     try:
         return _split(training_set).validation
     except NotEnoughDataError:

@@ -1,4 +1,4 @@
-"""What all assets share: owner, kinds, tags, code version and column descriptions."""
+"""The options that all assets share: owner, kinds, tags, code version and column descriptions."""
 
 import warnings
 from collections.abc import Callable, Generator, Iterable
@@ -18,11 +18,11 @@ from crm_assets.settings import get_settings
 OWNERS = ["team:sales-operations"]
 POOLS = {"models": "training", "predictions": "predictions"}
 
-# What keeps the tables, and kinds that stand for what settings choose. Dagster shows at most three.
+# Settings choose the storage and the engine, so they choose these kinds. Dagster shows at most three kinds.
 STORED = "parquet" if get_settings().store[0] == "local" else "s3"
 CHOSEN = {"duckdb": get_settings().engine, "parquet": STORED}
 
-# What every step that makes tables has. One run for any number of months reads its inputs once.
+# Options of every step that makes tables. A single run covers any number of months and reads its inputs once.
 OPTIONS: dict[str, Any] = {
     "backfill_policy": dg.BackfillPolicy.single_run(),
     "hooks": {mlflow_run_fails_too},
@@ -31,7 +31,7 @@ OPTIONS: dict[str, Any] = {
 
 @contextmanager
 def beta() -> Generator[None]:
-    """Use what Dagster marks as beta, such as backfill policies: that is known and decided."""
+    """Allow features that Dagster marks as beta, for example backfill policies, which we use on purpose."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", dg.BetaWarning)
         yield
@@ -48,11 +48,11 @@ def table_asset(
     """Return the decorator of an asset that makes `table`.
 
     Args:
-        table: its name, columns and description.
-        group: its group.
-        *kinds: what makes it, `duckdb` for the table engine; what keeps it is added.
-        by_month: whether it is kept by month.
-        code: what computes it beside the decorated function and what that names.
+        table: the table's name, columns and description.
+        group: the asset's group.
+        *kinds: the tools that make it, `duckdb` for the table engine; the kind of storage is added.
+        by_month: whether it is stored by month.
+        code: functions that compute it, other than the decorated one and those that it names.
         **more: further arguments of `dagster.asset`.
     """
 
@@ -60,7 +60,7 @@ def table_asset(
         with beta():
             return dg.asset(
                 name=table.name,
-                # Runs with assets of the same pool wait for each other: no two trainings at once.
+                # Runs with assets of the same pool wait for each other, so only one training runs at a time.
                 pool=POOLS.get(group),
                 **OPTIONS,
                 **facts(table, group, *kinds, by_month=by_month, code=(function, *code)),
@@ -77,7 +77,7 @@ def facts(
     by_month: bool = False,
     code: Iterable[Callable[..., Any]] = (),
 ) -> dict[str, Any]:
-    """Return what Dagster is told of every asset, as arguments of `dagster.asset` or `dagster.AssetSpec`.
+    """Return the options of an asset, as arguments of `dagster.asset` or `dagster.AssetSpec`.
 
     The arguments are those of `table_asset`.
     """
@@ -99,14 +99,14 @@ def facts(
 def table_out(
     table: TableSchema, group: str, *kinds: str, description: str, code: Iterable[Callable[..., Any]]
 ) -> dg.AssetOut:
-    """Describe one of the tables that an asset of several tables makes, as `table_asset` does for one."""
+    """Describe one table of an asset that makes several, as `table_asset` does for a single one."""
     told = facts(table, group, *kinds, code=code)
     del told["partitions_def"]
     return dg.AssetOut(key=table.name, description=description, is_required=False, **told)
 
 
 def column_schema(table: TableSchema) -> dg.TableSchema:
-    """The columns of a table as Dagster shows them."""
+    """Return the columns of a table as Dagster shows them."""
     return dg.TableSchema(
         columns=[
             dg.TableColumn(

@@ -1,4 +1,4 @@
-"""What the champion says of each month's open deals, and what it adds up to."""
+"""The champion's predictions for each month's open deals, and the revenue forecast that sums them up."""
 
 from typing import Any
 
@@ -23,7 +23,11 @@ def win_predictions(
     monthly_snapshots: MonthlyTables,
     mlflow: MlflowSession,
 ) -> MonthlyFrames:
-    """The probability that each open deal is won next month, its worth, and what pushed it."""
+    """One row per month and open deal: the chance to win it next month, its expected revenue, and why.
+
+    The champion of the registry scores win_features. Sales teams use the rows to decide which deals to
+    work on; revenue_forecast adds them up.
+    """
     from crm_assets.modeling import scoring
 
     model = mlflow.load_champion()
@@ -42,7 +46,10 @@ def win_predictions(
 
 @table_asset(REVENUE_FORECAST, GROUP, "pandas", "parquet", by_month=True)
 def revenue_forecast(context: dg.AssetExecutionContext, win_predictions: MonthlyFrames) -> MonthlyFrames:
-    """Next month's expected wins and revenue, in total and by agent, manager, region and product."""
+    """One row per month and total, agent, manager, region or product: next month's expected wins and revenue.
+
+    It adds up win_predictions. Sales managers plan with it.
+    """
 
     def forecasts(month: str) -> pd.DataFrame:
         frame = forecast.revenue_forecast(win_predictions[month], month)
@@ -55,9 +62,9 @@ def revenue_forecast(context: dg.AssetExecutionContext, win_predictions: Monthly
 
 
 def _facts(predictions: pd.DataFrame) -> dict[str, Any]:
-    """What the UI shows of a month's predictions."""
+    """Return what the UI shows about a month's predictions."""
     if predictions.empty:
-        return {Fact.NO_PREDICTIONS: "Too little had happened by then to learn from."}
+        return {Fact.NO_PREDICTIONS: "There was too little history by then to learn from."}
     columns = ["opportunity_id", "sales_agent", "product", "probability", "expected_revenue"]
     return {
         Fact.EXPECTED_WINS: float(predictions["probability"].sum()),

@@ -1,4 +1,4 @@
-"""How good the data is: the scores of all tables, over time."""
+"""The quality scores of all tables."""
 
 import dagster as dg
 import pandas as pd
@@ -23,10 +23,10 @@ MADE = [t.name for t in (OPPORTUNITIES, MONTHLY_SNAPSHOTS, WIN_FEATURES, TRAININ
 
 @table_asset(DATA_QUALITY, "quality", "greatexpectations", deps=[QUALITY_SCORES.name, *RAW, *MADE])
 def data_quality(context: dg.AssetExecutionContext, tables: TableStoreResource) -> pd.DataFrame:
-    """The quality score of every table that has gates, each month as its checks last judged it.
+    """One row per table that has checks: its quality score, the share of rows that break no rule (0 to 1).
 
-    The score is the share of rows that break no rule, from 0 to 1; overall, the same over the rows
-    of all tables.
+    It adds up quality_scores, in which each month counts as its checks last judged it. The overall score
+    is the same share over the rows of all tables. It shows whether the data can be trusted.
     """
     store = tables.store
     judged = store.to_pandas(store.read(QUALITY_SCORES.name, store.months(QUALITY_SCORES.name)))

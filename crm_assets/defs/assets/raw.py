@@ -1,4 +1,4 @@
-"""Raw CRM tables, as the source gives them, and the rows that were set aside on the way."""
+"""The raw CRM tables as the source provides them, and the rows that were quarantined."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -25,7 +25,7 @@ from crm_assets.sources.select import select_source
                 "raw",
                 "csv",
                 code=[select_source],
-                description=f"{table.description} From {table.file_name}.",
+                description=f"{table.description} The rows come from {table.file_name}.",
             )
             for table in RAW_TABLES
         },
@@ -34,16 +34,16 @@ from crm_assets.sources.select import select_source
             "raw",
             "csv",
             code=[select_source],
-            description=f"{QUARANTINED_ROWS.description} Empty where `CRM_ON_BAD_ROWS` is `stop`.",
+            description=f"{QUARANTINED_ROWS.description} It is empty if `CRM_ON_BAD_ROWS` is `stop`.",
         ),
     },
     can_subset=True,
     **OPTIONS,
 )
 def raw_tables(context: dg.AssetExecutionContext) -> Iterator[dg.Output[Any]]:
-    """Read the CRM's files, each once, and store what can be used of them.
+    """Read each of the CRM's files once, and store the usable rows.
 
-    All of the files are judged before any table is stored, so that bad input leaves what is there.
+    All files are judged before any table is stored, so that bad input does not change the stored tables.
     """
     check_run(context.run.tags)
     chosen = context.selected_output_names
@@ -51,7 +51,9 @@ def raw_tables(context: dg.AssetExecutionContext) -> Iterator[dg.Output[Any]]:
     sets_aside = QUARANTINED_ROWS.name in chosen and source().quarantines
     read = source().take(*(RAW_TABLES if sets_aside else tables))
     if RAW_SALES_PIPELINE.name in read and (new := note_months(read[RAW_SALES_PIPELINE.name].rows)):
-        context.log.info(f"The data covers {new.first} to {new.last}: reload the code location to see them.")
+        context.log.info(
+            f"The data covers {new.first} to {new.last}. Reload the code location to see these months."
+        )
     for table in tables:
         yield dg.Output(read[table.name].rows, table.name, metadata=_facts(table, read[table.name], source()))
     if QUARANTINED_ROWS.name in chosen:
@@ -69,7 +71,7 @@ def raw_tables(context: dg.AssetExecutionContext) -> Iterator[dg.Output[Any]]:
 
 
 def _facts(table: RawTable, read: Sifted, source: Source) -> dict[str, Any]:
-    """What the UI shows of a raw table."""
+    """Return what the UI shows about a raw table."""
     return {
         Fact.SOURCE: source.description,
         Fact.SYNTHETIC: source.synthetic,

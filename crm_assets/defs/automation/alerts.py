@@ -6,18 +6,18 @@ from crm_assets.defs.progress import reason
 from crm_assets.settings import get_settings
 
 SECONDS_TO_ANSWER = 5
-# Three tries within some seconds, and no more: a run that fails is told of once or not at all.
+# Make three attempts within a few seconds, and no more: a failed run causes one alert or none.
 MORE_TRIES, PASSING = 2, (429, 500, 502, 503, 504)
 
-# What JSON can say of a failed run.
+# The message about a failed run, as JSON.
 Message = dict[str, str | list[str] | dict[str, str] | None]
 
 
 def alert(job: str, run_id: str, errors: dict[str, str], link: str | None) -> Message:
-    """The message about a failed run: a `text` as Slack takes it, and its parts for other readers.
+    """Return the message about a failed run: a `text` for Slack, and its parts for other readers.
 
     Args:
-        job: the job's name.
+        job: the name of the job.
         run_id: Dagster's id of the run.
         errors: what went wrong, by failed step.
         link: where people find the run, or None.
@@ -38,9 +38,9 @@ def post(address: str, message: Message) -> None:
     """Post a message as JSON.
 
     Raises:
-        requests.RequestException: nobody took it.
+        requests.RequestException: the webhook did not accept it.
     """
-    # Here: most code locations have nobody to tell.
+    # Import here, since most code locations send no alerts.
     import requests
     from requests.adapters import HTTPAdapter
     from urllib3.util import Retry
@@ -54,12 +54,12 @@ def post(address: str, message: Message) -> None:
 
 @dg.run_failure_sensor(default_status=dg.DefaultSensorStatus.RUNNING)
 def run_failed(context: dg.RunFailureSensorContext) -> dg.SkipReason | None:
-    """Posts what failed, where and why to `CRM_ALERT_WEBHOOK`; a webhook that is down is passed over."""
+    """Post what failed, where and why to `CRM_ALERT_WEBHOOK`; if the webhook is down, send no alert."""
     import requests
 
     settings, run = get_settings(), context.dagster_run
     if settings.alert_webhook is None:
-        return dg.SkipReason("CRM_ALERT_WEBHOOK is not set: nobody is told.")
+        return dg.SkipReason("No alert was sent: CRM_ALERT_WEBHOOK is not set.")
     errors = {str(event.step_key): reason(event) for event in context.get_step_failure_events()}
     if not errors and context.failure_event.message:
         errors = {"run": context.failure_event.message}
@@ -67,8 +67,10 @@ def run_failed(context: dg.RunFailureSensorContext) -> dg.SkipReason | None:
         message = alert(run.job_name, run.run_id, errors, settings.run_page(run.run_id))
         post(settings.alert_webhook.get_secret_value(), message)
     except requests.RequestException as error:
-        # Without the address, which is a secret.
-        return dg.SkipReason(f"Nobody was told of run {run.run_id}: the webhook said {type(error).__name__}.")
+        # The address is a secret, so the text leaves it out.
+        return dg.SkipReason(
+            f"No alert was sent for run {run.run_id}: the webhook request failed ({type(error).__name__})."
+        )
     return None
 
 
@@ -77,5 +79,5 @@ def _first_sentence(text: str) -> str:
     return sentence if sentence.endswith(".") else f"{sentence}."
 
 
-# Without an address there is nobody to tell.
+# Without an address, there is no sensor.
 alerts = [run_failed] if get_settings().alert_webhook else []

@@ -1,4 +1,4 @@
-"""Jobs: what a person, a schedule or a sensor starts by name."""
+"""The jobs that a person, a schedule or a sensor starts by name."""
 
 from __future__ import annotations
 
@@ -16,41 +16,43 @@ CHECKS = "data_quality_checks"
 MODELS = dg.AssetSelection.groups("models")
 PREDICTIONS = dg.AssetSelection.assets(WIN_PREDICTIONS.name, REVENUE_FORECAST.name)
 
-# The jobs that make features or train, and those that write predictions: what a sensor waits for.
+# Sensors wait for the jobs that make features or train, and for those that write predictions.
 LABELING_JOBS = (EVERYTHING, MONTH, RETRAINING)
 PREDICTING_JOBS = (EVERYTHING, MONTH, REFRESH)
 
-# Of runs with this tag `dagster.yaml` lets one run at a time. The pools of the assets say the same, also of
-# runs by hand, but not yet in the first moment of a new instance, which does not know them then.
+# `dagster.yaml` allows one run with this tag at a time. The pools of the assets do the same, for runs by hand
+# too, but a new instance does not know the pools in its first moment.
 TRAINS = {"crm/trains": "yes"}
 
 everything = dg.define_asset_job(
     EVERYTHING,
     selection=dg.AssetSelection.all(),
     tags=TRAINS,
-    description="The whole graph: raw tables to predictions, for one month or a range of months. "
+    description="Runs the whole graph, from raw tables to predictions, for one month or a range of months. "
     f"Source in force: {source().description}. {unknown_when_loaded or ''}".strip(),
 )
 month = dg.define_asset_job(
     MONTH,
     selection=dg.AssetSelection.all() - MODELS,
-    description="A month that is over: raw tables, snapshot, features, checks, predictions. Trains nothing.",
+    description="Processes a finished month: raw tables, snapshot, features, checks, predictions. It trains "
+    "no model.",
 )
 retraining = dg.define_asset_job(
     RETRAINING,
     selection=dg.AssetSelection.assets(WIN_FEATURES.name) | MODELS,
     tags=TRAINS,
-    description="Labels of the months of the run, then all models, and promotion of the champion if better.",
+    description="Adds the labels of the run's months, trains all models, and promotes the best if it beats "
+    "the champion.",
 )
 refresh = dg.define_asset_job(
     REFRESH,
     selection=PREDICTIONS,
-    description="Predictions and forecast of a month, by the champion of the registry.",
+    description="Predicts and forecasts a month with the champion of the registry.",
 )
 checks = dg.define_asset_job(
     CHECKS,
     selection=dg.AssetSelection.all_asset_checks(),
-    description="All asset checks, on what is stored.",
+    description="Runs all asset checks on the stored tables.",
 )
 
 jobs = [everything, month, retraining, refresh, checks]

@@ -1,4 +1,4 @@
-"""How automation asks for runs, and the one switch that sets it going."""
+"""How automation requests runs, and the one switch that turns it on."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SCHEDULES = dg.DefaultScheduleStatus.RUNNING if ON else dg.DefaultScheduleStatus
 
 
 def not_ours() -> dg.SkipReason | None:
-    """Why a sensor asks for nothing where the home holds another source's tables; None where it does not."""
+    """Return why a sensor must skip if the home holds another source's tables; None if it does not."""
     try:
         open_store(get_settings()).check()
     except HomeError as error:
@@ -31,16 +31,16 @@ def run_over(
     tags: dict[str, str] | None = None,
     assets: Sequence[dg.AssetKey] | None = None,
 ) -> dg.RunRequest:
-    """A request for one run over the months from the first to the last of `months`.
+    """Return a request for one run over the months from the first to the last of `months`.
 
     Args:
         months: `YYYY-MM`, in order.
         run_key: Dagster starts no second run with the same key.
-        tags: put on the run.
-        assets: some assets of the job; None for all.
+        tags: tags for the run.
+        assets: the assets of the job to run; None for all.
     """
     first, last = months[0], months[-1]
-    # What asked for the run asks again: two who try again would be two runs.
+    # The sensor or schedule retries; a retry by Dagster as well would start a second run.
     tags = {"dagster/max_retries": "0"} | (tags or {})
     if first == last:
         return dg.RunRequest(run_key, tags=tags, partition_key=first, asset_selection=assets)

@@ -1,4 +1,4 @@
-"""The schedule: a month that is over is taken in, and months that were missed with it."""
+"""The schedule: it processes the month that is over, and months that were missed."""
 
 import dagster as dg
 
@@ -11,13 +11,13 @@ from crm_assets.defs.automation.jobs import MONTH, month
 from crm_assets.defs.automation.requests import SCHEDULES, run_over
 from crm_assets.defs.partitions import monthly, unknown_when_loaded
 
-# 06:00 UTC: by then a CRM has written down what the last day brought. On the first a month is over; the other
-# days have nothing to do, unless the first was missed or its run has failed.
+# By 06:00 UTC a CRM has recorded the last day. A month is over on the first; the schedule has nothing to do
+# on other days, unless it missed the first or the run of the first failed.
 EVERY_MORNING = "0 6 * * *"
-# Says of a run which months it takes in.
+# The tag of a run that says which months it processes.
 MONTHS_TAG = "crm/months"
 
-# What of the month can be made before there is a champion.
+# The assets of a month that need no champion.
 WITHOUT_PREDICTIONS = [key for asset in (*raw_assets, *crm_assets, *quality_assets) for key in asset.keys]
 
 Answer = dg.RunRequest | dg.SkipReason
@@ -25,12 +25,12 @@ Answer = dg.RunRequest | dg.SkipReason
 
 @dg.schedule(job=month, cron_schedule=EVERY_MORNING, execution_timezone="UTC", default_status=SCHEDULES)
 def first_of_month(context: dg.ScheduleEvaluationContext) -> Answer:
-    """Takes in the finished month: raw tables, snapshot, features, checks, predictions.
+    """Process the finished month: raw tables, snapshot, features, checks, predictions.
 
-    Months that were missed, as in an outage, are caught up by the same run, from the first missing
-    one on; a run that fails is tried again the next morning. Where the calendar has an end and all of
-    it is stored, it says so and starts nothing. Retraining is the business of `labels_arrived`; while
-    there has never been a champion, so are the first predictions of `champion_changed`.
+    The same run catches up on months that were missed, for example in an outage, from the first missing
+    month on. If a run fails, the schedule tries again the next morning. If the calendar has an end and all
+    of it is stored, the schedule says so and starts no run. The sensor `labels_arrived` retrains. Until
+    there is a champion, the sensor `champion_changed` makes the first predictions.
     """
     if unknown_when_loaded:
         return dg.SkipReason(unknown_when_loaded)
@@ -41,7 +41,9 @@ def first_of_month(context: dg.ScheduleEvaluationContext) -> Answer:
         last = over[-1] if over else "none"
         return dg.SkipReason(f"Nothing new: the last month, {last}, is materialized.")
     if run := state.under_way(context.instance, [MONTH], [WIN_FEATURES.name]):
-        return dg.SkipReason(f"Run {run} takes in months; {missing[0]} is left to the next morning.")
+        return dg.SkipReason(
+            f"Run {run} is processing months. The schedule tries {missing[0]} again the next morning."
+        )
     assets = None if state.predicted_before(context.instance) else WITHOUT_PREDICTIONS
     goal = f"{missing[0]}...{over[-1]}"
     number = state.tries(context.instance, MONTHS_TAG, goal) + 1

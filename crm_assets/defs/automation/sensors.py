@@ -1,6 +1,6 @@
-"""Sensors: predictions follow the champion of the registry, and models follow new labels.
+"""The sensors: predictions follow the champion of the registry, and models follow new labels.
 
-Each compares what is with what should be, both as they are kept, so that restarts lose nothing.
+Each sensor compares the stored state with the state that should be, so that restarts lose nothing.
 """
 
 import dagster as dg
@@ -28,20 +28,20 @@ Answer = dg.RunRequest | dg.SkipReason
 
 @dg.sensor(job=refresh, minimum_interval_seconds=INTERVAL, default_status=SENSORS)
 def champion_changed(context: dg.SensorEvaluationContext) -> Answer:
-    """Refreshes predictions and forecast of the newest month when the champion or the month changes.
+    """Refresh the predictions and forecast of the newest month when the champion or the month changes.
 
-    It holds the version with the alias `champion` against the version that the newest month's
-    predictions are of. Where they differ it asks for one run, whose key names the version, the month
-    and the forecast that it replaces: one run for each change that it sees, never a second one for
-    the same, also after a restart between asking and remembering. A version that returns replaces a
-    later forecast, so it is refreshed again. A change that is taken back before it is seen, or while
-    a run is under way, ends with the predictions of the last one. A run that fails is tried again, at
-    most three times in six hours. The cursor shows the last goal.
+    It compares the version with the alias `champion` with the version that made the newest month's
+    predictions. If they differ, it requests one run. The run key names the version, the month and the
+    forecast that the run replaces, so that each change starts one run only, even after a restart between
+    the request and its record. When a former version returns, it replaces a later forecast, so the sensor
+    refreshes again. If a change is undone before the sensor sees it, or during a run, the last champion's
+    predictions remain. The sensor retries a failed run, up to three tries in six hours. The cursor shows
+    the last goal.
     """
     if run := state.under_way(
         context.instance, PREDICTING_JOBS, (WIN_PREDICTIONS.name, REVENUE_FORECAST.name)
     ):
-        return dg.SkipReason(f"Run {run} writes predictions.")
+        return dg.SkipReason(f"Run {run} is writing predictions.")
     if refused := not_ours():
         return refused
     months = state.stored_months(context.instance)
@@ -52,31 +52,31 @@ def champion_changed(context: dg.SensorEvaluationContext) -> Answer:
     except SourceUnavailableError as error:
         return dg.SkipReason(str(error))
     if version is None:
-        return dg.SkipReason("No version holds the alias champion.")
+        return dg.SkipReason("No version has the alias champion.")
     month = months[-1]
     if state.predictions_of(context.instance, month) == version:
-        return dg.SkipReason(f"The predictions of {month} are of version {version}.")
+        return dg.SkipReason(f"Version {version} made the predictions of {month}: they are up to date.")
     goal = f"v{version}-{month}-after-{state.newest_forecast(context.instance, month)}"
     return _once(context, REFRESH_TAG, goal, [month])
 
 
 @dg.sensor(job=retraining, minimum_interval_seconds=INTERVAL, default_status=SENSORS)
 def labels_arrived(context: dg.SensorEvaluationContext, tables: TableStoreResource) -> Answer:
-    """Retrains when the labels of a month are known that no model has learned from.
+    """Retrain when a month has labels that no model has learned from.
 
-    A month's labels are known when the months that they look at are over and stored. The run gives the new
-    months their labels, trains, and promotes if better. One run for each newest labeled month; a run
-    that fails is tried again, at most three times in six hours.
+    A month's labels are known when the months that they cover are over and stored. The run adds the labels
+    of the new months, trains, and promotes the best model if it beats the champion. The sensor requests one
+    run per newest labeled month, and retries a failed run, up to three tries in six hours.
     """
     if run := state.under_way(context.instance, LABELING_JOBS, (WIN_FEATURES.name, CHAMPION.name)):
-        return dg.SkipReason(f"Run {run} takes in months, or trains.")
+        return dg.SkipReason(f"Run {run} is processing months or training.")
     if refused := not_ours():
         return refused
     months = state.stored_months(context.instance)
     if not months:
         return dg.SkipReason("No month has features yet.")
     learned = state.trained_until(context.instance)
-    # Models that learned from other data, as from the sample of before, have learned nothing here.
+    # Models that learned from other data, for example from the sample, have learned no month of this data.
     learned = learned if learned in months else None
     if learned and learned >= DEFAULT_TARGET.last_labeled(months[-1]):
         return dg.SkipReason(f"Nothing new: the models have learned from all labels, up to {learned}.")
@@ -91,7 +91,7 @@ def labels_arrived(context: dg.SensorEvaluationContext, tables: TableStoreResour
 
 
 def _labeled(store: TableStore, months: list[str]) -> list[str]:
-    """The stored months whose labels are known, if there are enough of them to train on."""
+    """Return the stored months whose labels are known, if there are enough of them to train on."""
     from crm_assets.modeling.folds import split_months
 
     deals = store.read(OPPORTUNITIES.name)
@@ -101,12 +101,12 @@ def _labeled(store: TableStore, months: list[str]) -> list[str]:
 
 
 def _once(context: dg.SensorEvaluationContext, tag: str, goal: str, months: list[str]) -> Answer:
-    """Ask for one run towards a goal: Dagster starts no second run with the same key."""
+    """Request one run for a goal; Dagster starts no second run with the same key."""
     failed = state.failures(context.instance, tag, goal)
     if failed >= state.MOST_TRIES:
         return dg.SkipReason(
-            f"{goal}: {failed} runs have failed within {state.HOURS} hours; mend what they say and run it by "
-            "hand, or wait."
+            f"{goal}: {failed} runs have failed within {state.HOURS} hours. Fix what they report and start a "
+            "run by hand, or wait."
         )
     context.update_cursor(goal)
     return run_over(months, f"{goal}-try-{state.tries(context.instance, tag, goal) + 1}", {tag: goal})

@@ -1,4 +1,4 @@
-"""What Dagster's history says: which months there are, what was made of what, and what is under way."""
+"""What Dagster's history says: the stored months, the version that made them, and the active runs."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ UNDER_WAY = (
 )
 GONE_WRONG = (Status.FAILURE, Status.CANCELED)
 
-# How often one and the same goal is tried within the hours, lest what stays broken floods.
+# Give up after this many failed runs within these hours, so that a lasting fault does not flood the queue.
 MOST_TRIES, HOURS = 3, 6
 
 
 def stored_months(instance: dg.DagsterInstance) -> list[str]:
-    """The months of the calendar that have features, in order."""
+    """Return the months of the calendar that have features, in order."""
     stored = instance.get_materialized_partitions(dg.AssetKey(WIN_FEATURES.name))
     return sorted(stored & set(monthly.get_partition_keys()))
 
 
 def predictions_of(instance: dg.DagsterInstance, month: str) -> str | None:
-    """The champion version that a month's predictions and forecast are of; None where there are none.
+    """Return the champion version that made a month's predictions and forecast; None if there are none.
 
-    None, too, where the forecast is older than the predictions: it adds up others.
+    Also None if the forecast is older than the predictions, since it then sums up earlier ones.
     """
     predictions = _newest(instance, WIN_PREDICTIONS.name, month)
     forecast = _newest(instance, REVENUE_FORECAST.name, month)
@@ -44,24 +44,24 @@ def predictions_of(instance: dg.DagsterInstance, month: str) -> str | None:
 
 
 def newest_forecast(instance: dg.DagsterInstance, month: str) -> int:
-    """The number of the event that made a month's forecast; 0 where there is none."""
+    """Return the number of the event that made a month's forecast; 0 if there is none."""
     event = _newest(instance, REVENUE_FORECAST.name, month)
     return 0 if event is None else event.storage_id
 
 
 def trained_until(instance: dg.DagsterInstance) -> str | None:
-    """The last month whose labels a champion candidate has learned from; None before the first."""
+    """Return the last month whose labels a champion candidate has learned from; None before the first."""
     event = _newest(instance, CHAMPION.name)
     return None if event is None else _metadata(event, Fact.TRAINED_UNTIL)
 
 
 def predicted_before(instance: dg.DagsterInstance) -> bool:
-    """Whether any month has ever been predicted: a champion has been there."""
+    """Tell whether any month was ever predicted, which means that there was a champion."""
     return bool(instance.get_materialized_partitions(dg.AssetKey(WIN_PREDICTIONS.name)))
 
 
 def under_way(instance: dg.DagsterInstance, jobs: Collection[str], assets: Collection[str]) -> str | None:
-    """The first unfinished run of one of `jobs`, or of one of `assets` by hand; None where there is none."""
+    """Return the first unfinished run of one of `jobs`, or of one of `assets` by hand; None if none is."""
     keys = {dg.AssetKey(name) for name in assets}
     for run in instance.get_runs(dg.RunsFilter(statuses=UNDER_WAY)):
         chosen = run.asset_selection
@@ -71,12 +71,12 @@ def under_way(instance: dg.DagsterInstance, jobs: Collection[str], assets: Colle
 
 
 def tries(instance: dg.DagsterInstance, tag: str, goal: str) -> int:
-    """How many runs there were towards a goal, whatever became of them."""
+    """Count the runs for a goal, whether they succeeded or not."""
     return instance.get_runs_count(dg.RunsFilter(tags={tag: goal}))
 
 
 def failures(instance: dg.DagsterInstance, tag: str, goal: str) -> int:
-    """How many runs towards a goal have failed or were canceled in the last `HOURS`."""
+    """Count the runs for a goal that failed or were canceled in the last `HOURS`."""
     since = datetime.now(UTC) - timedelta(hours=HOURS)
     chosen = dg.RunsFilter(tags={tag: goal}, statuses=GONE_WRONG, created_after=since)
     return instance.get_runs_count(chosen)

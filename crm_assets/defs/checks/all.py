@@ -1,4 +1,4 @@
-"""All asset checks of the graph, and the asset that they leave."""
+"""All asset checks of the graph, and the asset that they produce."""
 
 from crm_assets.defs.checks import crm, features, predictions, raw, snapshots
 from crm_assets.defs.checks.asset_checks import quality_checks

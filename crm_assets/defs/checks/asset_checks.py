@@ -1,6 +1,6 @@
-"""Suites as asset checks: two per table, one of rules that stop the run and one of rules that warn.
+"""Suites as asset checks: each table has one with rules that stop the run, and one with rules that warn.
 
-A run over months judges the months of the run; a run of checks alone judges all that is stored.
+A run over months judges the months of the run. A run of only checks judges everything that is stored.
 """
 
 from collections.abc import Iterator
@@ -19,19 +19,19 @@ from crm_assets.defs.resources.store import TableStoreResource
 
 MUST, SHOULD = "must_hold", "should_hold"
 DESCRIPTIONS = {
-    MUST: "Rules without which going on would corrupt results.",
-    SHOULD: "Rules whose breach a person should know of.",
+    MUST: "Rules that stop the run if they are broken, because results would be wrong.",
+    SHOULD: "Rules that warn if they are broken, so that a person takes a look.",
 }
 
 LEVELS = {MUST: ("must", dg.AssetCheckSeverity.ERROR), SHOULD: ("should", dg.AssetCheckSeverity.WARN)}
 
 
 def quality_checks(*suites: Suite, by_month: bool = False) -> dg.AssetChecksDefinition:
-    """The asset checks of one table.
+    """Return the asset checks of one table.
 
     Args:
-        suites: its suites; the first names the table.
-        by_month: whether it is kept by month.
+        suites: the suites of the table; the first one names the table.
+        by_month: whether the table is stored by month.
     """
     name = suites[0].name
     others = {rule.other_table for suite in suites for rule in suite.rules if rule.other_table} - {name}
@@ -51,11 +51,11 @@ def quality_checks(*suites: Suite, by_month: bool = False) -> dg.AssetChecksDefi
         context: dg.AssetCheckExecutionContext, tables: TableStoreResource
     ) -> Iterator[dg.AssetCheckResult]:
         store = tables.store
-        # What another source has left in the same store is not of this graph.
+        # Ignore months that another source left in the same store.
         history = sorted(set(store.months(name)) & set(monthly.get_partition_keys())) if by_month else None
         verdict = evaluate(store, suites, _months(context, history), history)
         context.op_execution_context.log_event(keep(store, verdict, history))
-        # A person may execute one of them alone.
+        # A person may execute only one of the two checks.
         for check in sorted(key.name for key in context.selected_asset_check_keys):
             yield _result(verdict, check, suites[0].table)
 
@@ -63,7 +63,7 @@ def quality_checks(*suites: Suite, by_month: bool = False) -> dg.AssetChecksDefi
 
 
 def _months(context: dg.AssetCheckExecutionContext, history: list[str] | None) -> list[str] | None:
-    """The stored months of the run's range, or all of them where the run has none."""
+    """Return the stored months in the run's range, or all of them if the run has no range."""
     tags = context.run.tags
     first, last = (tags.get(tag, tags.get(MONTH_TAG)) for tag in RANGE_TAGS)
     if history is None or first is None or last is None:
@@ -93,7 +93,7 @@ def _result(verdict: Verdict, check: str, table: TableSchema) -> dg.AssetCheckRe
 
 
 def _absent(table: TableSchema, rows: int) -> str:
-    """Tell that there is nothing to judge, where an optional table is missing."""
+    """Return a sentence if an optional table is missing, so that there is nothing to judge."""
     if not isinstance(table, RawTable) or table.is_there(rows):
         return ""
     return f"The source has no rows of {table.file_name}, which is optional: there is nothing to judge."

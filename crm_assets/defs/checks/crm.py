@@ -1,4 +1,4 @@
-"""Gates of the cleaned deals: every reference found, every date in order, every known defect mended."""
+"""The gates of cleaned deals: every reference exists, dates are in order, known defects are repaired."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from crm_assets.defs.checks.suite import Suite
 CLOSED = Where("stage", tuple(CLOSED_STAGES))
 OPEN = Where("stage", (Stage.PROSPECTING, Stage.ENGAGING))
 
-# A dump whose newest event is older than this, at the end of its last month, was not refreshed.
+# If the newest event is older than this at the end of the last month, the data was not refreshed.
 STALE_DAYS = 7
 
 DEALS = Suite(
@@ -46,10 +46,10 @@ DEALS = Suite(
 
 
 def newest_event(last_month: Callable[[], str]) -> Suite:
-    """Whether the deals reach up to the end of the last month of the graph.
+    """Return the suite that checks whether the deals reach the end of the graph's last month.
 
     Args:
-        last_month: tells it when asked, since a live graph grows with the calendar.
+        last_month: returns the last month as of the call, since a live graph grows with the calendar.
     """
 
     def derive(table: ir.Table, read: Read) -> ir.Table:

@@ -1,4 +1,4 @@
-"""Judging a stored table by its suites: on the rows where they are few, in the engine where they are many."""
+"""Judge a stored table by its suites: small tables in pandas, large ones in the engine."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from crm_assets.defs.checks import gx, pushdown
 from crm_assets.defs.checks.suite import Outcome, Suite
 from crm_assets.storage.tables import TableStore
 
-# Beyond it great-expectations on pandas takes three times as long as the engine, and more with every row.
+# Above this size, great-expectations on pandas takes at least three times as long as the engine.
 ROWS_FOR_PANDAS = 10_000
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of a table's rules.
+    """The result of judging a table.
 
     Attributes:
-        table: its name.
+        table: the table's name.
         counts: how many rows were judged, and how many of them break no rule, by month; the month is
-            the empty text where the table is not kept by month.
-        outcomes: one per rule.
-        judged_by: what judged the rows.
-        unjudged: rules that look into a table that is not stored and can wait, each with that table.
+            empty if the table is not stored by month.
+        outcomes: one outcome per rule.
+        judged_by: the tool that judged the rows.
+        unjudged: rules that were skipped because they need a table that is not stored, each with that table.
     """
 
     table: str
@@ -43,16 +43,16 @@ class Verdict:
 
     @property
     def clean_rows(self) -> int:
-        """How many of them break no rule."""
+        """How many of the judged rows break no rule."""
         return sum(clean for _, clean in self.counts.values())
 
     @property
     def score(self) -> float:
-        """The quality score, 0 to 1: the share of rows that break no rule; 1 where there are no rows."""
+        """The quality score, 0 to 1: the share of rows that break no rule; 1 if there are no rows."""
         return self.clean_rows / self.rows if self.rows else 1.0
 
     def broken(self, severity: str) -> list[Outcome]:
-        """The outcomes of broken rules of one severity."""
+        """Return the outcomes of broken rules of one severity."""
         return [o for o in self.outcomes if o.severity == severity and not o.success]
 
 
@@ -66,14 +66,14 @@ def evaluate(
     """Judge a stored table, or some months of it.
 
     Args:
-        store: where it is kept.
+        store: the store of the table.
         suites: the suites of one table.
         months: the months to judge; None for a table without months.
-        history: the months that rules about history look at; all stored ones where None.
-        limit: up to how many rows great-expectations judges the rows themselves.
+        history: the months that rules about history look at; None for all stored months.
+        limit: the largest number of rows that great-expectations judges in pandas.
 
     Raises:
-        StorageError: the table, or one that a rule that must hold looks into, is not stored.
+        StorageError: the table is not stored, or a rule that must hold needs a table that is not stored.
     """
     name = suites[0].name
 
@@ -84,7 +84,7 @@ def evaluate(
 
     columns = _columns(store, suites[0], months)
     if not columns.success:
-        # Rules about columns that are not there, or of another type, cannot be judged: no row is clean.
+        # If columns are missing or have another type, no rule can be judged, so no row counts as clean.
         counts = {month or "": (store.rows(name, month), 0) for month in months or [None]}
         return Verdict(name, counts, [columns], "the columns alone", {})
     outcomes = [columns]
@@ -113,7 +113,7 @@ def evaluate(
 
 
 def _columns(store: TableStore, suite: Suite, months: list[str] | None) -> Outcome:
-    """Whether each stored file has the columns and types of the table; the first that has not is told."""
+    """Check that each stored file has the columns and types of the table; report the first that differs."""
     expected = _fields(suite.table.arrow)
     found = {month: _fields(store.schema(suite.name, month)) for month in months or [None]}
     other = next((month for month, fields in found.items() if fields != expected), next(iter(found)))
@@ -121,19 +121,19 @@ def _columns(store: TableStore, suite: Suite, months: list[str] | None) -> Outco
 
 
 def _fields(schema: pa.Schema) -> list[str]:
-    # Parquet calls the members of a list by another name.
+    # Parquet has another name for the items of a list.
     return [f"{field.name} {field.type}".replace("list<element: ", "list<item: ") for field in schema]
 
 
 def _unstored(store: TableStore, suite: Suite, rule: Rule) -> str:
-    """The table that a rule looks into, where it is not stored and the rule can wait."""
+    """Return the table that a rule needs, if it is not stored and the rule may be skipped; else nothing."""
     can_wait = rule.severity == "should" or suite.judged_before
     other = rule.other_table if can_wait else None
     return other if other and not store.has(other) else ""
 
 
 def summary(outcomes: list[Outcome]) -> pd.DataFrame:
-    """The outcomes as a table for people, broken rules first."""
+    """Return the outcomes as a table for people, broken rules first."""
     rows = [
         {
             "rule": outcome.rule,
@@ -151,13 +151,13 @@ def summary(outcomes: list[Outcome]) -> pd.DataFrame:
 
 
 def sentence(outcomes: list[Outcome]) -> str:
-    """What is broken, in a line."""
+    """Return the broken rules in one line."""
     broken = [outcome for outcome in outcomes if not outcome.success]
     if not broken:
         return f"All {len(outcomes)} rules hold."
     said = "; ".join(
         f"{o.rule}: {o.unexpected:,} of {o.checked:,} ({o.percent:.1f} %)"
-        + (f", as {o.observed}" if o.observed else "")
+        + (f", for example {o.observed}" if o.observed else "")
         for o in broken
     )
     return f"{len(broken)} of {len(outcomes)} rules broken. {said}."

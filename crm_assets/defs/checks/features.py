@@ -1,4 +1,4 @@
-"""Gates of the features: numbers in their bounds, and labels that are 0, 1 or not known yet."""
+"""The gates of the features: numbers are in their bounds, and labels are 0, 1 or not known yet."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Great-expectations: judges the rules of a suite on the rows of a data frame."""
+"""Judge the rules of a suite on the rows of a data frame, with great-expectations."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def judge(frame: pd.DataFrame, rules: list[Rule], key: list[str]) -> list[Outcom
     Args:
         frame: the rows.
         rules: resolved rules.
-        key: columns that tell which row is meant.
+        key: the columns that identify a row.
 
     Returns:
         One outcome per rule, in order.
 
     Raises:
-        ValueError: an expectation cannot be evaluated, as where its column is missing.
+        ValueError: an expectation cannot be evaluated, for example because its column is missing.
     """
     import great_expectations as gx
 
@@ -48,13 +48,13 @@ def judge(frame: pd.DataFrame, rules: list[Rule], key: list[str]) -> list[Outcom
             "return_unexpected_index_query": False,
         },
     )
-    # It gives them in an order of its own.
+    # great-expectations returns the results in another order.
     found = {_name(single): single for single in result.results}
     return [_outcome(rule, found[rule.name], len(frame)) for rule in rules]
 
 
 def same_columns(expected: list[str], found: list[str], month: str = "") -> Outcome:
-    """Whether a table, or a month of it, has the columns that it should, in order; each as `name type`."""
+    """Check that a table, or a month of it, has the expected columns in order; each is `name type`."""
     import great_expectations.expectations as gxe
 
     kind = "ExpectTableColumnsToMatchOrderedList"
@@ -74,10 +74,10 @@ def same_columns(expected: list[str], found: list[str], month: str = "") -> Outc
 
 @cache
 def _batches() -> BatchDefinition:
-    """Where data frames are validated: one ephemeral context serves the whole process."""
+    """Return the batch definition that validates data frames; the whole process shares one context."""
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
     with warnings.catch_warnings():
-        # Its own imports are deprecated.
+        # great-expectations imports deprecated names.
         warnings.simplefilter("ignore", DeprecationWarning)
         import great_expectations as gx
         from great_expectations.data_context.types.base import ProgressBarsConfig
@@ -127,7 +127,7 @@ def _outcome(rule: Rule, found: ExpectationValidationResult, rows: int) -> Outco
 
 
 def _error(info: dict[str, Any]) -> str | None:
-    # Flat, or by the id of the metric that failed.
+    # The information is flat, or nested under the id of the metric that failed.
     for entry in (info, *info.values()):
         if isinstance(entry, dict) and entry.get("raised_exception"):
             return str(entry.get("exception_message"))
@@ -135,6 +135,6 @@ def _error(info: dict[str, Any]) -> str | None:
 
 
 def _values(values: list[Any]) -> str:
-    # Keys of several columns stand among the examples.
+    # The list may hold keys of several columns too; the examples show those.
     given = [str(value) for value in values if pd.api.types.is_scalar(value) and not pd.isna(value)]
     return ", ".join(list(dict.fromkeys(given))[:VALUES_SHOWN])

@@ -1,4 +1,4 @@
-"""Gates of the models: the audit's verdicts, and whether the champion deserves to be one."""
+"""The gates of the models: the audit's verdicts, and whether the champion is good enough."""
 
 import dagster as dg
 import pandas as pd
@@ -17,15 +17,15 @@ from crm_assets.modeling.verdicts import (
     UNPROVEN,
 )
 
-# Mean distance of predicted from realized rate, over tenths of the deals of the test months.
+# The mean distance between predicted and realized rate, over tenths of the deals of the test months.
 MAX_CALIBRATION_ERROR = 0.10
-# Share of a month's deals that may lie outside of what the champion has learned from.
+# The share of a month's deals that may lie outside the range that the champion has learned from.
 MAX_OUTSIDE = 0.20
 
 
-@dg.asset_check(asset=leak_audit, description="No feature knows the outcome in a way no date explains.")
+@dg.asset_check(asset=leak_audit, description="No feature knows the outcome in a way that no date explains.")
 def features_are_admissible(leak_audit: pd.DataFrame) -> dg.AssetCheckResult:
-    """Warns of features that are inadmissible or unproven; fails where settings use an inadmissible one."""
+    """Warn of features that are inadmissible or unproven; fail if the settings use an inadmissible one."""
     doubted = leak_audit[leak_audit["verdict"] != ADMISSIBLE]
     used = doubted[doubted["used"] & (doubted["verdict"] == INADMISSIBLE)]
     shown = ["feature", "verdict", "used", "reason", "auc_without", "auc_with"]
@@ -37,12 +37,12 @@ def features_are_admissible(leak_audit: pd.DataFrame) -> dg.AssetCheckResult:
     )
 
 
-@dg.asset_check(asset=champion, description="Does better than the baselines on the test months.")
+@dg.asset_check(asset=champion, description="The champion beats the baselines on the test months.")
 def better_than_baselines(champion: pd.DataFrame) -> dg.AssetCheckResult:
-    """Holds the champion in force against the seasonal rate, and a new one against the one before it.
+    """Compare the champion in force with the seasonal rate, and a new champion with the former one.
 
-    Better than the seasonal rate is a higher ROC AUC and a lower Brier score. Not worse than the
-    champion before is what the promotion asks for: a ROC AUC as high.
+    The champion must have a higher ROC AUC and a lower Brier score than the seasonal rate. A new
+    champion needs a ROC AUC at least as high as the former one, as promotion requires.
     """
     own = champion[champion["in_force"]].iloc[0]
     rivals = champion[champion["baseline"] & ~champion["in_force"]]
@@ -61,9 +61,9 @@ def better_than_baselines(champion: pd.DataFrame) -> dg.AssetCheckResult:
     )
 
 
-@dg.asset_check(asset=champion, description="Expected calibration error on the test months is small.")
+@dg.asset_check(asset=champion, description="The expected calibration error on the test months is small.")
 def well_calibrated(champion: pd.DataFrame) -> dg.AssetCheckResult:
-    """Probabilities that are added up to revenue must mean what they say."""
+    """Check the calibration error: the forecast adds up probabilities, so they must match real rates."""
     error = float(champion.loc[champion["in_force"], "test_ece"].iloc[0])
     return dg.AssetCheckResult(
         passed=error <= MAX_CALIBRATION_ERROR,
@@ -82,7 +82,7 @@ def well_calibrated(champion: pd.DataFrame) -> dg.AssetCheckResult:
 def no_inadmissible_feature(
     champion: pd.DataFrame, leak_audit: pd.DataFrame, mlflow: MlflowSession
 ) -> dg.AssetCheckResult:
-    """A champion of before may use what the audit has found guilty since."""
+    """Check the features of the champion, since an older one may use a feature that was ruled out later."""
     model = mlflow.load_champion()
     forbidden = set(leak_audit.loc[~leak_audit["used"], "feature"]) & set(model.features)
     names = ", ".join(sorted(forbidden))
@@ -99,12 +99,12 @@ def no_inadmissible_feature(
 @dg.asset_check(
     asset=champion,
     additional_ins={"training_set": dg.AssetIn("training_set")},
-    description="Features of training and of the newest month agree in name, type and range.",
+    description="The features of training and of the newest month agree in name, type and range.",
 )
 def training_and_scoring_agree(
     champion: pd.DataFrame, training_set: TrainingRows, mlflow: MlflowSession, tables: TableStoreResource
 ) -> dg.AssetCheckResult:
-    """What the champion scores should look like what it has learned from."""
+    """Check that the rows the champion scores look like the rows it learned from."""
     from crm_assets.modeling.agreement import agreement
 
     store = tables.store
@@ -131,15 +131,15 @@ def _verdicts(doubted: pd.DataFrame) -> str:
     said = []
     if used := int(guilty["used"].sum()):
         said.append(
-            f"{len(guilty)} features are inadmissible, and {used} of them are used: CRM_ADMIT_FEATURES "
-            "says so."
+            f"{len(guilty)} features are inadmissible, and {used} of them are used because "
+            "CRM_ADMIT_FEATURES names them."
         )
     elif len(guilty):
-        said.append(f"{len(guilty)} features are inadmissible; the models do without them.")
+        said.append(f"{len(guilty)} features are inadmissible; the models do not use them.")
     if out := unproven.loc[~unproven["used"], "feature"].tolist():
         said.append(
             f"{', '.join(out)}: unproven, and worth more than {MAX_UNPROVEN_PRICE} of validation ROC AUC; "
-            "the models do without. If you know that the values are there before a deal closes, name the "
+            "the models do not use them. If you know that the values exist before a deal closes, name the "
             "features in CRM_ADMIT_FEATURES."
         )
     if kept := unproven.loc[unproven["used"], "feature"].tolist():

@@ -1,4 +1,4 @@
-"""Gates of the predictions: probabilities, worth, and one prediction for every open deal."""
+"""The gates of the predictions: probabilities, values, and one prediction for every open deal."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ PREDICTIONS = Suite(
 
 
 def _deals_of_predicted_months(predictions: ir.Table, read: Read) -> ir.Table:
-    """Every open deal, and whether it has a prediction; every prediction, and whether its deal is open.
+    """Return all open deals and all predictions, and whether each has its counterpart.
 
-    Months before the first that has predictions are left out: too little had happened by then.
+    Months before the first with predictions are left out, since there was too little history by then.
     """
     first = read("win_predictions", whole_history=True).snapshot_month.min().as_scalar()
     open_deals = read("win_features").select(*KEY).mutate(open=ibis.literal(value=True))

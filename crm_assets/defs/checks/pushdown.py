@@ -1,6 +1,6 @@
-"""The rules of a suite as queries, for tables that are too large for great-expectations on pandas.
+"""Judge the rules of a suite by queries, for tables that are too large for great-expectations on pandas.
 
-Counts are the same, which a test holds; examples are those with the first keys.
+A test checks that the counts are the same. The examples are the rows with the first keys.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def judge(table: ir.Table, rules: list[Rule], key: list[str]) -> list[Outcome]:
     Args:
         table: the rows.
         rules: resolved rules.
-        key: columns that tell which row is meant.
+        key: the columns that identify a row.
 
     Returns:
         One outcome per rule, in order.
@@ -42,7 +42,7 @@ def judge(table: ir.Table, rules: list[Rule], key: list[str]) -> list[Outcome]:
 
 
 def clean_rows(table: ir.Table, rules: list[Rule]) -> dict[str, tuple[int, int]]:
-    """How many rows a table has, and how many of them break no rule, by month where it has months."""
+    """Count the rows of a table and those that break no rule, by month if the table has months."""
     marked = _marked(table, rules)
     broken = [marked[f"{_BROKEN}{rule.name}"] for rule in rules]
     faulty: Any = ibis.greatest(ibis.literal(0, "int64"), *broken)
@@ -53,7 +53,7 @@ def clean_rows(table: ir.Table, rules: list[Rule]) -> dict[str, tuple[int, int]]
 
 
 def _marked(table: ir.Table, rules: list[Rule]) -> ir.Table:
-    """The table with two columns per rule: 1 where the row is one it is about, and where it breaks it."""
+    """Add two columns per rule: 1 if the rule applies to the row, and 1 if the row breaks the rule."""
     columns = {}
     for rule in rules:
         columns[f"{_ABOUT}{rule.name}"] = rule.about(table).cast("int64")
@@ -85,7 +85,7 @@ def _outcome(rule: Rule, counts: pd.DataFrame, marked: ir.Table, key: list[str])
 
 
 def _values(rows: ir.Table, rule: Rule) -> str:
-    """Some of the values that break a rule about one column."""
+    """Return some of the values that break a rule about one column."""
     column = rule.arguments.get("column")
     if column is None:
         return ""

@@ -1,4 +1,4 @@
-"""Gates of the raw tables: the rules that their source judges by, and the defects that cleaning mends."""
+"""The gates of the raw tables: the rules that the source judges by, and the defects that cleaning repairs."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The asset `quality_scores`: what the checks' runs found, one partition for each table that has gates.
+"""The asset `quality_scores`: the results of the checks, with one partition per table that has gates.
 
-Dagster runs the checks, not this asset. Whatever starts them, a run of the graph or `make checks`, refreshes
-it, also where a gate fails.
+Dagster runs the checks, not this asset. Every run of the checks updates it, whether a run of the graph or
+`make checks` starts them, and even if a gate fails.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from crm_assets.storage.tables import TableStore
 
 
 def quality_scores(tables: list[str]) -> dg.AssetSpec:
-    """Return the asset's definition.
+    """Return the definition of the asset.
 
     Args:
         tables: the names of the tables that have gates.
@@ -33,15 +33,15 @@ def quality_scores(tables: list[str]) -> dg.AssetSpec:
 
 
 def keep(store: TableStore, verdict: Verdict, history: list[str] | None) -> dg.AssetMaterialization:
-    """Store the counts of a table that was judged, beside those of its other months.
+    """Store the counts of a judged table beside those of its other months.
 
     Args:
-        store: where they are kept.
-        verdict: what became of the table's rules.
-        history: the stored months of the table; None where it has none.
+        store: the store of the counts.
+        verdict: the result of judging the table.
+        history: the stored months of the table; None if it has no months.
 
     Returns:
-        The event that tells Dagster of it.
+        The event that reports it to Dagster.
     """
     judged = [
         {"table": verdict.table, "month": month, "rows": rows, "clean_rows": clean}

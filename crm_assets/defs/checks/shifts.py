@@ -1,4 +1,4 @@
-"""Shifts from month to month: how many rows, and how many of them are won, against what history shows."""
+"""Shifts from month to month: the number of rows and the win rate, compared with the months before."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from crm_assets.crm.rules import NotLess, Read
 from crm_assets.crm.schema import TableSchema
 from crm_assets.defs.checks.suite import MONTH, Suite
 
-# How far beyond the smallest and the largest of the months before a month may lie.
+# A month is flagged below half the min or above twice the max of the preceding months.
 TOLERANCE = 2.0
-# Months before, within which history is looked for; and how many there must be to speak of history.
+# The number of preceding months to compare with, and the fewest that are enough.
 WINDOW, LEAST = 6, 3
 
 
 def steady(table: TableSchema, what: str) -> Suite:
-    """Warns of months whose row count is less than half, or more than twice, that of the months before."""
+    """Return the suite that warns of months with row counts far below or above the preceding months."""
     return _suite(table, what, lambda months: months.count().cast("float64"))
 
 
 def steady_rate(table: TableSchema) -> Suite:
-    """Warns of months whose win rate lies as far beyond that of the months before."""
-    # A month without any win knows of no outcome: the data begins after it, or it is not over.
+    """Return the suite that warns of months with win rates far below or above the preceding months."""
+    # A month without a win has no outcomes: the data begins after it, or the month is not over.
     return _suite(table, "win_rate", lambda months: months[LABEL.name].mean().nullif(0))
 
 

@@ -1,4 +1,4 @@
-"""Gates of the monthly snapshots: nothing in a month is dated after it."""
+"""The gates of the monthly snapshots: nothing in a month is dated after it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PROSPECTING = Where("stage", (Stage.PROSPECTING,))
 
 
 def with_month_end(table: ir.Table, read: Read) -> ir.Table:
-    """The table with the last day of each row's month."""
+    """Add the last day of each row's month."""
     first = (table.snapshot_month + "-01").cast("date")
     return table.mutate(month_end=(first + ibis.interval(months=1) - ibis.interval(days=1)).cast("date"))
 

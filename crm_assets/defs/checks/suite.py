@@ -1,4 +1,4 @@
-"""Suites: the rules of one table, declared as data, and what became of them."""
+"""Suites: the rules of one table, declared as data, and their outcomes."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ Derive = Callable[[ir.Table, Read], ir.Table]
 
 
 def as_stored(table: ir.Table, read: Read) -> ir.Table:
-    """The table itself."""
+    """Return the table unchanged."""
     return table
 
 
 @dataclass(frozen=True)
 class Suite:
-    """What must and should hold of a table.
+    """The rules that must hold and those that should hold for a table.
 
     Attributes:
         table: the table, with its columns and their types.
-        rules: about its rows.
-        key: the columns that tell a person which row is meant.
-        derive: adds columns that rules need, or makes another table of it.
-        whole_history: whether it looks at all stored months rather than those of the run.
+        rules: the rules about its rows.
+        key: the columns that show a person which row it is.
+        derive: adds columns that rules need, or derives another table from it.
+        whole_history: whether it looks at all stored months instead of those of the run.
         scored: whether rows that break a rule count in the quality score.
-        judged_before: whether the source has judged the rows when it read them. A rule whose other table is
-            not stored is then told as not judged, and stops nothing.
+        judged_before: whether the source judged the rows when it read them. If so, a rule that needs a table
+            that is not stored is reported as not judged, and does not stop the run.
     """
 
     table: TableSchema
@@ -59,18 +59,18 @@ class Suite:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one rule.
+    """The outcome of one rule.
 
     Attributes:
-        rule: its name.
-        severity: what becomes of a table that breaks it.
+        rule: the name of the rule.
+        severity: what happens if the table breaks it.
         expectation: the great-expectations expectation.
-        checked: rows that it is about.
-        unexpected: rows that break it.
-        observed: what was found, in a few words.
-        examples: keys of up to `EXAMPLES` rows that break it.
-        by_month: rows that break it, by month, where there are any and the table has months.
-        remedy: what to do about it, where the rule says so.
+        checked: the number of rows that it applies to.
+        unexpected: the number of rows that break it.
+        observed: the values found, in a few words.
+        examples: the keys of up to `EXAMPLES` rows that break it.
+        by_month: the number of rows that break it, by month, if there are any and the table has months.
+        remedy: what to do about it, if the rule has a remedy.
     """
 
     rule: str
@@ -90,5 +90,5 @@ class Outcome:
 
     @property
     def percent(self) -> float:
-        """Share of the rows that break it, 0 to 100."""
+        """The share of the rows that break it, 0 to 100."""
         return 100 * self.unexpected / self.checked if self.checked else 0.0

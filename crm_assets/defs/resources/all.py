@@ -1,4 +1,4 @@
-"""All resources of the graph."""
+"""The resources of the graph."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The models of past months that one run has fitted, so that its champion need not fit them again."""
+"""The models of past months that a run has fitted, so that its champion does not fit them again."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ if TYPE_CHECKING:
 
 
 class RunFoldModels(dg.ConfigurableResource):
-    """Fitted models of past months, kept for the time of a run.
+    """Fitted models of past months, kept in memory during a run.
 
-    A step in a process of its own starts with none and fits what it needs: the same models, later.
+    A step in its own process starts with none, and fits the same models again.
     """
 
     _kept: FoldModels | None = PrivateAttr(default=None)
 
     @property
     def kept(self) -> FoldModels:
-        """Those of this run so far."""
+        """The models of this run so far."""
         from crm_assets.modeling.folds import FoldModels
 
         if self._kept is None:

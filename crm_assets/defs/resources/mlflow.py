@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
 
 class MlflowSession(dg.ConfigurableResource):
-    """One MLflow run per Dagster run, through dagster-mlflow, and what assets may ask of it.
+    """One MLflow run per Dagster run, through dagster-mlflow, and the methods that assets use.
 
-    dagster-mlflow finds the parent run again from every step process. It comes with all of MLflow, so it is
-    imported when a step needs it, not when the code location loads: that takes seconds. No address is part
-    of the configuration, which people see: a tracking URI may hold a password.
+    Every step process finds the parent run again through dagster-mlflow. Importing it takes seconds, since
+    it imports all of MLflow, so a step imports it when it needs it. The configuration holds no address,
+    because people can see it and a tracking URI may contain a password.
     """
 
-    # Dagster reads this annotation as it stands: no text, as `from __future__ import annotations` makes it.
+    # Dagster needs this annotation as a type, not as a string: no `from __future__ import annotations` here.
     tables: TableStoreResource
 
     @contextmanager
@@ -39,10 +39,10 @@ class MlflowSession(dg.ConfigurableResource):
         from crm_assets.registry import ownership, tracking
 
         settings, source = get_settings(), select_source(get_settings())
-        # Before the registry is opened: what another source has left there is refused, or moves away.
+        # Before the registry opens: refuse what another source left there, or move it away.
         if (told := self.tables.store.claim()) and context.log:
             context.log.warning(told)
-        # Alone, since two steps that start at once would each find no parent run and open one.
+        # One process at a time: two steps that start at once would each find no parent run and open one.
         with tracking.alone(), tracking.told(settings.tracking_uri):
             ownership.connect(settings, source.identity)
             _open_parent(context)
@@ -61,7 +61,7 @@ class MlflowSession(dg.ConfigurableResource):
         test: pd.DataFrame,
         figures: dict[str, bytes],
     ) -> str:
-        """Log one algorithm's walk-forward, scored by month, as a nested run; returns the link to it."""
+        """Log one algorithm's walk-forward scores by month as a nested run, and return a link to it."""
         import mlflow
 
         from crm_assets.registry import tracking
@@ -84,10 +84,10 @@ class MlflowSession(dg.ConfigurableResource):
         figures: dict[str, bytes],
         source: str,
     ) -> "tuple[Decision, str, str]":
-        """Log a candidate, its test months scored, and register it.
+        """Log a candidate with the scores of its test months, and register it.
 
         Returns:
-            What became of it, and the links to its run and version.
+            The decision about it, and the links to its run and version.
         """
         import mlflow
 
@@ -110,7 +110,7 @@ class MlflowSession(dg.ConfigurableResource):
         return decision, tracking.run_link(run.info.run_id), version
 
     def load_champion(self) -> "Champion":
-        """The champion of the registry."""
+        """Load the champion of the registry."""
         from crm_assets.registry import models
 
         return models.load_champion()
@@ -124,7 +124,7 @@ def _open_parent(context: dg.InitResourceContext) -> None:
 
     mlflow_parents.end_left_over(context.instance)
     with warnings.catch_warnings():
-        # It is marked beta, and reads the context by names that Dagster has replaced: known and decided.
+        # It is marked beta, and uses deprecated names of the context; we use it on purpose.
         warnings.simplefilter("ignore", dg.BetaWarning)
         warnings.simplefilter("ignore", DeprecationWarning)
         from dagster_mlflow.resources import MlFlow
@@ -147,7 +147,7 @@ def _run_id(context: dg.InitResourceContext) -> str:
 
 
 def _tell_parent(candidate: "Candidate", decision: "Decision") -> None:
-    """Put what a list of runs should show on the parent run: the candidate's scores and its fate."""
+    """Put the candidate's scores and the decision on the parent run, for lists of runs."""
     import mlflow
 
     from crm_assets.modeling.metrics import METRICS, pooled
@@ -175,13 +175,13 @@ def _params(contender: Algorithm, features: list[str]) -> dict[str, object]:
 
 
 def dagster_run(run_id: str) -> str:
-    """Where a person finds a Dagster run: a URL where the settings know the UI's address, else its id."""
+    """Return the URL of a Dagster run if the settings know the UI's address, else its id."""
     return get_settings().run_page(run_id) or run_id
 
 
 def _tags(context: dg.AssetExecutionContext, training_set: TrainingRows) -> dict[str, str]:
     return {
-        # Not `dagster_run_id`: by that tag dagster-mlflow finds the parent run, and would take ours for it.
+        # Not `dagster_run_id`: dagster-mlflow finds the parent by that tag, and would take this run for it.
         "dagster.run_id": context.run_id,
         "dagster.run": dagster_run(context.run_id),
         "dagster.asset_key": context.asset_key.to_user_string(),
@@ -192,9 +192,9 @@ def _tags(context: dg.AssetExecutionContext, training_set: TrainingRows) -> dict
 
 @dg.failure_hook(name="mlflow_run_fails_too")
 def mlflow_run_fails_too(context: dg.HookContext) -> None:
-    """Mark the parent MLflow run as failed, also where a step fails that knows nothing of MLflow.
+    """Mark the parent MLflow run as failed, even if the failed step does not use MLflow.
 
-    Steps in one process end it with the run; a step in a process of its own has no other to do it.
+    If all steps share one process, the resource does this. A step in its own process needs this hook.
     """
     from crm_assets.defs.resources import mlflow_parents
     from crm_assets.registry import tracking

@@ -1,4 +1,4 @@
-"""The parent run of each Dagster run: how it ended, and those that a killed process left open."""
+"""The MLflow parent run of each Dagster run: how it ended, and runs that a killed process left open."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from mlflow.tracking import MlflowClient
 
 from crm_assets.registry.tracking import EXPERIMENT
 
-# As dagster-mlflow tags parents, and as we tag what is nested in them.
+# dagster-mlflow tags parent runs with the first; we tag nested runs with the second.
 TAGS = ("dagster_run_id", "dagster.run_id")
 FINISHED, FAILED, KILLED = "FINISHED", "FAILED", "KILLED"
 FATES = {
@@ -20,12 +20,12 @@ CANCELED = (dg.DagsterRunStatus.CANCELING, dg.DagsterRunStatus.CANCELED)
 
 
 def fate(instance: dg.DagsterInstance | None, run_id: str, error: BaseException | None) -> str:
-    """The status of a parent run whose process has done its part.
+    """Return the final status of a parent run whose process has done its part.
 
     Args:
         instance: where Dagster keeps its runs.
-        run_id: of the Dagster run.
-        error: what ended the process early, or None.
+        run_id: the id of the Dagster run.
+        error: the error that ended the process early, or None.
     """
     run = instance.get_run_by_id(run_id) if instance else None
     if instance is None or run is None:
@@ -42,7 +42,7 @@ def fail(run_id: str) -> None:
 
 
 def end_left_over(instance: dg.DagsterInstance | None) -> None:
-    """End the runs of processes that were killed: still open, while their Dagster run is over."""
+    """End the runs that killed processes left open although their Dagster run is over."""
     if instance is None:
         return
     client = MlflowClient()

@@ -1,4 +1,4 @@
-"""The bucket of the tables: dagster-aws's S3 resource makes the clients of a Dagster run."""
+"""The bucket of the tables: dagster-aws's S3 resource creates the clients of a Dagster run."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from crm_assets.storage.tables import TableStore
 
 
 class S3(S3Resource):
-    """dagster-aws's S3 resource, whose client soon gives up a silent server.
+    """dagster-aws's S3 resource, with a client that soon gives up on a server that does not answer.
 
-    Credentials are those of the environment or of the profile, never of the configuration, which people see.
+    Credentials come from the environment or the profile, never from the configuration, which people can see.
     """
 
     def get_client(self, read_seconds: float = READ_SECONDS) -> Any:
@@ -26,7 +26,7 @@ class S3(S3Resource):
 
 
 class BucketStoreResource(TableStoreResource):
-    """The tables in a bucket, by clients that the nested S3 resource makes."""
+    """The table store in a bucket, with clients that the nested S3 resource creates."""
 
     s3: S3
 

@@ -1,4 +1,4 @@
-"""The table store as a resource: assets, checks and sensors take it as the parameter `tables`."""
+"""The table store as a resource: assets, checks and sensors use it through the parameter `tables`."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ class TableStoreResource(dg.ConfigurableResource):
 def table_store() -> dg.PartialResource[TableStoreResource]:
     """Return the resource of the store in force.
 
-    It is configured at launch, with nothing: that is how Dagster hands one and the same object to the IO
-    manager and to the parameters `tables`, so that a run opens one engine.
+    It is configured at launch, with no values, because Dagster then gives the same object to the IO manager
+    and to the parameters `tables`, so that a run opens only one engine.
     """
     settings = get_settings()
     if settings.store[0] == "local":
         return TableStoreResource.configure_at_launch()
-    # Here, since a laptop's code location does without.
+    # Import here, since a local code location does not need it.
     from crm_assets.defs.resources.s3 import S3, BucketStoreResource
 
     return BucketStoreResource.configure_at_launch(s3=S3(endpoint_url=settings.s3_endpoint))

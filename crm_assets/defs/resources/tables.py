@@ -30,17 +30,17 @@ VERSION_DIGITS = 16
 
 
 class TableIOManager(dg.ConfigurableIOManager):
-    """Keeps each asset as a parquet table, monthly assets as one file a month.
+    """An IO manager that stores each asset as a parquet table, monthly assets as one file per month.
 
     An asset takes its inputs in the form that it annotates: `ir.Table` (an Ibis expression),
-    `pd.DataFrame`, `TrainingRows` (a training set, month by month where it is large),
-    `MonthlyTables` (an expression by month) or `MonthlyFrames` (a data frame by month). Where a
-    monthly asset is taken as `ir.Table` or `pd.DataFrame`, its stored months lie one below the other.
+    `pd.DataFrame`, `TrainingRows` (a training set, read month by month when large),
+    `MonthlyTables` (an expression per month) or `MonthlyFrames` (a data frame per month). A monthly
+    asset that is taken as `ir.Table` or `pd.DataFrame` has the rows of all its stored months.
     A monthly asset returns a `MonthlyQuery` (one expression for all months) or `MonthlyFrames`.
     """
 
     tables: TableStoreResource
-    # The asset that each stored table is of, by the engine's name of the table.
+    # The asset of each stored table, by the engine's name of the table.
     _assets: dict[str, str] = PrivateAttr(default_factory=dict)
 
     @property
@@ -51,8 +51,8 @@ class TableIOManager(dg.ConfigurableIOManager):
     def handle_output(self, context: dg.OutputContext, obj: TableLike | MonthlyQuery | MonthlyFrames) -> None:
         """Write a table, or the months of a monthly one.
 
-        The data version is a digest of the bytes. Dagster has one for all months of a step, so a step of
-        several months gets the digest of all of theirs.
+        The data version is a digest of the bytes. Dagster keeps one version for all months of a step, so a
+        step of several months gets the digest of all their digests.
         """
         name = context.asset_key.to_user_string()
         schema = _declared(context)
@@ -60,7 +60,7 @@ class TableIOManager(dg.ConfigurableIOManager):
         if isinstance(obj, MonthlyQuery | MonthlyFrames):
             for month, rows in self.store.write_months(name, obj, schema):
                 versions.append(digest(self.store.path(name, month)))
-                # Each month's event tells of that month alone.
+                # Each month's event describes that month only.
                 context.step_context.add_asset_metadata(
                     self._facts(name, rows, month), context.asset_key, month
                 )
@@ -74,10 +74,10 @@ class TableIOManager(dg.ConfigurableIOManager):
         context.step_context.set_data_version(context.asset_key, data_version(versions))
 
     def _lineage(self, table: ir.Table) -> dg.TableColumnLineage:
-        """What each column of an expression is made from, read from the expression itself."""
+        """Return the source columns of each column, derived from the expression itself."""
         return dg.TableColumnLineage(
             {
-                # A query over months knows the stored one by its name; the calendar is no asset.
+                # A query over months knows stored tables by asset name. The calendar is not an asset.
                 column: [
                     dg.TableColumnDep(self._assets.get(t, t), made_from)
                     for t, made_from in origins
@@ -88,8 +88,8 @@ class TableIOManager(dg.ConfigurableIOManager):
         )
 
     def _facts(self, name: str, rows: int, month: str | None = None) -> dict[str, Any]:
-        """What the UI shows of a stored table, or of one month of it."""
-        # Without the engine: it takes longer to open a file than to read five rows or one column of it.
+        """Return what the UI shows about a stored table, or about one month of it."""
+        # Read without the engine, which takes longer to open a file than to read five rows or one column.
         with pq.ParquetFile(self.store.path(name, month)) as stored:
             facts: dict[str, Any] = {
                 Fact.ROW_COUNT: rows,
@@ -127,7 +127,7 @@ class TableIOManager(dg.ConfigurableIOManager):
 
 
 def _declared(context: dg.OutputContext) -> pa.Schema:
-    """The types of the columns that the asset's definition declares."""
+    """Return the schema that the asset's definition declares."""
     declared = (context.definition_metadata or {})["dagster/column_schema"]
     columns = (
         declared.schema.columns if isinstance(declared, dg.TableSchemaMetadataValue) else declared.columns

@@ -17,7 +17,7 @@ def test_a_month_that_is_missing_between_others_stops_training_with_a_sentence(
     assert done.returncode != 0
     assert "win_features lacks 2023-06, between 2023-02 and 2023-11" in done.stdout + done.stderr
     assert (there.tables / "training_set.parquet").read_bytes() == before
-    # What is missing at the end is not known yet, and what is missing at the start was not asked for.
+    # Months missing at the end are not known yet, and months missing at the start were not requested.
     (there.tables / "win_features" / "2023-02.parquet").unlink()
     for month in ("2023-03", "2023-04", "2023-05"):
         (there.tables / "win_features" / f"{month}.parquet").unlink()

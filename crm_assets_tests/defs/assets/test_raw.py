@@ -27,13 +27,13 @@ def materialized(folder: Path, dump: Path, assets: list[str], **settings: str) -
 
 @pytest.fixture
 def spoiled(small_dump: Path) -> Path:
-    """A dump with a product without a price, and two deals of one id."""
+    """Return a dump with a product without a price, and two deals with the same id."""
     each(put(RAW_PRODUCTS, 4, sales_price="?"), put(RAW_SALES_PIPELINE, 5, 9, opportunity_id="X"))(small_dump)
     return small_dump
 
 
 def rows(shown: dg.MetadataValue) -> list[list[object]]:
-    """The rows of a table that the UI shows."""
+    """Return the rows of a table that the UI shows."""
     assert isinstance(shown, dg.TableMetadataValue)
     return [[record.data[column.name] for column in shown.schema.columns] for record in shown.records]
 

@@ -1,4 +1,4 @@
-"""A finished installation whose history the sensors and the schedule can be asked about in this process."""
+"""Fixtures with a finished installation, so that sensors and schedule can be evaluated in this process."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NEWEST, LABELED = "2023-12", "2023-11"
 
 @dataclass
 class History:
-    """Dagster's history of an installation, and its registry, as a sensor finds them."""
+    """Dagster's history of an installation, and its registry, as a sensor sees them."""
 
     there: Place
     instance: dg.DagsterInstance
@@ -70,7 +70,7 @@ class History:
     def run(
         self, job: str, status: dg.DagsterRunStatus, assets: list[str] | None = None, **tags: str
     ) -> dg.DagsterRun:
-        """A run that the history knows of, in some state."""
+        """Add a run in some state to the history."""
         return self.instance.create_run_for_job(
             self.definitions.resolve_job_def(job),
             status=status,
@@ -79,21 +79,21 @@ class History:
         )
 
     def materialized(self, asset: str, month: str | None, **metadata: str) -> None:
-        """An event that the history knows of."""
+        """Add a materialization to the history."""
         facts = {name.replace("_", " "): value for name, value in metadata.items()}
         self.instance.report_runless_asset_event(
             dg.AssetMaterialization(asset, partition=month, metadata=facts)
         )
 
     def predicted(self, version: str, month: str = NEWEST) -> None:
-        """What a refresh leaves in the history."""
+        """Add the events of a refresh to the history."""
         self.materialized("win_predictions", month, champion_version=version)
         self.materialized("revenue_forecast", month)
 
 
 @dataclass(frozen=True)
 class Code:
-    """The code location as a process with some settings has loaded it."""
+    """The code location as a process with some settings loads it."""
 
     there: Place
     sensors: ModuleType
@@ -103,7 +103,7 @@ class Code:
 
 @pytest.fixture(scope="session")
 def finished(sample_run: tuple[Place, str], tmp_path_factory: pytest.TempPathFactory) -> Place:
-    """The sample run as it was before other tests of the session materialized into it, or a copy of that."""
+    """Return a copy of the sample run, without what other tests of the session materialize into it."""
     there, _ = sample_run
     kept = tmp_path_factory.mktemp("finished")
     for name in ("home", "dagster"):
@@ -115,9 +115,9 @@ def finished(sample_run: tuple[Place, str], tmp_path_factory: pytest.TempPathFac
 def code(
     finished: Place, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Code]:
-    """The code location, loaded anew with the `SETTINGS` of the test module.
+    """Yield the code location, loaded again with the `SETTINGS` of the test module.
 
-    Settings and calendar are read once in a process, so its modules are loaded a second time.
+    A process reads settings and calendar only once, so the fixture loads its modules a second time.
     """
     there = Place(tmp_path_factory.mktemp("there"), finished.settings | request.module.SETTINGS)
     shutil.copytree(finished.folder / "home", there.folder / "home")
@@ -136,7 +136,7 @@ def code(
 
 @pytest.fixture
 def history(code: Code, finished: Place) -> Iterator[History]:
-    """The history of a finished run on the sample: version 1 is champion, all months are there."""
+    """Yield the history of a finished run on the sample: version 1 is champion, all months are stored."""
     folder = code.there.folder
     shutil.rmtree(folder / "dagster", ignore_errors=True)
     shutil.copytree(finished.folder / "dagster", folder / "dagster")
@@ -146,7 +146,7 @@ def history(code: Code, finished: Place) -> Iterator[History]:
 
 
 def _forget(patch: pytest.MonkeyPatch | None = None) -> None:
-    """Take our modules out of this process; with `patch`, until it is undone."""
+    """Remove our modules from this process; with `patch`, until it is undone."""
     for name in [name for name in sys.modules if name.startswith("crm_assets.")]:
         if patch:
             patch.delitem(sys.modules, name)

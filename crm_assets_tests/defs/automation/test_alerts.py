@@ -1,4 +1,4 @@
-"""What a team hears of a failed run, at a real web server."""
+"""The alert about a failed run, received by a real web server."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ REASON = "accounts.csv, column account, row 3: it is empty; write a name. Nothin
 
 @dataclass
 class Webhook:
-    """A web server that keeps what is posted to it, and answers as it is told."""
+    """A web server that keeps the posts it receives, and answers as the test says."""
 
     server: ThreadingHTTPServer
     answers: list[int] = field(default_factory=list)
@@ -42,7 +42,7 @@ def webhook() -> Iterator[Webhook]:
             self.end_headers()
 
         def log_message(self, format: str, *args: Any) -> None:
-            """Says nothing."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     there = Webhook(server)
@@ -53,7 +53,7 @@ def webhook() -> Iterator[Webhook]:
 
 
 def answer_to_a_failure(monkeypatch: pytest.MonkeyPatch, address: str) -> tuple[str, object]:
-    """Run a job that fails and hand the failure to the sensor; the run's id and the sensor's answer."""
+    """Run a failing job, give the failure to the sensor, and return the run's id and the sensor's answer."""
 
     @dg.op
     def raw_accounts() -> None:

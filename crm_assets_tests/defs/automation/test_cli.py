@@ -55,7 +55,7 @@ def test_a_failing_gate_stops_what_is_downstream_and_nothing_else(
     copy = there.copy(tmp_path / "copy")
     deals = copy.tables / "opportunities.parquet"
     table = pq.read_table(deals)
-    # What no gate has seen: somebody wrote into the store.
+    # Somebody wrote into the store, and no gate has judged it.
     pq.write_table(pa.concat_tables([table, table.slice(0, 3)]), deals)
     before = copy.contents()
     chosen = "raw_accounts,monthly_snapshots,win_features"

@@ -1,4 +1,4 @@
-"""The automation as it runs: a real daemon on a real history."""
+"""The automation with a real daemon on a real history."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from crm_assets_tests.defs.automation.conftest import NEWEST
 from dev import daemon
 from dev.place import Place
 
-# A second version of the same model, and the alias on it or back on the first.
+# Register a second version of the same model, and move the alias to it or back to the first.
 ANOTHER_VERSION = """
 import mlflow
 from crm_assets.settings import get_settings
@@ -35,7 +35,7 @@ def test_predictions_follow_the_alias_through_a_restart_one_run_for_each_change(
             daemon.wait_for(there, f"version {version}", lambda v=version: daemon.refreshed(there, NEWEST, v))
     runs = [record.dagster_run for record in daemon.refreshes(there)]
     assert [run.is_success for run in runs] == [True, True]
-    # The champion of before says the same as before, byte for byte.
+    # The former champion predicts the same bytes as before.
     assert {name: content for name, content in there.contents().items() if NEWEST in name} == {
         name: content for name, content in before.items() if NEWEST in name
     }

@@ -1,4 +1,4 @@
-"""What a replay shows of a dump month by month, and that later months change nothing of it."""
+"""A replay shows a dump month by month, and later months change nothing in earlier ones."""
 
 from __future__ import annotations
 

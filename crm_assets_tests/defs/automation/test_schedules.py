@@ -1,4 +1,4 @@
-"""What the schedule asks for on the first of a month."""
+"""The runs that the schedule requests on the first of a month."""
 
 from __future__ import annotations
 

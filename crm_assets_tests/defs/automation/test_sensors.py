@@ -1,4 +1,4 @@
-"""What the sensors ask for, and when they ask for nothing."""
+"""The runs that the sensors request, and when they request none."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from crm_assets_tests.defs.automation.conftest import LABELED, NEWEST, History
 from dev.daemon import MODEL
 from dev.waiting import crowding
 
-# A calendar with an end, read from the data; automation off, as by default.
+# The calendar comes from the data and has an end; automation is off, which is the default.
 SETTINGS: dict[str, str] = {}
 
 FAILED, STARTED = dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.STARTED
@@ -22,7 +22,10 @@ def register_another_version(history: History) -> None:
 
 
 def test_nothing_is_refreshed_while_the_predictions_are_the_champions(history: History) -> None:
-    assert history.skipped("champion_changed") == f"The predictions of {NEWEST} are of version 1."
+    assert (
+        history.skipped("champion_changed")
+        == f"Version 1 made the predictions of {NEWEST}: they are up to date."
+    )
 
 
 def test_a_moved_alias_asks_for_the_newest_month_once(history: History) -> None:
@@ -30,10 +33,13 @@ def test_a_moved_alias_asks_for_the_newest_month_once(history: History) -> None:
     history.set_champion("2")
     request = history.requested("champion_changed")
     assert request.partition_key == NEWEST
-    # A daemon that dies before it has remembered that asks again: by the same key, so for no second run.
+    # A daemon that dies before it records the request repeats it with the same key, so no second run starts.
     assert history.requested("champion_changed").run_key == request.run_key
     history.predicted("2")
-    assert history.skipped("champion_changed") == f"The predictions of {NEWEST} are of version 2."
+    assert (
+        history.skipped("champion_changed")
+        == f"Version 2 made the predictions of {NEWEST}: they are up to date."
+    )
 
 
 def test_each_change_back_and_forth_asks_for_one_run_of_its_own(history: History) -> None:
@@ -45,21 +51,27 @@ def test_each_change_back_and_forth_asks_for_one_run_of_its_own(history: History
         keys.append(history.requested("champion_changed").run_key)
         history.predicted(version)
     assert len(set(keys)) == 20
-    assert history.skipped("champion_changed") == f"The predictions of {NEWEST} are of version 1."
+    assert (
+        history.skipped("champion_changed")
+        == f"Version 1 made the predictions of {NEWEST}: they are up to date."
+    )
 
 
 def test_a_change_that_is_taken_back_before_it_is_refreshed_asks_for_nothing(history: History) -> None:
     register_another_version(history)
     history.set_champion("2")
     history.set_champion("1")
-    assert history.skipped("champion_changed") == f"The predictions of {NEWEST} are of version 1."
+    assert (
+        history.skipped("champion_changed")
+        == f"Version 1 made the predictions of {NEWEST}: they are up to date."
+    )
 
 
 def test_a_refresh_under_way_is_waited_for(history: History) -> None:
     register_another_version(history)
     history.set_champion("2")
     run = history.run("prediction_refresh", STARTED)
-    assert history.skipped("champion_changed") == f"Run {run.run_id} writes predictions."
+    assert history.skipped("champion_changed") == f"Run {run.run_id} is writing predictions."
 
 
 def test_a_forecast_older_than_its_predictions_is_refreshed(history: History) -> None:
@@ -81,10 +93,10 @@ def test_a_failed_refresh_is_tried_three_times_and_no_more(history: History) -> 
 
 def test_a_deleted_alias_or_version_is_told_and_passed_over(history: History) -> None:
     history.registry.delete_registered_model_alias(MODEL, "champion")
-    assert history.skipped("champion_changed") == "No version holds the alias champion."
+    assert history.skipped("champion_changed") == "No version has the alias champion."
     history.set_champion("1")
     history.registry.delete_model_version(MODEL, "1")
-    assert history.skipped("champion_changed") == "No version holds the alias champion."
+    assert history.skipped("champion_changed") == "No version has the alias champion."
 
 
 def test_a_registry_that_does_not_answer_is_passed_over_within_seconds(
@@ -111,7 +123,7 @@ def test_new_labels_ask_for_one_retraining_of_their_months(history: History) -> 
     assert request.tags["dagster/asset_partition_range_end"] == LABELED
     assert history.requested("labels_arrived").run_key == request.run_key
     run = history.run("retraining", STARTED)
-    assert history.skipped("labels_arrived") == f"Run {run.run_id} takes in months, or trains."
+    assert history.skipped("labels_arrived") == f"Run {run.run_id} is processing months or training."
 
 
 def test_automation_stands_still_until_it_is_switched_on(history: History) -> None:

@@ -1,4 +1,4 @@
-"""The stored tables of a small dump, all of them sound, to be damaged by the tests."""
+"""The stored tables of a small dump, without defects, for tests to damage."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Tables:
     store: TableStore
 
     def damage(self, name: str, change: Damage, month: str | None = None) -> None:
-        """Rewrite a stored table, or one month of it, keeping its types where they still fit."""
+        """Rewrite a stored table, or one month of it, and keep its types if they still fit."""
         path = str(self.store.path(name, month))
         table = pq.read_table(path)
         changed = change(table.to_pandas(types_mapper=pd.ArrowDtype))
@@ -55,7 +55,7 @@ class Tables:
         pq.write_table(known.replace_schema_metadata(None), path)
 
     def judge(self, name: str, *, on_rows: bool, months: list[str] | None = None) -> Verdict:
-        """Judge a table: on its rows by great-expectations, or by queries of the engine."""
+        """Judge a table: by great-expectations on its rows, or by queries of the engine."""
         asked = months or self.store.months(name) or None
         return evaluate(self.store, SUITES[name], asked, limit=10**9 if on_rows else -1)
 
@@ -64,7 +64,7 @@ class Tables:
 
 
 def predictions_of(features_of_month: pd.DataFrame) -> pd.DataFrame:
-    """Predictions of every open deal of a month, as sound as they are arbitrary."""
+    """Return arbitrary but valid predictions for every open deal of a month."""
     columns = ["snapshot_month", "opportunity_id", "sales_agent", "manager", "regional_office", "product"]
     return features_of_month[[*columns, "days_open"]].assign(
         account=None,
@@ -81,7 +81,7 @@ def predictions_of(features_of_month: pd.DataFrame) -> pd.DataFrame:
 
 @pytest.fixture(scope="session")
 def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the stored tables of a small dump."""
+    """Return the folder with the stored tables of a small dump."""
     folder = tmp_path_factory.mktemp("sound")
     dump = write_dump(folder / "dump", SyntheticSample(900, seed=1))
     chain = run_chain(dump, folder / "tables")

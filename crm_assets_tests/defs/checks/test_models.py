@@ -1,4 +1,4 @@
-"""The gates of the models: each lets a good champion pass and names what is wrong with a bad one."""
+"""The gates of the models: each passes a good champion and names what is wrong with a bad one."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from crm_assets.modeling.training_rows import HeldRows
 
 @pytest.fixture(scope="module")
 def gates() -> Any:
-    """The module of the gates, on the sample: it is made for one source of data."""
+    """Import the module of the gates on the sample, since it is loaded for one source of data."""
     from crm_assets.defs.checks import models
 
     return models
 
 
 def board(promoted: bool = True, **candidate: float) -> pd.DataFrame:
-    """A leaderboard whose candidate is good but for what is said."""
+    """Return a leaderboard with a good candidate, except for the given values."""
     good = {"test_roc_auc": 0.83, "test_brier": 0.086, "test_ece": 0.03} | candidate
     former = {"test_roc_auc": 0.82, "test_brier": 0.087, "test_ece": 0.04}
     weak = {"test_roc_auc": 0.69, "test_brier": 0.098, "test_ece": 0.05}
@@ -43,7 +43,7 @@ def board(promoted: bool = True, **candidate: float) -> pd.DataFrame:
         (board(test_brier=0.098), "seasonal_rate"),
         (board(test_roc_auc=0.81), "champion_version_3"),
         (board(test_roc_auc=float("nan")), "seasonal_rate, champion_version_3"),
-        # What was not promoted scores no deal.
+        # A candidate that was not promoted scores no deal.
         (board(promoted=False, test_roc_auc=0.5, test_brier=0.2), ""),
     ],
 )

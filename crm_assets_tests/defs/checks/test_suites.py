@@ -1,4 +1,4 @@
-"""Every rule of every suite catches what it is there for, in both judges, and names the rows."""
+"""Every rule of every suite catches its defect with both judges, and names the rows."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ COLUMNS = "columns_and_types_as_declared"
 
 @dataclass(frozen=True)
 class Case:
-    """One damage to a stored table, and what must be said of it."""
+    """A damage to a stored table, and the rules that it must break."""
 
     table: str
     damage: Damage
@@ -40,7 +40,7 @@ class Case:
 def put(
     column: str, value: Any, rows: int = 2, where: Callable[[pd.DataFrame], pd.Series] | None = None
 ) -> Damage:
-    """Overwrite a column in the first rows, or in the first of some rows."""
+    """Return a damage that overwrites a column in the first rows, or in the first of some rows."""
 
     def damage(frame: pd.DataFrame) -> pd.DataFrame:
         chosen = frame.index[where(frame).fillna(value=False)] if where else frame.index
@@ -229,7 +229,7 @@ def _counts(verdict: Verdict) -> list[tuple[object, ...]]:
 
 @pytest.fixture(scope="session")
 def before(sound: Path) -> dict[str, dict[str, int]]:
-    """Rows that break each rule of each table before any damage."""
+    """Return the number of rows that break each rule of each table before any damage."""
     sane = Tables(TableStore(Folder(sound)))
     return {name: {o.rule: o.unexpected for o in sane.judge(name, on_rows=False).outcomes} for name in SUITES}
 
