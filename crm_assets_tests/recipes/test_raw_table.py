@@ -137,7 +137,7 @@ CONTRACTS = (
 
 def test_an_optional_raw_table_takes_three_places(tmp_path: Path) -> None:
     scratch = scratch_copy(tmp_path)
-    before = "# A table stands after those that its rules look into.\n"
+    before = "RAW_TABLES: tuple[RawTable, ...] = "
     scratch.edit(
         "crm_assets/crm/schema.py", (before, f"{ROW}{before}"), (f"{LIST})", f"{LIST}, RAW_ACTIVITIES)")
     )
