@@ -119,7 +119,7 @@ def test_an_activity_of_no_deal_is_told(dump: Path) -> None:
 '''
 # The tests that go over all raw tables, in the rooms that the recipe touches.
 CONTRACTS = (
-    "crm_assets_tests/crm/test_activities.py",
+    "crm_assets_tests/defs/test_activities.py",
     "crm_assets_tests/crm/test_cleaning.py",
     "crm_assets_tests/crm/test_rules.py",
     "crm_assets_tests/crm/test_point_in_time.py::"
@@ -146,7 +146,7 @@ def test_an_optional_raw_table_takes_three_places(tmp_path: Path) -> None:
         ("    RAW_ACCOUNTS,\n    RAW_PRODUCTS,", "    RAW_ACCOUNTS,\n    RAW_ACTIVITIES,\n    RAW_PRODUCTS,"),
         ("    RAW_ACCOUNTS.name: (\n", f"{RULES}    RAW_ACCOUNTS.name: (\n"),
     )
-    scratch.add("crm_assets_tests/crm/test_activities.py", TEST)
+    scratch.add("crm_assets_tests/defs/test_activities.py", TEST)
     assert len(scratch.changed()) == 3
 
     written = scratch.python("-m", "dev.tables_docs")
