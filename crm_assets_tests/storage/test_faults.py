@@ -73,7 +73,8 @@ def test_a_server_that_stays_away_is_told_and_the_old_table_is_there_when_it_is_
     store = TableStore(bucket)
     store.write("t", pa.table({"n": [1]}), NUMBERS)
     running_s3.stop_service("s3", hard=True)
-    monkeypatch.setattr("crm_assets.storage.bucket.OUTAGE_SECONDS", 2)
+    # In the class's own module: other tests load the package anew.
+    monkeypatch.setitem(Bucket._call.__globals__, "OUTAGE_SECONDS", 2)
     with pytest.raises(StorageError, match=r"Cannot write s3://.*t\.parquet: .* does not answer"):
         store.write("t", pa.table({"n": [2]}), NUMBERS)
     running_s3.start_service("s3")
@@ -106,7 +107,7 @@ def test_a_killed_writer_leaves_the_old_table_and_the_next_process_tidies_up(
     assert killed.returncode == -signal.SIGKILL
     left = set((tmp_path / "home" / "scratch").glob("process-*/"))
     assert numbers(store) == [1]
-    assert store.files.keys("") == ["t.parquet"]
+    assert store.files.keys("") == ["source.json", "t.parquet"]
     open_store(Settings()).write("other", pa.table({"n": [1]}), NUMBERS)
     gone = left - set((tmp_path / "home" / "scratch").glob("process-*/"))
     assert len(gone) == 1, "that of the killed process, and none of this one"
