@@ -29,8 +29,9 @@ PARTS = ["leak_audit", *NAMES, "champion"]
 
 def part(name: str, folder: Path) -> None:
     """Do the work of one asset, from stored tables to stored result."""
+    from crm_assets.crm.frames import Frames
     from crm_assets.modeling import backtest, champion, folds, leak_audit
-    from crm_assets.modeling.frames import Frames, compact
+    from crm_assets.modeling.frames import compact
     from crm_assets.registry.past import write_past
 
     settings = get_settings()

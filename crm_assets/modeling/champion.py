@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from crm_assets.crm.frames import Frames
 from crm_assets.crm.targets import Target
 from crm_assets.errors import NotEnoughDataError, StorageError
 from crm_assets.modeling import algorithms
@@ -22,7 +23,6 @@ from crm_assets.modeling.baselines import seasonal_rate
 from crm_assets.modeling.calibration import CalibratedModel, calibrate_walk_forward, fit_calibrator
 from crm_assets.modeling.explanation import explain
 from crm_assets.modeling.folds import FoldModels, Split, last_lesson, learn, lessons
-from crm_assets.modeling.frames import Frames
 from crm_assets.modeling.metrics import METRICS, auc_of_months, pooled, roc_auc_standard_error
 from crm_assets.modeling.training_rows import DEAL, MONTH, TrainingRows
 from crm_assets.modeling.verdicts import SEASONAL_RATE

@@ -10,10 +10,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from crm_assets.crm.frames import Frames
 from crm_assets.crm.tables import WIN_PREDICTIONS
 from crm_assets.modeling.champion import Candidate
 from crm_assets.modeling.explanation import PUSHED_DOWN, PUSHED_UP
-from crm_assets.modeling.frames import Frames, compact
+from crm_assets.modeling.frames import compact
 from crm_assets.modeling.training_rows import DEAL, MONTH
 
 WALK_FORWARD_FILE = "walk_forward.parquet"

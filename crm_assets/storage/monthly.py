@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import ibis.expr.operations as ops
 import ibis.expr.types as ir
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from crm_assets.crm.deals import MONTHS, SNAPSHOT_MONTH
+from crm_assets.crm.frames import Frames
 from crm_assets.crm.monthly import MonthlyQuery
 from crm_assets.engine.order import in_order, is_in_order, keeps_order, sort_keys
 from crm_assets.storage.coded import as_declared
@@ -63,32 +63,8 @@ class MonthlyTables(Mapping[str, ir.Table]):
         return len(self.months)
 
 
-class MonthlyFrames(Mapping[str, pd.DataFrame]):
-    """Data frames by month, `YYYY-MM`: the input or output of a monthly asset.
-
-    Each access makes the month's frame anew, so that memory holds one month at a time.
-
-    Attributes:
-        months: which months there are.
-        make: makes the data frame of a month.
-    """
-
-    def __init__(self, months: Iterable[str], make: Callable[[str], pd.DataFrame]) -> None:
-        self.months, self.make = list(months), make
-
-    def __getitem__(self, month: str) -> pd.DataFrame:
-        """Return the data frame of a month."""
-        if month not in self.months:
-            raise KeyError(month)
-        return self.make(month)
-
-    def __iter__(self) -> Iterator[str]:
-        """Iterate over the months."""
-        return iter(self.months)
-
-    def __len__(self) -> int:
-        """Return how many months there are."""
-        return len(self.months)
+class MonthlyFrames(Frames):
+    """Data frames by month, `YYYY-MM`: what a monthly asset returns or takes."""
 
 
 @dataclass(frozen=True)

@@ -176,9 +176,10 @@ def champion(
     labeled months, and registered in MLflow. It becomes champion if it is no worse than the current
     champion on the same test months. The champion makes the predictions.
     """
+    from crm_assets.crm.frames import Frames
     from crm_assets.modeling import champion as choice
     from crm_assets.modeling import plots
-    from crm_assets.modeling.frames import Frames, compact
+    from crm_assets.modeling.frames import compact
     from crm_assets.modeling.leak_audit import admissible_features
     from crm_assets.modeling.metrics import pooled, scores_by_month
 
