@@ -34,7 +34,9 @@ def checkout(tmp_path: Path) -> Path:
 
 
 def make(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    clean = {name: value for name, value in os.environ.items() if name not in ("DAGSTER_HOME", "MAKEFLAGS")}
+    # A make that calls these tests would make this one a child, which prints what it enters and leaves.
+    ours = ("DAGSTER_HOME", "MAKEFLAGS", "MFLAGS", "MAKELEVEL")
+    clean = {name: value for name, value in os.environ.items() if name not in ours}
     return subprocess.run(
         ["make", *arguments], cwd=folder, env=clean, capture_output=True, text=True, check=False
     )

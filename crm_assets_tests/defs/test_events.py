@@ -49,11 +49,17 @@ def stale(there: Place) -> dict[str, str]:
 def test_each_column_says_what_it_is_made_from(sample_run: tuple[Place, str]) -> None:
     there, _ = sample_run
     deals = made_from(there, "opportunities")
-    assert deals["list_price"] == {"raw_products.sales_price"}
-    assert deals["manager"] == {"raw_sales_teams.manager"}
+    assert deals["close_value"] == {"raw_sales_pipeline.close_value"}
+    # Which price a deal has depends on its product as well.
+    assert deals["list_price"] == {
+        "raw_products.sales_price",
+        "raw_products.product",
+        "raw_sales_pipeline.product",
+    }
     assert deals["stage"] == {"raw_sales_pipeline.deal_stage"}
     snapshot = made_from(there, "monthly_snapshots", MONTH)
-    assert snapshot["close_value"] == {"opportunities.close_value", "opportunities.close_date"}
+    dated_by = {"opportunities.close_date", "opportunities.created_date"}
+    assert snapshot["close_value"] == {"opportunities.close_value"} | dated_by
     features = made_from(there, "win_features", MONTH)
     rate = {f"monthly_snapshots.{name}" for name in ("sales_agent", "snapshot_month", "stage")}
     assert features["agent_win_rate"] == rate

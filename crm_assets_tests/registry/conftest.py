@@ -9,11 +9,14 @@ from mlflow.tracking import MlflowClient
 
 from crm_assets.registry import tracking
 from crm_assets.registry.aliases import MODEL
+from crm_assets.registry.ownership import SOURCE
 
 
 def emptied(address: str) -> MlflowClient:
-    """Remove our registered model from a server, and return a client."""
+    """Remove our registered model and its owner from a server, and return a client."""
     client = MlflowClient(address, address)
+    if (experiment := client.get_experiment_by_name(tracking.EXPERIMENT)) and experiment.tags.get(SOURCE):
+        client.delete_experiment_tag(experiment.experiment_id, SOURCE)
     if client.search_registered_models(f"name = '{MODEL}'"):
         client.delete_registered_model(MODEL)
     return client
