@@ -35,6 +35,14 @@ class Fact:
     ROWS_SET_ASIDE = "rows set aside"
     SET_ASIDE_BY_TABLE = "rows set aside by table"
     SET_ASIDE_BY_RULE = "rows set aside by rule"
+    # Of the archive and what is read from it.
+    DUMP = "dump"
+    DUMPS = "archived dumps"
+    NEWEST_DUMP = "newest dump"
+    NEW_TABLES = "tables stored with this dump"
+    ARCHIVE_BYTES = "bytes in the archive"
+    CHANGES = "what changed"
+    RECORDED = "months recorded by a dump"
     # Of the leak audit.
     INADMISSIBLE = "inadmissible"
     OVERRULED = "overruled"
