@@ -128,7 +128,7 @@ def _there(value: ir.Value) -> ir.BooleanValue:
     return value.notnull()
 
 
-def _days(since: ir.DateValue, until: date) -> ir.IntegerValue:
+def _days(since: ir.DateValue, until: date) -> Any:
     return ibis.date(until.year, until.month, until.day).delta(since, unit="day").cast("int64")
 
 

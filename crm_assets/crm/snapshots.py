@@ -110,7 +110,7 @@ def completed(before: ir.Table, later: ir.Table, known_on: date) -> ir.Table:
     return both.select(**columns, **{RECORDED_ON: recorded}).order_by(OPPORTUNITY_ID.name)
 
 
-def _known_from(known: ir.Table, known_on: date | None) -> ir.StringValue:
+def _known_from(known: ir.Table, known_on: date | None) -> ir.Value:
     if RECORDED_ON in known.columns:
         return known[RECORDED_ON].fill_null(RECONSTRUCTED)
     if known_on is None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ibis.expr.types as ir
+import pandas as pd
 
 from crm_assets.crm.archive import Dump, in_use
+from crm_assets.crm.history import CHANGE_RATES, FIELD_HISTORY, VANISHED
 from crm_assets.crm.horizon import newest_event
 from crm_assets.defs.partitions import calendar
 from crm_assets.settings import get_settings
@@ -37,3 +39,19 @@ def deals_at_hand(store: TableStore, opportunities: ir.Table) -> tuple[ArchivedD
         others = [dump for dump in dumps if dump.known_on != day]
         dumps = sorted([*others, own], key=lambda dump: dump.known_on)
     return ArchivedDeals(archive, calendar().first, {own.name: opportunities}), dumps
+
+
+def change_rates(store: TableStore) -> pd.DataFrame | None:
+    """Return the stored table `CHANGE_RATES`; None if it is not stored or no two dumps are archived."""
+    if not store.has(CHANGE_RATES.name):
+        return None
+    rates = store.to_pandas(store.read(CHANGE_RATES.name))
+    return None if rates.empty else rates
+
+
+def vanished(store: TableStore) -> set[str]:
+    """Return the deals that were in an archived dump and not in the next one."""
+    if not store.has(FIELD_HISTORY.name):
+        return set()
+    changes = store.read(FIELD_HISTORY.name)
+    return set(store.to_pandas(changes.filter(changes.moment == VANISHED))["opportunity_id"])

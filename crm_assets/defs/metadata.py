@@ -48,6 +48,7 @@ class Fact:
     OVERRULED = "overruled"
     UNPROVEN = "unproven"
     VERDICTS = "verdicts"
+    BY_HISTORY = "what the archived dumps say"
     # Of models and champion.
     ALGORITHM = "algorithm"
     FEATURES = "features"
@@ -99,7 +100,7 @@ def quality_score(of: str) -> str:
     return f"{Fact.QUALITY_SCORE}, {of}"
 
 
-def rates(column: str) -> str:
+def by_month(column: str) -> str:
     """Return the name of the table of a column's rates, the evidence of the leak audit."""
     return f"{column} by month of engagement"
 

@@ -46,7 +46,7 @@ from crm_assets.storage.archive import Archive
         RAW_ARCHIVE.name: table_out(
             RAW_ARCHIVE,
             "quality",
-            "parquet",
+            "csv",
             code=[select_source, archive_table],
             description=f"{RAW_ARCHIVE.description} Every dump that is taken in stays, whole and unchanged; "
             "a table that has not changed is stored once.",
