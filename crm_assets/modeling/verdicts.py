@@ -42,7 +42,7 @@ MAX_SHIFT, MAX_BALANCED_STRENGTH = 0.20, 0.35
 MAX_SINGLE_FEATURE_AUC = 0.97
 
 # Two dumps convict a column that changes on so many more of the closed deals than of the open ones, and so
-# many times as often; they clear it if at most this share of its values changes, at closing or at any other time.
+# many times as often; they clear it if at most this share of its values changes, at closing or at another time.
 MIN_EXCESS, MIN_TIMES_AS_OFTEN, MAX_CHANGES_IF_CLEARED = 0.02, 2.0, 0.02
 
 # An unproven column that adds more than this to the validation ROC AUC stays out until an operator admits it.

@@ -142,7 +142,7 @@ def test_history_decides_against_the_slope_both_ways() -> None:
     history = pd.DataFrame(
         {
             "verdict": [ADMISSIBLE, INADMISSIBLE, INADMISSIBLE],
-            "reason": ["", "which changed", "which changed"],
+            "reason": ["", *["which changed"] * 2],
         },
         index=["account", "sales_agent", "manager"],
     )
