@@ -144,7 +144,7 @@ def test_history_decides_against_the_slope_both_ways() -> None:
             "verdict": [ADMISSIBLE, INADMISSIBLE, INADMISSIBLE],
             "reason": ["", *["which changed"] * 2],
         },
-        index=["account", "sales_agent", "manager"],
+        index=pd.Index(["account", "sales_agent", "manager"]),
     )
     both = overruled(statistics, history)
     assert both["verdict"].to_dict() == {
