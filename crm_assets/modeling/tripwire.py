@@ -87,19 +87,22 @@ def compare(months: Mapping[str, pd.DataFrame], features: list[str], score: Scor
     scores = {month: _scores(frame, score) for month, frame in rows.items() if len(frame)}
     if newest not in scores:
         return None
-    weights = np.bincount(_age(rows[newest]), minlength=len(AGES) + 1)
+    of_ages = [np.bincount(_age(rows[month]), minlength=len(AGES) + 1) for month in scores]
+    # An age that one of the months lacks would count in the others alone.
+    weights = np.where(np.min(of_ages, axis=0) >= MIN_DEALS, of_ages[-1], 0)
     found = {month: _at_ages(_age(rows[month]), p, weights) for month, p in scores.items()}
     means = {month: mean for month, (mean, _) in found.items() if mean > 0}
     if len(means) <= LEAST or newest not in means:
         return None
     lowest = min((month for month in means if month != newest), key=means.__getitem__)
     before = pd.concat([rows[month] for month in means if month != newest], ignore_index=True)
+    own = rows[newest][weights[_age(rows[newest])] > 0]
     return Comparison(
         month=newest,
         scores=means,
         error=float(np.hypot(found[newest][1], found[lowest][1])),
-        deals=len(rows[newest]),
-        explained=_explained(rows[newest], before, features, score, means[newest], means[lowest]),
+        deals=len(own),
+        explained=_explained(own, before, features, score, means[newest], means[lowest]),
     )
 
 
@@ -121,12 +124,9 @@ def _age(rows: pd.DataFrame) -> np.ndarray:
 
 
 def _at_ages(age: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
-    """Return the mean score at given ages and its standard error; 0 if no age has enough deals."""
+    """Return the mean score at given ages, and its standard error; 0 if there are no such ages."""
     deals = np.bincount(age, minlength=len(weights))
-    weight = np.where(deals >= MIN_DEALS, weights, 0).astype("float64")
-    if not weight.sum():
-        return 0.0, 0.0
-    weight /= weight.sum()
+    weight = weights / max(weights.sum(), 1)
     mean = np.bincount(age, scores, len(weights)) / np.maximum(deals, 1)
     spread = np.bincount(age, (scores - mean[age]) ** 2, len(weights)) / np.maximum(deals - 1, 1)
     return float(weight @ mean), float(np.sqrt(weight**2 @ (spread / np.maximum(deals, 1))))

@@ -81,6 +81,6 @@ def _sentence(found: Comparison) -> str:
     return (
         f"The champion's scores have collapsed: the mean probability is {now:.3f} in {found.month} "
         f"{compared}. The features that explain most of it are {names}: their values may be written only "
-        "when a deal closes, so that open deals lack them. Find out when the CRM writes them, or name them in "
-        "CRM_EXCLUDE_FEATURES and run again."
+        "when a deal closes, so that open deals lack them. Find out when the CRM writes them, or name them "
+        "in CRM_EXCLUDE_FEATURES and run again."
     )

@@ -56,7 +56,7 @@ def test_the_last_month_is_the_dump_but_for_deals_without_a_date() -> None:
 
 @pytest.fixture
 def recorded(tmp_path: Path) -> Past:
-    """Return a CRM whose accounts are missing while a deal is open, with dumps of two months in its archive."""
+    """Return a CRM whose open deals lack their account, with dumps of two months in its archive."""
     archive = Archive(TableStore(Folder(tmp_path / "tables")))
     for month in ("2023-10", "2023-12"):
         dump = rewritten(as_of(dump_of(SAMPLE), month), "account", account_missing_while_open)
