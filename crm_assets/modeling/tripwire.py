@@ -10,7 +10,7 @@ then gives the newest deals the values of earlier deals, one feature at a time, 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -25,8 +25,8 @@ AGES = (3, 7, 14, 21, 30, 45, 60, 90, 120, 180)
 MIN_DEALS = 10
 # How many months before the newest one are compared with, and the fewest that are enough.
 WINDOW, LEAST = 6, 3
-# Of more deals, these are enough: the mean score is then known to a hundredth of itself.
-MOST_DEALS = 10_000
+# Of more deals, these are enough: the mean score is then known to two hundredths of itself.
+MOST_DEALS = 5_000
 SEED = 0
 # How many features a sentence names.
 SHOWN = 3
@@ -43,8 +43,8 @@ class Comparison:
         scores: mean score of each month, at the ages of the newest one, the newest one last.
         error: standard error of the difference between the newest month and the lowest before it.
         deals: how many deals of the newest month are compared.
-        explained: the part of the fall that disappears with the earlier values of a feature, most first:
-            `feature`, `explains`.
+        explained: if the score has collapsed, the part of the fall that disappears with the earlier values
+            of a feature, most first: `feature`, `explains`.
     """
 
     month: str
@@ -97,13 +97,13 @@ def compare(months: Mapping[str, pd.DataFrame], features: list[str], score: Scor
     lowest = min((month for month in means if month != newest), key=means.__getitem__)
     before = pd.concat([rows[month] for month in means if month != newest], ignore_index=True)
     own = rows[newest][weights[_age(rows[newest])] > 0]
-    return Comparison(
-        month=newest,
-        scores=means,
-        error=float(np.hypot(found[newest][1], found[lowest][1])),
-        deals=len(own),
-        explained=_explained(own, before, features, score, means[newest], means[lowest]),
-    )
+    error = float(np.hypot(found[newest][1], found[lowest][1]))
+    compared = Comparison(newest, means, error, len(own), _explained(own, before, [], score, 0, 0))
+    if not compared.collapsed:
+        return compared
+    # It takes most of the time, so that only a fall is explained.
+    fall = means[newest], means[lowest]
+    return replace(compared, explained=_explained(own, before, features, score, *fall))
 
 
 def _some(rows: pd.DataFrame) -> pd.DataFrame:
@@ -139,7 +139,7 @@ def _explained(
     names = [name for name in features if name not in (AGE, SEASON)]
     like = _like(_age(newest), _age(before))
     rows = []
-    for name in names if then > now else []:
+    for name in names:
         changed = newest.assign(**{name: before[name].to_numpy()[like]}).astype({name: before[name].dtype})
         rows.append({"feature": name, "explains": (_scores(changed, score).mean() - now) / (then - now)})
     table = pd.DataFrame(rows, columns=pd.Index(["feature", "explains"]))

@@ -1,7 +1,5 @@
 """The live tripwire: a leak that no audit sees makes the champion's scores collapse at the newest month."""
 
-from __future__ import annotations
-
 import dagster as dg
 import pandas as pd
 
@@ -20,9 +18,7 @@ from crm_assets.storage.tables import TableStore
     additional_deps=[WIN_FEATURES.name, MONTHLY_SNAPSHOTS.name],
     description="The champion scores the newest month like the months before it, at the same age and season.",
 )
-def scores_have_not_collapsed(
-    context: dg.AssetCheckExecutionContext, mlflow: MlflowSession, tables: TableStoreResource
-) -> dg.AssetCheckResult:
+def scores_have_not_collapsed(mlflow: MlflowSession, tables: TableStoreResource) -> dg.AssetCheckResult:
     """Compare the champion's scores of the newest month with those of the months before it.
 
     Months that a dump has recorded are left out: there, too, nothing had been written yet.
