@@ -35,11 +35,20 @@ class Fact:
     ROWS_SET_ASIDE = "rows set aside"
     SET_ASIDE_BY_TABLE = "rows set aside by table"
     SET_ASIDE_BY_RULE = "rows set aside by rule"
+    # Of the archive and what is read from it.
+    DUMP = "dump"
+    DUMPS = "archived dumps"
+    NEWEST_DUMP = "newest dump"
+    NEW_TABLES = "tables stored with this dump"
+    ARCHIVE_BYTES = "bytes in the archive"
+    CHANGES = "what changed"
+    RECORDED = "months recorded by a dump"
     # Of the leak audit.
     INADMISSIBLE = "inadmissible"
     OVERRULED = "overruled"
     UNPROVEN = "unproven"
     VERDICTS = "verdicts"
+    BY_HISTORY = "what the archived dumps say"
     # Of models and champion.
     ALGORITHM = "algorithm"
     FEATURES = "features"
@@ -91,7 +100,7 @@ def quality_score(of: str) -> str:
     return f"{Fact.QUALITY_SCORE}, {of}"
 
 
-def rates(column: str) -> str:
+def by_month(column: str) -> str:
     """Return the name of the table of a column's rates, the evidence of the leak audit."""
     return f"{column} by month of engagement"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,8 +63,12 @@ class Ranking:
         )
 
 
-def outcomes(rows: TrainingRows, opportunities: pd.DataFrame, horizon: str) -> Outcomes:
+def outcomes(
+    rows: TrainingRows, opportunities: pd.DataFrame, horizon: str, vanished: Collection[str] = ()
+) -> Outcomes:
     """Look up what happens to the training set's deals; a deal that closes after the horizon counts as open.
+
+    Deals that vanished from the CRM are left out.
 
     Raises:
         StorageError: the training set has deals that opportunities does not have.
@@ -74,6 +79,9 @@ def outcomes(rows: TrainingRows, opportunities: pd.DataFrame, horizon: str) -> O
     if parts > 1:
         kept = pd.util.hash_array(ids.to_numpy(), categorize=False) % parts == 0
     place = pd.Index(opportunities[DEAL]).get_indexer(pd.Index(ids))
+    if len(vanished):
+        gone = (place < 0) & ids.isin(list(vanished)).to_numpy()
+        kept, place = kept & ~gone, np.where(gone, 0, place)
     if unknown := int((place < 0).sum()):
         raise StorageError(
             f"{unknown:,} rows of training_set are about deals that opportunities does not have: "
