@@ -5,9 +5,9 @@ Every part has a description: the JSON Schema for editors is made from these cla
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, WithJsonSchema, field_validator, model_validator
 from pydantic_core import CoreSchema
 
 Outcome = Literal["open", "closed", "won", "lost", "engaged"]
@@ -107,7 +107,10 @@ class Value(Part):
         return schema
 
 
-Condition = dict[str, tuple[str, ...]]
+_SCALAR = {"type": ["string", "number", "boolean"]}
+# One text, or a list of texts.
+Names = Annotated[tuple[str, ...], WithJsonSchema({"anyOf": [_SCALAR, {"type": "array", "items": _SCALAR}]})]
+Condition = dict[str, Names]
 
 
 def _listed(given: Any) -> Any:
@@ -137,6 +140,7 @@ class StageFile(Part):
     id: Value | None = Field(None, description="The stage's id, if deals refer to stages by id.")
     name: Value = Field(description="The stage's name.")
     order: Value | None = Field(None, description="A number by which stages are sorted.")
+    pipeline: Value | None = Field(None, description="The stage's pipeline; each has an order of its own.")
     won: Condition = Field({}, description="Columns and their values: such a stage means won.")
     lost: Condition = Field({}, description="Columns and their values: such a stage means lost.")
 
@@ -146,20 +150,27 @@ class StageFile(Part):
 class Stages(Part):
     """The CRM's stages: what each means, and the open ones in order."""
 
-    prospecting: tuple[str, ...] = Field(
+    prospecting: Names = Field(
         (),
         description="Stages before a deal is engaged. Such deals get no prediction. Only list some if the "
         "files say when a deal left them.",
     )
-    open: tuple[str, ...] = Field((), description="Stages of open deals, in order.")
-    won: tuple[str, ...] = Field((), description="Stages of won deals.")
-    lost: tuple[str, ...] = Field((), description="Stages of lost deals.")
+    open: tuple[Names, ...] = Field(
+        (), description="Stages of open deals, in order; a list in place of a name holds its spellings."
+    )
+    won: Names = Field((), description="Stages of won deals.")
+    lost: Names = Field((), description="Stages of lost deals.")
     listed_in: StageFile | None = Field(None, description="The file that lists the stages, if there is one.")
     empty: Literal["open", "refuse"] = Field(
         "refuse", description="What a deal without a stage is: open, or a fault."
     )
 
-    _lists = field_validator("prospecting", "open", "won", "lost", mode="before")(_listed)
+    _lists = field_validator("prospecting", "won", "lost", mode="before")(_listed)
+
+    @field_validator("open", mode="before")
+    @classmethod
+    def _spellings(cls, given: Any) -> Any:
+        return [_listed(one) for one in _listed(given)]
 
 
 class Formats(Part):
@@ -178,7 +189,7 @@ class Formats(Part):
         description="The time zone of the company, for example `Europe/Berlin`: a time stamp with a zone "
         "belongs to the day that it is there.",
     )
-    empty: tuple[str, ...] = Field(
+    empty: Names = Field(
         (), description="Texts that mean `no value`, beside an empty one, for example `n/a`."
     )
     ids: Literal["text", "salesforce"] = Field(
@@ -249,7 +260,7 @@ class Mapping(Part):
         "kaggle",
         description="The preset to start from: kaggle, salesforce, hubspot, dynamics, pipedrive, odoo, or none.",
     )
-    files: dict[str, tuple[str, ...]] = Field(
+    files: dict[str, Names] = Field(
         {},
         description="The CRM's files: a name for each, and the file names (without ending, `*` for any text) "
         "by which it is found; the first that fits is taken.",
