@@ -64,7 +64,9 @@ class Told:
         return {"won": won, "lost": lost, "closed": closed, "open": pc.invert(closed), "engaged": engaged}
 
 
-def holds(condition: Condition, column: Callable[[str], pa.Array | None]) -> tuple[pa.Array | None, pa.Array | None]:
+def holds(
+    condition: Condition, column: Callable[[str], pa.Array | None]
+) -> tuple[pa.Array | None, pa.Array | None]:
     """Return which rows meet a condition, and which have a value in all of its columns; None if one is missing."""
     columns = [column(name) for name in condition]
     if not columns or any(one is None for one in columns):
@@ -137,7 +139,9 @@ def stage_list(mapping: Mapping, values: Values) -> StageList:
             meaning[met.to_numpy(zero_copy_only=False)] = means.value
     # The user's own lists say more than the file: which stages come before a deal is engaged.
     written = _positions_of(names, ours)
-    meaning = np.where(written >= 0, np.array([*ours.meanings.to_pylist(), ""], dtype=object)[written], meaning)
+    meaning = np.where(
+        written >= 0, np.array([*ours.meanings.to_pylist(), ""], dtype=object)[written], meaning
+    )
     order = values.take(listed.order, rows) if listed.order else None
     pipeline = values.take(listed.pipeline, rows) if listed.pipeline else None
     places = _ranked(order, pipeline, meaning)
@@ -146,7 +150,9 @@ def stage_list(mapping: Mapping, values: Values) -> StageList:
         pa.concat_arrays([ids if ids is not None else pa.nulls(len(rows), TEXT), ours.ids]),
         pa.concat_arrays([names, ours.names]),
         pa.concat_arrays([pa.array(meaning, TEXT), ours.meanings]),
-        pa.concat_arrays([pa.array(places, pa.int64(), mask=places == 0), pa.nulls(len(ours.names), pa.int64())]),
+        pa.concat_arrays(
+            [pa.array(places, pa.int64(), mask=places == 0), pa.nulls(len(ours.names), pa.int64())]
+        ),
     )
 
 
@@ -213,7 +219,12 @@ def _settle_unknown(
         return
     found = counted((name if name is not None else given).filter(pa.array(unknown)))
     stages = loaded.mapping.stages
-    listed = [*stages.prospecting, *(one for names in stages.open for one in names), *stages.won, *stages.lost]
+    listed = [
+        *stages.prospecting,
+        *(one for names in stages.open for one in names),
+        *stages.won,
+        *stages.lost,
+    ]
     raise BadInputError(
         f"{rows.name}: stages without a meaning in {loaded.name}: {found}. It knows "
         f"{', '.join(listed) or 'no stage'}. Add each one to stages: open (in order), won or lost in "
@@ -241,6 +252,6 @@ def _notes(ours: np.ndarray, name: pa.Array | None, position: np.ndarray, rows: 
     if not unplaced.any():
         return []
     found = counted(name.filter(pa.array(unplaced)))
-    return [f"{rows.name}: open stages without a place in the order of stages: {found}; add them to stages: open."]
-
-
+    return [
+        f"{rows.name}: open stages without a place in the order of stages: {found}; add them to stages: open."
+    ]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping as Mapped, Sequence
+from collections.abc import Callable, Sequence
+from collections.abc import Mapping as Mapped
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import reduce
@@ -152,7 +153,9 @@ class Values:
     def ids(self, keys: pa.Array) -> pa.Array:
         """Return ids in the form in which they compare equal."""
         encoded = keys.dictionary_encode()
-        made = [None if key is None else id_form(key, self.formats.ids) for key in encoded.dictionary.to_pylist()]
+        made = [
+            None if key is None else id_form(key, self.formats.ids) for key in encoded.dictionary.to_pylist()
+        ]
         return pa.array(made, TEXT).take(encoded.indices)
 
 

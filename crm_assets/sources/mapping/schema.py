@@ -7,7 +7,15 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, WithJsonSchema, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import CoreSchema
 
 Outcome = Literal["open", "closed", "won", "lost", "engaged"]
@@ -62,16 +70,18 @@ class Value(Part):
 
     @model_validator(mode="after")
     def _one_kind(self) -> Value:
-        given = [
-            name for name in ("column", "first_of", "words", "table", "file") if getattr(self, name)
-        ] + (["text"] if self.text is not None else [])
+        given = [name for name in ("column", "first_of", "words", "table", "file") if getattr(self, name)] + (
+            ["text"] if self.text is not None else []
+        )
         if len(given) != 1:
             raise ValueError(f"names {', '.join(given) or 'nothing to take'}; name one of {_KINDS}")
         needed = {"table": ("id",), "file": ("id", "its", "take")}.get(given[0], ())
         if missing := [name for name in needed if getattr(self, name) is None]:
             raise ValueError(f"a value from another {given[0]} also needs {' and '.join(missing)}")
         if extra := [
-            name for name in ("id", "its", "take", "by") if getattr(self, name) and name not in (*needed, "by")
+            name
+            for name in ("id", "its", "take", "by")
+            if getattr(self, name) and name not in (*needed, "by")
         ]:
             raise ValueError(f"{', '.join(extra)} belongs to a value from another file; remove it")
         return self
@@ -182,7 +192,8 @@ class Formats(Part):
         "decides.",
     )
     numbers: str | None = Field(
-        None, description="How numbers are written: `1,234.56` or `1.234,56`. Unset: each whole column decides."
+        None,
+        description="How numbers are written: `1,234.56` or `1.234,56`. Unset: each whole column decides.",
     )
     time_zone: str = Field(
         "UTC",

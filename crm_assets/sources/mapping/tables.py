@@ -88,17 +88,23 @@ class CrmTables:
         listed = self.names_of(name)
         numbers, notes = rows.numbers, []
         if listed is not None:
-            ids = self.values.ids(required(self.values.take(_id(table), rows), f"{name}: id", table.id, rows, ""))
+            ids = self.values.ids(
+                required(self.values.take(_id(table), rows), f"{name}: id", table.id, rows, "")
+            )
             first = _first_of_each(ids)
             columns[key] = listed[1]
-            columns = {column: array if column == key else array.take(first) for column, array in columns.items()}
+            columns = {
+                column: array if column == key else array.take(first) for column, array in columns.items()
+            }
             numbers = numbers.take(first)
         elif key not in columns:
             raise BadInputError(
                 f"{rows.name}: no column for {key}; the file has {shown_header(rows.header)}. Name it under "
                 f"{name}: columns in {self.loaded.remedy_file}, or write `{name}: null` to go without the table."
             )
-        return MappedTable(_in_file(raw, rows), _as_table(raw, columns, numbers), self._labels(table, rows), notes)
+        return MappedTable(
+            _in_file(raw, rows), _as_table(raw, columns, numbers), self._labels(table, rows), notes
+        )
 
     @cached_property
     def deals(self) -> MappedTable:
@@ -228,7 +234,9 @@ class CrmTables:
                 continue
             if count := int((kept & out).sum()):
                 how = "is" if section == "leave_out" else "is not"
-                notes.append(f"{rows.name}: {count:,} deals are left out: {name} {how} {' or '.join(wanted)}.")
+                notes.append(
+                    f"{rows.name}: {count:,} deals are left out: {name} {how} {' or '.join(wanted)}."
+                )
             kept &= ~out
         return pa.array(kept), notes
 
