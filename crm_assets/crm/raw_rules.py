@@ -6,6 +6,7 @@ A row that breaks a `must` rule stops the run or is quarantined. The gate report
 from __future__ import annotations
 
 from crm_assets.crm.cleaning import SECTOR_SPELLINGS
+from crm_assets.crm.contract import contract
 from crm_assets.crm.name_rules import KnownName, OneSpelling
 from crm_assets.crm.rules import (
     Between,
@@ -18,7 +19,6 @@ from crm_assets.crm.rules import (
     Of,
     Rule,
     Where,
-    contract,
 )
 from crm_assets.crm.schema import (
     CLOSED_STAGES,

@@ -7,15 +7,13 @@ great-expectations expectation. Sources apply rules to incoming rows, gates to s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Literal, Protocol, Self
 
 import ibis
 import ibis.expr.types as ir
-
-from crm_assets.crm.schema import TableSchema
 
 Severity = Literal["must", "should"]
 
@@ -95,6 +93,11 @@ class Rule:
     def other_table(self) -> str | None:
         """The other table that the rule reads, if any."""
         return None
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """The columns that it reads."""
+        return frozenset({self.blames, *([self.where.column] if self.where else [])})
 
     def resolved(self, table: ir.Table, read: Read) -> Self:
         """Return the rule together with everything it needs from other tables.
@@ -239,6 +242,11 @@ class NotLess(OfColumn):
     expectation = "ExpectColumnPairValuesAToBeGreaterThanB"
 
     @property
+    def needs(self) -> frozenset[str]:
+        """The columns that it reads."""
+        return super().needs | {self.than}
+
+    @property
     def arguments(self) -> dict[str, Any]:
         """The arguments of the great-expectations expectation."""
         return {
@@ -258,6 +266,11 @@ class Unique(Rule):
     """No two rows have the same values in all of these columns."""
 
     columns: tuple[str, ...]
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """The columns that it reads."""
+        return super().needs.union(self.columns)
 
     @property
     def blames(self) -> str:
@@ -283,16 +296,12 @@ class Unique(Rule):
         return (rows.over(group_by=list(self.columns)) > 1) & given
 
 
-def contract(table: TableSchema) -> tuple[Rule, ...]:
-    """Return the rules that follow from a table's definition: required values and unique keys."""
-    needed = (
-        NotNull(name=f"{name}_is_there", column=name, what="where a value is required", remedy="fill it in")
-        for name in (column.name for column in table.columns if not column.nullable)
-    )
-    unique = Unique(
-        name=f"{'_and_'.join(table.key)}_unique",
-        columns=table.key,
-        what="appears more than once",
-        remedy=f"keep one row per {' and '.join(table.key)}",
-    )
-    return (*needed, unique)
+def applicable(rules: Iterable[Rule], columns: Collection[str], absent: Collection[str] = ()) -> list[Rule]:
+    """Return the rules that a table can be judged by.
+
+    Args:
+        rules: the rules of the table.
+        columns: the columns that the table has; a rule about another one has nothing to judge.
+        absent: tables that the CRM does not have; a rule that looks into one has nothing to compare with.
+    """
+    return [rule for rule in rules if rule.needs <= set(columns) and rule.other_table not in absent]

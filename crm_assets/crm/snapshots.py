@@ -16,6 +16,9 @@ from crm_assets.crm.schema import Stage
 from crm_assets.crm.targets import TARGETS
 
 
+STAGE_CHANGED = "stage_changed_date"
+
+
 def monthly_snapshots(opportunities: ir.Table, months: Iterable[str]) -> MonthlyQuery:
     """Return the query for the snapshots of some months, from `crm.deals.OPPORTUNITIES`."""
     return MonthlyQuery(month_rows(months), partial(snapshots, opportunities))
@@ -57,18 +60,30 @@ def snapshots(opportunities: ir.Table, months: ir.Table) -> ir.Table:
         Columns of `crm.deals.MONTHLY_SNAPSHOTS`, sorted by month and `opportunity_id`.
     """
     known = opportunities.join(months, opportunities.created_date <= months.month_end)
-    engaged = known.engage_date.notnull()
+    engaged = known.engage_date.notnull() & (known.engage_date <= known.month_end)
     closed = known.close_date.notnull() & (known.close_date <= known.month_end)
     return (
         known.mutate(
+            **_stage_of_the_crm(known),
             stage=ibis.cases(
                 (closed, known.stage),
                 (engaged, Stage.ENGAGING.value),
                 else_=Stage.PROSPECTING.value,
             ),
+            engage_date=engaged.ifelse(known.engage_date, ibis.null("date")),
             close_date=closed.ifelse(known.close_date, ibis.null("date")),
             close_value=closed.ifelse(known.close_value, ibis.null("float64")),
         )
-        .select(MONTHLY_SNAPSHOTS.names)
+        .select(MONTHLY_SNAPSHOTS.having(known.columns).names)
         .order_by(MONTHLY_SNAPSHOTS.key)
     )
+
+
+def _stage_of_the_crm(known: ir.Table) -> dict[str, ir.Value]:
+    """Return the CRM's own stage; null if the deal moved to it only after the month."""
+    if STAGE_CHANGED not in known.columns:
+        return {}
+    changed = known[STAGE_CHANGED]
+    later = changed.notnull() & (changed > known.month_end)
+    dated = [name for name in ("stage_name", "stage_position", STAGE_CHANGED) if name in known.columns]
+    return {name: later.ifelse(ibis.null(known[name].type()), known[name]) for name in dated}

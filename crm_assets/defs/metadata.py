@@ -15,6 +15,8 @@ import pandas as pd
 
 # Dagster's tag that says which bytes an event made.
 DATA_VERSION = "dagster/data_version"
+# The tag of columns that a table lacks if the CRM has nothing to fill them with.
+OPTIONAL_TAG = "optional"
 
 
 class Fact:

@@ -116,6 +116,9 @@ def _header(file: str, start: bytes) -> list[str]:
 def _check_header(file: str, header: list[str], table: RawTable) -> None:
     needed = [name for name in table.names if name not in table.optional and name != SOURCE_ROW.name]
     missing = [name for name in needed if name not in header]
+    # A row without any date could not be placed in time.
+    if table.dated_by and not set(header).intersection(dates := table.dated_by[0].dates):
+        missing += [] if set(missing).intersection(dates) else [" or ".join(dates)]
     for sign, called in OTHER_DELIMITERS.items():
         if missing and len(header) == 1 and sign in header[0]:
             raise BadInputError(f"{file}: the columns are separated by {called}; save the file with commas.")

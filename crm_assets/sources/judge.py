@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from crm_assets.crm.raw_rules import rules_of
-from crm_assets.crm.rules import Rule
+from crm_assets.crm.rules import Rule, applicable
 from crm_assets.crm.schema import RAW_TABLES, SOURCE_ROW, RawTable
 from crm_assets.errors import BadInputError
 from crm_assets.sources.csv_file import FileText
@@ -78,6 +78,7 @@ class _Judge:
     Attributes:
         listed: the tables so far, with all rows of the file.
         kept: the same tables without quarantined rows.
+        absent: the names of the tables that the source does not have.
     """
 
     engine: Backend
@@ -85,12 +86,13 @@ class _Judge:
     quarantines: bool
     listed: dict[str, ir.Table] = field(default_factory=dict)
     kept: dict[str, ir.Table] = field(default_factory=dict)
+    absent: set[str] = field(default_factory=set)
 
     def sift(self, table: RawTable) -> Sifted:
         """Read and judge one table."""
         file = self.read(table)
         if file is None:
-            return self._keep(table, Sifted.whole(table.arrow.empty_table()))
+            return self._keep(table, Sifted.whole(table.absent))
         typed, unreadable = parse_table(file.text, table)
         if unreadable and not self.quarantines:
             raise BadInputError(unreadable[0].sentence(table, file.text))
@@ -112,8 +114,9 @@ class _Judge:
         return self._keep(table, Sifted(typed.filter(pa.array(sound)), aside))
 
     def _faults(self, table: RawTable) -> list[Fault]:
-        rules = [rule for rule in rules_of(table) if rule.severity == "must"]
         rows = self.listed[table.name]
+        musts = [rule for rule in rules_of(table) if rule.severity == "must"]
+        rules = applicable(musts, rows.columns, self.absent)
         found = list(faults(rows, [rule.resolved(rows, reader(self.listed)) for rule in rules]))
         return [*found, *self._lost(rows, rules, found)] if self.quarantines else found
 
@@ -135,6 +138,8 @@ class _Judge:
                 yield replace(fault, positions=positions)
 
     def _keep(self, table: RawTable, sifted: Sifted) -> Sifted:
+        if not table.is_there(sifted.rows_read):
+            self.absent.add(table.name)
         self.kept[table.name] = self._stored(f"sound rows of {table.name}", sifted.rows)
         self.listed.setdefault(table.name, self.kept[table.name])
         return sifted

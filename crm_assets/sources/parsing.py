@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from crm_assets.crm.schema import SOURCE_ROW, Column, RawTable
+from crm_assets.crm.schema import SOURCE_ROW, Column, RawTable, as_given
 from crm_assets.sources.faults import Fault
 
 ISO = re.compile(r"(?P<year>\d{4})-(?P<month>\d{2})-(?P<day>\d{2})")
@@ -31,19 +31,18 @@ def parse_table(text: pa.Table, table: RawTable) -> tuple[pa.Table, list[Fault]]
         table: the table.
 
     Returns:
-        The typed table, null if a value is unreadable or its column is not in the file, and the
-        faults of the unreadable values.
+        The typed table, null if a value is unreadable, without the optional columns that the file lacks;
+        and the faults of the unreadable values.
     """
     columns, faults = {}, []
-    for column in table.columns:
-        if column.name not in text.column_names:
-            columns[column.name] = pa.nulls(text.num_rows, table.arrow.field(column.name).type)
-        elif column.name == SOURCE_ROW.name:
+    given = table.having(text.column_names)
+    for column in given.columns:
+        if column.name == SOURCE_ROW.name:
             columns[column.name] = text[column.name]
         else:
             columns[column.name], found = parse_column(text[column.name].combine_chunks(), column)
             faults += found
-    return pa.table(columns).cast(table.arrow), faults
+    return pa.table(columns).cast(as_given(given.arrow, given.names)), faults
 
 
 def parse_column(text: pa.Array, column: Column) -> Parsed:
