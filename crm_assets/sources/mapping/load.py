@@ -39,8 +39,8 @@ _SECTIONS: dict[str, Any] = {
     "stages": {},
     **dict.fromkeys(TABLES, _TABLE_SECTIONS),
 }
-# What stands for `nothing` in YAML: such a line removes the preset's.
-_NULLS = ("", "null", "Null", "NULL", "~")
+# What stands for `nothing` in YAML: such a line removes the preset's. A section without lines changes nothing.
+_NULLS = ("null", "Null", "NULL", "~")
 
 Path_ = tuple[str, ...]
 
@@ -169,6 +169,8 @@ def _laid_over(base: dict[str, Any], given: dict[str, Any], sections: dict[str, 
     for key, value in given.items():
         if value in _NULLS:
             result.pop(key, None)
+        elif key in sections and value == "":
+            continue
         elif key in sections and isinstance(value, dict) and isinstance(base.get(key, {}), dict):
             result[key] = _laid_over(base.get(key, {}), value, sections[key])
         else:

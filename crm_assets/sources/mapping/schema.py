@@ -94,6 +94,17 @@ class Value(Part):
         parts = (*self.first_of, *self.words, *((self.id,) if self.id else ()))
         return list(dict.fromkeys(name for part in parts for name in part.columns))
 
+    @property
+    def own_columns(self) -> list[str]:
+        """The columns of the file at hand that hold the value, or the id of one of our tables."""
+        if self.file:
+            return []
+        if not self.first_of and not self.words:
+            return self.columns
+        return list(
+            dict.fromkeys(name for part in (*self.first_of, *self.words) for name in part.own_columns)
+        )
+
     @classmethod
     def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         """Offer the short forms to editors too."""
@@ -255,10 +266,6 @@ class Deals(Table):
     )
     home_amounts: dict[Literal["amount", "close_value"], Value] = Field(
         {}, description="Amounts that the CRM has already converted to the company's currency."
-    )
-    engaged_by_close: bool = Field(
-        False,
-        description="Whether a deal that was entered after it closed counts as engaged on its closing day.",
     )
 
     _more = field_validator("keep", mode="before")(_as_condition)

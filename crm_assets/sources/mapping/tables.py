@@ -244,7 +244,8 @@ class CrmTables:
         """Return what the CRM calls our columns, for messages."""
         found = {}
         for ours, value in table.columns.items():
-            there = [name for one in value.columns if (name := column_in(rows.header, one))]
+            # A column that only leads to another file is not what a value is called.
+            there = [name for one in value.own_columns if (name := column_in(rows.header, one))]
             if there:
                 found[ours] = there[0]
         return found
