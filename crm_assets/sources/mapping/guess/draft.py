@@ -244,7 +244,8 @@ def _date_forms(deals: Rows, columns: dict[str, str], types: dict[str, str]) -> 
         for sign in "/.-":
             for year in ("YYYY", "YY"):
                 forms = [f"M{sign}D{sign}{year}", f"D{sign}M{sign}{year}"]
-                if any(not dates(deals.columns[column], declared=form).unreadable.all() for form in forms):
+                values = deals.columns[column]
+                if any(dates(values, declared=form).values.null_count < len(values) for form in forms):
                     return forms
     return ["M/D/YYYY", "D/M/YYYY"]
 
