@@ -9,12 +9,13 @@ import ibis
 import ibis.expr.types as ir
 
 from crm_assets.crm.months import month_start
-from crm_assets.crm.names import normalized
+from crm_assets.crm.names import meant
 from crm_assets.crm.schema import (
     RAW_ACCOUNTS,
     RAW_PRODUCTS,
     RAW_SALES_PIPELINE,
     RAW_SALES_TEAMS,
+    Stage,
 )
 from crm_assets.crm.tables import OPPORTUNITIES
 
@@ -31,8 +32,8 @@ JOINED = (*LOOKUPS, RAW_SALES_PIPELINE)
 def opportunities(raw: Mapping[str, ir.Table], first_month: str) -> ir.Table:
     """Clean the raw tables and join them: one row per deal, sorted by `opportunity_id`.
 
-    The rules of `crm.raw_rules` have checked the raw tables: every name in a deal matches exactly one row of
-    its table. A name that slips through keeps its spelling, and the gates of `opportunities` report it.
+    A name that its table does not list keeps its spelling, and what the table would say of it is null; the
+    gates report it.
 
     Args:
         raw: the raw tables by name, at least those of `JOINED`.
@@ -41,13 +42,10 @@ def opportunities(raw: Mapping[str, ir.Table], first_month: str) -> ir.Table:
     Returns:
         A table with the columns of `crm.tables.OPPORTUNITIES`.
     """
-    joined = _with_keys(raw[RAW_SALES_PIPELINE.name], *(table.key[0] for table in LOOKUPS))
+    joined = raw[RAW_SALES_PIPELINE.name]
     for table in LOOKUPS:
         (column,) = table.key
-        lookup = _with_keys(raw[table.name], column).drop("source_row")
-        joined = joined.left_join(lookup, f"{column}_key", rname="{name}_there")
-        joined = joined.mutate(**{column: joined[f"{column}_there"].coalesce(joined[column])})
-        joined = joined.drop(f"{column}_there", f"{column}_key_there")
+        joined = _looked_up(joined, column, raw[table.name])
     simulated = joined.engage_date.isnull()
     return (
         joined.mutate(
@@ -61,14 +59,19 @@ def opportunities(raw: Mapping[str, ir.Table], first_month: str) -> ir.Table:
             stage=joined.deal_stage,
             created_date=joined.engage_date.fill_null(_simulated_day(joined.opportunity_id, first_month)),
             created_date_source=ibis.ifelse(simulated, "simulated", "engage_date"),
+            close_value=ibis.ifelse(joined.deal_stage == Stage.LOST.value, 0.0, joined.close_value),
         )
         .select(OPPORTUNITIES.names)
         .order_by("opportunity_id")
     )
 
 
-def _with_keys(table: ir.Table, *columns: str) -> ir.Table:
-    return table.mutate(**{f"{column}_key": normalized(table[column]) for column in columns})
+def _looked_up(deals: ir.Table, column: str, table: ir.Table) -> ir.Table:
+    """Add what a table says of the names in a column, and spell them as it does."""
+    names = meant(deals[column], table[column])
+    spelled = deals.left_join(names, deals[column] == names["name"])
+    spelled = spelled.mutate(**{column: spelled["means"].coalesce(spelled[column])}).drop("name", "means")
+    return spelled.left_join(table.drop("source_row"), column, rname="{name}_there").drop(f"{column}_there")
 
 
 def _simulated_day(opportunity_id: ir.StringValue, first_month: str) -> ir.DateValue:

@@ -15,6 +15,8 @@ import pandas as pd
 
 # Dagster's tag that says which bytes an event made.
 DATA_VERSION = "dagster/data_version"
+# How a table is read about which the reader had nothing to decide.
+PLAINLY_READ = "as it is written"
 
 
 class Fact:
@@ -35,6 +37,8 @@ class Fact:
     ROWS_SET_ASIDE = "rows set aside"
     SET_ASIDE_BY_TABLE = "rows set aside by table"
     SET_ASIDE_BY_RULE = "rows set aside by rule"
+    LEFT_OUT = "values left out"
+    HOW_READ = "how it is read"
     # Of the leak audit.
     INADMISSIBLE = "inadmissible"
     OVERRULED = "overruled"
