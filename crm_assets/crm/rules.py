@@ -16,6 +16,7 @@ import ibis
 import ibis.expr.types as ir
 
 Severity = Literal["must", "should"]
+Then = Literal["aside", "ignore"]
 
 YES: Any = ibis.literal(value=True)
 NO: Any = ibis.literal(value=False)
@@ -51,7 +52,9 @@ class Rule:
 
     Attributes:
         name: what holds, in words joined by underscores.
-        severity: `must` stops the run or quarantines the row; `should` is reported.
+        severity: `must` stops the run or is quarantined; `should` is reported.
+        then: what quarantine does where it is broken. `aside`: the row cannot be used. `ignore`: only the
+            value cannot; it counts as unknown, and the row stays.
         where: the rows that it applies to; None for all rows.
         what: what is wrong with a value that breaks it, for example `is negative`.
         remedy: how to fix it, in the imperative.
@@ -59,6 +62,7 @@ class Rule:
 
     name: str
     severity: Severity = "must"
+    then: Then = "aside"
     where: Where | None = None
     what: str = ""
     remedy: str = ""

@@ -73,7 +73,7 @@ RAW_PRODUCTS = RawTable(
     columns=(
         Column("product", "string", "Product name.", nullable=False),
         Column("series", "string", "Product series."),
-        Column("sales_price", "float64", "List price.", "USD", nullable=False),
+        Column("sales_price", "float64", "List price; null or 0 if it is not fixed.", "USD"),
         SOURCE_ROW,
     ),
 )
