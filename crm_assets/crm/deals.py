@@ -73,8 +73,8 @@ OPPORTUNITIES = TableSchema(
         Column(
             "created_date_source",
             "string",
-            "`engage_date`, `created_date`, `close_date` if the CRM has no earlier date, or `simulated` if it "
-            "has none and the day is derived from the id.",
+            "`engage_date`, `created_date`, `close_date` if the CRM has no earlier date, or `simulated` if "
+            "it has none and the day is derived from the id.",
             nullable=False,
         ),
         Column("engage_date", "date", "Day the deal was engaged; null while prospecting."),

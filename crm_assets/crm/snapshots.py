@@ -15,7 +15,6 @@ from crm_assets.crm.months import month_end, month_of_quarter, month_start, shif
 from crm_assets.crm.schema import Stage
 from crm_assets.crm.targets import TARGETS
 
-
 STAGE_CHANGED = "stage_changed_date"
 
 
