@@ -9,7 +9,7 @@ import ibis
 import ibis.expr.types as ir
 
 from crm_assets.crm.months import month_start
-from crm_assets.crm.names import normalized
+from crm_assets.crm.names import meant
 from crm_assets.crm.schema import (
     RAW_ACCOUNTS,
     RAW_PRODUCTS,
@@ -41,8 +41,8 @@ JOINED = (*LOOKUPS, RAW_SALES_PIPELINE)
 def opportunities(raw: Mapping[str, ir.Table], first_month: str) -> ir.Table:
     """Clean the raw tables and join them: one row per deal, sorted by `opportunity_id`.
 
-    The rules of `crm.raw_rules` have checked the raw tables: every name in a deal matches exactly one row of
-    its table. A name that slips through keeps its spelling, and the gates of `opportunities` report it.
+    A name that its table does not list keeps its spelling, and what the table would say of it is null; the
+    gates report it.
 
     Args:
         raw: the raw tables by name, at least those of `JOINED`.
@@ -67,10 +67,10 @@ def opportunities(raw: Mapping[str, ir.Table], first_month: str) -> ir.Table:
 
 def _looked_up(deals: ir.Table, column: str, table: ir.Table) -> ir.Table:
     """Add what a table says of the names in a column, and spell them as it does."""
-    lookup = _with_keys(table, column).drop("source_row")
-    joined = _with_keys(deals, column).left_join(lookup, f"{column}_key", rname="{name}_there")
-    spelled = joined.mutate(**{column: joined[f"{column}_there"].coalesce(joined[column])})
-    return spelled.drop(f"{column}_there", f"{column}_key", f"{column}_key_there")
+    names = meant(deals[column], table[column])
+    spelled = deals.left_join(names, deals[column] == names["name"])
+    spelled = spelled.mutate(**{column: spelled["means"].coalesce(spelled[column])}).drop("name", "means")
+    return spelled.left_join(table.drop("source_row"), column, rname="{name}_there").drop(f"{column}_there")
 
 
 def _dated(deals: ir.Table, first_month: str) -> ir.Table:
@@ -96,15 +96,12 @@ def _dated(deals: ir.Table, first_month: str) -> ir.Table:
     known = ibis.least(engaged, created).coalesce(engaged, created, deals.close_date)
     return deals.mutate(
         stage=deals.deal_stage,
+        close_value=ibis.ifelse(deals.deal_stage == Stage.LOST.value, 0.0, deals.close_value),
         created_date=known.coalesce(_simulated_day(deals.opportunity_id, first_month)),
         created_date_source=ibis.cases(
             *((day == known, name) for name, day in dates.items()), else_="simulated"
         ),
     )
-
-
-def _with_keys(table: ir.Table, *columns: str) -> ir.Table:
-    return table.mutate(**{f"{column}_key": normalized(table[column]) for column in columns})
 
 
 def _simulated_day(opportunity_id: ir.StringValue, first_month: str) -> ir.DateValue:

@@ -24,10 +24,10 @@ class Dimension(Column):
 
 
 DIMENSIONS = (
-    Column("product", "string", "Product, as the price list spells it.", nullable=False),
+    Column("product", "string", "Product, as the price list spells it."),
     Dimension("product_series", "string", "Series of the product.", of="product"),
-    Dimension("list_price", "float64", "List price of the product.", "USD", nullable=False, of="product"),
-    Column("sales_agent", "string", "Agent who works on the deal.", nullable=False),
+    Dimension("list_price", "float64", "List price of the product.", "USD", of="product"),
+    Column("sales_agent", "string", "Agent who works on the deal."),
     Dimension("manager", "string", "The agent's manager.", of="sales_agent"),
     Dimension("regional_office", "string", "The agent's office.", of="sales_agent"),
     Column("account", "string", "Customer, if recorded."),

@@ -16,6 +16,7 @@ import ibis
 import ibis.expr.types as ir
 
 Severity = Literal["must", "should"]
+Then = Literal["aside", "ignore"]
 
 YES: Any = ibis.literal(value=True)
 NO: Any = ibis.literal(value=False)
@@ -39,10 +40,17 @@ class Of:
 
 @dataclass(frozen=True)
 class Where:
-    """The rows that a rule applies to: those whose `column` has one of these values."""
+    """The rows that a rule applies to: those whose `column` has one of these values.
+
+    Attributes:
+        column: the column.
+        one_of: its values.
+        unless: another column; rows that have a value there are left out.
+    """
 
     column: str
     one_of: tuple[str, ...]
+    unless: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +59,9 @@ class Rule:
 
     Attributes:
         name: what holds, in words joined by underscores.
-        severity: `must` stops the run or quarantines the row; `should` is reported.
+        severity: `must` stops the run or is quarantined; `should` is reported.
+        then: what quarantine does where it is broken. `aside`: the row cannot be used. `ignore`: only the
+            value cannot; it counts as unknown, and the row stays.
         where: the rows that it applies to; None for all rows.
         what: what is wrong with a value that breaks it, for example `is negative`.
         remedy: how to fix it, in the imperative.
@@ -59,6 +69,7 @@ class Rule:
 
     name: str
     severity: Severity = "must"
+    then: Then = "aside"
     where: Where | None = None
     what: str = ""
     remedy: str = ""
@@ -83,7 +94,9 @@ class Rule:
         """Mark the rows that it applies to; never null."""
         if self.where is None:
             return YES
-        return table[self.where.column].isin(self.where.one_of).fill_null(NO)
+        found = table[self.where.column].isin(self.where.one_of).fill_null(NO)
+        excused = self.where.unless
+        return found & table[excused].isnull() if excused in table.columns else found
 
     def broken(self, table: ir.Table) -> ir.BooleanValue:
         """Mark the rows that break it; never null."""

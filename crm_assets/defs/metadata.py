@@ -17,6 +17,8 @@ import pandas as pd
 DATA_VERSION = "dagster/data_version"
 # The tag of columns that a table lacks if the CRM has nothing to fill them with.
 OPTIONAL_TAG = "optional"
+# How a table is read about which the reader had nothing to decide.
+PLAINLY_READ = "as it is written"
 
 
 class Fact:
@@ -37,6 +39,8 @@ class Fact:
     ROWS_SET_ASIDE = "rows set aside"
     SET_ASIDE_BY_TABLE = "rows set aside by table"
     SET_ASIDE_BY_RULE = "rows set aside by rule"
+    LEFT_OUT = "values left out"
+    HOW_READ = "how it is read"
     # Of the leak audit.
     INADMISSIBLE = "inadmissible"
     OVERRULED = "overruled"

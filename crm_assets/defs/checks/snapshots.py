@@ -14,6 +14,7 @@ from crm_assets.defs.checks.shifts import steady
 from crm_assets.defs.checks.suite import Suite
 
 PROSPECTING = Where("stage", (Stage.PROSPECTING,))
+LOST = Where("stage", (Stage.LOST,))
 
 
 def with_month_end(table: ir.Table, read: Read) -> ir.Table:
@@ -31,7 +32,7 @@ SNAPSHOTS = Suite(
         NotLess(name="engaged_by_month_end", column="month_end", than="engage_date"),
         NotLess(name="closed_by_month_end", column="month_end", than="close_date"),
         NotNull(name="closed_deals_have_close_date", column="close_date", where=CLOSED),
-        NotNull(name="closed_deals_have_close_value", column="close_value", where=CLOSED),
+        NotNull(name="lost_deals_have_close_value", column="close_value", where=LOST),
         IsNull(name="open_deals_have_no_close_date", column="close_date", where=OPEN),
         IsNull(name="open_deals_have_no_close_value", column="close_value", where=OPEN),
         IsNull(name="prospects_have_no_engage_date", column="engage_date", where=PROSPECTING),
