@@ -98,6 +98,7 @@ def _dated(deals: ir.Table, first_month: str) -> ir.Table:
     known = ibis.least(engaged, created).coalesce(engaged, created, deals.close_date)
     return deals.mutate(
         stage=deals.deal_stage,
+        close_value=ibis.ifelse(deals.deal_stage == Stage.LOST.value, 0.0, deals.close_value),
         created_date=known.coalesce(_simulated_day(deals.opportunity_id, first_month)),
         created_date_source=ibis.cases(
             *((day == known, name) for name, day in dates.items()), else_="simulated"

@@ -24,10 +24,10 @@ class Dimension(Column):
 
 
 DIMENSIONS = (
-    Column("product", "string", "Product, as the price list spells it.", nullable=False),
+    Column("product", "string", "Product, as the price list spells it."),
     Dimension("product_series", "string", "Series of the product.", of="product"),
     Dimension("list_price", "float64", "List price of the product.", "USD", of="product"),
-    Column("sales_agent", "string", "Agent who works on the deal.", nullable=False),
+    Column("sales_agent", "string", "Agent who works on the deal."),
     Dimension("manager", "string", "The agent's manager.", of="sales_agent"),
     Dimension("regional_office", "string", "The agent's office.", of="sales_agent"),
     Column("account", "string", "Customer, if recorded."),
@@ -73,8 +73,8 @@ OPPORTUNITIES = TableSchema(
         Column(
             "created_date_source",
             "string",
-            "`engage_date`, `created_date`, `close_date` if the CRM has no earlier date, or `simulated` if it "
-            "has none and the day is derived from the id.",
+            "`engage_date`, `created_date`, `close_date` if the CRM has no earlier date, or `simulated` if "
+            "it has none and the day is derived from the id.",
             nullable=False,
         ),
         Column("engage_date", "date", "Day the deal was engaged; null while prospecting."),

@@ -41,7 +41,9 @@ OPEN = Where("deal_stage", (Stage.PROSPECTING, Stage.ENGAGING))
 WON = Where("deal_stage", (Stage.WON,))
 LOST = Where("deal_stage", (Stage.LOST,))
 PROSPECTING = Where("deal_stage", (Stage.PROSPECTING,))
-ENGAGED = Where("deal_stage", (Stage.ENGAGING, *CLOSED_STAGES))
+# A deal with another date can be placed in time: it counts as prospecting until it closes.
+ENGAGED = Where("deal_stage", (Stage.ENGAGING, *CLOSED_STAGES), unless="created_date")
+OPEN_AND_ENGAGED = Where("deal_stage", (Stage.ENGAGING,))
 
 
 def rules_of(table: RawTable) -> tuple[Rule, ...]:
@@ -67,6 +69,7 @@ def _numbers(table: RawTable) -> tuple[Rule, ...]:
             name=f"{column.name}_not_negative",
             column=column.name,
             low=0,
+            high=1 if column.unit == "0 to 1" else None,
             then=_then(column),
             what="is negative",
             remedy="correct the number",
@@ -206,6 +209,14 @@ RAW_RULES: dict[str, tuple[Rule, ...]] = {
             remedy="fill in the day the deal was engaged",
         ),
         NotNull(
+            name="engaging_deals_have_engage_date",
+            column="engage_date",
+            where=OPEN_AND_ENGAGED,
+            severity="should",
+            what="although the deal is engaging",
+            remedy="fill in the day the deal was engaged; until then, it is not scored",
+        ),
+        NotNull(
             name="closed_deals_have_close_date",
             column="close_date",
             where=CLOSED,
@@ -271,6 +282,20 @@ RAW_RULES: dict[str, tuple[Rule, ...]] = {
         _spelled_alike("product_spelled_as_in_products", "product", RAW_PRODUCTS),
         _spelled_alike("agent_spelled_as_in_sales_teams", "sales_agent", RAW_SALES_TEAMS),
         _spelled_alike("account_spelled_as_in_accounts", "account", RAW_ACCOUNTS),
+        NotNull(
+            name="product_recorded",
+            column="product",
+            severity="should",
+            what="where the product should be",
+            remedy="record the product",
+        ),
+        NotNull(
+            name="agent_recorded",
+            column="sales_agent",
+            severity="should",
+            what="where the sales agent should be",
+            remedy="record the sales agent",
+        ),
         NotNull(
             name="account_recorded",
             column="account",

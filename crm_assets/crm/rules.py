@@ -40,10 +40,17 @@ class Of:
 
 @dataclass(frozen=True)
 class Where:
-    """The rows that a rule applies to: those whose `column` has one of these values."""
+    """The rows that a rule applies to: those whose `column` has one of these values.
+
+    Attributes:
+        column: the column.
+        one_of: its values.
+        unless: another column; rows that have a value there are left out.
+    """
 
     column: str
     one_of: tuple[str, ...]
+    unless: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +94,9 @@ class Rule:
         """Mark the rows that it applies to; never null."""
         if self.where is None:
             return YES
-        return table[self.where.column].isin(self.where.one_of).fill_null(NO)
+        found = table[self.where.column].isin(self.where.one_of).fill_null(NO)
+        excused = self.where.unless
+        return found & table[excused].isnull() if excused in table.columns else found
 
     def broken(self, table: ir.Table) -> ir.BooleanValue:
         """Mark the rows that break it; never null."""

@@ -123,8 +123,8 @@ RAW_SALES_PIPELINE = RawTable(
     undated=("expected_close_date",),
     columns=(
         Column("opportunity_id", "string", "Identifier of the deal.", nullable=False),
-        Column("sales_agent", "string", "The agent who works on the deal.", nullable=False),
-        Column("product", "string", "Product, as typed into the CRM.", nullable=False),
+        Column("sales_agent", "string", "The agent who works on the deal."),
+        Column("product", "string", "Product, as typed into the CRM."),
         Column("account", "string", "Customer, if recorded."),
         Column("deal_stage", "string", "Prospecting, Engaging, Won or Lost.", nullable=False),
         Column("engage_date", "date", "Day the deal was engaged; null while prospecting."),

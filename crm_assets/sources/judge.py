@@ -109,7 +109,8 @@ class _Judge:
             return self._keep(table, Sifted.whole(table.absent))
         parsed = parse_table(file.text, table, file.name)
         self._list(table, parsed.rows)
-        rules = [rule for rule in rules_of(table) if rule.severity == "must"]
+        musts = [rule for rule in rules_of(table) if rule.severity == "must"]
+        rules = applicable(musts, parsed.rows.column_names, self.absent)
         notes = (*file.notes, *parsed.notes)
         if not self.quarantines:
             self._refuse_first(table, file, parsed.faults, rules)
@@ -147,7 +148,6 @@ class _Judge:
 
     def _faults(self, table: RawTable, rules: list[Rule]) -> list[Fault]:
         rows = self.listed[table.name]
-        rules = applicable(rules, rows.columns, self.absent)
         found = list(faults(rows, [rule.resolved(rows, reader(self.listed)) for rule in rules]))
         return [*found, *self._lost(rows, rules, found)] if self.quarantines else found
 

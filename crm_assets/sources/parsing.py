@@ -26,7 +26,7 @@ class Parsed:
     """A raw table with its types.
 
     Attributes:
-        rows: the typed table; null if a value is unreadable or its column is not in the file.
+        rows: the typed table; null if a value is unreadable. Optional columns that the file lacks are left out.
         faults: the unreadable values.
         notes: what was decided about columns, in sentences.
     """
@@ -52,8 +52,7 @@ def parse_table(text: pa.Table, table: RawTable, file: str) -> Parsed:
     typed: dict[str, pa.Array | pa.ChunkedArray] = {}
     faults: list[Fault] = []
     notes: list[str] = []
-    given = table.having(text.column_names)
-    for column in given.columns:
+    for column in table.having(text.column_names).columns:
         name, one = column.name, read.get(column.name)
         if one is None:
             typed[name] = text[name]
@@ -65,7 +64,7 @@ def parse_table(text: pa.Table, table: RawTable, file: str) -> Parsed:
                 notes.append(f"{file}, column {name}: {one.note}.")
             typed[name], found = _of_dates(one, name) if isinstance(one, Dates) else _of_numbers(one, column)
             faults += found
-    return Parsed(pa.table(typed).cast(as_given(given.arrow, given.names)), faults, notes)
+    return Parsed(pa.table(typed).cast(as_given(table.arrow, typed)), faults, notes)
 
 
 def _dates(text: pa.Table, columns: list[Column]) -> dict[str, Dates | Numbers]:

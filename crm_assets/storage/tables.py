@@ -140,7 +140,8 @@ class TableStore:
     def write(self, name: str, table: TableLike, schema: pa.Schema, month: str | None = None) -> int:
         """Store a table, or one month of it, with the types of `schema`; return its row count.
 
-        Optional columns of the schema that the table lacks are left out. If writing fails, the store keeps what it had before.
+        Optional columns of the schema that the table lacks are left out. If writing fails, the store keeps
+        what it had before.
 
         Raises:
             HomeError: the store holds another source's tables.

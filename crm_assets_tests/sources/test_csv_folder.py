@@ -24,6 +24,7 @@ from crm_assets.crm.schema import (
 )
 from crm_assets.errors import BadInputError
 from crm_assets.sources.csv_folder import CsvFolder
+from crm_assets.sources.sample import SyntheticSample
 
 Records = list[list[str]]
 Quoting = Literal[0, 1, 2, 3]
