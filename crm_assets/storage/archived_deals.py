@@ -29,7 +29,6 @@ from crm_assets.crm.snapshots import RECORDED_ON, completed, monthly_snapshots
 from crm_assets.storage.archive import FOLDER, Archive
 
 PAIRS = f"{FOLDER}/history"
-COMPLETED = OPPORTUNITIES.arrow.append(pa.field(RECORDED_ON, pa.string()))
 DIGITS = 16
 DEAL = OPPORTUNITY_ID.name
 
@@ -51,7 +50,7 @@ class ArchivedDeals:
         """Return the deals of a dump: columns of `crm.deals.OPPORTUNITIES`, sorted."""
         if dump.name not in self._known:
             deals = cleaning.opportunities(self.archive.tables(dump), self.first_month)
-            self._known[dump.name] = self._kept(deals, OPPORTUNITIES.arrow)
+            self._known[dump.name] = self._kept(deals)
         return self._known[dump.name]
 
     def snapshots(self, months: Iterable[str], dumps: list[Dump]) -> list[MonthlyQuery]:
@@ -71,10 +70,13 @@ class ArchivedDeals:
         if record.before is None:
             return later
         before = self.of(record.before)
-        return self._kept(completed(before, later, record.before.known_on), COMPLETED)
+        return self._kept(completed(before, later, record.before.known_on))
 
-    def _kept(self, deals: ir.Table, schema: pa.Schema) -> ir.Table:
+    def _kept(self, deals: ir.Table) -> ir.Table:
         """Write deals to a file of this process, which many queries read faster than they clean."""
+        schema = OPPORTUNITIES.having(deals.columns).arrow
+        if RECORDED_ON in deals.columns:
+            schema = schema.append(pa.field(RECORDED_ON, pa.string()))
         path, _ = self.store.draft(OPPORTUNITIES.name, deals, schema)
         return self.store.engine.read_parquet([str(path)])
 
