@@ -10,7 +10,7 @@ import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
 
-from crm_assets.crm.deals import MONTHLY_SNAPSHOTS, MONTHS, OPPORTUNITIES, OPPORTUNITY_ID
+from crm_assets.crm.deals import MONTHLY_SNAPSHOTS, MONTHS, OPPORTUNITIES, OPPORTUNITY_ID, OPTIONAL
 from crm_assets.crm.monthly import MonthlyQuery
 from crm_assets.crm.months import month_end, month_of_quarter, month_start, shift
 from crm_assets.crm.schema import Stage
