@@ -41,7 +41,8 @@ class Settings(BaseSettings):
     )
     data_dir: Path | None = Field(
         None,
-        description="The folder with accounts.csv, products.csv, sales_teams.csv and sales_pipeline.csv.",
+        description="The folder with accounts.csv, products.csv, sales_teams.csv and sales_pipeline.csv; or "
+        "a zip archive or a workbook with these tables.",
     )
     source_name: str | None = Field(
         None,
@@ -59,10 +60,18 @@ class Settings(BaseSettings):
         8_800, ge=100, description="The number of opportunities in the synthetic sample."
     )
     sample_seed: int = Field(7, ge=0, description="The seed of the synthetic sample.")
-    on_bad_rows: Literal["stop", "quarantine"] = Field(
-        "stop",
-        description="What to do with rows that break a rule. `stop`: the first broken rule stops the run "
-        "with a message. `quarantine`: the rows move to the table `quarantined_rows`.",
+    on_bad_rows: Literal["quarantine", "stop"] = Field(
+        "quarantine",
+        description="What to do with rows that cannot be used. `quarantine`: they move to the table "
+        "`quarantined_rows`, and a value that is wrong but not needed counts as unknown. `stop`: the first "
+        "broken rule stops the run with a message.",
+    )
+    max_bad_share: float = Field(
+        0.05,
+        ge=0,
+        le=1,
+        description="The largest share of a table's rows that quarantine takes, 0 to 1. Beyond it the run "
+        "stops and names all broken rules. It also holds for the deals of each stage.",
     )
     first_month: str | None = Field(
         None, description="The first monthly partition, `YYYY-MM`. Unset: read from the data."

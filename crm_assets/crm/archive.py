@@ -87,10 +87,12 @@ def newest_date(tables: Mapping[str, pa.Table]) -> date | None:
         tables: raw tables by name.
     """
     dates = [
-        pc.max(tables[table.name][dating.column]).as_py()
+        pc.max(tables[table.name][name]).as_py()
         for table in RAW_TABLES
-        for dating in table.dated_by
         if table.name in tables
+        for dating in table.dated_by
+        for name in dating.dates
+        if name in tables[table.name].column_names
     ]
     return max((found for found in dates if found is not None), default=None)
 

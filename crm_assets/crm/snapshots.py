@@ -10,7 +10,7 @@ import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
 
-from crm_assets.crm.deals import DIMENSIONS, MONTHLY_SNAPSHOTS, MONTHS, OPPORTUNITIES, OPPORTUNITY_ID
+from crm_assets.crm.deals import MONTHLY_SNAPSHOTS, MONTHS, OPPORTUNITIES, OPPORTUNITY_ID, OPTIONAL
 from crm_assets.crm.monthly import MonthlyQuery
 from crm_assets.crm.months import month_end, month_of_quarter, month_start, shift
 from crm_assets.crm.schema import Stage
@@ -19,6 +19,7 @@ from crm_assets.crm.targets import TARGETS
 # In `known_from`: the row comes from a dump later than the month. `completed` adds the column for other rows.
 RECONSTRUCTED = "reconstructed"
 RECORDED_ON = "recorded_on"
+STAGE_CHANGED = "stage_changed_date"
 
 
 def monthly_snapshots(
@@ -65,20 +66,22 @@ def snapshots(opportunities: ir.Table, months: ir.Table, known_on: date | None =
         Columns of `crm.deals.MONTHLY_SNAPSHOTS`, sorted by month and `opportunity_id`.
     """
     known = opportunities.join(months, opportunities.created_date <= months.month_end)
-    engaged = known.engage_date.notnull()
+    engaged = known.engage_date.notnull() & (known.engage_date <= known.month_end)
     closed = known.close_date.notnull() & (known.close_date <= known.month_end)
     return (
         known.mutate(
+            **_stage_of_the_crm(known),
             stage=ibis.cases(
                 (closed, known.stage),
                 (engaged, Stage.ENGAGING.value),
                 else_=Stage.PROSPECTING.value,
             ),
+            engage_date=engaged.ifelse(known.engage_date, ibis.null("date")),
             close_date=closed.ifelse(known.close_date, ibis.null("date")),
             close_value=closed.ifelse(known.close_value, ibis.null("float64")),
             known_from=_known_from(known, known_on),
         )
-        .select(MONTHLY_SNAPSHOTS.names)
+        .select(MONTHLY_SNAPSHOTS.having(known.columns).names)
         .order_by(MONTHLY_SNAPSHOTS.key)
     )
 
@@ -92,22 +95,30 @@ def completed(before: ir.Table, later: ir.Table, known_on: date) -> ir.Table:
         known_on: day of the earlier dump.
 
     Returns:
-        The same columns and `RECORDED_ON`, empty for deals that only the later dump has; sorted by
-        `opportunity_id`.
+        The columns that either dump has, and `RECORDED_ON`, empty for deals that only the later dump has;
+        sorted by `opportunity_id`.
     """
+    before, later = _with_columns_of(later, before), _with_columns_of(before, later)
     both = later.outer_join(before, OPPORTUNITY_ID.name, rname="{name}_before")
     was_there = both[f"{OPPORTUNITY_ID.name}_before"].notnull()
     engaged = both.engage_date_before.notnull() | both.opportunity_id.isnull()
     closed = both.close_date_before.notnull() | both.opportunity_id.isnull()
     # From the first condition on that holds, the earlier dump tells; else the later one.
     tells = {
-        **dict.fromkeys((OPPORTUNITY_ID.name, *(column.name for column in DIMENSIONS)), was_there),
+        **dict.fromkeys((OPPORTUNITY_ID.name, *OPTIONAL), was_there),
         **dict.fromkeys(("engage_date", "created_date", "created_date_source"), was_there & engaged),
         **dict.fromkeys(("stage", "close_date", "close_value"), was_there & closed),
     }
-    columns = {name: tells[name].ifelse(both[f"{name}_before"], both[name]) for name in OPPORTUNITIES.names}
+    names = OPPORTUNITIES.having(later.columns).names
+    columns = {name: tells[name].ifelse(both[f"{name}_before"], both[name]) for name in names}
     recorded = was_there.ifelse(ibis.literal(f"{known_on}"), ibis.null("string"))
     return both.select(**columns, **{RECORDED_ON: recorded}).order_by(OPPORTUNITY_ID.name)
+
+
+def _with_columns_of(other: ir.Table, deals: ir.Table) -> ir.Table:
+    """Add the columns that only the other dump has, as nulls."""
+    lacks = [name for name in other.columns if name not in deals.columns]
+    return deals.mutate(**{name: ibis.null(other[name].type()) for name in lacks})
 
 
 def _known_from(known: ir.Table, known_on: date | None) -> ir.Value:
@@ -116,3 +127,13 @@ def _known_from(known: ir.Table, known_on: date | None) -> ir.Value:
     if known_on is None:
         return ibis.literal(RECONSTRUCTED)
     return (known.month_end >= known_on).ifelse(f"{known_on}", RECONSTRUCTED)
+
+
+def _stage_of_the_crm(known: ir.Table) -> dict[str, ir.Value]:
+    """Return the CRM's own stage; null if the deal moved to it only after the month."""
+    if STAGE_CHANGED not in known.columns:
+        return {}
+    changed = known[STAGE_CHANGED]
+    later = changed.notnull() & (changed > known.month_end)
+    dated = [name for name in ("stage_name", "stage_position", STAGE_CHANGED) if name in known.columns]
+    return {name: later.ifelse(ibis.null(known[name].type()), known[name]) for name in dated}

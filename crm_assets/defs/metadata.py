@@ -15,6 +15,10 @@ import pandas as pd
 
 # Dagster's tag that says which bytes an event made.
 DATA_VERSION = "dagster/data_version"
+# The tag of columns that a table lacks if the CRM has nothing to fill them with.
+OPTIONAL_TAG = "optional"
+# How a table is read about which the reader had nothing to decide.
+PLAINLY_READ = "as it is written"
 
 
 class Fact:
@@ -43,6 +47,8 @@ class Fact:
     ARCHIVE_BYTES = "bytes in the archive"
     CHANGES = "what changed"
     RECORDED = "months recorded by a dump"
+    LEFT_OUT = "values left out"
+    HOW_READ = "how it is read"
     # Of the leak audit.
     INADMISSIBLE = "inadmissible"
     OVERRULED = "overruled"

@@ -163,7 +163,7 @@ def _report(folder: Path, past: Past, whole: list[str], first: str) -> bool:
     compared = report.compare(
         TableStore(Folder(home / "tables"), settings.engine_memory),
         recipes,
-        report.features_of(past, whole[0], whole, first),
+        report.told_by(past, whole[0], whole, first),
         models.load_champion().walk_forward,
         settings,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import cache
 
 import ibis
@@ -16,21 +17,34 @@ from crm_assets.crm.feature_table import LABEL
 from crm_assets.crm.features import win_features
 from crm_assets.crm.snapshots import month_rows, snapshots
 from crm_assets.crm.targets import DEFAULT_TARGET
+from crm_assets.modeling.algorithm import Snapshot
 from crm_assets.modeling.algorithms import ALGORITHMS
 from crm_assets.modeling.backtest import walk_forward
 from crm_assets.modeling.calibration import CalibratedModel, fit_calibrator
 from crm_assets.modeling.champion import chosen_of, leaderboard
 from crm_assets.modeling.folds import last_lesson, learn, split_months
+from crm_assets.modeling.frames import coded
 from crm_assets.modeling.training_rows import HeldRows
 from crm_assets.registry.recipes import Recipe
 from crm_assets.settings import Settings
 from crm_assets.storage.tables import TableStore
 
-FeaturesAsOf = Callable[[str], pd.DataFrame]
+
+@dataclass(frozen=True)
+class Told:
+    """What the dumps of a replay say.
+
+    Attributes:
+        features: gives the columns of `win_features` for all months, with the labels known at a month's end.
+        snapshot: reads the snapshot of a month.
+    """
+
+    features: Callable[[str], pd.DataFrame]
+    snapshot: Snapshot
 
 
-def features_of(past: Past, first_month: str, months: list[str], first: str) -> FeaturesAsOf:
-    """Return a function that gives the features of all months, with the labels known at the end of a month.
+def told_by(past: Past, first_month: str, months: list[str], first: str) -> Told:
+    """Return what the dumps say of each month.
 
     Args:
         past: the dumps.
@@ -48,24 +62,28 @@ def features_of(past: Past, first_month: str, months: list[str], first: str) -> 
         made = cleaning.opportunities({n: ibis.memtable(rows) for n, rows in tables.items()}, first_month)
         return ibis.memtable(made.to_pyarrow())
 
-    parts = [
-        snapshots(deals(source), ibis.memtable(month_rows([m for m in months if sources[m] == source])))
-        for source in dict.fromkeys(sources.values())
-    ]
-    known = ibis.memtable(pa.concat_tables([part.to_pyarrow() for part in parts]))
+    def snapshots_of(source: str, some: list[str]) -> pa.Table:
+        return snapshots(deals(source), ibis.memtable(month_rows(some))).to_pyarrow()
+
+    served = {one: [m for m in months if sources[m] == one] for one in sources.values()}
+    parts = [snapshots_of(source, some) for source, some in served.items()]
+    known = ibis.memtable(pa.concat_tables(parts, promote_options="default"))
 
     @cache
-    def as_of(month: str) -> pd.DataFrame:
+    def features(month: str) -> pd.DataFrame:
         calendar = ibis.memtable(month_rows(months, month))
         return win_features(deals(sources[month]), calendar, known).to_pyarrow().to_pandas()
 
-    return as_of if past.is_recorded else lambda _: as_of(last)
+    return Told(
+        features if past.is_recorded else lambda _: features(last),
+        lambda month: coded(snapshots_of(sources[month], [month])),
+    )
 
 
 def compare(
     store: TableStore,
     recipes: dict[str, Recipe],
-    features: FeaturesAsOf,
+    told: Told,
     last_backtest: Mapping[str, pd.DataFrame],
     settings: Settings,
 ) -> pd.DataFrame:
@@ -74,7 +92,7 @@ def compare(
     Args:
         store: the tables of the replay.
         recipes: the champions of the replay, by version.
-        features: what `features_of` returns.
+        told: what the dumps say.
         last_backtest: calibrated walk-forward predictions of the replay's last champion by month, which
             calibrates its test months on its validation months alone.
         settings: the settings of the replay.
@@ -85,14 +103,13 @@ def compare(
         `difference` (the largest between the probabilities of a deal), `last_backtest` and `realized`
         (wins; NaN if unknown).
     """
-    rows = []
-    final = features(store.months("win_features")[-1])
+    final, rows = told.features(store.months("win_features")[-1]), []
     for month in store.months("win_predictions"):
         said = store.to_pandas(store.read("win_predictions", [month]))
         if said.empty:
             continue
         recipe = recipes[str(said["model_version"].iloc[0])]
-        chosen, again = _walk_forward(features, recipe, month, settings)
+        chosen, again = _walk_forward(told, recipe, month, settings)
         both = said.merge(again, on="opportunity_id", how="outer", suffixes=("", "_again"))
         labels = final.loc[final["snapshot_month"] == month, LABEL.name]
         past = last_backtest[month]["probability"] if month in last_backtest else []
@@ -113,22 +130,21 @@ def compare(
     return pd.DataFrame(rows)
 
 
-def _walk_forward(
-    features: FeaturesAsOf, recipe: Recipe, month: str, settings: Settings
-) -> tuple[str, pd.DataFrame]:
+def _walk_forward(told: Told, recipe: Recipe, month: str, settings: Settings) -> tuple[str, pd.DataFrame]:
     """Choose, calibrate and fit on the months that the champion knew, and score `month`."""
-    learned = features(DEFAULT_TARGET.last_month(max(recipe.trained_months)))
-    table = learned[learned["snapshot_month"].isin(recipe.trained_months)]
+    features = told.features(DEFAULT_TARGET.last_month(max(recipe.trained_months)))
+    known, seed = told.snapshot, settings.seed
+    table = features[features["snapshot_month"].isin(recipe.trained_months)]
     table = table.sort_values(["snapshot_month", "opportunity_id"], ignore_index=True)
     split = split_months(recipe.trained_months, settings.min_training_months, settings.test_months)
     rows = HeldRows(table)
     backtests = {
-        a.name: walk_forward(a, rows, recipe.features, split.scored, settings.seed) for a in ALGORITHMS
+        a.name: walk_forward(a, rows, recipe.features, split.scored, seed, None, known) for a in ALGORITHMS
     }
     board, _ = leaderboard(rows, backtests, split)
     chosen = chosen_of(board)
-    fitted = learn(chosen, last_lesson(rows, recipe.features, settings.seed))
+    fitted = learn(chosen, last_lesson(rows, recipe.features, seed, known))
     model = CalibratedModel(fitted, fit_calibrator(backtests[chosen.name]), chosen.name)
-    scored = learned[learned["snapshot_month"] == month]
+    scored = features[features["snapshot_month"] == month]
     probability = model.predict_proba(chosen.matrix(scored, recipe.features))[:, 1]
     return chosen.name, scored[["opportunity_id"]].assign(probability=probability)

@@ -30,7 +30,7 @@ from crm_assets.defs.resources.store import TableStoreResource
 from crm_assets.errors import NotEnoughDataError
 from crm_assets.modeling import training
 from crm_assets.modeling.algorithm import SNAPSHOT, Algorithm, Snapshot
-from crm_assets.modeling.algorithms import ALGORITHMS, LEARNS_FROM_SNAPSHOTS
+from crm_assets.modeling.algorithms import ALGORITHMS, LEARNS_FROM_SNAPSHOTS, SNAPSHOT_COLUMNS
 from crm_assets.modeling.algorithms import algorithm as by_name
 from crm_assets.modeling.training_rows import TrainingRows
 from crm_assets.modeling.verdicts import INADMISSIBLE, UNPROVEN
@@ -240,8 +240,20 @@ def _snapshot(tables: Mapping[str, ir.Table]) -> Snapshot | None:
     """Return a function that reads the snapshot of a month, or None if the tables have no snapshots."""
     if MONTHLY_SNAPSHOTS.name not in tables:
         return None
+    from crm_assets.modeling.frames import coded
+
     snapshots = tables[MONTHLY_SNAPSHOTS.name]
-    return lambda month: snapshots.filter(snapshots.snapshot_month == month).to_pyarrow().to_pandas()
+    deals = snapshots.select(SNAPSHOT_COLUMNS) if SNAPSHOT_COLUMNS else snapshots
+
+    def read(month: str) -> pd.DataFrame:
+        known = coded(deals.filter(deals.snapshot_month == month).to_pyarrow())
+        if known.empty:
+            raise NotEnoughDataError(
+                f"{MONTHLY_SNAPSHOTS.name} lacks {month}, from which models learn: materialize it."
+            )
+        return known
+
+    return read
 
 
 def _learns_from(algorithm: Algorithm, training_set: TrainingRows) -> str:

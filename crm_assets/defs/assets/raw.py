@@ -11,14 +11,14 @@ from crm_assets.crm.schema import RAW_SALES_PIPELINE, RAW_TABLES, RawTable
 from crm_assets.crm.tables import QUARANTINED_ROWS
 from crm_assets.defs.assets.options import OPTIONS, table_out
 from crm_assets.defs.dumps import used_dumps
-from crm_assets.defs.metadata import Fact
+from crm_assets.defs.metadata import PLAINLY_READ, Fact
 from crm_assets.defs.metadata import table as shown
 from crm_assets.defs.partitions import check_run, note_months, source
 from crm_assets.defs.resources.store import TableStoreResource
 from crm_assets.settings import get_settings
 from crm_assets.sources.base import Source
 from crm_assets.sources.known import known_on
-from crm_assets.sources.quarantine import Sifted, by_rule, by_table, joined
+from crm_assets.sources.quarantine import Sifted, by_rule, by_table, by_value, joined
 from crm_assets.sources.select import select_source
 from crm_assets.storage.archive import Archive
 
@@ -116,6 +116,8 @@ def _facts(table: RawTable, read: Sifted, source: Source) -> dict[str, Any]:
         Fact.ROWS_READ: read.rows_read,
         Fact.ROWS_SET_ASIDE: read.set_aside,
         Fact.SET_ASIDE_BY_RULE: shown(by_rule(read.quarantined)),
+        Fact.LEFT_OUT: shown(by_value(read)),
+        Fact.HOW_READ: "\n".join((*read.notes, *(one.sentence for one in read.told))) or PLAINLY_READ,
     }
 
 
