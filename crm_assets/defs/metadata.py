@@ -79,6 +79,8 @@ class Fact:
     LIKELIEST_WINS = "likeliest wins"
     WITHOUT_PREDICTION = "open deals without a prediction"
     NO_PREDICTIONS = "no predictions"
+    MEAN_SCORES = "mean probability by month"
+    EXPLAINED_BY = "features that explain the fall"
     # Of quality scores and checks.
     SCORES = "scores"
     ABSENT_TABLES = "tables that the source does not have"
