@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+import pyarrow.compute as pc
+
 from crm_assets.errors import SourceUnavailableError
 from crm_assets.sources.files import File, files
 from crm_assets.sources.mapping.headers import column_in
 from crm_assets.sources.mapping.load import TABLES, LoadedMapping, parts
-from crm_assets.sources.mapping.rows import Rows, cleaned, file_for
+from crm_assets.sources.mapping.rows import Rows, blank, cleaned, file_for
 from crm_assets.sources.mapping.schema import Mapping, Value
 
 
@@ -90,7 +92,10 @@ class CrmFiles:
         self.notes += table.notes
         empty = self.loaded.mapping.formats.empty
         columns = {name: cleaned(table.rows[name], empty) for name in table.rows.column_names}
-        return Rows(table.name, table.header, columns, table.numbers)
+        rows = Rows(table.name, table.header, columns, table.numbers, table.ragged)
+        # Programs leave blank rows at the end of an export.
+        empty_rows = blank(list(columns.values()), len(rows))
+        return rows.filtered(pc.invert(empty_rows)) if pc.any(empty_rows).as_py() else rows
 
 
 def _named_columns(mapping: Mapping) -> Iterator[str]:

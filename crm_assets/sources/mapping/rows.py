@@ -15,8 +15,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from crm_assets.errors import BadInputError, SettingsError
+from crm_assets.sources.csv_file import trimmed_text
 from crm_assets.sources.mapping.headers import column_in, same
 from crm_assets.sources.mapping.schema import Formats, Value
+from crm_assets.sources.text_table import RaggedRow
 
 TEXT = pa.string()
 _WHOLE = re.compile(r"(\d+)\.0+")
@@ -34,12 +36,14 @@ class Rows:
         header: the names of all its columns.
         columns: the columns that were read, by name: strings, trimmed, null if empty.
         numbers: the row numbers, as in a spreadsheet.
+        ragged: rows that have more or fewer fields than the header; they are in none of the columns.
     """
 
     name: str
     header: Sequence[str]
     columns: Mapped[str, pa.Array]
     numbers: pa.Array
+    ragged: tuple[RaggedRow, ...] = ()
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -52,7 +56,12 @@ class Rows:
     def filtered(self, kept: pa.Array) -> Rows:
         """Return only the marked rows."""
         columns = {name: column.filter(kept) for name, column in self.columns.items()}
-        return Rows(self.name, self.header, columns, self.numbers.filter(kept))
+        return Rows(self.name, self.header, columns, self.numbers.filter(kept), self.ragged)
+
+    def taken(self, at: pa.Array) -> Rows:
+        """Return only the rows at some positions."""
+        columns = {name: column.take(at) for name, column in self.columns.items()}
+        return Rows(self.name, self.header, columns, self.numbers.take(at), self.ragged)
 
 
 def file_for(role: str, patterns: Sequence[str], names: Sequence[str]) -> str | None:
@@ -208,11 +217,10 @@ def cleaned(text: pa.Array | pa.ChunkedArray, empty: Sequence[str]) -> pa.Array:
         text: shape (n,), strings.
         empty: texts that mean no value, beside the empty one.
     """
-    whole = text.combine_chunks() if isinstance(text, pa.ChunkedArray) else text
-    if isinstance(whole, pa.ChunkedArray):
-        whole = whole.chunk(0) if whole.num_chunks else pa.array([], TEXT)
-    trimmed = pc.utf8_trim_whitespace(whole.cast(TEXT))
-    nothing = pa.array(["", *empty], TEXT)
+    trimmed = trimmed_text(text)
+    if not empty:
+        return trimmed
+    nothing = pa.array(list(empty), TEXT)
     return pc.if_else(pc.is_in(trimmed, value_set=nothing), pa.scalar(None, TEXT), trimmed)
 
 
@@ -235,6 +243,11 @@ def shown_header(header: Sequence[str], limit: int = 40) -> str:
     """Return the names of columns for a sentence."""
     names = [name for name in header if name]
     return ", ".join(names[:limit]) + (f" and {len(names) - limit} more" if len(names) > limit else "")
+
+
+def blank(columns: Sequence[pa.Array], rows: int) -> pa.Array:
+    """Return which rows have no value in any column."""
+    return reduce(pc.and_, map(pc.is_null, columns), pa.array(np.ones(rows, dtype=bool)))
 
 
 def both(masks: Sequence[pa.Array]) -> pa.Array:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -15,9 +15,10 @@ from crm_assets.crm.schema import SOURCE_ROW, RawTable
 from crm_assets.errors import BadInputError
 from crm_assets.sources.mapping.headers import among, column_in, counted, same
 from crm_assets.sources.mapping.load import TABLES, LoadedMapping, parts
-from crm_assets.sources.mapping.outcomes import Told, tell
+from crm_assets.sources.mapping.outcomes import tell
 from crm_assets.sources.mapping.rows import TEXT, Rows, Values, required, shown_header
 from crm_assets.sources.mapping.schema import Table, Value
+from crm_assets.sources.text_table import RaggedRow
 
 STAGE_COLUMNS = ("deal_stage", "stage_name", "stage_position")
 
@@ -31,6 +32,8 @@ class MappedTable:
         text: its columns that the CRM has, strings, and the rows' numbers.
         labels: what the CRM calls each of our columns, for messages.
         notes: what was decided, in sentences.
+        original: the CRM's own columns of the same rows.
+        ragged: rows of the file that have more or fewer fields than its header.
         extra: values beside our columns: amounts that the CRM has already converted.
     """
 
@@ -38,6 +41,8 @@ class MappedTable:
     text: pa.Table
     labels: dict[str, str]
     notes: list[str]
+    original: pa.Table
+    ragged: tuple[RaggedRow, ...] = ()
     extra: dict[str, pa.Array] = field(default_factory=dict)
 
 
@@ -83,27 +88,26 @@ class CrmTables:
             return None
         raw = TABLES[name]
         (key,) = raw.key
-        columns = dict(self._columns(name, table, rows))
-        # The names come from where deals find them too, so that both are the same.
         listed = self.names_of(name)
-        numbers, notes = rows.numbers, []
         if listed is not None:
-            ids = self.values.ids(
-                required(self.values.take(_id(table), rows), f"{name}: id", table.id, rows, "")
-            )
-            first = _first_of_each(ids)
+            ids = self.values.take(_id(table), rows)
+            rows = rows.taken(_first_of_each(self.values.ids(required(ids, "id", table.id, rows, ""))))
+        columns = dict(self._columns(name, table, rows))
+        if listed is not None:
+            # The names come from where deals find them too, so that both are the same.
             columns[key] = listed[1]
-            columns = {
-                column: array if column == key else array.take(first) for column, array in columns.items()
-            }
-            numbers = numbers.take(first)
         elif key not in columns:
             raise BadInputError(
                 f"{rows.name}: no column for {key}; the file has {shown_header(rows.header)}. Name it under "
                 f"{name}: columns in {self.loaded.remedy_file}, or write `{name}: null` to go without the table."
             )
         return MappedTable(
-            _in_file(raw, rows), _as_table(raw, columns, numbers), self._labels(table, rows), notes
+            replace(raw, file_name=rows.name),
+            _as_table(raw, columns, rows.numbers),
+            self._labels(table, rows),
+            [],
+            _original(rows),
+            rows.ragged,
         )
 
     @cached_property
@@ -122,7 +126,8 @@ class CrmTables:
         self.values.masks = told.masks
         columns = dict(self._columns("deals", deals, rows))
         columns["deal_stage"] = told.stage
-        if told.name is not None:
+        # A single open stage says no more than that the deal is open.
+        if told.name is not None and (len(self.mapping.stages.open) > 1 or self.mapping.stages.listed_in):
             columns["stage_name"] = told.name
             columns["stage_position"] = told.position.cast(TEXT)
         key = raw.key[0]
@@ -138,15 +143,15 @@ class CrmTables:
         text = _as_table(raw, columns, rows.numbers).filter(kept)
         extra = {name: array.filter(kept) for name, array in extra.items()}
         labels = {**self._labels(deals, rows), **_stage_labels(deals.stage, rows)}
-        return MappedTable(_in_file(raw, rows), text, labels, [*told.notes, *notes], extra)
-
-    @property
-    def told(self) -> Told:
-        """The outcomes of all deals of the file, including those that are left out."""
-        rows = self.rows_of(self.mapping.deals.file)
-        if rows is None:
-            raise BadInputError(f"No file fits files: {self.mapping.deals.file}.")
-        return tell(self.loaded, rows, self.values)
+        return MappedTable(
+            replace(raw, file_name=rows.name),
+            text,
+            labels,
+            [*told.notes, *notes],
+            _original(rows.filtered(kept)),
+            rows.ragged,
+            extra,
+        )
 
     def _columns(self, name: str, table: Table, rows: Rows) -> Iterator[tuple[str, pa.Array]]:
         for column, value in table.columns.items():
@@ -260,10 +265,9 @@ def _stage_labels(stage: Value | None, rows: Rows) -> dict[str, str]:
     return dict.fromkeys(STAGE_COLUMNS, there[0]) if there else {}
 
 
-def _in_file(raw: RawTable, rows: Rows) -> RawTable:
-    from dataclasses import replace
-
-    return replace(raw, file_name=rows.name)
+def _original(rows: Rows) -> pa.Table:
+    """Return the CRM's own columns, empty texts in place of nulls."""
+    return pa.table({name: pc.fill_null(column, "") for name, column in rows.columns.items()})
 
 
 def _first_of_each(ids: pa.Array) -> pa.Array:
