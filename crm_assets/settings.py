@@ -46,8 +46,8 @@ class Settings(BaseSettings):
     mapping: str = Field(
         "kaggle",
         min_length=1,
-        description="How the CRM of `CRM_DATA_DIR` calls things: a preset (`kaggle`, `salesforce`, `hubspot`, "
-        "`dynamics`, `pipedrive`, `odoo`), or the path of a `crm.yaml`, which `make mapping` drafts.",
+        description="How the CRM of `CRM_DATA_DIR` calls things: a preset (`kaggle`, `salesforce`, "
+        "`hubspot`, `dynamics`, `pipedrive`, `odoo`) or the path of a `crm.yaml`; `make mapping` drafts one.",
     )
     source_name: str | None = Field(
         None,

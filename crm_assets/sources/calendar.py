@@ -68,7 +68,8 @@ def covered_by(deals: pa.Table) -> MonthRange | None:
     """Return the months that the dates of deals cover; None if no deal is engaged.
 
     Args:
-        deals: columns of `crm.schema.RAW_SALES_PIPELINE`. Without engage dates, deals count from their creation.
+        deals: columns of `crm.schema.RAW_SALES_PIPELINE`. Without engage dates, deals count from their
+            creation.
     """
     return covered(
         deals["engage_date" if "engage_date" in deals.column_names else "created_date"], deals["close_date"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import reduce
+from unicodedata import normalize
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,7 +15,7 @@ from crm_assets.errors import BadInputError
 from crm_assets.sources.csv_text import SEPARATORS
 from crm_assets.sources.faults import shortened
 from crm_assets.sources.files import File
-from crm_assets.sources.text_table import Forms, RaggedRow, TextTable
+from crm_assets.sources.text_table import AS_FOUND, Forms, RaggedRow, TextTable
 
 _ROWS_SHOWN = 5
 # More commas than an address with line breaks usually has; matters for tables with few columns.
@@ -47,7 +48,7 @@ class FileText:
     filled: pa.Array
     ragged: tuple[RaggedRow, ...] = ()
     notes: tuple[str, ...] = ()
-    forms: Forms = Forms()
+    forms: Forms = AS_FOUND
     finish: Callable[[pa.Table], pa.Table] | None = None
 
     @property
@@ -134,6 +135,16 @@ def trimmed_text(text: pa.ChunkedArray | pa.Array) -> pa.Array:
     if isinstance(trimmed, pa.ChunkedArray):
         trimmed = trimmed.chunk(0) if trimmed.num_chunks else pa.array([], pa.string())
     if not pc.all(pc.string_is_ascii(trimmed)).as_py():
-        trimmed = pc.utf8_normalize(pc.replace_substring_regex(trimmed, _UNSEEN, ""), "NFC")
+        trimmed = _composed(pc.replace_substring_regex(trimmed, _UNSEEN, ""))
     trimmed = pc.utf8_trim_whitespace(trimmed)
     return pc.if_else(pc.equal(trimmed, ""), pa.scalar(None, pa.string()), trimmed)
+
+
+def _composed(text: pa.Array) -> pa.Array:
+    """Compose letters with their marks, each distinct text once.
+
+    Arrow's own `utf8_normalize` does not: in pyarrow 25 its NFC takes letters apart.
+    """
+    encoded = text.dictionary_encode()
+    composed = [None if one is None else normalize("NFC", one) for one in encoded.dictionary.to_pylist()]
+    return pa.array(composed, pa.string()).take(encoded.indices)

@@ -13,12 +13,11 @@ from crm_assets.errors import BadInputError
 from crm_assets.sources.dates import Dates, dates
 from crm_assets.sources.faults import Fault, called
 from crm_assets.sources.numbers import POINT, Numbers, numbers
-from crm_assets.sources.text_table import Forms
+from crm_assets.sources.text_table import AS_FOUND, Forms
 
 # From here on, a float cannot hold every whole number.
 LARGEST_WHOLE = 2.0**53
 
-AS_FOUND = Forms()
 WRITE_DATES = "write it as YYYY-MM-DD, or say in the mapping how it is written"
 WRITE_NUMBERS = "write plain digits with a point before decimals, or say in the mapping how it is written"
 
@@ -28,7 +27,8 @@ class Parsed:
     """A raw table with its types.
 
     Attributes:
-        rows: the typed table; null if a value is unreadable. Optional columns that the file lacks are left out.
+        rows: the typed table; null if a value is unreadable. Optional columns that the file lacks are left
+            out.
         faults: the unreadable values.
         notes: what was decided about columns, in sentences.
     """

@@ -70,6 +70,9 @@ class Forms:
     zone: str | None = None
 
 
+AS_FOUND = Forms()
+
+
 def picked(wanted: Wanted, header: Sequence[str]) -> list[str]:
     """Return the columns of a header to read, each once.
 

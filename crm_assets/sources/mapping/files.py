@@ -41,7 +41,7 @@ class CrmFiles:
         found = files(self.place)
         if not found:
             raise SourceUnavailableError(
-                f"{self.place} has no CSV file and no workbook; set CRM_DATA_DIR to the folder of the export."
+                f"{self.place} has no CSV file and no workbook; set CRM_DATA_DIR to the export's folder."
             )
         return found
 
@@ -73,7 +73,7 @@ class CrmFiles:
         patterns = ", ".join(self.loaded.mapping.files.get(role, ()))
         there = ", ".join(one.name for one in self.listed[:20])
         raise SourceUnavailableError(
-            f"{self.place} has no file of deals: {self.loaded.name} looks for {patterns or 'none'}, and there "
+            f"{self.place} has no file of deals: {self.loaded.name} looks for {patterns or 'none'}; there "
             f"{'is' if len(self.listed) == 1 else 'are'} {there}. Write the right name into "
             f"{self.loaded.remedy_file}, for example `files: {{{role}: {self.listed[0].stem}}}`."
         )

@@ -39,7 +39,7 @@ _SECTIONS: dict[str, Any] = {
     "stages": {},
     **dict.fromkeys(TABLES, _TABLE_SECTIONS),
 }
-# What stands for `nothing` in YAML: such a line removes the preset's. A section without lines changes nothing.
+# What stands for `nothing` in YAML: such a line removes the preset's. An empty section changes nothing.
 _NULLS = ("null", "Null", "NULL", "~")
 
 Path_ = tuple[str, ...]
@@ -53,7 +53,7 @@ class LoadedMapping:
         mapping: the mapping, with the lines of its preset.
         name: what to call it in a sentence: the preset's name, or the file's.
         file: the user's file; None if only a preset was named.
-        written: the lines that the user wrote, as paths of keys, for example `("deals", "columns", "amount")`.
+        written: the lines that the user wrote, as paths of keys, such as `("deals", "columns", "amount")`.
     """
 
     mapping: Mapping

@@ -90,8 +90,8 @@ def _only(found: list[str], loaded: LoadedMapping, file: str, codes: pa.Array) -
     if len(unrated) <= 1:
         return unrated[0] if unrated else None
     raise BadInputError(
-        f"{file}: amounts are in several currencies: {counted(codes)}. Say which one to count in, and what one "
-        f"unit of each other is worth in it, in {loaded.remedy_file}, for example `money: {{currency: "
+        f"{file}: amounts are in several currencies: {counted(codes)}. Say which one to count in, and what "
+        f"one unit of each other is worth in it, in {loaded.remedy_file}, for example `money: {{currency: "
         f"{unrated[0]}, rates: {{{unrated[1]}: 1.1}}}}`."
     )
 

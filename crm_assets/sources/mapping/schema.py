@@ -276,7 +276,7 @@ class Mapping(Part):
 
     preset: str = Field(
         "kaggle",
-        description="The preset to start from: kaggle, salesforce, hubspot, dynamics, pipedrive, odoo, or none.",
+        description="The preset to start from: kaggle, salesforce, hubspot, dynamics, pipedrive, odoo, none.",
     )
     files: dict[str, Names] = Field(
         {},

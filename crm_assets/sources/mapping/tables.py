@@ -70,7 +70,7 @@ class CrmTables:
         return self._rows[role]
 
     def names_of(self, name: str) -> tuple[pa.Array, pa.Array] | None:
-        """Return the ids and names of one of our tables, as the table has them; None if there is no such file."""
+        """Return the ids and names of one of our tables, as the table has them; None without its file."""
         if name not in self._names:
             # A name that looks up its own table finds nothing while the names are being made.
             self._names[name] = None
@@ -99,7 +99,7 @@ class CrmTables:
         elif key not in columns:
             raise BadInputError(
                 f"{rows.name}: no column for {key}; the file has {shown_header(rows.header)}. Name it under "
-                f"{name}: columns in {self.loaded.remedy_file}, or write `{name}: null` to go without the table."
+                f"{name}: columns in {self.loaded.remedy_file}, or write `{name}: null` to go without it."
             )
         return MappedTable(
             replace(raw, file_name=rows.name),
@@ -169,8 +169,8 @@ class CrmTables:
         if absent:
             there += f", and there is no file for {', '.join(absent)}"
         return (
-            f"{self.loaded.name}, {name}: columns: {column}: {', '.join(value.columns) or 'its column'} is not "
-            f"there. {there}. Correct the line, or write `{column}: null` to go without."
+            f"{self.loaded.name}, {name}: columns: {column}: {', '.join(value.columns) or 'its column'} is "
+            f"not there. {there}. Correct the line, or write `{column}: null` to go without."
         )
 
     def _kept(self, table: Table) -> Rows | None:
@@ -215,16 +215,16 @@ class CrmTables:
             if column is None:
                 if written:
                     raise BadInputError(
-                        f"{self.loaded.name}, deals: {section}: {name}: {rows.name} has no such column. It has "
-                        f"{shown_header(rows.header)}; ours are {', '.join(columns)}."
+                        f"{self.loaded.name}, deals: {section}: {name}: {rows.name} has no such column. "
+                        f"It has {shown_header(rows.header)}; ours are {', '.join(columns)}."
                     )
                 continue
             found = among(column, wanted).to_numpy(zero_copy_only=False)
             out = found if section == "leave_out" else ~found
             if written and not found.any():
                 raise BadInputError(
-                    f"{self.loaded.name}, deals: {section}: {name}: no deal has {', '.join(wanted)}. There are "
-                    f"{counted(column)}."
+                    f"{self.loaded.name}, deals: {section}: {name}: no deal has {', '.join(wanted)}. There "
+                    f"are {counted(column)}."
                 )
             if not (kept & ~out).any():
                 if written:
@@ -233,8 +233,8 @@ class CrmTables:
                         f"There are {counted(column)}."
                     )
                 notes.append(
-                    f"{rows.name}: {name} is {', '.join(wanted)} in every row, so {self.loaded.name} would leave "
-                    "out every deal; the line is not applied."
+                    f"{rows.name}: {name} is {', '.join(wanted)} in every row, so {self.loaded.name} would "
+                    "leave out every deal; the line is not applied."
                 )
                 continue
             if count := int((kept & out).sum()):

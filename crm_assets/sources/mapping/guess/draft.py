@@ -127,7 +127,7 @@ def _known_columns(found: Look) -> dict[str, str]:
 
 
 def shown(value: Value, rows: Rows, found: Look) -> Any:
-    """Return a value as it is written, without the alternatives that the files do not have; None if none is left."""
+    """Return a value as YAML, without the alternatives that the files do not have; None if none is left."""
     if value.column is not None:
         written: Any = column_in(rows.header, value.column)
     elif value.first_of or value.words:
@@ -320,7 +320,8 @@ def _kinds(out: Draft, deals: Rows, found: Look) -> None:
             continue
         first = pc.unique(values.filter(pc.is_valid(values))).to_pylist()[0]
         out.say(
-            f"{column}: {counted(values)}. To keep one kind only: keep: {{{_scalar(str(column))}: {_scalar(first)}}}",
+            f"{column}: {counted(values)}. To keep one kind only: "
+            f"keep: {{{_scalar(str(column))}: {_scalar(first)}}}",
             1,
         )
     for asked in words()["deleted"]:
