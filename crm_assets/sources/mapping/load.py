@@ -28,7 +28,8 @@ TABLES = {
     "deals": RAW_SALES_PIPELINE,
 }
 # Columns that follow from the stages and the way to tell won and lost, not from a line of their own.
-DERIVED = ("deal_stage", SOURCE_ROW.name)
+STAGE_COLUMNS = ("deal_stage", "stage_name", "stage_position")
+DERIVED = (*STAGE_COLUMNS, SOURCE_ROW.name)
 
 # The sections that are laid over the preset line by line; everything else is replaced as a whole.
 _TABLE_SECTIONS = {"columns": {}, "leave_out": {}, "keep": {}, "home_amounts": {}}
@@ -107,7 +108,7 @@ def parse(text: str, path: Path) -> LoadedMapping:
 
 @cache
 def _preset_text(name: str) -> str:
-    return (files(__package__) / "presets" / f"{name}.yaml").read_text("utf-8")
+    return (files("crm_assets.sources.mapping") / "presets" / f"{name}.yaml").read_text("utf-8")
 
 
 def preset(name: str) -> dict[str, Any]:

@@ -216,7 +216,7 @@ def _settle_unknown(
         unknown = unknown & ~empty
     if not unknown.any():
         return
-    found = counted((name if name is not None else given).filter(pa.array(unknown)))
+    found = counted(pa.nulls(len(ours), TEXT) if name is None else name.filter(pa.array(unknown)))
     stages = loaded.mapping.stages
     listed = [
         *stages.prospecting,

@@ -11,12 +11,10 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    GetJsonSchemaHandler,
     WithJsonSchema,
     field_validator,
     model_validator,
 )
-from pydantic_core import CoreSchema
 
 Outcome = Literal["open", "closed", "won", "lost", "engaged"]
 # The value that stands for any value in a condition.
@@ -105,32 +103,12 @@ class Value(Part):
             dict.fromkeys(name for part in (*self.first_of, *self.words) for name in part.own_columns)
         )
 
-    @classmethod
-    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        """Offer the short forms to editors too."""
-        schema = handler(core)
-        target = handler.resolve_ref_schema(schema)
-        if "anyOf" not in target:
-            full = dict(target)
-            described = full.pop("description", "")
-            full.pop("title", None)
-            target.clear()
-            target.update(
-                title="Value",
-                description=described,
-                anyOf=[
-                    {"type": "string", "description": "A column of the file."},
-                    {"type": "array", "items": {"$ref": "#/$defs/Value"}},
-                    full,
-                    {"type": "null", "description": "Not there: removes the line of the preset."},
-                ],
-            )
-        return schema
-
 
 _SCALAR = {"type": ["string", "number", "boolean"]}
+_SPELLINGS = {"anyOf": [_SCALAR, {"type": "array", "items": _SCALAR}]}
+_ORDERED = {"anyOf": [_SCALAR, {"type": "array", "items": _SPELLINGS}]}
 # One text, or a list of texts.
-Names = Annotated[tuple[str, ...], WithJsonSchema({"anyOf": [_SCALAR, {"type": "array", "items": _SCALAR}]})]
+Names = Annotated[tuple[str, ...], WithJsonSchema(_SPELLINGS)]
 Condition = dict[str, Names]
 
 
@@ -176,7 +154,7 @@ class Stages(Part):
         description="Stages before a deal is engaged. Such deals get no prediction. Only list some if the "
         "files say when a deal left them.",
     )
-    open: tuple[Names, ...] = Field(
+    open: Annotated[tuple[Names, ...], WithJsonSchema(_ORDERED)] = Field(
         (), description="Stages of open deals, in order; a list in place of a name holds its spellings."
     )
     won: Names = Field((), description="Stages of won deals.")

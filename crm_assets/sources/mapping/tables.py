@@ -14,13 +14,11 @@ import pyarrow.compute as pc
 from crm_assets.crm.schema import SOURCE_ROW, RawTable
 from crm_assets.errors import BadInputError
 from crm_assets.sources.mapping.headers import among, column_in, counted, same
-from crm_assets.sources.mapping.load import TABLES, LoadedMapping, parts
+from crm_assets.sources.mapping.load import STAGE_COLUMNS, TABLES, LoadedMapping, parts
 from crm_assets.sources.mapping.outcomes import tell
 from crm_assets.sources.mapping.rows import TEXT, Rows, Values, required, shown_header
 from crm_assets.sources.mapping.schema import Table, Value
 from crm_assets.sources.text_table import RaggedRow
-
-STAGE_COLUMNS = ("deal_stage", "stage_name", "stage_position")
 
 
 @dataclass(frozen=True)
@@ -134,8 +132,8 @@ class CrmTables:
         columns[key] = required(
             columns.get(key), key, deals.columns.get(key), rows, f"Name it in {self.loaded.remedy_file}."
         )
-        extra = {
-            name: array
+        extra: dict[str, pa.Array] = {
+            str(name): array
             for name, value in deals.home_amounts.items()
             if (array := self.values.take(value, rows)) is not None
         }
@@ -233,8 +231,8 @@ class CrmTables:
                         f"There are {counted(column)}."
                     )
                 notes.append(
-                    f"{rows.name}: {name} is {', '.join(wanted)} in every row, so {self.loaded.name} would "
-                    "leave out every deal; the line is not applied."
+                    f"{rows.name}: {name} is {', '.join(wanted)} in every row, so the preset's line would "
+                    "leave out every deal; it is not applied."
                 )
                 continue
             if count := int((kept & out).sum()):

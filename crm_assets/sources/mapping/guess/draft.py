@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -19,6 +20,8 @@ from crm_assets.sources.mapping.rows import Rows
 from crm_assets.sources.mapping.schema import Value
 from crm_assets.sources.numbers import numbers
 
+# Editors complete and check a mapping by it.
+SCHEMA = Path(__file__).parents[1] / "crm.schema.json"
 _FEW = 40
 _RARELY = 0.05
 _UNSURE = "UNSURE: "
@@ -68,6 +71,7 @@ def draft(found: Look, place: str) -> Draft:
         place: the folder, for the first comment.
     """
     out = Draft()
+    out.say(f"yaml-language-server: $schema={SCHEMA}")
     out.say(f"How this CRM calls things: a draft by `make mapping` from {place}.")
     out.say("Lines that begin with # are what the preset says already: remove the # to change one.")
     out.say("docs/bring-your-own-crm.md explains every part.")
@@ -145,8 +149,8 @@ def shown(value: Value, rows: Rows, found: Look) -> Any:
     if written is None or (value.when is None and value.divided_by is None):
         return written
     key = {str: "column", list: "first_of"}.get(type(written))
-    written = {key: written} if key else written
-    return written | {
+    long_form: dict[str, Any] = {key: written} if key else dict(written)
+    return long_form | {
         name: one for name in ("when", "divided_by") if (one := getattr(value, name)) is not None
     }
 

@@ -35,7 +35,7 @@ _SAMPLE = 2_000
 @cache
 def words() -> dict[str, Any]:
     """Return what people call our columns and stages."""
-    text = (package_files(__package__) / "words.yaml").read_text("utf-8")
+    text = (package_files("crm_assets.sources.mapping.guess") / "words.yaml").read_text("utf-8")
     return yaml.safe_load(text)
 
 
