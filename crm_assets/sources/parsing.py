@@ -26,7 +26,7 @@ class Parsed:
     """A raw table with its types.
 
     Attributes:
-        rows: the typed table; null if a value is unreadable. Optional columns that the file lacks are left out.
+        rows: the typed table, without optional columns that the file lacks; null if a value is unreadable.
         faults: the unreadable values.
         notes: what was decided about columns, in sentences.
     """

@@ -39,7 +39,9 @@ def judge(frame: pd.DataFrame, rules: list[Rule], key: list[str]) -> list[Outcom
     import great_expectations as gx
 
     batches = _batches()
-    suite = gx.ExpectationSuite(name="rules", expectations=[_expectation(rule, frame.columns) for rule in rules])
+    suite = gx.ExpectationSuite(
+        name="rules", expectations=[_expectation(rule, frame.columns) for rule in rules]
+    )
     result = batches.get_batch({"dataframe": frame}).validate(
         suite,
         result_format={
