@@ -94,7 +94,9 @@ def _dated(deals: ir.Table, first_month: str) -> ir.Table:
     }
     engaged, created = dates["engage_date"], dates.get("created_date", dates["engage_date"])
     known = ibis.least(engaged, created).coalesce(engaged, created, deals.close_date)
+    entered = {"crm_created_date": created} if "created_date" in dates else {}
     return deals.mutate(
+        **entered,
         stage=deals.deal_stage,
         close_value=ibis.ifelse(deals.deal_stage == Stage.LOST.value, 0.0, deals.close_value),
         created_date=known.coalesce(_simulated_day(deals.opportunity_id, first_month)),
