@@ -43,6 +43,12 @@ class Settings(BaseSettings):
         description="The folder with accounts.csv, products.csv, sales_teams.csv and sales_pipeline.csv; or "
         "a zip archive or a workbook with these tables.",
     )
+    mapping: str = Field(
+        "kaggle",
+        min_length=1,
+        description="How the CRM of `CRM_DATA_DIR` calls things: a preset (`kaggle`, `salesforce`, "
+        "`hubspot`, `dynamics`, `pipedrive`, `odoo`) or the path of a `crm.yaml`; `make mapping` drafts one.",
+    )
     source_name: str | None = Field(
         None,
         pattern=r"^[A-Za-z0-9_.-]+$",

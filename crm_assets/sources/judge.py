@@ -108,7 +108,9 @@ class _Judge:
         file = self.read(table)
         if file is None:
             return self._keep(table, Sifted.whole(table.absent))
-        parsed = parse_table(file.text, table, file.name)
+        parsed = parse_table(file.text, table, file.name, file.forms)
+        if file.finish is not None:
+            parsed = replace(parsed, rows=file.finish(parsed.rows))
         self._list(table, parsed.rows)
         musts = [rule for rule in rules_of(table) if rule.severity == "must"]
         rules = applicable(musts, parsed.rows.column_names, self.absent)
