@@ -14,7 +14,7 @@ from dotenv import dotenv_values
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from crm_assets.crm.feature_table import FEATURE_NAMES
+from crm_assets.crm.all_features import ALL_FEATURE_NAMES
 from crm_assets.crm.months import is_month
 from crm_assets.errors import SettingsError
 
@@ -195,9 +195,9 @@ class Settings(BaseSettings):
     @field_validator("admit_features", "exclude_features")
     @classmethod
     def _known_features(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        unknown = sorted(set(value) - set(FEATURE_NAMES))
+        unknown = sorted(set(value) - set(ALL_FEATURE_NAMES))
         if unknown:
-            raise ValueError(f"no such feature: {', '.join(unknown)}; known: {', '.join(FEATURE_NAMES)}")
+            raise ValueError(f"no such feature: {', '.join(unknown)}; known: {', '.join(ALL_FEATURE_NAMES)}")
         return value
 
     @field_validator("first_month", "last_month")

@@ -15,7 +15,8 @@ from crm_assets.crm.months import month_end, month_of_quarter, month_start, shif
 from crm_assets.crm.schema import Stage
 from crm_assets.crm.targets import TARGETS
 
-STAGE_CHANGED = "stage_changed_date"
+# Dates that a deal may have beside those of its outcome, each with what is known since that day.
+DATED = {"crm_created_date": (), "stage_changed_date": ("stage_name", "stage_position")}
 
 
 def monthly_snapshots(opportunities: ir.Table, months: Iterable[str]) -> MonthlyQuery:
@@ -63,7 +64,7 @@ def snapshots(opportunities: ir.Table, months: ir.Table) -> ir.Table:
     closed = known.close_date.notnull() & (known.close_date <= known.month_end)
     return (
         known.mutate(
-            **_stage_of_the_crm(known),
+            **_as_of(known),
             stage=ibis.cases(
                 (closed, known.stage),
                 (engaged, Stage.ENGAGING.value),
@@ -78,11 +79,13 @@ def snapshots(opportunities: ir.Table, months: ir.Table) -> ir.Table:
     )
 
 
-def _stage_of_the_crm(known: ir.Table) -> dict[str, ir.Value]:
-    """Return the CRM's own stage; null if the deal moved to it only after the month."""
-    if STAGE_CHANGED not in known.columns:
-        return {}
-    changed = known[STAGE_CHANGED]
-    later = changed.notnull() & (changed > known.month_end)
-    dated = [name for name in ("stage_name", "stage_position", STAGE_CHANGED) if name in known.columns]
-    return {name: later.ifelse(ibis.null(known[name].type()), known[name]) for name in dated}
+def _as_of(known: ir.Table) -> dict[str, ir.Value]:
+    """Return what the CRM says since a day of its own; null before that day."""
+    values = {}
+    for since, names in DATED.items():
+        if since not in known.columns:
+            continue
+        later = known[since].notnull() & (known[since] > known.month_end)
+        there = [name for name in (since, *names) if name in known.columns]
+        values |= {name: later.ifelse(ibis.null(known[name].type()), known[name]) for name in there}
+    return values

@@ -45,6 +45,7 @@ class Fact:
     INADMISSIBLE = "inadmissible"
     OVERRULED = "overruled"
     UNPROVEN = "unproven"
+    ABSENT_FEATURES = "features that the CRM has nothing for"
     VERDICTS = "verdicts"
     # Of models and champion.
     ALGORITHM = "algorithm"

@@ -11,8 +11,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from crm_assets.crm.contract import Unique
 from crm_assets.crm.raw_rules import rules_of
-from crm_assets.crm.rules import Rule, Unique, applicable
+from crm_assets.crm.rules import Rule, applicable
 from crm_assets.crm.schema import RAW_TABLES, SOURCE_ROW, RawTable
 from crm_assets.errors import BadInputError
 from crm_assets.sources.csv_file import FileText, ragged_sentence
