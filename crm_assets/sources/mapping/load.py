@@ -13,6 +13,8 @@ from typing import Any, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
+from yaml.constructor import ConstructorError
+from yaml.resolver import BaseResolver
 
 from crm_assets.crm.schema import RAW_ACCOUNTS, RAW_PRODUCTS, RAW_SALES_PIPELINE, RAW_SALES_TEAMS, SOURCE_ROW
 from crm_assets.errors import SettingsError
@@ -141,15 +143,15 @@ def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[str, Any]:
     for key_node, value_node in node.value:
         key = loader.construct_object(key_node, deep=True)
         if not isinstance(key, str):
-            raise yaml.constructor.ConstructorError(None, None, "a key should be a text", key_node.start_mark)
+            raise ConstructorError(None, None, "a key should be a text", key_node.start_mark)
         if key in seen:
             problem = f"{key!r} appears twice; keep one of them"
-            raise yaml.constructor.ConstructorError(None, None, problem, key_node.start_mark)
+            raise ConstructorError(None, None, problem, key_node.start_mark)
         seen[key] = loader.construct_object(value_node, deep=True)
     return seen
 
 
-_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
+_Loader.add_constructor(BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
 
 
 def _read_yaml(text: str, name: str) -> Any:

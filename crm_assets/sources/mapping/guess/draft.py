@@ -219,23 +219,23 @@ def _lines(ours: str, guessed: dict[str, str], rows: Rows) -> Iterator[tuple[str
 
 def _formats(out: Draft, deals: Rows, columns: dict[str, str]) -> None:
     types = {column.name: column.dtype for column in TABLES["deals"].columns if column != SOURCE_ROW}
-    undecided = {"dates": "", "numbers": ""}
+    undecided: dict[str, str] = {}
     for ours, column in columns.items():
         kind = {"date": "dates", "float64": "numbers", "int64": "numbers"}.get(types.get(ours, ""))
         if kind is None or column not in deals.columns:
             continue
         read = dates(deals.columns[column]) if kind == "dates" else numbers(deals.columns[column])
-        if read.refused and not undecided[kind]:
-            undecided[kind] = f"{column} {read.refused}"
-    if not any(undecided.values()):
+        if read.refused:
+            undecided.setdefault(kind, f"{column} {read.refused}")
+    if not undecided:
         return
     out.lines.append("")
     out.open("formats")
-    if undecided["dates"]:
+    if "dates" in undecided:
         forms = _date_forms(deals, columns, types)
         out.doubt(f"{undecided['dates']}. Choose {' or '.join(forms)}.", 1)
         out.put("dates", forms[0], 1)
-    if undecided["numbers"]:
+    if "numbers" in undecided:
         out.doubt(f"{undecided['numbers']}. Choose 1,234.5 or 1.234,5.", 1)
         out.put("numbers", "1,234.5", 1)
 
