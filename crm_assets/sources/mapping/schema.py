@@ -5,7 +5,9 @@ Every part has a description: the JSON Schema for editors is made from these cla
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
     BaseModel,
@@ -16,7 +18,10 @@ from pydantic import (
     model_validator,
 )
 
+from crm_assets.sources.date_forms import SPECIAL
+
 Outcome = Literal["open", "closed", "won", "lost", "engaged"]
+_DATE_FORM = re.compile(r"(D([/.-])M\2|M([/.-])D\3)(YYYY|YY)|YYYY([/.-])MM\5DD|YY([/.-])M\6D")
 # The value that stands for any value in a condition.
 ANY = "*"
 
@@ -180,14 +185,18 @@ class Formats(Part):
         description="How dates are written, for example `D.M.YYYY` or `M/D/YYYY`. Unset: each whole column "
         "decides.",
     )
-    numbers: str | None = Field(
+    numbers: Literal["1,234.5", "1.234,5"] | None = Field(
         None,
-        description="How numbers are written: `1,234.56` or `1.234,56`. Unset: each whole column decides.",
+        description="How numbers are written. Unset: each whole column decides.",
     )
     time_zone: str = Field(
         "UTC",
         description="The time zone of the company, for example `Europe/Berlin`: a time stamp with a zone "
         "belongs to the day that it is there.",
+    )
+    stamps_without_zone: Literal["local", "UTC"] = Field(
+        "local",
+        description="Where the clock of time stamps without a zone stands. `local`: in `time_zone`.",
     )
     empty: Names = Field(
         (), description="Texts that mean `no value`, beside an empty one, for example `n/a`."
@@ -199,6 +208,25 @@ class Formats(Part):
     )
 
     _lists = field_validator("empty", mode="before")(_listed)
+
+    @field_validator("dates")
+    @classmethod
+    def _known_form(cls, form: str | None) -> str | None:
+        if form is not None and not _DATE_FORM.fullmatch(form) and form not in SPECIAL:
+            raise ValueError(
+                f"{form!r} is no way to write dates; write, for example, D/M/YYYY, M/D/YY, YYYY-MM-DD, or "
+                f"{', '.join(SPECIAL)}"
+            )
+        return form
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, zone: str) -> str:
+        try:
+            ZoneInfo(zone)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError(f"there is no time zone {zone!r}; write, for example, Europe/Berlin") from None
+        return zone
 
 
 class Money(Part):
