@@ -138,6 +138,10 @@ class CrmTables:
             if (array := self.values.take(value, rows)) is not None
         }
         kept, notes = self._kept_deals(rows, columns)
+        for name in raw.names:
+            if name not in (*columns, *raw.optional, SOURCE_ROW.name):
+                columns[name] = pa.nulls(len(rows), TEXT)
+                notes.append(f"{rows.name} has no column for {name}: it is unknown of every deal.")
         text = _as_table(raw, columns, rows.numbers).filter(kept)
         extra = {name: array.filter(kept) for name, array in extra.items()}
         labels = {**self._labels(deals, rows), **_stage_labels(deals.stage, rows)}
