@@ -14,7 +14,7 @@ from dotenv import dotenv_values
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from crm_assets.crm.feature_table import FEATURE_NAMES
+from crm_assets.crm.all_features import ALL_FEATURE_NAMES
 from crm_assets.crm.months import is_month
 from crm_assets.errors import SettingsError
 
@@ -42,6 +42,12 @@ class Settings(BaseSettings):
         None,
         description="The folder with accounts.csv, products.csv, sales_teams.csv and sales_pipeline.csv; or "
         "a zip archive or a workbook with these tables.",
+    )
+    mapping: str = Field(
+        "kaggle",
+        min_length=1,
+        description="How the CRM of `CRM_DATA_DIR` calls things: a preset (`kaggle`, `salesforce`, "
+        "`hubspot`, `dynamics`, `pipedrive`, `odoo`) or the path of a `crm.yaml`; `make mapping` drafts one.",
     )
     source_name: str | None = Field(
         None,
@@ -189,9 +195,9 @@ class Settings(BaseSettings):
     @field_validator("admit_features", "exclude_features")
     @classmethod
     def _known_features(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        unknown = sorted(set(value) - set(FEATURE_NAMES))
+        unknown = sorted(set(value) - set(ALL_FEATURE_NAMES))
         if unknown:
-            raise ValueError(f"no such feature: {', '.join(unknown)}; known: {', '.join(FEATURE_NAMES)}")
+            raise ValueError(f"no such feature: {', '.join(unknown)}; known: {', '.join(ALL_FEATURE_NAMES)}")
         return value
 
     @field_validator("first_month", "last_month")

@@ -5,16 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import ibis.expr.types as ir
 import pandas as pd
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from crm_assets.crm.feature_table import feature
+from crm_assets.crm.all_features import feature
 from crm_assets.crm.months import MonthRange
 from crm_assets.crm.targets import DEFAULT_TARGET
 from crm_assets.modeling.forecast import TOTAL
-from crm_assets.modeling.verdicts import INADMISSIBLE, UNPROVEN
+from crm_assets.modeling.verdicts import ABSENT, INADMISSIBLE, UNPROVEN
 from crm_assets.storage.tables import TableStore
 
 LIKELIEST = 10
@@ -34,6 +35,7 @@ class Results:
     open_deals: int
     predictions: pd.DataFrame
     forecast: pd.DataFrame
+    currency: str = "USD"
 
 
 def read_results(store: TableStore, months: MonthRange, source: str, synthetic: bool) -> Results:
@@ -55,7 +57,15 @@ def read_results(store: TableStore, months: MonthRange, source: str, synthetic: 
         open_deals=store.rows("win_features", months.last),
         predictions=read("win_predictions", months.last),
         forecast=read("revenue_forecast", months.last),
+        currency=currency_of(store.read("opportunities")),
     )
+
+
+def currency_of(opportunities: ir.Table) -> str:
+    """Return the currency of the amounts; if the CRM does not say, dollars."""
+    if "currency" not in opportunities.columns:
+        return "USD"
+    return opportunities.currency.min().to_pyarrow().as_py() or "USD"
 
 
 def show(results: Results, console: Console) -> None:
@@ -71,13 +81,14 @@ def show(results: Results, console: Console) -> None:
     console.print(f"Leaks      {_leaks(results.leak_audit)}", soft_wrap=True)
     console.print(f"Champion   {_champion(results)}")
     console.print(f"Deals      {_deals(results)}")
-    console.print(f"Expected   {_expected(results.forecast)} in {next_month}")
+    console.print(f"Expected   {_expected(results.forecast, results.currency)} in {next_month}")
     console.print()
     console.print(_leaderboard(results.leaderboard))
-    console.print(_likeliest(results.predictions, next_month))
+    console.print(_likeliest(results.predictions, next_month, results.currency))
 
 
 def _leaks(audit: pd.DataFrame) -> str:
+    audit = audit[audit["verdict"] != ABSENT]
     guilty = audit[audit["verdict"] == INADMISSIBLE]
     doubted = audit.loc[(audit["verdict"] == UNPROVEN) & ~audit["used"], "feature"].tolist()
     said = [_convicted(guilty, len(audit))] if len(guilty) else []
@@ -107,9 +118,9 @@ def _deals(results: Results) -> str:
     return f"{results.open_deals:,} open at the end of {results.months.last}, {how_many} scored"
 
 
-def _expected(forecast: pd.DataFrame) -> str:
+def _expected(forecast: pd.DataFrame, currency: str) -> str:
     total = forecast.loc[forecast["level"] == TOTAL, ["expected_wins", "expected_revenue"]].sum()
-    return f"{total['expected_wins']:,.1f} wins, {total['expected_revenue']:,.0f} USD"
+    return f"{total['expected_wins']:,.1f} wins, {total['expected_revenue']:,.0f} {currency}"
 
 
 def _leaderboard(board: pd.DataFrame) -> Table:
@@ -136,18 +147,18 @@ def _mark(row: dict[str, Any]) -> str:
     return " (baseline)" if row["baseline"] else ""
 
 
-def _likeliest(predictions: pd.DataFrame, month: str) -> Table:
+def _likeliest(predictions: pd.DataFrame, month: str, currency: str) -> Table:
     table = _table(f"Most likely wins in {month}")
-    for name in ("deal", "agent", "product"):
-        table.add_column(name)
-    for name in ("days open", "probability", "expected USD"):
+    shown = {"opportunity_id": "deal", "sales_agent": "agent", "product": "product"}
+    shown = {name: title for name, title in shown.items() if name in predictions.columns}
+    for title in shown.values():
+        table.add_column(title)
+    for name in ("days open", "probability", f"expected {currency}"):
         table.add_column(name, justify="right")
     table.add_column("why")
     for row in predictions.head(LIKELIEST).to_dict("records"):
         table.add_row(
-            row["opportunity_id"],
-            row["sales_agent"],
-            row["product"],
+            *(row[name] or NO_NUMBER for name in shown),
             f"{row['days_open']}",
             f"{row['probability']:.1%}",
             f"{row['expected_revenue']:,.0f}",

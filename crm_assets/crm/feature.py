@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -10,7 +10,15 @@ from typing import Any
 import ibis.expr.types as ir
 
 from crm_assets.crm.as_of import AsOf, as_of
-from crm_assets.crm.deals import DIMENSIONS, MONTHLY_SNAPSHOTS, MONTHS, OPPORTUNITIES, Dimension
+from crm_assets.crm.deals import (
+    DIMENSIONS,
+    MONTHLY_SNAPSHOTS,
+    MONTHS,
+    OPPORTUNITIES,
+    OPTIONAL,
+    OUTCOME,
+    Dimension,
+)
 from crm_assets.crm.lineage import Origin, origins
 from crm_assets.crm.monthly import unbound
 from crm_assets.crm.schema import Column
@@ -49,6 +57,15 @@ class Feature(Column):
         return origins(self.expression(_everything()))
 
     @property
+    def needs(self) -> frozenset[str]:
+        """The columns of `monthly_snapshots` without which it has no value; they may be absent."""
+        return _needs(self)
+
+    def available(self, columns: Collection[str]) -> bool:
+        """Return whether it can be computed from snapshots with these columns."""
+        return self.needs <= set(columns)
+
+    @property
     def sources(self) -> tuple[str, ...]:
         """The undated columns of `opportunities` that its value is computed from, sorted.
 
@@ -74,11 +91,21 @@ class Feature(Column):
 
 
 @cache
+def _needs(feature: Feature) -> frozenset[str]:
+    return frozenset(
+        name for table, name in feature.origins if table == MONTHLY_SNAPSHOTS.name and name in OPTIONAL
+    )
+
+
+@cache
 def carried_columns() -> frozenset[str]:
-    """Return the columns of `opportunities` that snapshots copy unchanged."""
+    """Return the columns of `opportunities` that snapshots copy, some of them only from their day on.
+
+    Nothing of the outcome is among them: a snapshot rebuilds that.
+    """
     taken = snapshots(unbound(OPPORTUNITIES), unbound(MONTHS))
-    carried = ((OPPORTUNITIES.name, name) for name in OPPORTUNITIES.names if name in taken.columns)
-    return frozenset(name for table, name in carried if origins(taken[name]) == {(table, name)})
+    carried = (name for name in OPPORTUNITIES.names if name in taken.columns and name not in OUTCOME)
+    return frozenset(name for name in carried if (OPPORTUNITIES.name, name) in origins(taken[name]))
 
 
 @cache

@@ -15,6 +15,9 @@ from crm_assets.crm.months import month_end, month_of_quarter, month_start, shif
 from crm_assets.crm.schema import Stage
 from crm_assets.crm.targets import TARGETS
 
+# Dates that a deal may have beside those of its outcome, each with what is known since that day.
+DATED = {"crm_created_date": (), "stage_changed_date": ("stage_name", "stage_position")}
+
 
 def monthly_snapshots(opportunities: ir.Table, months: Iterable[str]) -> MonthlyQuery:
     """Return the query for the snapshots of some months, from `crm.deals.OPPORTUNITIES`."""
@@ -57,18 +60,32 @@ def snapshots(opportunities: ir.Table, months: ir.Table) -> ir.Table:
         Columns of `crm.deals.MONTHLY_SNAPSHOTS`, sorted by month and `opportunity_id`.
     """
     known = opportunities.join(months, opportunities.created_date <= months.month_end)
-    engaged = known.engage_date.notnull()
+    engaged = known.engage_date.notnull() & (known.engage_date <= known.month_end)
     closed = known.close_date.notnull() & (known.close_date <= known.month_end)
     return (
         known.mutate(
+            **_as_of(known),
             stage=ibis.cases(
                 (closed, known.stage),
                 (engaged, Stage.ENGAGING.value),
                 else_=Stage.PROSPECTING.value,
             ),
+            engage_date=engaged.ifelse(known.engage_date, ibis.null("date")),
             close_date=closed.ifelse(known.close_date, ibis.null("date")),
             close_value=closed.ifelse(known.close_value, ibis.null("float64")),
         )
-        .select(MONTHLY_SNAPSHOTS.names)
+        .select(MONTHLY_SNAPSHOTS.having(known.columns).names)
         .order_by(MONTHLY_SNAPSHOTS.key)
     )
+
+
+def _as_of(known: ir.Table) -> dict[str, ir.Value]:
+    """Return what the CRM says since a day of its own; null before that day."""
+    values = {}
+    for since, names in DATED.items():
+        if since not in known.columns:
+            continue
+        later = known[since].notnull() & (known[since] > known.month_end)
+        there = [name for name in (since, *names) if name in known.columns]
+        values |= {name: later.ifelse(ibis.null(known[name].type()), known[name]) for name in there}
+    return values

@@ -15,6 +15,8 @@ import pandas as pd
 
 # Dagster's tag that says which bytes an event made.
 DATA_VERSION = "dagster/data_version"
+# The tag of columns that a table lacks if the CRM has nothing to fill them with.
+OPTIONAL_TAG = "optional"
 # How a table is read about which the reader had nothing to decide.
 PLAINLY_READ = "as it is written"
 
@@ -43,6 +45,7 @@ class Fact:
     INADMISSIBLE = "inadmissible"
     OVERRULED = "overruled"
     UNPROVEN = "unproven"
+    ABSENT_FEATURES = "features that the CRM has nothing for"
     VERDICTS = "verdicts"
     # Of models and champion.
     ALGORITHM = "algorithm"

@@ -82,7 +82,7 @@ def win_predictions(
         model_version=champion.version,
     )
     ranked = rows.sort_values(["probability", DEAL], ascending=[False, True])
-    return ranked[WIN_PREDICTIONS.names].reset_index(drop=True)
+    return ranked[WIN_PREDICTIONS.having(ranked.columns).names].reset_index(drop=True)
 
 
 def _live(features: pd.DataFrame, champion: Champion) -> pd.DataFrame:

@@ -5,7 +5,7 @@ The figures come from `python -m benchmarks.leaks`; docs/leak-audit.md holds its
 
 from __future__ import annotations
 
-ADMISSIBLE, INADMISSIBLE, UNPROVEN = "admissible", "inadmissible", "unproven"
+ADMISSIBLE, INADMISSIBLE, UNPROVEN, ABSENT = "admissible", "inadmissible", "unproven", "absent"
 SEASONAL_RATE = "seasonal_rate"
 
 # Days after closing that a CRM may take to rewrite a value; the audit tries each.
@@ -44,3 +44,7 @@ MAX_SINGLE_FEATURE_AUC = 0.97
 # An unproven column that adds more than this to the validation ROC AUC stays out until an operator admits it.
 # The error of that AUC is about 0.008: less is hardly worth a doubt, and costs little if it is false.
 MAX_UNPROVEN_PRICE = 0.02
+
+# Planned dates are overwritten at closing if this part of the closed deals has a plan for the very day they
+# closed: sellers who plan honestly hit the day in a few percent.
+MAX_PLANNED_FOR_THE_DAY = 0.20

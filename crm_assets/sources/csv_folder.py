@@ -12,7 +12,7 @@ import pyarrow as pa
 from crm_assets.crm.months import MonthRange
 from crm_assets.crm.schema import RAW_SALES_PIPELINE, RAW_TABLES, RawTable
 from crm_assets.errors import BadInputError, SourceUnavailableError
-from crm_assets.sources.calendar import covered
+from crm_assets.sources.calendar import covered_by
 from crm_assets.sources.csv_file import FileText, read_file
 from crm_assets.sources.files import File, files, find
 from crm_assets.sources.judge import take
@@ -70,7 +70,7 @@ class CsvFolder:
     def month_range(self) -> MonthRange:
         """Find the first engaged month and the data horizon, from the dates of the rows that are kept."""
         rows, fault = self._deals()
-        months = covered(rows["engage_date"], rows["close_date"])
+        months = covered_by(rows)
         if months is None:
             why = fault or (
                 f"{RAW_SALES_PIPELINE.file_name}, column engage_date: no row has a date; fill in when deals "

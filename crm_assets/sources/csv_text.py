@@ -6,7 +6,7 @@ import csv
 import io
 import re
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -18,7 +18,7 @@ from pyarrow import csv as arrow_csv
 from crm_assets.errors import BadInputError
 from crm_assets.sources.encodings import as_utf8, is_utf8
 from crm_assets.sources.faults import shortened
-from crm_assets.sources.text_table import RaggedRow, TextTable, header_at
+from crm_assets.sources.text_table import RaggedRow, TextTable, Wanted, header_at, picked
 
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _START_BYTES = 256 * 1024
@@ -45,13 +45,13 @@ class _Layout:
     end: int
 
 
-def read_csv(name: str, data: bytes, columns: Sequence[str] | None = None) -> TextTable:
+def read_csv(name: str, data: bytes, columns: Wanted = None) -> TextTable:
     """Read the text of a CSV file.
 
     Args:
         name: the file, for messages.
         data: its bytes.
-        columns: the wanted columns; those that the file lacks are ignored. None for all columns.
+        columns: the wanted columns; those that the file lacks are ignored.
 
     Raises:
         BadInputError: the file is empty or no text, has broken characters in a wanted column, or leaves a
@@ -64,9 +64,7 @@ def read_csv(name: str, data: bytes, columns: Sequence[str] | None = None) -> Te
     layout = _layout(name, data)
     if layout.separator != ",":
         notes.append(f"{name} separates its columns by {SEPARATORS[layout.separator]}.")
-    wanted = list(dict.fromkeys(column for column in layout.header if column))
-    if columns is not None:
-        wanted = [column for column in columns if column in layout.header]
+    wanted = picked(columns, layout.header)
     _check_characters(name, data, layout, wanted)
     if len(data) > layout.end:
         rows, odd = _rows(name, data, layout, wanted)

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from crm_assets.errors import BadInputError, SourceUnavailableError
 from crm_assets.sources import workbook
 from crm_assets.sources.csv_text import read_csv
-from crm_assets.sources.text_table import TextTable
+from crm_assets.sources.text_table import TextTable, Wanted
 
 TEXT_SUFFIXES = (".csv", ".tsv", ".tab", ".txt")
 PACKED = ".gz"
@@ -34,11 +34,11 @@ class File:
     content: Callable[[], bytes] = field(repr=False)
     sheet: str | None = None
 
-    def read(self, columns: Sequence[str] | None = None) -> TextTable:
+    def read(self, columns: Wanted = None) -> TextTable:
         """Read the table as text.
 
         Args:
-            columns: the wanted columns; those that the file lacks are ignored. None for all columns.
+            columns: the wanted columns; those that the file lacks are ignored.
 
         Raises:
             SourceUnavailableError: the file cannot be opened.
@@ -49,7 +49,7 @@ class File:
         return read_csv(self.name, self.content(), columns)
 
 
-def read_table(path: Path, columns: Sequence[str] | None = None) -> TextTable:
+def read_table(path: Path, columns: Wanted = None) -> TextTable:
     """Read one CSV file, or the first sheet of a workbook, as text.
 
     Raises:

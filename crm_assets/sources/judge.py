@@ -11,8 +11,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from crm_assets.crm.contract import Unique
 from crm_assets.crm.raw_rules import rules_of
-from crm_assets.crm.rules import Rule, Unique
+from crm_assets.crm.rules import Rule, applicable
 from crm_assets.crm.schema import RAW_TABLES, SOURCE_ROW, RawTable
 from crm_assets.errors import BadInputError
 from crm_assets.sources.csv_file import FileText, ragged_sentence
@@ -89,6 +90,7 @@ class _Judge:
     Attributes:
         listed: the tables so far, with all rows of the file.
         kept: the same tables without quarantined rows.
+        absent: the names of the tables that the source does not have.
         refused: why the run must stop, in sentences, if too many rows cannot be used.
     """
 
@@ -98,16 +100,20 @@ class _Judge:
     max_bad_share: float
     listed: dict[str, ir.Table] = field(default_factory=dict)
     kept: dict[str, ir.Table] = field(default_factory=dict)
+    absent: set[str] = field(default_factory=set)
     refused: list[str] = field(default_factory=list)
 
     def sift(self, table: RawTable) -> Sifted:
         """Read and judge one table."""
         file = self.read(table)
         if file is None:
-            return self._keep(table, Sifted.whole(table.arrow.empty_table()))
-        parsed = parse_table(file.text, table, file.name)
+            return self._keep(table, Sifted.whole(table.absent))
+        parsed = parse_table(file.text, table, file.name, file.forms)
+        if file.finish is not None:
+            parsed = replace(parsed, rows=file.finish(parsed.rows))
         self._list(table, parsed.rows)
-        rules = [rule for rule in rules_of(table) if rule.severity == "must"]
+        musts = [rule for rule in rules_of(table) if rule.severity == "must"]
+        rules = applicable(musts, parsed.rows.column_names, self.absent)
         notes = (*file.notes, *parsed.notes)
         if not self.quarantines:
             self._refuse_first(table, file, parsed.faults, rules)
@@ -166,6 +172,8 @@ class _Judge:
                 yield fault.at(positions)
 
     def _keep(self, table: RawTable, sifted: Sifted) -> Sifted:
+        if not table.is_there(sifted.rows_read):
+            self.absent.add(table.name)
         self.kept[table.name] = self._stored(f"sound rows of {table.name}", sifted.rows)
         self.listed.setdefault(table.name, self.kept[table.name])
         return sifted

@@ -9,6 +9,8 @@ from crm_assets.sources import calendar
 from crm_assets.sources.base import Source
 from crm_assets.sources.csv_folder import CsvFolder
 from crm_assets.sources.kaggle import KaggleDataset, kaggle_credentials_present
+from crm_assets.sources.mapping.folder import MappedFolder
+from crm_assets.sources.mapping.load import DEFAULT, load
 from crm_assets.sources.sample import SyntheticSample
 
 
@@ -16,7 +18,7 @@ def select_source(settings: Settings) -> Source:
     """Return the source that `CRM_SOURCE` names; `auto` takes the first that is available.
 
     Raises:
-        SettingsError: the CSV source is chosen without a folder.
+        SettingsError: the CSV source is chosen without a folder, or its mapping is not valid.
     """
     quarantines = settings.on_bad_rows == "quarantine"
     chosen, why = settings.source, f"CRM_SOURCE={settings.source}"
@@ -26,6 +28,16 @@ def select_source(settings: Settings) -> Source:
         if settings.data_dir is None:
             raise SettingsError("CRM_SOURCE=csv needs CRM_DATA_DIR: set it to the folder of the CSV files.")
         described = f"CSV files in {settings.data_dir} ({why})"
+        if settings.mapping != DEFAULT:
+            loaded = load(settings.mapping)
+            return MappedFolder(
+                settings.data_dir,
+                loaded,
+                f"CRM files in {settings.data_dir} ({why}; mapped by {loaded.name})",
+                quarantines=quarantines,
+                max_bad_share=settings.max_bad_share,
+                given_name=settings.source_name,
+            )
         return CsvFolder(
             settings.data_dir,
             described,

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
 
 # The header is looked for in so many rows: exports may write a title above it.
 HEADER_WITHIN = 20
+
+# Which columns to read: some names, those that a function picks from the header, or all.
+Wanted = Sequence[str] | Callable[[Sequence[str]], Sequence[str]] | None
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,36 @@ class TextTable:
     def column(self, name: str) -> pa.ChunkedArray:
         """Return a column, untouched."""
         return self.rows[name]
+
+
+@dataclass(frozen=True)
+class Forms:
+    """How a CRM writes dates and numbers, as far as somebody says so.
+
+    Attributes:
+        dates: how dates are written, for example `D/M/YYYY`; None to find out column by column.
+        numbers: how numbers are written, `1,234.5` or `1.234,5`; None to find out.
+        zone: the time zone in which days count, for example `Europe/Berlin`; None for days as written.
+    """
+
+    dates: str | None = None
+    numbers: str | None = None
+    zone: str | None = None
+
+
+AS_FOUND = Forms()
+
+
+def picked(wanted: Wanted, header: Sequence[str]) -> list[str]:
+    """Return the columns of a header to read, each once.
+
+    >>> picked(["b", "x"], ["a", "b"]), picked(None, ["a", "", "a"])
+    (['b'], ['a'])
+    """
+    if wanted is None:
+        return list(dict.fromkeys(column for column in header if column))
+    names = wanted(header) if callable(wanted) else wanted
+    return [column for column in dict.fromkeys(names) if column in header]
 
 
 def header_at(records: Sequence[Sequence[str]]) -> int:

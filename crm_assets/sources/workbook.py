@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 
 import pyarrow as pa
 from python_calamine import CalamineError, CalamineWorkbook, PasswordError, ZipError
 
 from crm_assets.errors import BadInputError
-from crm_assets.sources.text_table import TextTable, header_at
+from crm_assets.sources.text_table import TextTable, Wanted, header_at, picked
 
 SUFFIXES = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 
@@ -24,14 +23,14 @@ def sheets(name: str, data: bytes) -> list[str]:
     return list(_opened(name, data).sheet_names)
 
 
-def read_sheet(name: str, data: bytes, sheet: str, columns: Sequence[str] | None = None) -> TextTable:
+def read_sheet(name: str, data: bytes, sheet: str, columns: Wanted = None) -> TextTable:
     """Read one sheet. Dates become `YYYY-MM-DD`, whole numbers lose the decimals that Excel gives them.
 
     Args:
         name: the file and the sheet, for messages.
         data: the bytes of the workbook.
         sheet: the name of the sheet.
-        columns: the wanted columns; those that the sheet lacks are ignored. None for all columns.
+        columns: the wanted columns; those that the sheet lacks are ignored.
 
     Raises:
         BadInputError: the workbook cannot be read, or the sheet is empty.
@@ -44,9 +43,7 @@ def read_sheet(name: str, data: bytes, sheet: str, columns: Sequence[str] | None
         raise BadInputError(f"{name} is empty; export the table again.")
     at = header_at(records)
     header = [" ".join(field.split()) for field in records[at]]
-    wanted = list(dict.fromkeys(column for column in header if column))
-    if columns is not None:
-        wanted = [column for column in columns if column in header]
+    wanted = picked(columns, header)
     body = records[at + 1 :]
     place = {column: header.index(column) for column in wanted}
     rows = pa.table(

@@ -10,6 +10,7 @@ import dagster as dg
 import ibis.expr.types as ir
 import pandas as pd
 
+from crm_assets.crm.features import with_deal_features
 from crm_assets.crm.schema import TableSchema
 from crm_assets.crm.tables import (
     BACKTEST,
@@ -31,7 +32,7 @@ from crm_assets.modeling.algorithm import SNAPSHOT, Algorithm, Snapshot
 from crm_assets.modeling.algorithms import ALGORITHMS, LEARNS_FROM_SNAPSHOTS
 from crm_assets.modeling.algorithms import algorithm as by_name
 from crm_assets.modeling.training_rows import TrainingRows
-from crm_assets.modeling.verdicts import INADMISSIBLE, UNPROVEN
+from crm_assets.modeling.verdicts import ABSENT, INADMISSIBLE, UNPROVEN
 from crm_assets.settings import get_settings
 
 if TYPE_CHECKING:
@@ -41,15 +42,17 @@ GROUP = "models"
 
 
 @table_asset(TRAINING_SET, GROUP, "duckdb", "parquet")
-def training_set(win_features: ir.Table, opportunities: ir.Table, tables: TableStoreResource) -> ir.Table:
+def training_set(
+    win_features: ir.Table, deal_features: ir.Table, opportunities: ir.Table, tables: TableStoreResource
+) -> ir.Table:
     """One row per labeled month and open deal, from the month before the first recorded close on.
 
-    The rows come from win_features. The leak audit and all models learn from them.
+    The rows come from win_features, joined with deal_features. The leak audit and all models learn from them.
     """
     stored = set(tables.store.months(WIN_FEATURES.name))
     months = stored & set(monthly.get_partition_keys())
     training.stored_labeled_months(months, opportunities, data_horizon(opportunities))
-    return training.training_set(win_features, opportunities)
+    return training.training_set(with_deal_features(win_features, deal_features), opportunities)
 
 
 @table_asset(LEAK_AUDIT, GROUP, "pandas", "parquet")
@@ -67,7 +70,8 @@ def leak_audit(
 
     settings = get_settings()
     last = data_horizon(opportunities)
-    deals = opportunities.select(audit.DEAL_COLUMNS).to_pyarrow().to_pandas()
+    columns = [name for name in audit.DEAL_COLUMNS if name in opportunities.columns]
+    deals = opportunities.select(columns).to_pyarrow().to_pandas()
     verdicts = audit.leak_audit(
         training_set,
         deals,
@@ -86,6 +90,7 @@ def leak_audit(
         {
             Fact.INADMISSIBLE: int((verdicts["verdict"] == INADMISSIBLE).sum()),
             Fact.UNPROVEN: int((verdicts["verdict"] == UNPROVEN).sum()),
+            Fact.ABSENT_FEATURES: ", ".join(verdicts.loc[verdicts["verdict"] == ABSENT, "feature"]) or "none",
             Fact.OVERRULED: ", ".join(verdicts.loc[verdicts["overruled"], "feature"]) or "none",
             Fact.VERDICTS: table(verdicts[["feature", "verdict", "used", "reason"]].assign(price=price)),
             **evidence,

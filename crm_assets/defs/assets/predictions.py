@@ -5,6 +5,7 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
+from crm_assets.crm.features import KEY, with_deal_features
 from crm_assets.crm.tables import REVENUE_FORECAST, WIN_PREDICTIONS
 from crm_assets.defs.assets.models import champion
 from crm_assets.defs.assets.options import table_asset
@@ -19,21 +20,23 @@ GROUP = "predictions"
 @table_asset(WIN_PREDICTIONS, GROUP, "scikitlearn", "parquet", by_month=True, deps=[champion])
 def win_predictions(
     context: dg.AssetExecutionContext,
-    win_features: MonthlyFrames,
+    win_features: MonthlyTables,
+    deal_features: MonthlyTables,
     monthly_snapshots: MonthlyTables,
     mlflow: MlflowSession,
 ) -> MonthlyFrames:
     """One row per month and open deal: the chance to win it next month, its expected revenue, and why.
 
-    The champion of the registry scores win_features. Sales teams use the rows to decide which deals to
-    work on; revenue_forecast adds them up.
+    The champion of the registry scores win_features, joined with deal_features. Sales teams use the rows to
+    decide which deals to work on; revenue_forecast adds them up.
     """
     from crm_assets.modeling import scoring
 
     model = mlflow.load_champion()
 
     def predictions(month: str) -> pd.DataFrame:
-        deals = win_features[month]
+        known = with_deal_features(win_features[month], deal_features[month]).order_by(KEY)
+        deals = known.to_pyarrow().to_pandas()
         values = forecast.expected_values(monthly_snapshots[month]).to_pyarrow().to_pandas()
         frame = scoring.win_predictions(deals, values, model, month)
         facts = {**_facts(frame), Fact.WITHOUT_PREDICTION: len(deals) - len(frame)}
@@ -66,6 +69,7 @@ def _facts(predictions: pd.DataFrame) -> dict[str, Any]:
     if predictions.empty:
         return {Fact.NO_PREDICTIONS: "There was too little history by then to learn from."}
     columns = ["opportunity_id", "sales_agent", "product", "probability", "expected_revenue"]
+    columns = [name for name in columns if name in predictions.columns]
     return {
         Fact.EXPECTED_WINS: float(predictions["probability"].sum()),
         Fact.SCORED_BY: predictions["scored_by"].iloc[0],

@@ -9,8 +9,9 @@ import ibis.expr.types as ir
 
 from crm_assets.crm import horizon
 from crm_assets.crm.cleaning import SECTOR_SPELLINGS
+from crm_assets.crm.contract import contract
 from crm_assets.crm.months import month_end
-from crm_assets.crm.rules import Between, InSet, IsNull, NotInSet, NotLess, NotNull, Of, Read, Where, contract
+from crm_assets.crm.rules import Between, InSet, IsNull, NotInSet, NotLess, NotNull, Of, Read, Where
 from crm_assets.crm.schema import (
     CLOSED_STAGES,
     RAW_ACCOUNTS,

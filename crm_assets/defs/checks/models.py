@@ -3,6 +3,7 @@
 import dagster as dg
 import pandas as pd
 
+from crm_assets.crm.features import with_deal_features
 from crm_assets.defs.assets.models import champion, leak_audit
 from crm_assets.defs.metadata import Fact, table
 from crm_assets.defs.partitions import monthly
@@ -109,7 +110,9 @@ def training_and_scoring_agree(
 
     store = tables.store
     month = max(set(store.months("win_features")) & set(monthly.get_partition_keys()))
-    scoring = store.to_pandas(store.read("win_features", [month]))
+    scoring = store.to_pandas(
+        with_deal_features(store.read("win_features", [month]), store.read("deal_features", [month]))
+    )
     compared = agreement(training_set, scoring, mlflow.load_champion().features)
     differing = compared[compared["training_type"] != compared["scoring_type"]]
     strange = compared[compared["outside"] > MAX_OUTSIDE]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import ibis
 import ibis.expr.types as ir
 
-from crm_assets.crm.rules import InSet, IsNull, NotLess, NotNull, Read, Where, contract
+from crm_assets.crm.contract import contract
+from crm_assets.crm.rules import InSet, IsNull, NotLess, NotNull, Read, Where
 from crm_assets.crm.schema import Stage
 from crm_assets.crm.tables import MONTHLY_SNAPSHOTS
 from crm_assets.defs.checks.crm import CLOSED, OPEN

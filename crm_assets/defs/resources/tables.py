@@ -18,7 +18,7 @@ from crm_assets.crm.feature_table import LABEL
 from crm_assets.crm.lineage import column_lineage, stored_table
 from crm_assets.crm.monthly import MonthlyQuery
 from crm_assets.crm.schema import arrow_schema
-from crm_assets.defs.metadata import Fact
+from crm_assets.defs.metadata import OPTIONAL_TAG, Fact
 from crm_assets.defs.metadata import table as shown
 from crm_assets.defs.resources.store import TableStoreResource
 from crm_assets.modeling.training_rows import TrainingRows, training_rows
@@ -132,7 +132,8 @@ def _declared(context: dg.OutputContext) -> pa.Schema:
     columns = (
         declared.schema.columns if isinstance(declared, dg.TableSchemaMetadataValue) else declared.columns
     )
-    return arrow_schema((column.name, column.type) for column in columns)
+    optional = [column.name for column in columns if OPTIONAL_TAG in column.tags]
+    return arrow_schema(((column.name, column.type) for column in columns), optional)
 
 
 def _first_rows(file: pq.ParquetFile) -> pd.DataFrame:
