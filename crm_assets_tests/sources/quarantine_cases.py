@@ -46,12 +46,12 @@ CASES = [
         broken(PIPELINE, close_date_in_one_format=[4, 9]),
     ),
     Case(
-        "a missing value", put(PIPELINE, 4, 6, sales_agent=" "), broken(PIPELINE, sales_agent_is_there=[4, 6])
+        "a missing value", put(PIPELINE, 4, 6, deal_stage=" "), broken(PIPELINE, deal_stage_is_there=[4, 6])
     ),
     Case(
         "two missing values",
-        put(PIPELINE, 4, product="", deal_stage=""),
-        broken(PIPELINE, product_is_there=[4], deal_stage_is_there=[4]),
+        put(PIPELINE, 4, opportunity_id="", deal_stage=""),
+        broken(PIPELINE, opportunity_id_is_there=[4], deal_stage_is_there=[4]),
     ),
     Case("an unknown stage", put(PIPELINE, 3, 8, deal_stage="won"), broken(PIPELINE, stage_known=[3, 8])),
     Case(

@@ -133,7 +133,7 @@ def test_a_file_that_is_no_proper_table_stops_the_run(case: bad_input.Case, smal
     ("table", "mutate", "begins", "count"),
     [
         (PRODUCTS, put(PRODUCTS, *range(2, 9), product=""), "products.csv", 7),
-        (PIPELINE, put(PIPELINE, *range(2, 902), product=""), "sales_pipeline.csv", 900),
+        (PIPELINE, put(PIPELINE, *range(2, 902), deal_stage="?"), "sales_pipeline.csv", 900),
     ],
     ids=["no product", "no deal"],
 )
@@ -245,14 +245,14 @@ def test_rows_that_are_set_aside_have_no_say_in_the_months(small_dump: Path) -> 
 
 
 def test_counts_are_told_by_table_and_by_rule(small_dump: Path) -> None:
-    each(put(PIPELINE, 4, product="", deal_stage=""), put(PIPELINE, 5, 6, sales_agent=""))(small_dump)
+    each(put(PIPELINE, 4, opportunity_id="", deal_stage=""), put(PIPELINE, 5, 6, deal_stage="?"))(small_dump)
     tables = sifted(small_dump)
     assert by_table(tables).set_index("table").loc[PIPELINE.name].tolist() == [900, 3]
     counts = by_rule(joined(tables)).to_numpy().tolist()
     assert counts == [
-        [PIPELINE.name, "sales_agent_is_there", 2],
+        [PIPELINE.name, "stage_known", 2],
         [PIPELINE.name, "deal_stage_is_there", 1],
-        [PIPELINE.name, "product_is_there", 1],
+        [PIPELINE.name, "opportunity_id_is_there", 1],
     ]
 
 
@@ -275,7 +275,7 @@ def test_the_settings_say_whether_a_source_quarantines(
 
 def test_a_download_is_sifted_as_a_folder_is(small_dump: Path, tmp_path: Path) -> None:
     (tmp_path / "owner__name").symlink_to(small_dump)
-    put(PIPELINE, 5, product="")(small_dump)
+    put(PIPELINE, 5, deal_stage="")(small_dump)
     kaggle = KaggleDataset("owner/name", tmp_path, "test", quarantines=True)
     assert kaggle.take(PIPELINE)[PIPELINE.name].quarantined["source_row"].to_pylist() == [5]
 

@@ -55,7 +55,9 @@ def expected(company: Company) -> pd.DataFrame:
             "currency": "USD",
             "stage_name": pd.Series([STAGES[at] for at in deals["stage"]]).where(open_, None),
             "stage_position": (deals["stage"] + 1.0).where(open_),
-            "crm_probability": pd.Series([CHANCES[at] for at in deals["stage"]]).mask(won, 1.0).mask(lost, 0.0),
+            "crm_probability": pd.Series([CHANCES[at] for at in deals["stage"]])
+            .mask(won, 1.0)
+            .mask(lost, 0.0),
         }
     )
 
@@ -73,7 +75,9 @@ def test_a_preset_reads_every_fact_of_the_deals(
         if right.dtype == float:
             assert (left.round(6).fillna(-1) == right.round(6).fillna(-1)).all(), name
         else:
-            same = left.astype(object).where(left.notna(), None) == right.astype(object).where(right.notna(), None)
+            same = left.astype(object).where(left.notna(), None) == right.astype(object).where(
+                right.notna(), None
+            )
             assert (same | (left.isna() & right.isna())).all(), name
 
 
