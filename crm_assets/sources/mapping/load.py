@@ -18,10 +18,16 @@ from yaml.resolver import BaseResolver
 
 from crm_assets.crm.schema import RAW_ACCOUNTS, RAW_PRODUCTS, RAW_SALES_PIPELINE, RAW_SALES_TEAMS, SOURCE_ROW
 from crm_assets.errors import SettingsError
-from crm_assets.sources.mapping.schema import Mapping, StageFile, Table, Value
+from crm_assets.sources.mapping.schema import Mapping, StageFile, Table
+from crm_assets.sources.mapping.value import Value
 
 DEFAULT, NOTHING = "kaggle", "none"
-PRESETS = (DEFAULT, "salesforce", "hubspot", "dynamics", "pipedrive", "odoo")
+_FOLDER = files("crm_assets.sources.mapping") / "presets"
+# Each file is a preset.
+PRESETS = (
+    DEFAULT,
+    *sorted({one.name.removesuffix(".yaml") for one in _FOLDER.iterdir()} - {DEFAULT}),
+)
 # Our tables, as a mapping calls them. The deals come last, since they refer to the others.
 TABLES = {
     "accounts": RAW_ACCOUNTS,
@@ -110,7 +116,7 @@ def parse(text: str, path: Path) -> LoadedMapping:
 
 @cache
 def _preset_text(name: str) -> str:
-    return (files("crm_assets.sources.mapping") / "presets" / f"{name}.yaml").read_text("utf-8")
+    return (_FOLDER / f"{name}.yaml").read_text("utf-8")
 
 
 def preset(name: str) -> dict[str, Any]:

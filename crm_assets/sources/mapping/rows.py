@@ -17,7 +17,8 @@ import pyarrow.compute as pc
 from crm_assets.errors import BadInputError, SettingsError
 from crm_assets.sources.csv_file import trimmed_text
 from crm_assets.sources.mapping.headers import column_in, same
-from crm_assets.sources.mapping.schema import Formats, Value
+from crm_assets.sources.mapping.schema import Formats
+from crm_assets.sources.mapping.value import Value
 from crm_assets.sources.text_table import RaggedRow
 
 TEXT = pa.string()

@@ -17,7 +17,8 @@ from crm_assets.sources.mapping.headers import among, column_in, counted, same
 from crm_assets.sources.mapping.load import STAGE_COLUMNS, TABLES, LoadedMapping, parts
 from crm_assets.sources.mapping.outcomes import tell
 from crm_assets.sources.mapping.rows import TEXT, Rows, Values, required, shown_header
-from crm_assets.sources.mapping.schema import Table, Value
+from crm_assets.sources.mapping.schema import Table
+from crm_assets.sources.mapping.value import Value
 from crm_assets.sources.text_table import RaggedRow
 
 

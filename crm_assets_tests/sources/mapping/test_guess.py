@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,11 +14,8 @@ from crm_assets.sources.mapping.guess.look import look
 from crm_assets.sources.mapping.load import load
 from crm_assets.sources.mapping.schema import Mapping
 from crm_assets_tests.sources.mapping.conftest import Take
-from crm_assets_tests.sources.mapping.test_deals import THREE, deals
+from crm_assets_tests.sources.mapping.small import THREE, Put, Write, deals
 from dev.crm_exports.crms import CRMS
-
-Put = Callable[..., Path]
-Write = Callable[[str], Path]
 
 GERMAN = "Vorgang;Kunde;Verkäufer;Phase;Wert;Erstellt am;Geschlossen am\n"
 GERMAN += (

@@ -1,6 +1,6 @@
 """Public seed files in the field names of Salesforce and HubSpot go through their presets by settings alone.
 
-They lie beside the real dump: `crm-exports/salesforce` and `crm-exports/hubspot`, as a warehouse connector writes them.
+They lie beside the real dump: `crm-exports/salesforce` and `crm-exports/hubspot`, as a connector writes them.
 """
 
 from __future__ import annotations

@@ -19,7 +19,8 @@ from crm_assets.sources.files import File, files
 from crm_assets.sources.mapping.headers import column_in, plain
 from crm_assets.sources.mapping.load import DEFAULT, NOTHING, PRESETS, TABLES, load, parts
 from crm_assets.sources.mapping.rows import Rows, cleaned, file_for
-from crm_assets.sources.mapping.schema import Mapping, Value
+from crm_assets.sources.mapping.schema import Mapping
+from crm_assets.sources.mapping.value import Value
 from crm_assets.sources.numbers import numbers
 
 # A preset must know so many of our columns in a file to be guessed; more, if it does not know the deals' id.
