@@ -105,7 +105,7 @@ class CrmTables:
             _as_table(raw, columns, rows.numbers),
             self._labels(table, rows),
             [],
-            _original(rows),
+            pa.table(dict(rows.columns)),
             rows.ragged,
         )
 
@@ -143,15 +143,17 @@ class CrmTables:
             if name not in (*columns, *raw.optional, SOURCE_ROW.name):
                 columns[name] = pa.nulls(len(rows), TEXT)
                 notes.append(f"{rows.name} has no column for {name}: it is unknown of every deal.")
-        text = _as_table(raw, columns, rows.numbers).filter(kept)
-        extra = {name: array.filter(kept) for name, array in extra.items()}
+        text = _as_table(raw, columns, rows.numbers)
+        if not pc.all(kept).as_py():
+            text, rows = text.filter(kept), rows.filtered(kept)
+            extra = {name: array.filter(kept) for name, array in extra.items()}
         labels = {**self._labels(deals, rows), **_stage_labels(deals.stage, rows)}
         return MappedTable(
             replace(raw, file_name=rows.name),
             text,
             labels,
             [*told.notes, *notes],
-            _original(rows.filtered(kept)),
+            pa.table(dict(rows.columns)),
             rows.ragged,
             extra,
         )
@@ -266,11 +268,6 @@ def _id(table: Table) -> Value:
 def _stage_labels(stage: Value | None, rows: Rows) -> dict[str, str]:
     there = [name for one in (stage.columns if stage else []) if (name := column_in(rows.header, one))]
     return dict.fromkeys(STAGE_COLUMNS, there[0]) if there else {}
-
-
-def _original(rows: Rows) -> pa.Table:
-    """Return the CRM's own columns, empty texts in place of nulls."""
-    return pa.table({name: pc.fill_null(column, "") for name, column in rows.columns.items()})
 
 
 def _first_of_each(ids: pa.Array) -> pa.Array:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -158,7 +158,7 @@ def _formats(out: Draft, deals: Rows, columns: dict[str, str]) -> None:
         out.put("numbers", "1,234.5", 1)
 
 
-def _date_forms(deals: Rows, columns: dict[str, str], types: dict[str, str]) -> list[str]:
+def _date_forms(deals: Rows, columns: dict[str, str], types: Mapping[str, str]) -> list[str]:
     """Return the two ways in which the undecided dates may be written."""
     for ours, column in columns.items():
         if types.get(ours) != "date" or not dates(deals.columns[column]).refused:
