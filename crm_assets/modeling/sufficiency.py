@@ -34,8 +34,8 @@ def usable_split(
     won, rest = sum(wins.values()), sum(deals.values()) - sum(wins.values())
     if min(won, rest) < FEWEST_OF_EACH:
         raise NotEnoughDataError(
-            f"The past months show {won:,} times that an open deal was won in the next month and {rest:,} times "
-            f"that it was not, but a model needs {FEWEST_OF_EACH} of each; add months or deals."
+            f"The past months show {won:,} times that an open deal was won in the next month and {rest:,} "
+            f"times that it was not, but a model needs {FEWEST_OF_EACH} of each; add months or deals."
         )
     months = sorted(deals)
     needed = min_training_months

@@ -97,14 +97,14 @@ class Readiness:
                 "model can learn from closed deals alone how long deals stay open: export open deals too."
             )
         if not any(self.stages[stage] for stage in CLOSED_STAGES):
-            yield f"{where} has no closed deal: a forecast needs deals that were won or lost; export them too."
+            yield f"{where} has no closed deal: a forecast needs won and lost ones; export them too."
         if not self.stages[Stage.WON]:
             yield f"{where} has no won deal: a forecast needs wins to learn from. Export closed deals too."
         if not self.labeled:
             yield (
-                f"The deals cover {self.months.first} to {self.months.last}, and no month of these shows what "
-                "became of the deals that were open before it: a forecast needs two months or more. Export "
-                "older deals too."
+                f"The deals cover {self.months.first} to {self.months.last}, and no month of these shows "
+                "what became of the deals that were open before it: a forecast needs two months or more. "
+                "Export older deals too."
             )
 
 
