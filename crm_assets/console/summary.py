@@ -15,6 +15,7 @@ from crm_assets.crm.all_features import feature
 from crm_assets.crm.months import MonthRange
 from crm_assets.crm.targets import DEFAULT_TARGET
 from crm_assets.modeling.forecast import TOTAL, without_price
+from crm_assets.modeling.pooled import in_force
 from crm_assets.modeling.verdicts import ABSENT, INADMISSIBLE, UNPROVEN
 from crm_assets.storage.tables import TableStore
 
@@ -94,7 +95,8 @@ def show(results: Results, console: Console) -> None:
             soft_wrap=True,
         )
     console.print()
-    console.print(_leaderboard(results.leaderboard))
+    if not in_force(results.leaderboard):
+        console.print(_leaderboard(results.leaderboard))
     console.print(_likeliest(results.predictions, next_month, results.currency))
 
 
@@ -120,6 +122,8 @@ def _champion(results: Results) -> str:
     if results.predictions.empty:
         return "none can score this month"
     first = results.predictions.iloc[0]
+    if in_force(results.leaderboard):
+        return "none: the data is not enough for a model; every deal has the pooled rate of its age"
     return f"{first['algorithm']}, version {first['model_version']}"
 
 

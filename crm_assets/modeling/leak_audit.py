@@ -1,6 +1,6 @@
 """The leak audit: features that know the outcome in a way no dated rule can catch.
 
-Three witnesses: `column_audit` judges the columns that features are made from, `plans` planned dates, and
+Three witnesses: `column_audit` judges the columns that features are made from, `overwritten` their dates, and
 `single_feature` the features themselves. A verdict on a column holds for all that is made from it.
 """
 
@@ -16,7 +16,7 @@ from crm_assets.crm.deals import DETAILS, DIMENSIONS, MONTHLY_SNAPSHOTS
 from crm_assets.crm.feature import Feature, carried_columns
 from crm_assets.crm.feature_table import FEATURES
 from crm_assets.modeling.column_audit import ALL_VALUES, audit_columns, engaged_deals
-from crm_assets.modeling.plans import planned_for_the_day
+from crm_assets.modeling.overwritten import overwritten_dates
 from crm_assets.modeling.price import Prices, Worth
 from crm_assets.modeling.single_feature import Ranking, outcomes, ranking
 from crm_assets.modeling.training_rows import DEAL, TrainingRows
@@ -77,7 +77,7 @@ def leak_audit(
     reasons = _reasons(
         evidence,
         {name: found.reason for name, found in rankings.items()},
-        planned_for_the_day(opportunities, horizon),
+        overwritten_dates(opportunities, horizon),
     )
     reasons |= {row.name: _absence(row, opportunities) for row in FEATURES if row not in there}
     verdicts = {
@@ -134,7 +134,7 @@ def strongest(looked_at: pd.DataFrame) -> pd.DataFrame:
 
 
 def _reasons(
-    evidence: pd.DataFrame, of_rankings: dict[str, str], of_plans: dict[str, str]
+    evidence: pd.DataFrame, of_rankings: dict[str, str], of_dates: dict[str, str]
 ) -> dict[str, list[tuple[str, str]]]:
     """Return the verdicts against each feature, with their sentences."""
     against = {
@@ -142,7 +142,7 @@ def _reasons(
         for column, row in evidence.iterrows()
         if row["verdict"] != ADMISSIBLE
     }
-    for column, reason in of_plans.items():
+    for column, reason in of_dates.items():
         against.setdefault(column, []).append((INADMISSIBLE, f"made from column {column}, {reason}"))
     for name, reason in of_rankings.items():
         if reason:
