@@ -15,7 +15,7 @@ ASSETS ?= *
 MAPPING ?= crm.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-scale run dev replay mlflow mapping promote rollback materialize checks validate storage-check up down status logs buckets ui stack stack-down stack-status stack-logs test-unit test test-deployed test-all coverage lint types format docs benchmark-tables benchmark lock clean
+.PHONY: help install install-scale run check-data mapping dev replay mlflow promote rollback materialize checks validate storage-check up down status logs buckets ui stack stack-down stack-status stack-logs test-unit test test-deployed test-all coverage lint types format docs benchmark-tables benchmark lock clean
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,12 @@ dagster-home:
 run: install dagster-home ## Materialize everything for all months and print the forecast.
 	python -m crm_assets
 
+check-data: install ## Say whether the data is enough for a forecast, and what comes out of it.
+	@python -m crm_assets.console.check_data
+
+mapping: install ## Draft MAPPING (default: crm.yaml) from the files in CRM_DATA_DIR: how their CRM calls things.
+	@python -m crm_assets.console.mapping '$(MAPPING)'
+
 dev: install dagster-home ## Open the Dagster UI on this machine.
 	python -m crm_assets.console.start dagster dev
 
@@ -53,9 +59,6 @@ replay: install ## Replay the data month by month as if it were live, and compar
 
 mlflow: install ## Open the MLflow UI of the embedded registry.
 	python -m crm_assets.console.mlflow_ui
-
-mapping: install ## Draft MAPPING (default: crm.yaml) from the files in CRM_DATA_DIR: how their CRM calls things.
-	@python -m crm_assets.console.mapping '$(MAPPING)'
 
 promote: install ## Make model version VERSION the champion.
 	@python -m crm_assets.console.registry promote '$(VERSION)'

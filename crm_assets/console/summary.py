@@ -14,7 +14,8 @@ from rich.table import Table
 from crm_assets.crm.all_features import feature
 from crm_assets.crm.months import MonthRange
 from crm_assets.crm.targets import DEFAULT_TARGET
-from crm_assets.modeling.forecast import TOTAL
+from crm_assets.modeling.forecast import TOTAL, without_price
+from crm_assets.modeling.pooled import in_force
 from crm_assets.modeling.verdicts import ABSENT, INADMISSIBLE, UNPROVEN
 from crm_assets.storage.tables import TableStore
 
@@ -36,6 +37,7 @@ class Results:
     predictions: pd.DataFrame
     forecast: pd.DataFrame
     currency: str = "USD"
+    without_price: int = 0
 
 
 def read_results(store: TableStore, months: MonthRange, source: str, synthetic: bool) -> Results:
@@ -58,6 +60,10 @@ def read_results(store: TableStore, months: MonthRange, source: str, synthetic: 
         predictions=read("win_predictions", months.last),
         forecast=read("revenue_forecast", months.last),
         currency=currency_of(store.read("opportunities")),
+        without_price=without_price(store.read("monthly_snapshots", [months.last]))
+        .count()
+        .to_pyarrow()
+        .as_py(),
     )
 
 
@@ -82,8 +88,15 @@ def show(results: Results, console: Console) -> None:
     console.print(f"Champion   {_champion(results)}")
     console.print(f"Deals      {_deals(results)}")
     console.print(f"Expected   {_expected(results.forecast, results.currency)} in {next_month}")
+    if results.without_price:
+        console.print(
+            f"Prices     {results.without_price:,} open deals have no amount and no list price: they count "
+            "with what won deals of their product fetched on average",
+            soft_wrap=True,
+        )
     console.print()
-    console.print(_leaderboard(results.leaderboard))
+    if not in_force(results.leaderboard):
+        console.print(_leaderboard(results.leaderboard))
     console.print(_likeliest(results.predictions, next_month, results.currency))
 
 
@@ -109,6 +122,8 @@ def _champion(results: Results) -> str:
     if results.predictions.empty:
         return "none can score this month"
     first = results.predictions.iloc[0]
+    if in_force(results.leaderboard):
+        return "none: the data is not enough for a model; every deal has the pooled rate of its age"
     return f"{first['algorithm']}, version {first['model_version']}"
 
 
@@ -151,8 +166,10 @@ def _likeliest(predictions: pd.DataFrame, month: str, currency: str) -> Table:
     table = _table(f"Most likely wins in {month}")
     shown = {"opportunity_id": "deal", "sales_agent": "agent", "product": "product"}
     shown = {name: title for name, title in shown.items() if name in predictions.columns}
-    for title in shown.values():
-        table.add_column(title)
+    for name, title in shown.items():
+        # An id that is cut off finds no deal; names may wrap.
+        longest = predictions[name].head(LIKELIEST).str.len().max() if name == "opportunity_id" else None
+        table.add_column(title, min_width=None if pd.isna(longest) else int(longest), overflow="fold")
     for name in ("days open", "probability", f"expected {currency}"):
         table.add_column(name, justify="right")
     table.add_column("why")

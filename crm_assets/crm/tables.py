@@ -196,7 +196,8 @@ WIN_PREDICTIONS = TableSchema(
             "scored_by",
             "string",
             "`champion`, or `walk_forward` for months that the champion was trained on: there the same "
-            "algorithm, trained on earlier months, scores.",
+            "algorithm, trained on earlier months, scores; `pooled_rate` if the data is not enough for a "
+            "model.",
             nullable=False,
         ),
         Column("algorithm", "string", "Algorithm of the champion.", nullable=False),

@@ -65,6 +65,7 @@ class Fact:
     TRAINED_UNTIL = "trained until"
     DATA = "data"
     LEADERBOARD = "leaderboard"
+    NO_MODEL = "why there is no model"
     # Of predictions.
     EXPECTED_WINS = "expected wins"
     SCORED_BY = "scored by"

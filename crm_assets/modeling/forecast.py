@@ -55,6 +55,17 @@ def expected_values(snapshot: ir.Table) -> ir.Table:
     return deals.select(*shown, expected_value=value).order_by("opportunity_id")
 
 
+def without_price(snapshot: ir.Table) -> ir.Table:
+    """Return the open deals that have neither an amount nor a list price above 0.
+
+    Args:
+        snapshot: columns of `crm.tables.MONTHLY_SNAPSHOTS`.
+    """
+    deals: Any = snapshot.filter(snapshot.stage == Stage.ENGAGING.value)
+    bases = [name for name in BASES if name in snapshot.columns]
+    return deals.filter([~(deals[name] > 0).fill_null(False) for name in bases])
+
+
 def revenue_forecast(predictions: pd.DataFrame, month: str, target: Target = DEFAULT_TARGET) -> pd.DataFrame:
     """Add up the predictions of one month, in total and by each of `LEVELS` that the CRM has.
 

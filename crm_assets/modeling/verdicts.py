@@ -7,6 +7,8 @@ from __future__ import annotations
 
 ADMISSIBLE, INADMISSIBLE, UNPROVEN, ABSENT = "admissible", "inadmissible", "unproven", "absent"
 SEASONAL_RATE = "seasonal_rate"
+# What speaks if the data is not enough for a model; it has no version.
+POOLED_RATE, NO_VERSION = "pooled_rate", "none"
 
 # Days after closing that a CRM may take to rewrite a value; the audit tries each.
 DELAYS = (0, 30, 75, 150)

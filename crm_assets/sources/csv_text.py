@@ -73,7 +73,7 @@ def read_csv(name: str, data: bytes, columns: Wanted = None) -> TextTable:
     # Free it now: callers need as much memory again.
     del data
     count = rows.num_rows + len(odd)
-    numbers = np.setdiff1d(np.arange(count), np.array([_number(row) - 1 for row in odd], dtype="int64"))
+    numbers = np.delete(np.arange(count), [_number(row) - 1 for row in odd])
     ragged = tuple(
         RaggedRow(_number(row) + layout.row, row.text, row.actual_columns) for row in odd if row.text.strip()
     )

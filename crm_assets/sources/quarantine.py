@@ -35,7 +35,7 @@ class Told:
     @classmethod
     def of(cls, fault: Fault, file: str, text: pa.Table) -> Told:
         """Return what to tell of a fault."""
-        counts = "counts" if len(fault.positions) == 1 else "count"
+        counts = "it counts" if len(fault.positions) == 1 else "they count"
         sentence = fault.sentence(file, text).removesuffix(".")
         return cls(fault.rule, len(fault.positions), f"{sentence}. Until then, {counts} as unknown.")
 

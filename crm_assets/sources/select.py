@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pyarrow as pa
+
 from crm_assets.crm.months import MonthRange, shift
 from crm_assets.errors import SettingsError
 from crm_assets.settings import OPEN_END, Settings
@@ -61,14 +63,20 @@ def select_source(settings: Settings) -> Source:
     return SyntheticSample(settings.sample_opportunities, settings.sample_seed, described)
 
 
-def month_range(settings: Settings, source: Source) -> MonthRange:
+def month_range(settings: Settings, source: Source, deals: pa.Table | None = None) -> MonthRange:
     """Return the months of the graph; read the source's own from its data, and record them.
+
+    Args:
+        settings: may name the months.
+        source: the source.
+        deals: columns of `crm.schema.RAW_SALES_PIPELINE`, if the source has been read already.
 
     Raises:
         SettingsError: the range is empty or ends after the data.
         BadInputError, SourceUnavailableError: the data cannot be read.
     """
-    found = source.known_months or source.month_range()
+    read = None if deals is None else calendar.covered_by(deals)
+    found = source.known_months or read or source.month_range()
     months = within(settings, found)
     calendar.note(settings.home, source.identity, found)
     return months

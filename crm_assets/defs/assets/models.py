@@ -128,7 +128,12 @@ def _model_asset(algorithm: Algorithm) -> dg.AssetsDefinition:
         from crm_assets.modeling.leak_audit import admissible_features
         from crm_assets.modeling.metrics import scores_by_month
 
-        split, features = _split(training_set), admissible_features(leak_audit)
+        features = admissible_features(leak_audit)
+        try:
+            split = _split(training_set)
+        except NotEnoughDataError as reason:
+            context.add_output_metadata({Fact.NO_MODEL: str(reason)})
+            return BACKTEST.arrow.empty_table().to_pandas()
         scores = walk_forward(
             algorithm,
             training_set,
@@ -179,16 +184,23 @@ def champion(
 
     The validation months choose the algorithm from the backtests. It is calibrated, refitted on all
     labeled months, and registered in MLflow. It becomes champion if it is no worse than the current
-    champion on the same test months. The champion makes the predictions.
+    champion on the same test months. The champion makes the predictions. If the data is not enough for a
+    model, the only row is the pooled rate, which makes the predictions then.
     """
     from crm_assets.crm.frames import Frames
     from crm_assets.modeling import champion as choice
     from crm_assets.modeling import plots
+    from crm_assets.modeling import pooled as pooled_rate
     from crm_assets.modeling.frames import compact
     from crm_assets.modeling.leak_audit import admissible_features
     from crm_assets.modeling.metrics import pooled, scores_by_month
 
-    split, features = _split(training_set), admissible_features(leak_audit)
+    features = admissible_features(leak_audit)
+    try:
+        split = _split(training_set)
+    except NotEnoughDataError as reason:
+        context.add_output_metadata({Fact.NO_MODEL: str(reason), Fact.ALGORITHM: pooled_rate.POOLED_RATE})
+        return pooled_rate.leaderboard()
     backtests = Frames([row.name for row in ALGORITHMS], lambda name: compact(tables[name].to_pyarrow()))
     candidate = choice.candidate(
         training_set,
@@ -248,11 +260,15 @@ def _learns_from(algorithm: Algorithm, training_set: TrainingRows) -> str:
 
 
 def _split(training_set: TrainingRows) -> "Split":
-    from crm_assets.modeling.folds import split_months
+    from crm_assets.modeling.sufficiency import usable_split
 
     settings = get_settings()
-    return split_months(
-        training_set.months, settings.min_training_months, settings.test_months, training_set.target
+    return usable_split(
+        training_set.deals,
+        training_set.wins,
+        settings.min_training_months,
+        settings.test_months,
+        training_set.target,
     )
 
 

@@ -1,18 +1,23 @@
 """The champion's predictions for each month's open deals, and the revenue forecast that sums them up."""
 
+from collections.abc import Callable
 from typing import Any
 
 import dagster as dg
 import pandas as pd
 
 from crm_assets.crm.features import KEY, with_deal_features
-from crm_assets.crm.tables import REVENUE_FORECAST, WIN_PREDICTIONS
+from crm_assets.crm.tables import CHAMPION, LEAK_AUDIT, REVENUE_FORECAST, TRAINING_SET, WIN_PREDICTIONS
 from crm_assets.defs.assets.models import champion
 from crm_assets.defs.assets.options import table_asset
 from crm_assets.defs.metadata import Fact, table
 from crm_assets.defs.resources.mlflow import MlflowSession
+from crm_assets.defs.resources.store import TableStoreResource
 from crm_assets.modeling import forecast
+from crm_assets.modeling.training_rows import training_rows
+from crm_assets.modeling.verdicts import NO_VERSION, POOLED_RATE
 from crm_assets.storage.monthly import MonthlyFrames, MonthlyTables
+from crm_assets.storage.tables import TableStore
 
 GROUP = "predictions"
 
@@ -24,26 +29,33 @@ def win_predictions(
     deal_features: MonthlyTables,
     monthly_snapshots: MonthlyTables,
     mlflow: MlflowSession,
+    tables: TableStoreResource,
 ) -> MonthlyFrames:
     """One row per month and open deal: the chance to win it next month, its expected revenue, and why.
 
     The champion of the registry scores win_features, joined with deal_features. Sales teams use the rows to
-    decide which deals to work on; revenue_forecast adds them up.
+    decide which deals to work on; revenue_forecast adds them up. If the data is not enough for a model, the
+    pooled rate of past deals takes the champion's place.
     """
     from crm_assets.modeling import scoring
 
-    model = mlflow.load_champion()
+    pooled = _pooled(tables.store)
+    model = None if pooled else mlflow.load_champion()
 
     def predictions(month: str) -> pd.DataFrame:
         known = with_deal_features(win_features[month], deal_features[month]).order_by(KEY)
         deals = known.to_pyarrow().to_pandas()
         values = forecast.expected_values(monthly_snapshots[month]).to_pyarrow().to_pandas()
-        frame = scoring.win_predictions(deals, values, model, month)
+        if model is None or pooled is not None:
+            frame = scoring.pooled_predictions(deals, values, pooled(month, deals))
+        else:
+            frame = scoring.win_predictions(deals, values, model, month)
         facts = {**_facts(frame), Fact.WITHOUT_PREDICTION: len(deals) - len(frame)}
         context.add_asset_metadata(facts, partition_key=month)
         return frame
 
-    context.add_output_metadata({Fact.CHAMPION_VERSION: model.version, Fact.ALGORITHM: model.algorithm})
+    version, algorithm = (NO_VERSION, POOLED_RATE) if model is None else (model.version, model.algorithm)
+    context.add_output_metadata({Fact.CHAMPION_VERSION: version, Fact.ALGORITHM: algorithm})
     return MonthlyFrames(win_features, predictions)
 
 
@@ -62,6 +74,18 @@ def revenue_forecast(context: dg.AssetExecutionContext, win_predictions: Monthly
         return frame
 
     return MonthlyFrames(win_predictions, forecasts)
+
+
+def _pooled(store: TableStore) -> Callable[[str, pd.DataFrame], pd.DataFrame] | None:
+    """Return the function that gives deals of a month their pooled rates; None if there is a champion."""
+    from crm_assets.modeling import pooled
+    from crm_assets.modeling.leak_audit import admissible_features
+
+    if not store.has(CHAMPION.name) or not pooled.in_force(store.to_pandas(store.read(CHAMPION.name))):
+        return None
+    rows = training_rows(store.path(TRAINING_SET.name))
+    features = admissible_features(store.to_pandas(store.read(LEAK_AUDIT.name)))
+    return lambda month, deals: pooled.pooled_rates(rows, deals, month, features)
 
 
 def _facts(predictions: pd.DataFrame) -> dict[str, Any]:
