@@ -15,8 +15,8 @@ from crm_assets.crm.all_features import feature
 from crm_assets.crm.months import MonthRange
 from crm_assets.crm.targets import DEFAULT_TARGET
 from crm_assets.modeling.forecast import TOTAL, without_price
-from crm_assets.modeling.pooled import in_force
-from crm_assets.modeling.verdicts import ABSENT, INADMISSIBLE, UNPROVEN
+from crm_assets.modeling.pooled import rate_in_force
+from crm_assets.modeling.verdicts import ABSENT, INADMISSIBLE, POOLED_RATE, SEASONAL_RATE, UNPROVEN
 from crm_assets.storage.tables import TableStore
 
 LIKELIEST = 10
@@ -95,7 +95,7 @@ def show(results: Results, console: Console) -> None:
             soft_wrap=True,
         )
     console.print()
-    if not in_force(results.leaderboard):
+    if rate_in_force(results.leaderboard) != POOLED_RATE:
         console.print(_leaderboard(results.leaderboard))
     console.print(_likeliest(results.predictions, next_month, results.currency))
 
@@ -122,8 +122,11 @@ def _champion(results: Results) -> str:
     if results.predictions.empty:
         return "none can score this month"
     first = results.predictions.iloc[0]
-    if in_force(results.leaderboard):
+    if first["algorithm"] == POOLED_RATE:
         return "none: the data is not enough for a model; every deal has the pooled rate of its age"
+    if first["algorithm"] == SEASONAL_RATE:
+        chosen = results.leaderboard.loc[results.leaderboard["chosen"], "contender"].item()
+        return f"none: {chosen} is worse than the seasonal rate, which makes the predictions"
     return f"{first['algorithm']}, version {first['model_version']}"
 
 
@@ -156,7 +159,7 @@ def _leaderboard(board: pd.DataFrame) -> Table:
 
 def _mark(row: dict[str, Any]) -> str:
     if row["in_force"]:
-        return " (champion)"
+        return " (makes the predictions)" if row["baseline"] else " (champion)"
     if row["chosen"]:
         return " (candidate, not promoted)"
     return " (baseline)" if row["baseline"] else ""
@@ -168,8 +171,8 @@ def _likeliest(predictions: pd.DataFrame, month: str, currency: str) -> Table:
     shown = {name: title for name, title in shown.items() if name in predictions.columns}
     for name, title in shown.items():
         # An id that is cut off finds no deal; names may wrap.
-        longest = predictions[name].head(LIKELIEST).str.len().max() if name == "opportunity_id" else None
-        table.add_column(title, min_width=None if pd.isna(longest) else int(longest), overflow="fold")
+        ids = predictions[name].head(LIKELIEST) if name == "opportunity_id" else ()
+        table.add_column(title, min_width=max(map(len, ids), default=None), overflow="fold")
     for name in ("days open", "probability", f"expected {currency}"):
         table.add_column(name, justify="right")
     table.add_column("why")

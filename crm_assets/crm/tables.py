@@ -197,7 +197,7 @@ WIN_PREDICTIONS = TableSchema(
             "string",
             "`champion`, or `walk_forward` for months that the champion was trained on: there the same "
             "algorithm, trained on earlier months, scores; `pooled_rate` if the data is not enough for a "
-            "model.",
+            "model; `seasonal_rate` if there is no champion and the candidate is worse than that.",
             nullable=False,
         ),
         Column("algorithm", "string", "Algorithm of the champion.", nullable=False),

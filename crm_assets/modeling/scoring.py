@@ -13,7 +13,7 @@ from crm_assets.modeling.algorithms import algorithm
 from crm_assets.modeling.calibration import CalibratedModel
 from crm_assets.modeling.explanation import PUSHED_DOWN, PUSHED_UP, explain
 from crm_assets.modeling.training_rows import DEAL
-from crm_assets.modeling.verdicts import NO_VERSION, POOLED_RATE
+from crm_assets.modeling.verdicts import NO_VERSION
 
 CHAMPION, WALK_FORWARD = "champion", "walk_forward"
 
@@ -77,15 +77,19 @@ def win_predictions(
     return _predictions(features, values, scored, by, champion.algorithm, champion.version)
 
 
-def pooled_predictions(features: pd.DataFrame, values: pd.DataFrame, rates: pd.DataFrame) -> pd.DataFrame:
-    """Return the same table for data that is not enough for a model.
+def predictions_of_rates(
+    features: pd.DataFrame, values: pd.DataFrame, rates: pd.DataFrame, name: str
+) -> pd.DataFrame:
+    """Return the same table if no model makes the predictions, but a rate of past deals.
 
     Args:
         features: one month of `win_features`.
         values: `forecast.expected_values` of the same month.
-        rates: `pooled.pooled_rates` of the same month; a deal without one has no prediction.
+        rates: the rates of the same month, as `modeling.pooled` gives them; a deal without one has no
+            prediction.
+        name: one of `verdicts.RATES`.
     """
-    return _predictions(features, values, rates, POOLED_RATE, POOLED_RATE, NO_VERSION)
+    return _predictions(features, values, rates, name, name, NO_VERSION)
 
 
 def _predictions(

@@ -9,6 +9,8 @@ ADMISSIBLE, INADMISSIBLE, UNPROVEN, ABSENT = "admissible", "inadmissible", "unpr
 SEASONAL_RATE = "seasonal_rate"
 # What speaks if the data is not enough for a model; it has no version.
 POOLED_RATE, NO_VERSION = "pooled_rate", "none"
+# What makes the predictions if no model does.
+RATES = (POOLED_RATE, SEASONAL_RATE)
 
 # Days after closing that a CRM may take to rewrite a value; the audit tries each.
 DELAYS = (0, 30, 75, 150)
