@@ -11,8 +11,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from crm_assets.crm.contract import Unique
 from crm_assets.crm.raw_rules import rules_of
-from crm_assets.crm.rules import Rule, Unique, applicable
+from crm_assets.crm.rules import Rule, applicable
 from crm_assets.crm.schema import RAW_TABLES, SOURCE_ROW, RawTable
 from crm_assets.errors import BadInputError
 from crm_assets.sources.csv_file import FileText, ragged_sentence
@@ -107,7 +108,9 @@ class _Judge:
         file = self.read(table)
         if file is None:
             return self._keep(table, Sifted.whole(table.absent))
-        parsed = parse_table(file.text, table, file.name)
+        parsed = parse_table(file.text, table, file.name, file.forms)
+        if file.finish is not None:
+            parsed = replace(parsed, rows=file.finish(parsed.rows))
         self._list(table, parsed.rows)
         musts = [rule for rule in rules_of(table) if rule.severity == "must"]
         rules = applicable(musts, parsed.rows.column_names, self.absent)

@@ -125,6 +125,7 @@ def _environment(settings: Settings, folder: Path, first_month: str) -> dict[str
     own = {
         "DAGSTER_HOME": str(folder / "dagster"),
         "CRM_SOURCE": "csv",
+        "CRM_MAPPING": "kaggle",
         "CRM_STORAGE": "local",
         "USE_S3_STORAGE": "",
         "CRM_DATA_DIR": str(folder / "dump"),

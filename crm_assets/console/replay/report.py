@@ -23,10 +23,10 @@ from crm_assets.modeling.backtest import walk_forward
 from crm_assets.modeling.calibration import CalibratedModel, fit_calibrator
 from crm_assets.modeling.champion import chosen_of, leaderboard
 from crm_assets.modeling.folds import last_lesson, learn, split_months
+from crm_assets.modeling.frames import coded
 from crm_assets.modeling.training_rows import HeldRows
 from crm_assets.registry.recipes import Recipe
 from crm_assets.settings import Settings
-from crm_assets.storage.coded import coded
 from crm_assets.storage.tables import TableStore
 
 
