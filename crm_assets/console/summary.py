@@ -5,16 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import ibis.expr.types as ir
 import pandas as pd
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from crm_assets.crm.feature_table import feature
+from crm_assets.crm.all_features import feature
 from crm_assets.crm.months import MonthRange
 from crm_assets.crm.targets import DEFAULT_TARGET
-from crm_assets.modeling.forecast import TOTAL
-from crm_assets.modeling.verdicts import INADMISSIBLE, UNPROVEN
+from crm_assets.modeling.forecast import TOTAL, without_price
+from crm_assets.modeling.pooled import rate_in_force
+from crm_assets.modeling.verdicts import ABSENT, INADMISSIBLE, POOLED_RATE, SEASONAL_RATE, UNPROVEN
 from crm_assets.storage.tables import TableStore
 
 LIKELIEST = 10
@@ -34,6 +36,8 @@ class Results:
     open_deals: int
     predictions: pd.DataFrame
     forecast: pd.DataFrame
+    currency: str = "USD"
+    without_price: int = 0
 
 
 def read_results(store: TableStore, months: MonthRange, source: str, synthetic: bool) -> Results:
@@ -55,7 +59,19 @@ def read_results(store: TableStore, months: MonthRange, source: str, synthetic: 
         open_deals=store.rows("win_features", months.last),
         predictions=read("win_predictions", months.last),
         forecast=read("revenue_forecast", months.last),
+        currency=currency_of(store.read("opportunities")),
+        without_price=without_price(store.read("monthly_snapshots", [months.last]))
+        .count()
+        .to_pyarrow()
+        .as_py(),
     )
+
+
+def currency_of(opportunities: ir.Table) -> str:
+    """Return the currency of the amounts; if the CRM does not say, dollars."""
+    if "currency" not in opportunities.columns:
+        return "USD"
+    return opportunities.currency.min().to_pyarrow().as_py() or "USD"
 
 
 def show(results: Results, console: Console) -> None:
@@ -71,13 +87,21 @@ def show(results: Results, console: Console) -> None:
     console.print(f"Leaks      {_leaks(results.leak_audit)}", soft_wrap=True)
     console.print(f"Champion   {_champion(results)}")
     console.print(f"Deals      {_deals(results)}")
-    console.print(f"Expected   {_expected(results.forecast)} in {next_month}")
+    console.print(f"Expected   {_expected(results.forecast, results.currency)} in {next_month}")
+    if results.without_price:
+        console.print(
+            f"Prices     {results.without_price:,} open deals have no amount and no list price: they count "
+            "with what won deals of their product fetched on average",
+            soft_wrap=True,
+        )
     console.print()
-    console.print(_leaderboard(results.leaderboard))
-    console.print(_likeliest(results.predictions, next_month))
+    if rate_in_force(results.leaderboard) != POOLED_RATE:
+        console.print(_leaderboard(results.leaderboard))
+    console.print(_likeliest(results.predictions, next_month, results.currency))
 
 
 def _leaks(audit: pd.DataFrame) -> str:
+    audit = audit[audit["verdict"] != ABSENT]
     guilty = audit[audit["verdict"] == INADMISSIBLE]
     doubted = audit.loc[(audit["verdict"] == UNPROVEN) & ~audit["used"], "feature"].tolist()
     said = [_convicted(guilty, len(audit))] if len(guilty) else []
@@ -98,6 +122,11 @@ def _champion(results: Results) -> str:
     if results.predictions.empty:
         return "none can score this month"
     first = results.predictions.iloc[0]
+    if first["algorithm"] == POOLED_RATE:
+        return "none: the data is not enough for a model; every deal has the pooled rate of its age"
+    if first["algorithm"] == SEASONAL_RATE:
+        chosen = results.leaderboard.loc[results.leaderboard["chosen"], "contender"].item()
+        return f"none: {chosen} is worse than the seasonal rate, which makes the predictions"
     return f"{first['algorithm']}, version {first['model_version']}"
 
 
@@ -107,9 +136,9 @@ def _deals(results: Results) -> str:
     return f"{results.open_deals:,} open at the end of {results.months.last}, {how_many} scored"
 
 
-def _expected(forecast: pd.DataFrame) -> str:
+def _expected(forecast: pd.DataFrame, currency: str) -> str:
     total = forecast.loc[forecast["level"] == TOTAL, ["expected_wins", "expected_revenue"]].sum()
-    return f"{total['expected_wins']:,.1f} wins, {total['expected_revenue']:,.0f} USD"
+    return f"{total['expected_wins']:,.1f} wins, {total['expected_revenue']:,.0f} {currency}"
 
 
 def _leaderboard(board: pd.DataFrame) -> Table:
@@ -130,24 +159,26 @@ def _leaderboard(board: pd.DataFrame) -> Table:
 
 def _mark(row: dict[str, Any]) -> str:
     if row["in_force"]:
-        return " (champion)"
+        return " (makes the predictions)" if row["baseline"] else " (champion)"
     if row["chosen"]:
         return " (candidate, not promoted)"
     return " (baseline)" if row["baseline"] else ""
 
 
-def _likeliest(predictions: pd.DataFrame, month: str) -> Table:
+def _likeliest(predictions: pd.DataFrame, month: str, currency: str) -> Table:
     table = _table(f"Most likely wins in {month}")
-    for name in ("deal", "agent", "product"):
-        table.add_column(name)
-    for name in ("days open", "probability", "expected USD"):
+    shown = {"opportunity_id": "deal", "sales_agent": "agent", "product": "product"}
+    shown = {name: title for name, title in shown.items() if name in predictions.columns}
+    for name, title in shown.items():
+        # An id that is cut off finds no deal; names may wrap.
+        ids = predictions[name].head(LIKELIEST) if name == "opportunity_id" else ()
+        table.add_column(title, min_width=max(map(len, ids), default=None), overflow="fold")
+    for name in ("days open", "probability", f"expected {currency}"):
         table.add_column(name, justify="right")
     table.add_column("why")
     for row in predictions.head(LIKELIEST).to_dict("records"):
         table.add_row(
-            row["opportunity_id"],
-            row["sales_agent"],
-            row["product"],
+            *(row[name] or NO_NUMBER for name in shown),
             f"{row['days_open']}",
             f"{row['probability']:.1%}",
             f"{row['expected_revenue']:,.0f}",

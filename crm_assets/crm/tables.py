@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from crm_assets.crm.deal_feature_table import DEAL_FEATURES
 from crm_assets.crm.deals import DIMENSIONS, MONTHLY_SNAPSHOTS, OPPORTUNITIES, OPPORTUNITY_ID, SNAPSHOT_MONTH
 from crm_assets.crm.feature_table import FEATURES, LABEL, LABELS
 from crm_assets.crm.schema import SOURCE_ROW, Column, TableSchema
@@ -10,6 +11,7 @@ __all__ = (
     "BACKTEST",
     "CHAMPION",
     "DATA_QUALITY",
+    "DEAL_FEATURES_TABLE",
     "LEAK_AUDIT",
     "MONTHLY_SNAPSHOTS",
     "OPPORTUNITIES",
@@ -48,14 +50,25 @@ WIN_FEATURES = TableSchema(
     name="win_features",
     description="One row per deal open at the month's end: the features and the labels.",
     key=("snapshot_month", "opportunity_id"),
+    optional=tuple(feature.name for feature in FEATURES if feature.needs),
     columns=(SNAPSHOT_MONTH, OPPORTUNITY_ID, *FEATURES, *LABELS),
+)
+
+DEAL_FEATURES_TABLE = TableSchema(
+    name="deal_features",
+    description="One row per deal open at the month's end: features beyond the 23, from what the CRM has.",
+    key=("snapshot_month", "opportunity_id"),
+    optional=tuple(feature.name for feature in DEAL_FEATURES),
+    columns=(SNAPSHOT_MONTH, OPPORTUNITY_ID, *DEAL_FEATURES),
 )
 
 TRAINING_SET = TableSchema(
     name="training_set",
-    description="The labeled rows of win_features, starting with the month before the first close.",
+    description="The labeled rows of win_features and deal_features, starting with the month before the "
+    "first close.",
     key=WIN_FEATURES.key,
-    columns=WIN_FEATURES.columns,
+    optional=(*WIN_FEATURES.optional, *DEAL_FEATURES_TABLE.optional),
+    columns=(*WIN_FEATURES.columns, *DEAL_FEATURES),
 )
 
 LEAK_AUDIT = TableSchema(
@@ -68,7 +81,7 @@ LEAK_AUDIT = TableSchema(
             "verdict",
             "string",
             "`admissible`; `inadmissible`: written at or after closing; `unproven`: tied to the outcome, but "
-            "the months cannot tell since when.",
+            "the months cannot tell since when; `absent`: the CRM does not have what it is made from.",
             nullable=False,
         ),
         Column("used", "boolean", "Whether the models use it.", nullable=False),
@@ -162,18 +175,17 @@ CHAMPION = TableSchema(
     ),
 )
 
+_WHO_AND_WHAT = ("product", "sales_agent", "manager", "regional_office", "account")
+
 WIN_PREDICTIONS = TableSchema(
     name="win_predictions",
     description="One row per open deal: the probability that it is won next month, and the reasons.",
     key=("snapshot_month", "opportunity_id"),
+    optional=_WHO_AND_WHAT,
     columns=(
         SNAPSHOT_MONTH,
         OPPORTUNITY_ID,
-        *(
-            column
-            for column in DIMENSIONS
-            if column.name in ("sales_agent", "manager", "regional_office", "product", "account")
-        ),
+        *(column for column in DIMENSIONS if column.name in _WHO_AND_WHAT),
         Column("days_open", "int64", "Month end minus engage date.", "days", nullable=False),
         Column("probability", "float64", "Probability of being won next month.", "0 to 1", nullable=False),
         Column("expected_value", "float64", "Revenue of the deal if it is won.", "USD", nullable=False),
@@ -184,7 +196,8 @@ WIN_PREDICTIONS = TableSchema(
             "scored_by",
             "string",
             "`champion`, or `walk_forward` for months that the champion was trained on: there the same "
-            "algorithm, trained on earlier months, scores.",
+            "algorithm, trained on earlier months, scores; `pooled_rate` if the data is not enough for a "
+            "model; `seasonal_rate` if there is no champion and the candidate is worse than that.",
             nullable=False,
         ),
         Column("algorithm", "string", "Algorithm of the champion.", nullable=False),

@@ -53,6 +53,7 @@ class Fact:
     INADMISSIBLE = "inadmissible"
     OVERRULED = "overruled"
     UNPROVEN = "unproven"
+    ABSENT_FEATURES = "features that the CRM has nothing for"
     VERDICTS = "verdicts"
     BY_HISTORY = "what the archived dumps say"
     # Of models and champion.
@@ -73,6 +74,7 @@ class Fact:
     TRAINED_UNTIL = "trained until"
     DATA = "data"
     LEADERBOARD = "leaderboard"
+    NO_MODEL = "why there is no model"
     # Of predictions.
     EXPECTED_WINS = "expected wins"
     SCORED_BY = "scored by"

@@ -13,6 +13,7 @@ from crm_assets.modeling.algorithms import algorithm
 from crm_assets.modeling.calibration import CalibratedModel
 from crm_assets.modeling.explanation import PUSHED_DOWN, PUSHED_UP, explain
 from crm_assets.modeling.training_rows import DEAL
+from crm_assets.modeling.verdicts import NO_VERSION
 
 CHAMPION, WALK_FORWARD = "champion", "walk_forward"
 
@@ -72,17 +73,44 @@ def win_predictions(
     live = champion.may_score(month)
     # scikit-learn rejects empty input: without open deals, take the (also empty) walk-forward rows.
     scored = _live(features, champion) if live and len(features) else _past(champion, month)
+    by = CHAMPION if live else WALK_FORWARD
+    return _predictions(features, values, scored, by, champion.algorithm, champion.version)
+
+
+def predictions_of_rates(
+    features: pd.DataFrame, values: pd.DataFrame, rates: pd.DataFrame, name: str
+) -> pd.DataFrame:
+    """Return the same table if no model makes the predictions, but a rate of past deals.
+
+    Args:
+        features: one month of `win_features`.
+        values: `forecast.expected_values` of the same month.
+        rates: the rates of the same month, as `modeling.pooled` gives them; a deal without one has no
+            prediction.
+        name: one of `verdicts.RATES`.
+    """
+    return _predictions(features, values, rates, name, name, NO_VERSION)
+
+
+def _predictions(
+    features: pd.DataFrame,
+    values: pd.DataFrame,
+    scored: pd.DataFrame,
+    scored_by: str,
+    algorithm: str,
+    version: str,
+) -> pd.DataFrame:
     rows = features.merge(scored, on=DEAL, validate="one_to_one").merge(
         values, on=DEAL, validate="one_to_one"
     )
     rows = rows.assign(
         expected_revenue=rows["probability"] * rows["expected_value"],
-        scored_by=CHAMPION if live else WALK_FORWARD,
-        algorithm=champion.algorithm,
-        model_version=champion.version,
+        scored_by=scored_by,
+        algorithm=algorithm,
+        model_version=version,
     )
     ranked = rows.sort_values(["probability", DEAL], ascending=[False, True])
-    return ranked[WIN_PREDICTIONS.names].reset_index(drop=True)
+    return ranked[WIN_PREDICTIONS.having(ranked.columns).names].reset_index(drop=True)
 
 
 def _live(features: pd.DataFrame, champion: Champion) -> pd.DataFrame:

@@ -125,6 +125,7 @@ def _environment(settings: Settings, folder: Path, first_month: str) -> dict[str
     own = {
         "DAGSTER_HOME": str(folder / "dagster"),
         "CRM_SOURCE": "csv",
+        "CRM_MAPPING": "kaggle",
         "CRM_STORAGE": "local",
         "USE_S3_STORAGE": "",
         "CRM_DATA_DIR": str(folder / "dump"),
@@ -163,7 +164,7 @@ def _report(folder: Path, past: Past, whole: list[str], first: str) -> bool:
     compared = report.compare(
         TableStore(Folder(home / "tables"), settings.engine_memory),
         recipes,
-        report.told_by(past, whole[0], whole, first),
+        report.known_of(past, whole[0], whole, first),
         models.load_champion().walk_forward,
         settings,
     )

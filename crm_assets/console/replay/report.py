@@ -31,11 +31,11 @@ from crm_assets.storage.tables import TableStore
 
 
 @dataclass(frozen=True)
-class Told:
-    """What the dumps of a replay say.
+class Known:
+    """What the dumps say.
 
     Attributes:
-        features: gives the columns of `win_features` for all months, with the labels known at a month's end.
+        features: gives the features of all months, with the labels known at the end of a month.
         snapshot: reads the snapshot of a month.
     """
 
@@ -43,8 +43,8 @@ class Told:
     snapshot: Snapshot
 
 
-def told_by(past: Past, first_month: str, months: list[str], first: str) -> Told:
-    """Return what the dumps say of each month.
+def known_of(past: Past, first_month: str, months: list[str], first: str) -> Known:
+    """Return the features and snapshots of all months, as the dumps have them.
 
     Args:
         past: the dumps.
@@ -62,28 +62,27 @@ def told_by(past: Past, first_month: str, months: list[str], first: str) -> Told
         made = cleaning.opportunities({n: ibis.memtable(rows) for n, rows in tables.items()}, first_month)
         return ibis.memtable(made.to_pyarrow())
 
-    def snapshots_of(source: str, some: list[str]) -> pa.Table:
-        return snapshots(deals(source), ibis.memtable(month_rows(some))).to_pyarrow()
-
-    served = {one: [m for m in months if sources[m] == one] for one in sources.values()}
-    parts = [snapshots_of(source, some) for source, some in served.items()]
-    known = ibis.memtable(pa.concat_tables(parts, promote_options="default"))
+    parts = [
+        snapshots(deals(source), ibis.memtable(month_rows([m for m in months if sources[m] == source])))
+        for source in dict.fromkeys(sources.values())
+    ]
+    known = ibis.memtable(pa.concat_tables([part.to_pyarrow() for part in parts], promote_options="default"))
 
     @cache
-    def features(month: str) -> pd.DataFrame:
+    def as_of(month: str) -> pd.DataFrame:
         calendar = ibis.memtable(month_rows(months, month))
         return win_features(deals(sources[month]), calendar, known).to_pyarrow().to_pandas()
 
-    return Told(
-        features if past.is_recorded else lambda _: features(last),
-        lambda month: coded(snapshots_of(sources[month], [month])),
-    )
+    def snapshot(month: str) -> pa.Table:
+        return coded(known.filter(known.snapshot_month == month).to_pyarrow())
+
+    return Known(as_of if past.is_recorded else lambda _: as_of(last), snapshot)
 
 
 def compare(
     store: TableStore,
     recipes: dict[str, Recipe],
-    told: Told,
+    known: Known,
     last_backtest: Mapping[str, pd.DataFrame],
     settings: Settings,
 ) -> pd.DataFrame:
@@ -92,7 +91,7 @@ def compare(
     Args:
         store: the tables of the replay.
         recipes: the champions of the replay, by version.
-        told: what the dumps say.
+        known: what `known_of` returns.
         last_backtest: calibrated walk-forward predictions of the replay's last champion by month, which
             calibrates its test months on its validation months alone.
         settings: the settings of the replay.
@@ -103,13 +102,14 @@ def compare(
         `difference` (the largest between the probabilities of a deal), `last_backtest` and `realized`
         (wins; NaN if unknown).
     """
-    final, rows = told.features(store.months("win_features")[-1]), []
+    rows = []
+    final = known.features(store.months("win_features")[-1])
     for month in store.months("win_predictions"):
         said = store.to_pandas(store.read("win_predictions", [month]))
         if said.empty:
             continue
         recipe = recipes[str(said["model_version"].iloc[0])]
-        chosen, again = _walk_forward(told, recipe, month, settings)
+        chosen, again = _walk_forward(known, recipe, month, settings)
         both = said.merge(again, on="opportunity_id", how="outer", suffixes=("", "_again"))
         labels = final.loc[final["snapshot_month"] == month, LABEL.name]
         past = last_backtest[month]["probability"] if month in last_backtest else []
@@ -130,21 +130,22 @@ def compare(
     return pd.DataFrame(rows)
 
 
-def _walk_forward(told: Told, recipe: Recipe, month: str, settings: Settings) -> tuple[str, pd.DataFrame]:
+def _walk_forward(known: Known, recipe: Recipe, month: str, settings: Settings) -> tuple[str, pd.DataFrame]:
     """Choose, calibrate and fit on the months that the champion knew, and score `month`."""
-    features = told.features(DEFAULT_TARGET.last_month(max(recipe.trained_months)))
-    known, seed = told.snapshot, settings.seed
-    table = features[features["snapshot_month"].isin(recipe.trained_months)]
+    seed = settings.seed
+    learned = known.features(DEFAULT_TARGET.last_month(max(recipe.trained_months)))
+    table = learned[learned["snapshot_month"].isin(recipe.trained_months)]
     table = table.sort_values(["snapshot_month", "opportunity_id"], ignore_index=True)
     split = split_months(recipe.trained_months, settings.min_training_months, settings.test_months)
     rows = HeldRows(table)
     backtests = {
-        a.name: walk_forward(a, rows, recipe.features, split.scored, seed, None, known) for a in ALGORITHMS
+        a.name: walk_forward(a, rows, recipe.features, split.scored, seed, None, known.snapshot)
+        for a in ALGORITHMS
     }
     board, _ = leaderboard(rows, backtests, split)
     chosen = chosen_of(board)
-    fitted = learn(chosen, last_lesson(rows, recipe.features, seed, known))
+    fitted = learn(chosen, last_lesson(rows, recipe.features, seed, known.snapshot))
     model = CalibratedModel(fitted, fit_calibrator(backtests[chosen.name]), chosen.name)
-    scored = features[features["snapshot_month"] == month]
+    scored = learned[learned["snapshot_month"] == month]
     probability = model.predict_proba(chosen.matrix(scored, recipe.features))[:, 1]
     return chosen.name, scored[["opportunity_id"]].assign(probability=probability)

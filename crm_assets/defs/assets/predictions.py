@@ -1,17 +1,23 @@
 """The champion's predictions for each month's open deals, and the revenue forecast that sums them up."""
 
+from collections.abc import Callable
 from typing import Any
 
 import dagster as dg
 import pandas as pd
 
-from crm_assets.crm.tables import REVENUE_FORECAST, WIN_PREDICTIONS
+from crm_assets.crm.features import KEY, with_deal_features
+from crm_assets.crm.tables import CHAMPION, LEAK_AUDIT, REVENUE_FORECAST, TRAINING_SET, WIN_PREDICTIONS
 from crm_assets.defs.assets.models import champion
 from crm_assets.defs.assets.options import table_asset
 from crm_assets.defs.metadata import Fact, table
 from crm_assets.defs.resources.mlflow import MlflowSession
+from crm_assets.defs.resources.store import TableStoreResource
 from crm_assets.modeling import forecast
+from crm_assets.modeling.training_rows import training_rows
+from crm_assets.modeling.verdicts import NO_VERSION, SEASONAL_RATE
 from crm_assets.storage.monthly import MonthlyFrames, MonthlyTables
+from crm_assets.storage.tables import TableStore
 
 GROUP = "predictions"
 
@@ -19,28 +25,38 @@ GROUP = "predictions"
 @table_asset(WIN_PREDICTIONS, GROUP, "scikitlearn", "parquet", by_month=True, deps=[champion])
 def win_predictions(
     context: dg.AssetExecutionContext,
-    win_features: MonthlyFrames,
+    win_features: MonthlyTables,
+    deal_features: MonthlyTables,
     monthly_snapshots: MonthlyTables,
     mlflow: MlflowSession,
+    tables: TableStoreResource,
 ) -> MonthlyFrames:
     """One row per month and open deal: the chance to win it next month, its expected revenue, and why.
 
-    The champion of the registry scores win_features. Sales teams use the rows to decide which deals to
-    work on; revenue_forecast adds them up.
+    The champion of the registry scores win_features, joined with deal_features. Sales teams use the rows to
+    decide which deals to work on; revenue_forecast adds them up. If the data is not enough for a model, or
+    the only model is worse than the seasonal rate, a rate of past deals takes the champion's place.
     """
     from crm_assets.modeling import scoring
 
-    model = mlflow.load_champion()
+    rate = _rate_in_force(tables.store, mlflow)
+    rates = _rates(tables.store, rate)
+    model = None if rate else mlflow.load_champion()
 
     def predictions(month: str) -> pd.DataFrame:
-        deals = win_features[month]
+        known = with_deal_features(win_features[month], deal_features[month]).order_by(KEY)
+        deals = known.to_pyarrow().to_pandas()
         values = forecast.expected_values(monthly_snapshots[month]).to_pyarrow().to_pandas()
-        frame = scoring.win_predictions(deals, values, model, month)
+        if model is not None:
+            frame = scoring.win_predictions(deals, values, model, month)
+        else:
+            frame = scoring.predictions_of_rates(deals, values, rates(month, deals), str(rate))
         facts = {**_facts(frame), Fact.WITHOUT_PREDICTION: len(deals) - len(frame)}
         context.add_asset_metadata(facts, partition_key=month)
         return frame
 
-    context.add_output_metadata({Fact.CHAMPION_VERSION: model.version, Fact.ALGORITHM: model.algorithm})
+    version, algorithm = (NO_VERSION, str(rate)) if model is None else (model.version, model.algorithm)
+    context.add_output_metadata({Fact.CHAMPION_VERSION: version, Fact.ALGORITHM: algorithm})
     return MonthlyFrames(win_features, predictions)
 
 
@@ -61,11 +77,38 @@ def revenue_forecast(context: dg.AssetExecutionContext, win_predictions: Monthly
     return MonthlyFrames(win_predictions, forecasts)
 
 
+def _rate_in_force(store: TableStore, mlflow: MlflowSession) -> str | None:
+    """Return the rate that takes the champion's place; None if there is a champion."""
+    from crm_assets.modeling import pooled
+
+    if not store.has(CHAMPION.name):
+        return None
+    rate = pooled.rate_in_force(store.to_pandas(store.read(CHAMPION.name)))
+    # Somebody may have promoted the model since.
+    return None if rate == SEASONAL_RATE and mlflow.has_champion() else rate
+
+
+def _rates(store: TableStore, rate: str | None) -> Callable[[str, pd.DataFrame], pd.DataFrame]:
+    """Return the function that gives the open deals of a month their rates; it reads the tables it needs."""
+    from crm_assets.modeling import pooled
+    from crm_assets.modeling.leak_audit import admissible_features
+
+    def rates(month: str, deals: pd.DataFrame) -> pd.DataFrame:
+        rows = training_rows(store.path(TRAINING_SET.name))
+        if rate == SEASONAL_RATE:
+            return pooled.seasonal_rates(rows, deals, month)
+        features = admissible_features(store.to_pandas(store.read(LEAK_AUDIT.name)))
+        return pooled.pooled_rates(rows, deals, month, features)
+
+    return rates
+
+
 def _facts(predictions: pd.DataFrame) -> dict[str, Any]:
     """Return what the UI shows about a month's predictions."""
     if predictions.empty:
         return {Fact.NO_PREDICTIONS: "There was too little history by then to learn from."}
     columns = ["opportunity_id", "sales_agent", "product", "probability", "expected_revenue"]
+    columns = [name for name in columns if name in predictions.columns]
     return {
         Fact.EXPECTED_WINS: float(predictions["probability"].sum()),
         Fact.SCORED_BY: predictions["scored_by"].iloc[0],

@@ -12,6 +12,7 @@ gates = [
     quality_checks(crm.DEALS, crm.newest_event(last_month)),
     quality_checks(*snapshots.SUITES, by_month=True),
     quality_checks(*features.MONTHLY_SUITES, by_month=True),
+    quality_checks(features.DEAL_FEATURES, by_month=True),
     quality_checks(features.TRAINING),
     quality_checks(*predictions.SUITES, by_month=True),
 ]
