@@ -110,7 +110,7 @@ class MappedFolder:
                 mapped.table.file_name,
                 _labeled(_in_utc(mapped, formats)),
                 mapped.original,
-                len(mapped.original.column_names),
+                mapped.width,
                 pa.array(np.ones(mapped.text.num_rows, dtype=bool)),
                 mapped.ragged,
                 notes,

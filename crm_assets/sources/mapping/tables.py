@@ -31,7 +31,8 @@ class MappedTable:
         text: its columns that the CRM has, strings, and the rows' numbers.
         labels: what the CRM calls each of our columns, for messages.
         notes: what was decided, in sentences.
-        original: the CRM's own columns of the same rows.
+        original: the CRM's own columns of the same rows, as far as they are read.
+        width: how many columns the file has.
         ragged: rows of the file that have more or fewer fields than its header.
         extra: values beside our columns: amounts that the CRM has already converted.
     """
@@ -41,6 +42,7 @@ class MappedTable:
     labels: dict[str, str]
     notes: list[str]
     original: pa.Table
+    width: int
     ragged: tuple[RaggedRow, ...] = ()
     extra: dict[str, pa.Array] = field(default_factory=dict)
 
@@ -106,6 +108,7 @@ class CrmTables:
             self._labels(table, rows),
             [],
             pa.table(dict(rows.columns)),
+            len(rows.header),
             rows.ragged,
         )
 
@@ -154,6 +157,7 @@ class CrmTables:
             labels,
             [*told.notes, *notes],
             pa.table(dict(rows.columns)),
+            len(rows.header),
             rows.ragged,
             extra,
         )
