@@ -21,6 +21,9 @@ from crm_assets.sources.mapping.schema import Table
 from crm_assets.sources.mapping.value import Value
 from crm_assets.sources.text_table import RaggedRow
 
+# One of them says since when a deal is known.
+_FIRST_DATES = TABLES["deals"].dated_by[0].dates
+
 
 @dataclass(frozen=True)
 class MappedTable:
@@ -124,6 +127,8 @@ class CrmTables:
         rows = self.rows_of(deals.file)
         if rows is None:
             raise BadInputError(f"No file fits files: {deals.file}.")
+        if len(rows) == 0:
+            raise BadInputError(f"{rows.name} has a header but no rows; export the table again.")
         told = tell(self.loaded, rows, self.values)
         self.values.masks = told.masks
         columns = dict(self._columns("deals", deals, rows))
@@ -136,6 +141,15 @@ class CrmTables:
         columns[key] = required(
             columns.get(key), key, deals.columns.get(key), rows, f"Name it in {self.loaded.remedy_file}."
         )
+        if not any(name in columns for name in _FIRST_DATES):
+            looked_for = [
+                name for ours in _FIRST_DATES if (one := deals.columns.get(ours)) for name in one.columns
+            ]
+            raise BadInputError(
+                f"{rows.name}: nothing says since when a deal exists. The mapping looks for "
+                f"{', '.join(looked_for) or 'nothing'}; the file has {shown_header(rows.header)}. Name the "
+                f"day it was created as deals: columns: created_date in {self.loaded.remedy_file}."
+            )
         extra: dict[str, pa.Array] = {
             str(name): array
             for name, value in deals.home_amounts.items()
