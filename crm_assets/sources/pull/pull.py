@@ -85,7 +85,8 @@ def _records(crm: str, described: dict[str, Any], token: str) -> Iterator[tuple[
         from dlt.sources.rest_api import rest_api_resources
     except ImportError:
         raise SettingsError(
-            "A pull needs dlt, an extra of this project: install it with `.venv/bin/uv pip install 'dlt>=1.20,<2'`."
+            "A pull needs dlt, an extra of this project: install it with "
+            "`.venv/bin/uv pip install 'dlt>=1.20,<2'`."
         ) from None
     config = deepcopy(described)
     auth = config["client"]["auth"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -30,7 +30,7 @@ GIVEN = "abc-1"
 
 
 @contextmanager
-def served(answer: Answer, header: str, expected: str) -> Iterator[str]:
+def served(answer: Answer, header: str, expected: str) -> Generator[str]:
     """Serve an interface that wants a token in a header, and yield its address."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -44,7 +44,7 @@ def served(answer: Answer, header: str, expected: str) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(json.dumps(found if found is not None else {"status": "error"}).encode())
 
-        def log_message(self, *arguments: object) -> None:
+        def log_message(self, format: str, *args: object) -> None:
             """Say nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
