@@ -45,6 +45,14 @@ MAX_SHIFT, MAX_BALANCED_STRENGTH = 0.20, 0.35
 # A single honest feature reaches 0.92 within a month (`days_open` against closing later, on the real dump).
 MAX_SINGLE_FEATURE_AUC = 0.97
 
+# Two dumps convict a column that changes on so many more of the closed deals than of the open ones, and so
+# many times as often; they clear it if at most this share of its values changes, then or at other times.
+MIN_EXCESS, MIN_TIMES_AS_OFTEN, MAX_CHANGES_IF_CLEARED = 0.02, 2.0, 0.02
+
+# The champion's mean score of the newest month has collapsed if it is less than this part of the lowest of
+# the six months before it, and lower by this many standard errors. In clean dumps it is 0.94 of it or more.
+COLLAPSED_RATIO, COLLAPSED_ERRORS = 0.90, 2.5
+
 # An unproven column that adds more than this to the validation ROC AUC stays out until an operator admits it.
 # The error of that AUC is about 0.008: less is hardly worth a doubt, and costs little if it is false.
 MAX_UNPROVEN_PRICE = 0.02
