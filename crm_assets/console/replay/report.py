@@ -9,7 +9,7 @@ import pandas as pd
 
 from crm_assets.crm import cleaning
 from crm_assets.crm.feature_table import LABEL
-from crm_assets.crm.features import win_features
+from crm_assets.crm.features import KEY, deal_features, win_features, with_deal_features
 from crm_assets.crm.schema import RAW_TABLES
 from crm_assets.crm.snapshots import month_rows, snapshots
 from crm_assets.modeling.algorithms import ALGORITHMS
@@ -29,7 +29,9 @@ def features_of(source: Source, first_month: str, months: list[str]) -> pd.DataF
     dump = source.take(*RAW_TABLES)
     deals = cleaning.opportunities({n: ibis.memtable(taken.rows) for n, taken in dump.items()}, first_month)
     calendar = ibis.memtable(month_rows(months, months[-1]))
-    return win_features(deals, calendar, snapshots(deals, calendar)).to_pyarrow().to_pandas()
+    known = snapshots(deals, calendar)
+    features = with_deal_features(win_features(deals, calendar, known), deal_features(calendar, known))
+    return features.order_by(KEY).to_pyarrow().to_pandas()
 
 
 def compare(
