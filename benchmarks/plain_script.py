@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -70,14 +70,14 @@ def main(folder: Path) -> None:
         audit = leak_audit.leak_audit(learned, known, last, validation=split.validation, seed=settings.seed)
         store.write(LEAK_AUDIT.name, audit, LEAK_AUDIT.arrow)
         used = leak_audit.admissible_features(audit)
-    backtests, models = {}, folds.FoldModels()
+    backtests, models, known_at = {}, folds.FoldModels(), snapshots_of(store)
     for row in ALGORITHMS:
         with timed(row.name):
-            scores = backtest.walk_forward(row, learned, used, split.scored, settings.seed, models)
+            scores = backtest.walk_forward(row, learned, used, split.scored, settings.seed, models, known_at)
             store.write(row.name, scores, BACKTEST.arrow)
             backtests[row.name] = scores
     with timed("champion"):
-        chosen = champion.candidate(learned, used, backtests, split, settings.seed, models)
+        chosen = champion.candidate(learned, used, backtests, split, settings.seed, models, known_at)
         leaderboard = champion.decided(chosen.leaderboard, True, "", None)
         store.write(CHAMPION.name, leaderboard, CHAMPION.arrow)
         sio.dump(chosen.model, folder / "model.skops")
@@ -114,6 +114,18 @@ def make_tables(store: TableStore) -> tuple[ir.Table, str]:
     labeled = training.training_set(store.read("win_features", list(months)), deals)
     store.write("training_set", labeled, TRAINING_SET.arrow)
     return deals, last
+
+
+def snapshots_of(store: TableStore) -> Callable[[str], pd.DataFrame]:
+    """Return a function that reads the columns of a month's snapshot that algorithms need."""
+    from crm_assets.modeling.algorithms import SNAPSHOT_COLUMNS
+    from crm_assets.modeling.frames import coded
+
+    def read(month: str) -> pd.DataFrame:
+        deals = store.read(MONTHLY_SNAPSHOTS.name, [month])
+        return coded(deals.select(SNAPSHOT_COLUMNS or MONTHLY_SNAPSHOTS.names).to_pyarrow())
+
+    return read
 
 
 def _scored(store: TableStore, month: str, model: scoring.Champion) -> pd.DataFrame:

@@ -12,18 +12,21 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from joblib import parallel_config
+from sklearn.pipeline import Pipeline
 
-from benchmarks.plain_script import make_tables
+from benchmarks.plain_script import make_tables, snapshots_of
 from benchmarks.report import MODELS, write_section
 from crm_assets.crm.feature_table import FEATURE_NAMES, LABEL
+from crm_assets.modeling.algorithm import Algorithm, Estimator
 from crm_assets.modeling.algorithms import ALGORITHMS
 from crm_assets.modeling.calibration import CalibratedModel, fit_calibrator
 from crm_assets.modeling.explanation import explain
 from crm_assets.modeling.folds import last_lesson, learn
-from crm_assets.modeling.matrix import feature_matrix
 from crm_assets.modeling.training_rows import training_rows
 from crm_assets.storage.folder import Folder
 from crm_assets.storage.tables import TableStore
@@ -41,23 +44,31 @@ def main(rows: int, folder: Path) -> None:
     deals = learned.rows(learned.months).sample(rows, replace=True, random_state=SEED, ignore_index=True)
     lines = [f"| {' | '.join(HEADER)} |", f"|{' --- |' * len(HEADER)}"]
     for row in ALGORITHMS:
-        pipeline = learn(row, last_lesson(learned, names, SEED))
+        pipeline = learn(row, last_lesson(learned, names, SEED, snapshots_of(store)))
         few = deals.head(FEW)
-        scores = pipeline.predict_proba(feature_matrix(few, names))[:, 1]
+        scores = row.scores(pipeline, row.matrix(few, names))
         calibrator = fit_calibrator(few[[LABEL.name]].assign(probability=scores))
         model = CalibratedModel(pipeline, calibrator, row.name)
-        ready = np.asarray(pipeline[:-1].transform(feature_matrix(deals.head(2 * FEW), names)))
+        bare, ready = _bare(row, pipeline, deals.head(2 * FEW), names)
         rates = (
-            _rate(len(ready), lambda m=pipeline[-1], z=ready: m.predict_proba(z)),
-            _rate(FEW, lambda m=pipeline, x=few: m.predict_proba(feature_matrix(x, names))),
-            _rate(rows, lambda m=model: m.predict_proba(feature_matrix(deals, names))),
+            _rate(len(ready), lambda m=bare, z=ready: m.predict_proba(z)),
+            _rate(FEW, lambda r=row, m=pipeline, x=few: m.predict_proba(r.matrix(x, names))),
+            _rate(rows, lambda r=row, m=model: m.predict_proba(r.matrix(deals, names))),
             _rate(FEW, lambda r=row, m=pipeline, x=few: explain(r, m, x, names)),
         )
-        bare, plain, ours, explained = (f"{rate:,.0f}" for rate in rates)
+        alone, plain, ours, explained = (f"{rate:,.0f}" for rate in rates)
         ratio = f"{rates[2] / rates[0]:.2f}"
-        lines.append(f"| {' | '.join((row.name, bare, plain, ours, ratio, explained))} |")
+        lines.append(f"| {' | '.join((row.name, alone, plain, ours, ratio, explained))} |")
         print(lines[-1], flush=True)
     write_section("scoring", "\n".join(lines), MODELS)
+
+
+def _bare(row: Algorithm, fitted: Estimator, deals: pd.DataFrame, names: list[str]) -> tuple[Estimator, Any]:
+    """Return the last step of a pipeline and its input; an estimator of our own takes the matrix itself."""
+    matrix = row.matrix(deals, names)
+    if not isinstance(fitted, Pipeline):
+        return fitted, matrix
+    return fitted[-1], np.asarray(fitted[:-1].transform(matrix))
 
 
 def _rate(rows: int, run: Callable[[], object]) -> float:

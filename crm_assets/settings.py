@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from datetime import date
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
@@ -23,7 +24,7 @@ OPEN_END = "open"
 # variables of the deployed stack and of other programs are less similar.
 MISSPELT = 0.85
 
-FeatureNames = Annotated[tuple[str, ...], NoDecode]
+Names = Annotated[tuple[str, ...], NoDecode]
 
 
 class Settings(BaseSettings):
@@ -85,6 +86,16 @@ class Settings(BaseSettings):
         None,
         description="The last monthly partition, `YYYY-MM`. The data counts as complete up to its end. "
         "`open`: the months grow with the calendar. Unset: read from the data.",
+    )
+    known_on: date | None = Field(
+        None,
+        description="The last day that the dump shows, `YYYY-MM-DD`; for an export of the early morning, the "
+        "day before. The archive keeps the dump under this day. Unset: the newest date in the data.",
+    )
+    withdrawn_dumps: Names = Field(
+        (),
+        description="Archived dumps that snapshots and history do without, for example because an export was "
+        "incomplete: names from the table `raw_archive`, comma-separated.",
     )
     on_other_source: Literal["refuse", "put_aside"] = Field(
         "refuse",
@@ -176,16 +187,16 @@ class Settings(BaseSettings):
     min_training_months: int = Field(
         3, ge=1, description="How many labeled months a model needs before it scores the next month."
     )
-    admit_features: FeatureNames = Field(
+    admit_features: Names = Field(
         (),
         description="Features that the models use although the leak audit rules them out, comma-separated.",
     )
-    exclude_features: FeatureNames = Field(
+    exclude_features: Names = Field(
         (), description="Features that the models never use, whatever the audit says, comma-separated."
     )
     seed: int = Field(20161020, ge=0, lt=2**32, description="The seed of everything random in the models.")
 
-    @field_validator("admit_features", "exclude_features", mode="before")
+    @field_validator("admit_features", "exclude_features", "withdrawn_dumps", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):

@@ -12,7 +12,7 @@ from crm_assets.crm.feature_table import FEATURES
 from crm_assets.crm.schema import RAW_TABLES
 from dev.place import Place, place
 
-ALGORITHMS = ("logistic_regression", "random_forest", "xgboost", "gradient_boosting")
+ALGORITHMS = ("logistic_regression", "closing_hazard", "random_forest", "xgboost", "gradient_boosting")
 FACTS_OF_EVERY_TABLE = {"dagster/row_count", "path", "preview"}
 PLOTS = ("calibration curve", "roc curve", "auc by month", "expected and realized wins", "top features")
 

@@ -100,6 +100,13 @@ MONTHLY_SNAPSHOTS = TableSchema(
         Column("engage_date", "date", "Engage date, if on or before the month's end."),
         Column("close_date", "date", "Close date, if on or before the month's end."),
         Column("close_value", "float64", "Revenue, if closed on or before the month's end.", "USD"),
+        Column(
+            "known_from",
+            "string",
+            "Day of the archived dump that had recorded the row by the month's end, YYYY-MM-DD; "
+            "`reconstructed` if a later dump did, whose undated values may have been written since.",
+            nullable=False,
+        ),
         *DETAILS,
     ),
 )

@@ -39,6 +39,14 @@ class Fact:
     ROWS_SET_ASIDE = "rows set aside"
     SET_ASIDE_BY_TABLE = "rows set aside by table"
     SET_ASIDE_BY_RULE = "rows set aside by rule"
+    # Of the archive and what is read from it.
+    DUMP = "dump"
+    DUMPS = "archived dumps"
+    NEWEST_DUMP = "newest dump"
+    NEW_TABLES = "tables stored with this dump"
+    ARCHIVE_BYTES = "bytes in the archive"
+    CHANGES = "what changed"
+    RECORDED = "months recorded by a dump"
     LEFT_OUT = "values left out"
     HOW_READ = "how it is read"
     # Of the leak audit.
@@ -47,6 +55,7 @@ class Fact:
     UNPROVEN = "unproven"
     ABSENT_FEATURES = "features that the CRM has nothing for"
     VERDICTS = "verdicts"
+    BY_HISTORY = "what the archived dumps say"
     # Of models and champion.
     ALGORITHM = "algorithm"
     FEATURES = "features"
@@ -99,7 +108,7 @@ def quality_score(of: str) -> str:
     return f"{Fact.QUALITY_SCORE}, {of}"
 
 
-def rates(column: str) -> str:
+def by_month(column: str) -> str:
     """Return the name of the table of a column's rates, the evidence of the leak audit."""
     return f"{column} by month of engagement"
 

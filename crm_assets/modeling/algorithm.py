@@ -67,6 +67,7 @@ class Algorithm:
         contributions: computes from a fitted estimator, a matrix and the features the push of each feature,
             shape (rows, features), in log-odds or probability.
         learns_from: `TRAINING_ROWS` or `SNAPSHOT`.
+        snapshot_columns: the columns of `monthly_snapshots` that it may read; none means all.
         max_training_rows: with more rows it learns from a sample, see `modeling.sampling`.
         reads: other columns of `win_features` that its matrix needs.
         crosses: features that it multiplies; an additive algorithm is additive in all others.
@@ -81,6 +82,7 @@ class Algorithm:
     build: Build
     contributions: Contribute
     learns_from: str = TRAINING_ROWS
+    snapshot_columns: tuple[str, ...] = ()
     max_training_rows: int = 1_000_000
     reads: tuple[str, ...] = ()
     crosses: tuple[str, ...] = ()

@@ -1,12 +1,14 @@
 """The leak audit: features that know the outcome in a way no dated rule can catch.
 
-Three witnesses: `column_audit` judges the columns that features are made from, `overwritten` their dates, and
-`single_feature` the features themselves. A verdict on a column holds for all that is made from it.
+Four witnesses: `history_audit` reads from archived dumps what changed when deals closed, and decides where it
+can; `column_audit` judges the other columns that features are made from, and `overwritten` their dates, by
+one dump; `single_feature` judges the features themselves. A verdict on a column holds for all that is made
+from it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import pandas as pd
@@ -16,6 +18,7 @@ from crm_assets.crm.deals import DETAILS, DIMENSIONS, MONTHLY_SNAPSHOTS
 from crm_assets.crm.feature import Feature, carried_columns
 from crm_assets.crm.feature_table import FEATURES
 from crm_assets.modeling.column_audit import ALL_VALUES, audit_columns, engaged_deals
+from crm_assets.modeling.history_audit import told_by_history
 from crm_assets.modeling.overwritten import overwritten_dates
 from crm_assets.modeling.price import Prices, Worth
 from crm_assets.modeling.single_feature import Ranking, outcomes, ranking
@@ -51,6 +54,8 @@ def leak_audit(
     exclude: Iterable[str] = (),
     validation: Iterable[str] = (),
     seed: int = 0,
+    change_rates: pd.DataFrame | None = None,
+    vanished: Collection[str] = (),
 ) -> pd.DataFrame:
     """Judge every feature.
 
@@ -62,6 +67,8 @@ def leak_audit(
         exclude: features that an operator keeps out.
         validation: months on which to price what is not admissible; without any, nothing has a price.
         seed: of everything random in the prices.
+        change_rates: columns of `crm.history.CHANGE_RATES`, if there are archived dumps.
+        vanished: deals that the training set may have although opportunities does not.
 
     Returns:
         Columns of `crm.tables.LEAK_AUDIT`: one row for each of the 23 features, and for each further one
@@ -70,15 +77,16 @@ def leak_audit(
     Raises:
         StorageError: the training set has deals that opportunities does not have.
     """
-    known = outcomes(rows, opportunities, horizon)
+    known = outcomes(rows, opportunities, horizon, vanished)
     there = [feature for feature in ALL_FEATURES if feature.name in rows.columns]
     rankings = {feature.name: ranking(feature, rows[feature.name], known) for feature in there}
     evidence = strongest(audit_columns(judged_columns(opportunities), engaged_deals(opportunities, horizon)))
-    reasons = _reasons(
-        evidence,
-        {name: found.reason for name, found in rankings.items()},
-        overwritten_dates(opportunities, horizon),
-    )
+    of_dates = overwritten_dates(opportunities, horizon)
+    if change_rates is not None:
+        told = told_by_history(change_rates, JUDGED)
+        evidence = overruled(evidence, told)
+        of_dates = {name: reason for name, reason in of_dates.items() if name not in told.index}
+    reasons = _reasons(evidence, {name: found.reason for name, found in rankings.items()}, of_dates)
     reasons |= {row.name: _absence(row, opportunities) for row in FEATURES if row not in there}
     verdicts = {
         row.name: max(
@@ -133,6 +141,19 @@ def strongest(looked_at: pd.DataFrame) -> pd.DataFrame:
     return order.drop_duplicates("column").set_index("column")
 
 
+def overruled(evidence: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
+    """Return the evidence with the verdicts of history where it has one.
+
+    Args:
+        evidence: what `strongest` returns.
+        history: what `told_by_history` returns.
+    """
+    both = evidence.reindex(evidence.index.union(history.index, sort=False))
+    both["history"] = history["reason"].reindex(both.index).fillna("")
+    both["verdict"] = history["verdict"].reindex(both.index).fillna(both["verdict"])
+    return both.assign(severity=both["verdict"].map(SEVERITY))
+
+
 def _reasons(
     evidence: pd.DataFrame, of_rankings: dict[str, str], of_dates: dict[str, str]
 ) -> dict[str, list[tuple[str, str]]]:
@@ -160,6 +181,8 @@ def _reasons(
 
 
 def _sentence(row: pd.Series) -> str:
+    if row.get("history"):
+        return str(row["history"])
     together = row["level"] == ALL_VALUES
     what = "whose values" if together else f"whose share of {row['level']}"
     days = f" at least {row['delay']} days ago" if row["delay"] else ""

@@ -1,4 +1,4 @@
-"""The four algorithms accept all features that the audit admits, and all values of later months."""
+"""Algorithms that learn from rows accept all features that the audit admits, and values of later months."""
 
 from __future__ import annotations
 
@@ -11,18 +11,24 @@ from crm_assets.crm.feature_table import FEATURE_NAMES, FEATURES
 from crm_assets.modeling.algorithms import ALGORITHMS, algorithm
 from crm_assets.modeling.explanation import contributions
 from crm_assets.modeling.matrix import NO_CATEGORY, feature_matrix
-from crm_assets_tests.modeling.conftest import NAMES, Training, fit
+from crm_assets_tests.modeling.conftest import NAMES, OF_ROWS, Training, fit
 
 Fitted = dict[str, Pipeline]
 
 
-def test_the_four_algorithms_are_listed_from_simple_to_complex() -> None:
-    assert NAMES == ["logistic_regression", "random_forest", "xgboost", "gradient_boosting"]
+def test_the_algorithms_are_listed_from_simple_to_complex() -> None:
+    assert NAMES == [
+        "logistic_regression",
+        "closing_hazard",
+        "random_forest",
+        "xgboost",
+        "gradient_boosting",
+    ]
     assert [algorithm(name) for name in NAMES] == list(ALGORITHMS)
     assert all(row.description.endswith(".") for row in ALGORITHMS)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", OF_ROWS)
 def test_scores_are_probabilities(fitted: Fitted, sample: Training, name: str) -> None:
     probability = fitted[name].predict_proba(feature_matrix(sample.table, sample.features))
     assert probability.shape == (len(sample.table), 2)
@@ -31,7 +37,7 @@ def test_scores_are_probabilities(fitted: Fitted, sample: Training, name: str) -
     assert np.unique(probability[:, 1]).size > 100
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", OF_ROWS)
 def test_missing_values_and_names_never_seen_are_scored(fitted: Fitted, sample: Training, name: str) -> None:
     rows = sample.table.head(4).copy()
     for feature in FEATURES:
@@ -44,7 +50,7 @@ def test_missing_values_and_names_never_seen_are_scored(fitted: Fitted, sample: 
     assert np.isfinite(probability).all()
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", OF_ROWS)
 @pytest.mark.parametrize(
     "features",
     [
@@ -66,7 +72,7 @@ def test_any_admitted_features_can_be_learned_from_and_explained(
     assert contributions(algorithm(name), pipeline, table.head(5), features).columns.tolist() == features
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", OF_ROWS)
 def test_a_first_month_whose_win_rates_are_all_missing_can_be_learned_from(
     sample: Training, name: str
 ) -> None:
@@ -76,7 +82,7 @@ def test_a_first_month_whose_win_rates_are_all_missing_can_be_learned_from(
     assert np.isfinite(pipeline.predict_proba(feature_matrix(sample.table, sample.features))).all()
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", OF_ROWS)
 def test_only_the_given_features_are_looked_at(sample: Training, name: str) -> None:
     features = ["days_open", "month_of_quarter", "sales_agent"]
     table = sample.table[sample.table["snapshot_month"] <= sample.split.first_months[-1]]

@@ -10,7 +10,7 @@ from sklearn.pipeline import Pipeline
 from crm_assets.modeling.algorithms import algorithm
 from crm_assets.modeling.explanation import PUSHED_DOWN, PUSHED_UP, contributions, explain, importance
 from crm_assets.modeling.matrix import feature_matrix
-from crm_assets_tests.modeling.conftest import NAMES, Training, fit
+from crm_assets_tests.modeling.conftest import OF_ROWS, Training, fit
 
 Fitted = dict[str, Pipeline]
 LOGISTIC = algorithm("logistic_regression")
@@ -27,7 +27,7 @@ def score(pipeline: Pipeline, table: pd.DataFrame, features: list[str], name: st
     return probability if name == "random_forest" else np.log(probability / (1 - probability))
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", OF_ROWS)
 def test_contributions_add_up_to_the_distance_from_the_average(
     fitted: Fitted, sample: Training, name: str
 ) -> None:
@@ -43,7 +43,7 @@ def test_contributions_add_up_to_the_distance_from_the_average(
     assert rest.mean() == pytest.approx(average, abs=tolerance)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", OF_ROWS)
 def test_contributions_are_of_the_raw_features_and_of_these_deals(
     fitted: Fitted, sample: Training, name: str
 ) -> None:
@@ -54,7 +54,7 @@ def test_contributions_are_of_the_raw_features_and_of_these_deals(
     assert np.isfinite(pushes.to_numpy()).all()
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", OF_ROWS)
 def test_at_most_three_features_push_each_way_the_strongest_first_with_the_right_sign(
     fitted: Fitted, sample: Training, name: str
 ) -> None:
@@ -94,7 +94,7 @@ def test_the_values_shown_are_those_of_the_deal(fitted: Fitted, sample: Training
 def test_a_feature_that_decides_everything_gets_the_credit(sample: Training) -> None:
     features = ["days_open", "sales_agent", "list_price"]
     table = sample.table.assign(won_next_month=(sample.table["list_price"] > 1_000).astype("int64"))
-    for name in NAMES:
+    for name in OF_ROWS:
         pipeline = fit(name, table, features)
         assert importance(algorithm(name), pipeline, table.head(200), features).index[0] == "list_price"
         why = explain(algorithm(name), pipeline, table.head(200), features)

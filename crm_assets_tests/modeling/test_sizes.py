@@ -77,7 +77,9 @@ def test_a_training_set_read_by_month_gives_the_scores_of_one_held_in_memory(
 ) -> None:
     for contender in (algorithm(name), few_rows(name)):
         held, read = (
-            walk_forward(contender, rows, sample.features, sample.split.scored, SEED)
+            walk_forward(
+                contender, rows, sample.features, sample.split.scored, SEED, None, sample.chain.snapshot
+            )
             for rows in (sample.rows, stored)
         )
         assert_frame_equal(read, held)

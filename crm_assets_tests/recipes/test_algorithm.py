@@ -68,7 +68,7 @@ GRAPH = """
 from crm_assets.definitions import defs
 from crm_assets.modeling.algorithms import ALGORITHMS
 from crm_assets.registry.models import TRUSTED_TYPES
-assert [row.name for row in ALGORITHMS][2:4] == ["xgboost", "lightgbm"]
+assert [row.name for row in ALGORITHMS][3:5] == ["xgboost", "lightgbm"]
 graph = defs.resolve_asset_graph()
 names = {key.to_user_string() for key in graph.get_all_asset_keys()}
 parents = {key.to_user_string() for key in graph.get(next(

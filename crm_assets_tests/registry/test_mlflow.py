@@ -8,7 +8,7 @@ import pandas as pd
 
 from dev.place import Place
 
-ALGORITHMS = ("logistic_regression", "random_forest", "xgboost", "gradient_boosting")
+ALGORITHMS = ("logistic_regression", "closing_hazard", "random_forest", "xgboost", "gradient_boosting")
 
 
 def test_mlflow_holds_one_parent_run_with_a_nested_run_per_algorithm(sample_run: tuple[Place, str]) -> None:

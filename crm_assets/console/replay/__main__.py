@@ -147,7 +147,7 @@ def _report(folder: Path, source: Source, whole: list[str]) -> bool:
     compared = report.compare(
         TableStore(Folder(home / "tables"), settings.engine_memory),
         recipes,
-        report.features_of(source, whole[0], whole),
+        report.whole_dump(source, whole[0], whole),
         models.load_champion().walk_forward,
         settings,
     )

@@ -11,6 +11,7 @@ import ibis.expr.types as ir
 import pandas as pd
 
 from crm_assets.crm.features import with_deal_features
+from crm_assets.crm.history import CHANGE_RATES, FIELD_HISTORY
 from crm_assets.crm.schema import TableSchema
 from crm_assets.crm.tables import (
     BACKTEST,
@@ -21,7 +22,8 @@ from crm_assets.crm.tables import (
     WIN_FEATURES,
 )
 from crm_assets.defs.assets.options import table_asset
-from crm_assets.defs.metadata import Fact, link, picture, rates, rewriting, score_name, table
+from crm_assets.defs.dumps import change_rates, vanished
+from crm_assets.defs.metadata import Fact, by_month, link, picture, rewriting, score_name, table
 from crm_assets.defs.partitions import data_horizon, monthly, source
 from crm_assets.defs.resources.fold_models import RunFoldModels
 from crm_assets.defs.resources.mlflow import MlflowSession
@@ -29,7 +31,7 @@ from crm_assets.defs.resources.store import TableStoreResource
 from crm_assets.errors import NotEnoughDataError
 from crm_assets.modeling import training
 from crm_assets.modeling.algorithm import SNAPSHOT, Algorithm, Snapshot
-from crm_assets.modeling.algorithms import ALGORITHMS, LEARNS_FROM_SNAPSHOTS
+from crm_assets.modeling.algorithms import ALGORITHMS, LEARNS_FROM_SNAPSHOTS, SNAPSHOT_COLUMNS
 from crm_assets.modeling.algorithms import algorithm as by_name
 from crm_assets.modeling.training_rows import TrainingRows
 from crm_assets.modeling.verdicts import ABSENT, INADMISSIBLE, UNPROVEN
@@ -55,18 +57,22 @@ def training_set(
     return training.training_set(with_deal_features(win_features, deal_features), opportunities)
 
 
-@table_asset(LEAK_AUDIT, GROUP, "pandas", "parquet")
+@table_asset(LEAK_AUDIT, GROUP, "pandas", "parquet", deps=[FIELD_HISTORY.name, CHANGE_RATES.name])
 def leak_audit(
-    context: dg.AssetExecutionContext, training_set: TrainingRows, opportunities: ir.Table
+    context: dg.AssetExecutionContext,
+    training_set: TrainingRows,
+    opportunities: ir.Table,
+    tables: TableStoreResource,
 ) -> pd.DataFrame:
     """One row per feature: whether it knows the outcome in a way that no date explains, and the evidence.
 
-    It comes from the training set and the deals, and decides which features the models may use. For each
-    column that is not admissible, the run shows the rates by month and status, and the rates that
-    rewriting at closing would produce.
+    It comes from the training set, the deals and the history of archived dumps, and decides which features
+    the models may use. For each column that is not admissible, the run shows the rates by month and status,
+    and the rates that rewriting at closing would produce.
     """
     from crm_assets.modeling import leak_audit as audit
     from crm_assets.modeling import leak_evidence, plots
+    from crm_assets.modeling.history_audit import told_by_history
 
     settings = get_settings()
     last = data_horizon(opportunities)
@@ -80,10 +86,14 @@ def leak_audit(
         settings.exclude_features,
         _validation_months(training_set),
         settings.seed,
+        rates := change_rates(tables.store),
+        vanished(tables.store),
     )
     evidence = {}
+    if rates is not None:
+        evidence[Fact.BY_HISTORY] = table(told_by_history(rates, audit.JUDGED))
     for trace in leak_evidence.traces(verdicts, deals, last):
-        evidence[rates(trace.column)] = table(trace.months.round(4))
+        evidence[by_month(trace.column)] = table(trace.months.round(4))
         evidence[rewriting(trace.column)] = picture(plots.leak_evidence(trace))
     price = verdicts["auc_with"] - verdicts["auc_without"]
     context.add_output_metadata(
@@ -247,8 +257,22 @@ def _snapshot(tables: Mapping[str, ir.Table]) -> Snapshot | None:
     """Return a function that reads the snapshot of a month, or None if the tables have no snapshots."""
     if MONTHLY_SNAPSHOTS.name not in tables:
         return None
+    from crm_assets.modeling.frames import coded
+
     snapshots = tables[MONTHLY_SNAPSHOTS.name]
-    return lambda month: snapshots.filter(snapshots.snapshot_month == month).to_pyarrow().to_pandas()
+    deals = snapshots.select(
+        [name for name in SNAPSHOT_COLUMNS if name in snapshots.columns] or snapshots.columns
+    )
+
+    def read(month: str) -> pd.DataFrame:
+        known = coded(deals.filter(deals.snapshot_month == month).to_pyarrow())
+        if known.empty:
+            raise NotEnoughDataError(
+                f"{MONTHLY_SNAPSHOTS.name} lacks {month}, from which models learn: materialize it."
+            )
+        return known
+
+    return read
 
 
 def _learns_from(algorithm: Algorithm, training_set: TrainingRows) -> str:
@@ -260,16 +284,9 @@ def _learns_from(algorithm: Algorithm, training_set: TrainingRows) -> str:
 
 
 def _split(training_set: TrainingRows) -> "Split":
-    from crm_assets.modeling.sufficiency import usable_split
+    from crm_assets.modeling.sufficiency import split_of
 
-    settings = get_settings()
-    return usable_split(
-        training_set.deals,
-        training_set.wins,
-        settings.min_training_months,
-        settings.test_months,
-        training_set.target,
-    )
+    return split_of(training_set, get_settings().min_training_months, get_settings().test_months)
 
 
 def _validation_months(training_set: TrainingRows) -> list[str]:

@@ -22,8 +22,15 @@ def _collected() -> tuple[Algorithm, ...]:
 ALGORITHMS = _collected()
 # Types beyond scikit-learn's own that a stored estimator may hold.
 TRUSTED_TYPES = sorted({name for row in ALGORITHMS for name in row.trusted_types})
+_LEARN_FROM_SNAPSHOTS = [row for row in ALGORITHMS if row.learns_from == SNAPSHOT]
 # Whether any algorithm needs snapshots.
-LEARNS_FROM_SNAPSHOTS = any(row.learns_from == SNAPSHOT for row in ALGORITHMS)
+LEARNS_FROM_SNAPSHOTS = bool(_LEARN_FROM_SNAPSHOTS)
+# The columns of snapshots that algorithms read; none means all.
+SNAPSHOT_COLUMNS: list[str] = (
+    sorted({name for row in _LEARN_FROM_SNAPSHOTS for name in row.snapshot_columns})
+    if all(row.snapshot_columns for row in _LEARN_FROM_SNAPSHOTS)
+    else []
+)
 
 
 def algorithm(name: str) -> Algorithm:

@@ -1,0 +1,60 @@
+"""The daily hazard of closing, fitted on the snapshot alone: how fast deals close, whether ever, and won."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from crm_assets.modeling.algorithm import SNAPSHOT, Algorithm
+from crm_assets.modeling.hazard.estimator import ClosingHazard
+from crm_assets.modeling.hazard.observed import SNAPSHOT_COLUMNS
+from crm_assets.modeling.hazard.reach import AGE, COHORT, GROUP, PRODUCT, SEASON
+
+# It pools by the first of these that may be used.
+GROUPS, PRODUCTS = ("sales_agent", "manager", "regional_office"), ("product", "product_series")
+# The feature that a factor is told as. A cohort is the group's deals of one time, so it counts half for each.
+AGE_FEATURE, SEASON_FEATURE = "days_open", "month_of_quarter"
+
+
+def build(features: list[str], seed: int) -> ClosingHazard:
+    """Build an estimator that uses only what the features reveal; it has nothing random."""
+    group, product = _first(GROUPS, features), _first(PRODUCTS, features)
+    aged = AGE_FEATURE in features
+    used = {AGE: aged, SEASON: SEASON_FEATURE in features, GROUP: group, COHORT: aged, PRODUCT: product}
+    return ClosingHazard(group, product, tuple(factor for factor, there in used.items() if there))
+
+
+def contributions(fitted: ClosingHazard, matrix: pd.DataFrame, features: list[str]) -> np.ndarray:
+    """Return the exact pushes of age, season, group, cohort and product, in log-odds, by feature."""
+    owners: dict[str, tuple[str | None, ...]] = {
+        AGE: (AGE_FEATURE,),
+        SEASON: (SEASON_FEATURE,),
+        GROUP: (fitted.group,),
+        COHORT: (AGE_FEATURE, fitted.group),
+        PRODUCT: (fitted.product,),
+    }
+    found = np.zeros((len(matrix), len(features)))
+    for factor, push in fitted.pushes(matrix).items():
+        names = [name for name in owners[str(factor)] if name is not None]
+        for name in names:
+            found[:, features.index(name)] += push.to_numpy() / len(names)
+    return found
+
+
+def _first(names: tuple[str, ...], features: list[str]) -> str | None:
+    return next((name for name in names if name in features), None)
+
+
+ALGORITHM = Algorithm(
+    name="closing_hazard",
+    description="Hazard of closing by age and season, with a share of deals that never close, fitted on the "
+    "snapshot.",
+    complexity=15,
+    build=build,
+    contributions=contributions,
+    learns_from=SNAPSHOT,
+    snapshot_columns=(*SNAPSHOT_COLUMNS, *GROUPS, *PRODUCTS),
+    reads=("snapshot_month",),
+    trusted_types=("crm_assets.modeling.hazard.estimator.ClosingHazard",),
+    packages=("scikit-learn", "scipy"),
+)

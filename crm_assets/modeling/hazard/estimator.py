@@ -1,0 +1,175 @@
+"""The estimator behind `closing_hazard`: fitted on one snapshot, it tells the chance to win by any day."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Self
+
+import numpy as np
+import pandas as pd
+from scipy.special import logit
+from sklearn.base import BaseEstimator, ClassifierMixin
+
+from crm_assets.crm.months import shift
+from crm_assets.modeling.hazard.fit import SMOOTHING, fit, shares_won
+from crm_assets.modeling.hazard.observed import (
+    SEASONS,
+    SNAPSHOT_COLUMNS,
+    last_day,
+    names_in,
+    observe,
+    places,
+)
+from crm_assets.modeling.hazard.reach import AGE, FACTORS, Deals, Parts
+
+# The smallest closable share.
+NEVER = 1e-6
+
+
+class ClosingHazard(ClassifierMixin, BaseEstimator):
+    """Probability = closable x closed by the day x won, for deals open at a month's end.
+
+    Attributes:
+        group: the column by which closable shares and shares won are pooled; None for all deals together.
+        product: another column by which shares won are pooled.
+        factors: those of `reach.FACTORS` that may be used.
+        months: how many months `predict_proba` looks ahead.
+    """
+
+    def __init__(
+        self,
+        group: str | None = "sales_agent",
+        product: str | None = "product",
+        factors: Sequence[str] = FACTORS,
+        months: int = 1,
+    ) -> None:
+        self.group = group
+        self.product = product
+        self.factors = factors
+        self.months = months
+
+    def fit(self, X: pd.DataFrame, y: None = None) -> Self:
+        """Fit on the snapshot of one month.
+
+        Args:
+            X: `SNAPSHOT_COLUMNS` of `monthly_snapshots`, `group` and `product`.
+            y: not used: the snapshot tells which deals were won.
+
+        Raises:
+            NotEnoughDataError: no deal is closed by then.
+        """
+        columns = [*SNAPSHOT_COLUMNS, *(name for name in (self.group, self.product) if name is not None)]
+        deals = X.loc[X["engage_date"].notna().to_numpy(), columns]
+        self.groups_, self.products_ = names_in(deals, self.group), names_in(deals, self.product)
+        groups, products = self._places(deals)
+        seen = observe(deals, groups, products, max(len(self.groups_), 1))
+        found, out = fit(seen), seen.outcomes
+        won = (out["won"].sum() + 1) / (len(out) + 2)
+        many = {"season": SEASONS, "group": len(self.groups_) + 1, "product": len(self.products_) + 1}
+        effects = {
+            name: shares_won(out["won"].to_numpy(), out[name].to_numpy(), size, won, SMOOTHING.won)
+            for name, size in many.items()
+        }
+        overall, of_group = _odds(found.overall), _odds(found.of_group)
+        self.hazard_, self.pooled_ = found.hazard, found.pooled
+        self.overall_, self.won_ = float(overall), float(logit(won))
+        self.of_group_, self.of_cohort_ = of_group - overall, _odds(found.closable) - of_group[:, None]
+        if self.groups_:
+            # The last place is for names that the snapshot does not have.
+            self.of_group_ = np.append(self.of_group_, 0.0)
+            self.of_cohort_ = np.vstack([self.of_cohort_, np.zeros_like(self.of_cohort_[:1])])
+        self.won_season_, self.won_group_, self.won_product_ = effects.values()
+        self.first_engaged_, self.first_close_ = seen.first_engaged, seen.first_close
+        still_open = seen.open.sum(axis=0)
+        middle = np.searchsorted(np.cumsum(still_open), still_open.sum() / 2)
+        self.usual_age_ = int(max(seen.last - seen.first_engaged - middle, 0))
+        self.rounds_ = found.rounds
+        self.classes_ = np.array([0, 1])
+        return self
+
+    def predict_proba(self, X: pd.DataFrame) -> np.ndarray:
+        """Return probabilities, shape (n, 2): of not being won within `months`, and of being won."""
+        won = self.won_within(X, [self.months])[:, 0]
+        return np.column_stack([1 - won, won])
+
+    def won_within(self, X: pd.DataFrame, months: Sequence[int | None]) -> np.ndarray:
+        """Return the probability to be won within some numbers of months, shape (n, len(months)).
+
+        Args:
+            X: `snapshot_month`, `days_open`, and the columns `group` and `product`.
+            months: numbers of months, or None for ever. The result never falls with the number.
+        """
+        parts = self._parts()
+        return self._by_month(
+            X, len(months), lambda deals, month: parts.won_by(deals, _days(month, months), self.factors)
+        )
+
+    def curve(self, X: pd.DataFrame, days: int) -> np.ndarray:
+        """Return the probability to be won within 1, 2, ... days of the month's end, shape (n, days)."""
+        parts, reach = self._parts(), range(1, days + 1)
+        return self._by_month(X, days, lambda deals, _: parts.won_by(deals, reach, self.factors))
+
+    def pushes(self, X: pd.DataFrame) -> pd.DataFrame:
+        """Return how far each factor moves each deal from the usual deal, in log-odds.
+
+        The pushes of a deal add up to its log-odds minus those of the usual deal; see `reach.Parts.pushes`.
+        """
+        parts = self._parts()
+
+        def say(deals: Deals, month: str) -> np.ndarray:
+            (days,) = _days(month, [self.months])
+            return parts.pushes(deals, days, self.factors)
+
+        found = self._by_month(X, len(self.factors), say)
+        return pd.DataFrame(found, columns=pd.Index(self.factors), index=X.index)
+
+    def _by_month(self, X: pd.DataFrame, columns: int, say: Callable[[Deals, str], np.ndarray]) -> np.ndarray:
+        found = np.zeros((len(X), columns))
+        for month, rows, deals in self._deals(X):
+            found[rows] = say(deals, month)
+        return found
+
+    def _deals(self, X: pd.DataFrame) -> Iterator[tuple[str, np.ndarray, Deals]]:
+        codes, months = pd.factorize(X["snapshot_month"])
+        groups, products = self._places(X)
+        # Without the factor age nothing looks at it.
+        open_for = X["days_open"].to_numpy(dtype="float64") if AGE in self.factors else np.zeros(len(X))
+        age = open_for.astype("int64")
+        for code, month in enumerate(months):
+            rows, day = np.flatnonzero(codes == code), last_day(str(month))
+            yield str(month), rows, Deals(day, day - age[rows], groups[rows], products[rows])
+
+    def _places(self, deals: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+        """Return the place of each deal among the groups and among the products."""
+        nowhere = np.zeros(len(deals), dtype="int64")
+        return (
+            nowhere if self.group is None else places(deals[self.group], self.groups_),
+            nowhere if self.product is None else places(deals[self.product], self.products_),
+        )
+
+    def _parts(self) -> Parts:
+        return Parts(
+            stays=np.log1p(-self.hazard_),
+            stays_pooled=np.log1p(-self.pooled_),
+            overall=self.overall_,
+            of_group=self.of_group_,
+            of_cohort=self.of_cohort_,
+            won=self.won_,
+            won_season=self.won_season_,
+            won_group=self.won_group_,
+            won_product=self.won_product_,
+            first_engaged=self.first_engaged_,
+            first_close=self.first_close_,
+            usual_age=self.usual_age_,
+        )
+
+
+def _odds(share: float | np.ndarray) -> np.ndarray:
+    """Return a share as log-odds; without open deals every deal is closable, which has none."""
+    return logit(np.clip(share, NEVER, 1 - NEVER))
+
+
+def _days(month: str, months: Sequence[int | None]) -> list[int | None]:
+    """Return the days from the end of a month to the end of months after it."""
+    last = last_day(month)
+    return [None if ahead is None else last_day(shift(month, ahead)) - last for ahead in months]
