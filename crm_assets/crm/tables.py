@@ -150,7 +150,18 @@ CHAMPION = TableSchema(
         Column("baseline", "boolean", "Whether it is a baseline that models must beat.", nullable=False),
         Column("chosen", "boolean", "Whether the candidate uses this algorithm.", nullable=False),
         Column("in_force", "boolean", "Whether it is the champion after the decision.", nullable=False),
-        Column("validation_roc_auc_se", "float64", "Standard error of the validation ROC AUC.", "0 to 1"),
+        Column(
+            "calibration",
+            "string",
+            "How its scores become probabilities: `none`, `platt`, `beta` or `isotonic`, as the validation "
+            "months say; null for a former champion.",
+        ),
+        Column(
+            "validation_roc_auc_se",
+            "float64",
+            "Standard error of the validation ROC AUC, by bootstrap over deals.",
+            "0 to 1",
+        ),
         *(
             Column(f"{part}_{name}", "float64", f"{text}; {months}.", unit)
             for part, months in (

@@ -42,6 +42,7 @@ class Fact:
     VERDICTS = "verdicts"
     # Of models and champion.
     ALGORITHM = "algorithm"
+    CALIBRATION = "calibration"
     FEATURES = "features"
     LEARNS_FROM = "learns from"
     LEARNED_FROM = "learned from"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from crm_assets.modeling.folds import lessons
-from crm_assets.modeling.training_rows import MONTH, TrainingRows
+from crm_assets.modeling.training_rows import KEYS, TrainingRows
 
 PLACE = "month_of_quarter"
 
@@ -17,7 +17,7 @@ def seasonal_rate(rows: TrainingRows, months: list[str]) -> pd.DataFrame:
     the quarter, or the overall rate if there is no such month.
 
     Returns:
-        Columns `snapshot_month`, the target's label, `probability`.
+        Columns `snapshot_month`, `opportunity_id`, the target's label, `probability`.
     """
     label = rows.target.name
     parts, tallies = [], {}
@@ -28,7 +28,7 @@ def seasonal_rate(rows: TrainingRows, months: list[str]) -> pd.DataFrame:
                 tallies[month] = table.groupby(PLACE)[label].agg(wins="sum", deals="count")
         seen = pd.concat([tallies[month] for month in lesson.months]).groupby(level=0).sum()
         overall = seen["wins"].sum() / seen["deals"].sum()
-        table = rows.rows([lesson.as_of], [MONTH, PLACE, label])
+        table = rows.rows([lesson.as_of], [*KEYS, PLACE, label])
         probability = table[PLACE].map(seen["wins"] / seen["deals"]).fillna(overall)
-        parts.append(table[[MONTH, label]].assign(probability=probability.astype("float64")))
+        parts.append(table[[*KEYS, label]].assign(probability=probability.astype("float64")))
     return pd.concat(parts, ignore_index=True)

@@ -206,6 +206,7 @@ def champion(
     context.add_output_metadata(
         {
             Fact.ALGORITHM: candidate.algorithm,
+            Fact.CALIBRATION: candidate.calibration,
             Fact.LEARNED_FROM: _learns_from(by_name(candidate.algorithm), training_set),
             Fact.VERSION: decision.version,
             Fact.PROMOTED: decision.promoted,
