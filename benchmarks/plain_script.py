@@ -20,7 +20,7 @@ from crm_assets.crm.horizon import horizon
 from crm_assets.crm.schema import RAW_TABLES
 from crm_assets.crm.snapshots import monthly_snapshots
 from crm_assets.crm.tables import MONTHLY_SNAPSHOTS, OPPORTUNITIES, TRAINING_SET, WIN_FEATURES
-from crm_assets.modeling import forecast, training
+from crm_assets.modeling import training
 from crm_assets.modeling.training_rows import training_rows
 from crm_assets.settings import get_settings
 from crm_assets.sources.select import month_range, select_source
@@ -29,8 +29,6 @@ from crm_assets.storage.tables import TableStore
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
-
-    from crm_assets.modeling import scoring
 
 
 @contextmanager
@@ -50,8 +48,9 @@ def main(folder: Path) -> None:
         deals, last = make_tables(store)
         learned = training_rows(store.path("training_set"))
     with timed("imports of the models"):
-        from crm_assets.modeling import backtest, champion, folds, leak_audit, scoring
+        from crm_assets.modeling import backtest, champion, folds, forecast, frames, leak_audit, scoring
         from crm_assets.modeling.algorithms import ALGORITHMS
+        from crm_assets.modeling.outlook import history
     split = folds.split_months(learned.months, settings.min_training_months, settings.test_months)
     with timed("leak audit"):
         known = store.to_pandas(deals.select(leak_audit.DEAL_COLUMNS))
@@ -67,9 +66,14 @@ def main(folder: Path) -> None:
         past = dict(chosen.explained)
     with timed("predictions"):
         model = scoring.Champion("1", chosen.algorithm, chosen.model, used, chosen.trained_months, past)
-        scored = {month: _scored(store, month, model) for month in months}
-        for month, frame in scored.items():
-            forecast.revenue_forecast(frame, month)
+        memo: dict[object, object] = {}
+        for month in months:
+            known = store.read("monthly_snapshots", [month])
+            snapshot = frames.coded(known.select(history.COLUMNS).to_pyarrow())
+            deals = store.to_pandas(store.read("win_features", [month]))
+            values = store.to_pandas(forecast.expected_values(known))
+            scored = scoring.win_predictions(deals, values, snapshot, model, month, memo)
+            forecast.revenue_forecast(scored, snapshot, month, used, memo)
 
 
 def make_tables(store: TableStore) -> tuple[ir.Table, str]:
@@ -107,14 +111,6 @@ def snapshots_of(store: TableStore) -> Callable[[str], pd.DataFrame]:
         return coded(deals.select(SNAPSHOT_COLUMNS or MONTHLY_SNAPSHOTS.names).to_pyarrow())
 
     return read
-
-
-def _scored(store: TableStore, month: str, model: scoring.Champion) -> pd.DataFrame:
-    from crm_assets.modeling.scoring import win_predictions
-
-    values = forecast.expected_values(store.read("monthly_snapshots", [month]))
-    deals = store.to_pandas(store.read("win_features", [month]))
-    return win_predictions(deals, store.to_pandas(values), model, month)
 
 
 if __name__ == "__main__":

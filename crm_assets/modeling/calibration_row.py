@@ -8,8 +8,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-# With more rows a curve is fitted on this many groups of neighboring scores, which moves it by nothing.
-GROUPS = 4_096
+# With more rows a curve is fitted on this many groups of neighboring scores, which hardly moves it.
+GROUPS = 512
 # No probability is closer to 0 or 1 than this, whatever the score.
 CLOSEST = 1e-6
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -12,8 +13,12 @@ from crm_assets.crm.targets import DEFAULT_TARGET, Target
 from crm_assets.modeling.algorithms import algorithm
 from crm_assets.modeling.calibration import CalibratedModel
 from crm_assets.modeling.explanation import PUSHED_DOWN, PUSHED_UP, explain
+from crm_assets.modeling.outlook.history import History
+from crm_assets.modeling.outlook.walk import Walk, reach
 from crm_assets.modeling.training_rows import DEAL
 
+# The columns of longer horizons.
+LONGER = [column for column in WIN_PREDICTIONS.names if column.startswith("probability_")]
 CHAMPION, WALK_FORWARD = "champion", "walk_forward"
 
 
@@ -52,19 +57,27 @@ class Champion:
 
 
 def win_predictions(
-    features: pd.DataFrame, values: pd.DataFrame, champion: Champion, month: str
+    features: pd.DataFrame,
+    values: pd.DataFrame,
+    snapshot: pd.DataFrame,
+    champion: Champion,
+    month: str,
+    memo: dict[Any, Any] | None = None,
 ) -> pd.DataFrame:
     """Return the probability, value and explanation of each open deal of a month.
 
     The champion scores a month if all its training labels were known at the month's end. An earlier month
     gets the champion's walk-forward prediction, made without that month's outcomes. Months too early for
-    a walk-forward prediction have no predictions.
+    a walk-forward prediction have no predictions. Longer horizons come from the hazard of closing as of the
+    month, and are never below the champion's probability.
 
     Args:
         features: one month of `win_features`.
-        values: `crm.forecast.expected_values` of the same month.
+        values: `modeling.forecast.expected_values` of the same month.
+        snapshot: `outlook.history.COLUMNS` of `monthly_snapshots`, the same month.
         champion: the current champion.
         month: `YYYY-MM`.
+        memo: see `outlook.walk.Walk`.
 
     Returns:
         Columns of `crm.tables.WIN_PREDICTIONS`, most likely deal first.
@@ -75,6 +88,11 @@ def win_predictions(
     rows = features.merge(scored, on=DEAL, validate="one_to_one").merge(
         values, on=DEAL, validate="one_to_one"
     )
+    if len(rows):
+        walk = Walk(History.of(snapshot, month), champion.features, memo)
+        rows = rows.merge(reach(walk, rows[[DEAL, "probability"]]), on=DEAL, validate="one_to_one")
+    else:
+        rows = rows.assign(**dict.fromkeys(LONGER, pd.Series(dtype="float64")))
     rows = rows.assign(
         expected_revenue=rows["probability"] * rows["expected_value"],
         scored_by=CHAMPION if live else WALK_FORWARD,
