@@ -1,7 +1,7 @@
 """`CRM_DATA_DIR=... python -m benchmarks.forecast`: measure chances, totals and intervals on three data sets.
 
 The data sets are the dump in `CRM_DATA_DIR`, the synthetic sample, and a company that grows
-(`benchmarks.growing`). All is walked forward: the forecast of a month is what a run at its end would have stored.
+(`benchmarks.growing`). All is walked forward: the forecast of a month is what a run at its end would store.
 Writes its tables into README.md.
 """
 

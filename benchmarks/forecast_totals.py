@@ -106,7 +106,7 @@ def coverage(walked: list[Walked]) -> str:
     for level in ("total", *LEVELS, "all"):
         rows = found if level == "all" else found[found["level"] == level]
         for key, group in rows.groupby(["part", "measure"], sort=False):
-            said = " | ".join(str(name) for name in tuple(key))
+            said = " | ".join(map(str, key if isinstance(key, tuple) else (key,)))
             held, width = group["holds"].mean(), group["width"].sum() / group["mean"].sum()
             lines.append(f"| {level} | {said} | {len(group):,} | {held:.0%} | {width:.2f} |")
     return "\n".join(lines)

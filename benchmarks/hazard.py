@@ -1,6 +1,6 @@
 """`python -m benchmarks.hazard [OPPORTUNITIES]`: fit closing_hazard on one snapshot, and score all its deals.
 
-Prints and writes into README.md the CPU seconds and the peak memory of the process, without making the snapshot.
+Writes the CPU seconds and the peak memory of the process into README.md; making the snapshot does not count.
 """
 
 from __future__ import annotations
