@@ -31,7 +31,7 @@ from crm_assets.modeling.algorithms import ALGORITHMS, algorithm
 from crm_assets.modeling.calibration import calibrate_walk_forward, choose_calibration
 from crm_assets.modeling.forecast import expected_values, revenue_forecast
 from crm_assets.modeling.metrics import scores
-from crm_assets.modeling.outlook.history import COLUMNS, History
+from crm_assets.modeling.outlook.history import History, needed
 from crm_assets.modeling.training_rows import MONTH, HeldRows
 from crm_assets.settings import get_settings
 from crm_assets.sources.base import Source
@@ -120,12 +120,12 @@ def measure(name: str, source: Source, folder: Path) -> Measured:
     predictions, forecasts = {}, {}
     for month in [*split.scored, last]:
         snapshot = store.read("monthly_snapshots", [month])
-        coded = frames.coded(snapshot.select(COLUMNS).to_pyarrow())
+        coded = frames.coded(needed(snapshot).to_pyarrow())
         values = store.to_pandas(expected_values(snapshot))
         of_month = store.to_pandas(store.read("win_features", [month]))
         predictions[month] = scoring.win_predictions(of_month, values, coded, model, month, memo)
         forecasts[month] = revenue_forecast(predictions[month], coded, month, features, memo)
-    end = History.of(frames.coded(store.read("monthly_snapshots", [last]).select(COLUMNS).to_pyarrow()), last)
+    end = History.of(frames.coded(needed(store.read("monthly_snapshots", [last])).to_pyarrow()), last)
     return Measured(name, store, split, rows, features, backtests, predictions, forecasts, end)
 
 

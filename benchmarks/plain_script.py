@@ -1,6 +1,6 @@
 """Run the whole job as a plain script: the same core, without Dagster, MLflow or plots.
 
-`python -m benchmarks.plain_script FOLDER` keeps its tables in FOLDER and prints seconds by part.
+`python -m benchmarks.plain_script FOLDER` keeps its tables and model in FOLDER and prints seconds by part.
 """
 
 from __future__ import annotations
@@ -19,7 +19,17 @@ from crm_assets.crm.features import monthly_features
 from crm_assets.crm.horizon import horizon
 from crm_assets.crm.schema import RAW_TABLES
 from crm_assets.crm.snapshots import monthly_snapshots
-from crm_assets.crm.tables import MONTHLY_SNAPSHOTS, OPPORTUNITIES, TRAINING_SET, WIN_FEATURES
+from crm_assets.crm.tables import (
+    BACKTEST,
+    CHAMPION,
+    LEAK_AUDIT,
+    MONTHLY_SNAPSHOTS,
+    OPPORTUNITIES,
+    REVENUE_FORECAST,
+    TRAINING_SET,
+    WIN_FEATURES,
+    WIN_PREDICTIONS,
+)
 from crm_assets.modeling import training
 from crm_assets.modeling.training_rows import training_rows
 from crm_assets.settings import get_settings
@@ -48,6 +58,8 @@ def main(folder: Path) -> None:
         deals, last = make_tables(store)
         learned = training_rows(store.path("training_set"))
     with timed("imports of the models"):
+        import skops.io as sio
+
         from crm_assets.modeling import backtest, champion, folds, forecast, frames, leak_audit, scoring
         from crm_assets.modeling.algorithms import ALGORITHMS
         from crm_assets.modeling.outlook import history
@@ -55,25 +67,32 @@ def main(folder: Path) -> None:
     with timed("leak audit"):
         known = store.to_pandas(deals.select(leak_audit.DEAL_COLUMNS))
         audit = leak_audit.leak_audit(learned, known, last, validation=split.validation, seed=settings.seed)
+        store.write(LEAK_AUDIT.name, audit, LEAK_AUDIT.arrow)
         used = leak_audit.admissible_features(audit)
     backtests, models, known_at = {}, folds.FoldModels(), snapshots_of(store)
     for row in ALGORITHMS:
         with timed(row.name):
             scores = backtest.walk_forward(row, learned, used, split.scored, settings.seed, models, known_at)
+            store.write(row.name, scores, BACKTEST.arrow)
             backtests[row.name] = scores
     with timed("champion"):
         chosen = champion.candidate(learned, used, backtests, split, settings.seed, models, known_at)
+        leaderboard = champion.decided(chosen.leaderboard, True, "", None)
+        store.write(CHAMPION.name, leaderboard, CHAMPION.arrow)
+        sio.dump(chosen.model, folder / "model.skops")
         past = dict(chosen.explained)
     with timed("predictions"):
         model = scoring.Champion("1", chosen.algorithm, chosen.model, used, chosen.trained_months, past)
         memo: dict[object, object] = {}
         for month in months:
             known = store.read("monthly_snapshots", [month])
-            snapshot = frames.coded(known.select(history.COLUMNS).to_pyarrow())
+            snapshot = frames.coded(history.needed(known).to_pyarrow())
             deals = store.to_pandas(store.read("win_features", [month]))
             values = store.to_pandas(forecast.expected_values(known))
             scored = scoring.win_predictions(deals, values, snapshot, model, month, memo)
-            forecast.revenue_forecast(scored, snapshot, month, used, memo)
+            store.write(WIN_PREDICTIONS.name, scored, WIN_PREDICTIONS.arrow, month)
+            expected = forecast.revenue_forecast(scored, snapshot, month, used, memo)
+            store.write(REVENUE_FORECAST.name, expected, REVENUE_FORECAST.arrow, month)
 
 
 def make_tables(store: TableStore) -> tuple[ir.Table, str]:
@@ -108,7 +127,8 @@ def snapshots_of(store: TableStore) -> Callable[[str], pd.DataFrame]:
 
     def read(month: str) -> pd.DataFrame:
         deals = store.read(MONTHLY_SNAPSHOTS.name, [month])
-        return coded(deals.select(SNAPSHOT_COLUMNS or MONTHLY_SNAPSHOTS.names).to_pyarrow())
+        there = [name for name in SNAPSHOT_COLUMNS or deals.columns if name in deals.columns]
+        return coded(deals.select(there).to_pyarrow())
 
     return read
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dagster as dg
 
 from crm_assets.defs.assets.crm import crm_assets
+from crm_assets.defs.assets.history import history_assets
 from crm_assets.defs.assets.models import training_assets
 from crm_assets.defs.assets.predictions import prediction_assets
 from crm_assets.defs.assets.quality import quality_assets
@@ -24,7 +25,15 @@ EXECUTORS = {"in_process": dg.in_process_executor, "multiprocess": dg.multiproce
 
 defs = dg.Definitions(
     assets=with_code_references(
-        [*raw_assets, *crm_assets, *training_assets, *prediction_assets, *quality_assets, *score_assets]
+        [
+            *raw_assets,
+            *history_assets,
+            *crm_assets,
+            *training_assets,
+            *prediction_assets,
+            *quality_assets,
+            *score_assets,
+        ]
     ),
     asset_checks=asset_checks,
     jobs=jobs,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from datetime import date
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
@@ -23,7 +24,7 @@ OPEN_END = "open"
 # variables of the deployed stack and of other programs are less similar.
 MISSPELT = 0.85
 
-FeatureNames = Annotated[tuple[str, ...], NoDecode]
+Names = Annotated[tuple[str, ...], NoDecode]
 
 
 class Settings(BaseSettings):
@@ -40,7 +41,8 @@ class Settings(BaseSettings):
     )
     data_dir: Path | None = Field(
         None,
-        description="The folder with accounts.csv, products.csv, sales_teams.csv and sales_pipeline.csv.",
+        description="The folder with accounts.csv, products.csv, sales_teams.csv and sales_pipeline.csv; or "
+        "a zip archive or a workbook with these tables.",
     )
     source_name: str | None = Field(
         None,
@@ -58,10 +60,18 @@ class Settings(BaseSettings):
         8_800, ge=100, description="The number of opportunities in the synthetic sample."
     )
     sample_seed: int = Field(7, ge=0, description="The seed of the synthetic sample.")
-    on_bad_rows: Literal["stop", "quarantine"] = Field(
-        "stop",
-        description="What to do with rows that break a rule. `stop`: the first broken rule stops the run "
-        "with a message. `quarantine`: the rows move to the table `quarantined_rows`.",
+    on_bad_rows: Literal["quarantine", "stop"] = Field(
+        "quarantine",
+        description="What to do with rows that cannot be used. `quarantine`: they move to the table "
+        "`quarantined_rows`, and a value that is wrong but not needed counts as unknown. `stop`: the first "
+        "broken rule stops the run with a message.",
+    )
+    max_bad_share: float = Field(
+        0.05,
+        ge=0,
+        le=1,
+        description="The largest share of a table's rows that quarantine takes, 0 to 1. Beyond it the run "
+        "stops and names all broken rules. It also holds for the deals of each stage.",
     )
     first_month: str | None = Field(
         None, description="The first monthly partition, `YYYY-MM`. Unset: read from the data."
@@ -70,6 +80,16 @@ class Settings(BaseSettings):
         None,
         description="The last monthly partition, `YYYY-MM`. The data counts as complete up to its end. "
         "`open`: the months grow with the calendar. Unset: read from the data.",
+    )
+    known_on: date | None = Field(
+        None,
+        description="The last day that the dump shows, `YYYY-MM-DD`; for an export of the early morning, the "
+        "day before. The archive keeps the dump under this day. Unset: the newest date in the data.",
+    )
+    withdrawn_dumps: Names = Field(
+        (),
+        description="Archived dumps that snapshots and history do without, for example because an export was "
+        "incomplete: names from the table `raw_archive`, comma-separated.",
     )
     on_other_source: Literal["refuse", "put_aside"] = Field(
         "refuse",
@@ -161,16 +181,16 @@ class Settings(BaseSettings):
     min_training_months: int = Field(
         3, ge=1, description="How many labeled months a model needs before it scores the next month."
     )
-    admit_features: FeatureNames = Field(
+    admit_features: Names = Field(
         (),
         description="Features that the models use although the leak audit rules them out, comma-separated.",
     )
-    exclude_features: FeatureNames = Field(
+    exclude_features: Names = Field(
         (), description="Features that the models never use, whatever the audit says, comma-separated."
     )
     seed: int = Field(20161020, ge=0, lt=2**32, description="The seed of everything random in the models.")
 
-    @field_validator("admit_features", "exclude_features", mode="before")
+    @field_validator("admit_features", "exclude_features", "withdrawn_dumps", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):

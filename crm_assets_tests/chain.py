@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import ibis
 import ibis.expr.types as ir
@@ -21,7 +22,15 @@ from crm_assets.crm.horizon import horizon
 from crm_assets.crm.months import month_end
 from crm_assets.crm.name_rules import KnownName
 from crm_assets.crm.raw_rules import rules_of
-from crm_assets.crm.schema import CLOSED_STAGES, RAW_TABLES, SOURCE_ROW, Column, RawTable
+from crm_assets.crm.schema import (
+    CLOSED_STAGES,
+    RAW_SALES_PIPELINE,
+    RAW_TABLES,
+    SOURCE_ROW,
+    Column,
+    Dating,
+    RawTable,
+)
 from crm_assets.crm.snapshots import monthly_snapshots
 from crm_assets.crm.tables import MONTHLY_SNAPSHOTS, OPPORTUNITIES, WIN_FEATURES
 from crm_assets.sources.csv_folder import CsvFolder
@@ -115,13 +124,37 @@ def made_up(table: RawTable, others: Mapping[str, pa.Table], rows: int, seed: in
 
 
 def full_dump(sample: SyntheticSample) -> dict[str, pa.Table]:
-    """Return the raw tables of a sample, with made-up rows for the optional ones that it lacks."""
+    """Return the raw tables of a sample, with made-up rows and columns where it lacks them."""
     dump: dict[str, pa.Table] = {}
     for number, table in enumerate(RAW_TABLES):
         rows = sample.read(table)
         there = table.is_there(rows.num_rows)
         dump[table.name] = rows if there else made_up(table, dump, sample.opportunities, seed=number)
-    return dump
+    return dump | {RAW_SALES_PIPELINE.name: with_details(dump[RAW_SALES_PIPELINE.name])}
+
+
+def with_details(deals: pa.Table, seed: int = 3) -> pa.Table:
+    """Add to the deals of a sample everything that a CRM may say of them."""
+    random = np.random.default_rng(seed)
+
+    def deal(row: dict[str, Any]) -> dict[str, Any]:
+        engaged, closed = row["engage_date"], row["close_date"]
+        start = engaged or FIRST_DAY + timedelta(days=int(random.integers(400)))
+        place = None if closed else int(random.integers(1, 4))
+        return row | {
+            "created_date": start - timedelta(days=int(random.integers(30))),
+            "expected_close_date": start + timedelta(days=int(random.integers(30, 200))),
+            "amount": float(random.integers(100, 9_000)),
+            "currency": "EUR",
+            "pipeline": ("Sales", "Renewals")[int(random.integers(2))],
+            "stage_name": row["deal_stage"] if closed else f"Step {place}",
+            "stage_position": place,
+            "stage_changed_date": closed or start + timedelta(days=int(random.integers(60))),
+            "crm_probability": int(random.integers(11)) / 10,
+            "forecast_category": ("Pipeline", "Commit", None)[int(random.integers(3))],
+        }
+
+    return pa.Table.from_pylist([deal(row) for row in deals.to_pylist()], RAW_SALES_PIPELINE.arrow)
 
 
 def rewritten_after(dump: Mapping[str, pa.Table], month: str, seed: int) -> dict[str, pa.Table]:
@@ -142,41 +175,71 @@ def rewrite_dump_after(folder: Path, month: str, seed: int) -> None:
 
 
 def _rows_rewritten(rows: pa.Table, table: RawTable, month: str, random: np.random.Generator) -> pa.Table:
+    table = table.having(rows.column_names)
     if not table.dated_by or not rows.num_rows:
         return rows
     end, (first, *later) = month_end(month), table.dated_by
     records = rows.to_pylist()
-    # These values come with a later date, as they did for rows of the dump.
-    ways = {
-        dating.column: [{name: row[name] for name in dating.columns} for row in records if row[dating.column]]
-        for dating in later
-    }
     kept, added = [], []
     for record in records:
-        known = record[first.column]
+        known = _known(record, first)
         row = dict(record)
         if known is not None and known > end:
             if random.random() < DELETED:
                 continue
-            row[first.column] = known = _day(end, random)
+            known = _day(end, random)
             for name in sorted(set(table.names) - set(table.key) - {SOURCE_ROW.name, *_dated(table)}):
                 row[name] = records[random.integers(len(records))][name]
-        for dating in later:
-            if known is not None and not (row[dating.column] and row[dating.column] <= end):
-                row |= dict.fromkeys((dating.column, *dating.known_with)) | dict(dating.before)
-                if ways[dating.column] and random.random() < CLOSED_AGAIN:
-                    row |= ways[dating.column][random.integers(len(ways[dating.column]))]
-                    row[dating.column] = _day(max(end, known), random)
+            row[first.column] = known
+            # The others come later, or not at all.
+            row |= dict.fromkeys(first.or_on)
+        elif row[first.column] and row[first.column] > end:
+            row[first.column] = _day(end, random)
+        if known is not None:
+            row = _happening(row, records, later, end, max(known, end), random)
         kept.append(row)
         if known is not None and known > end and random.random() < ADDED:
             added.append(row | {name: f"ADDED{len(added)}" for name in _own_names(table)})
     rewritten = [kept[at] for at in random.permutation(len(kept))] + added
     numbered = [row | {SOURCE_ROW.name: number} for number, row in enumerate(rewritten, start=2)]
-    return pa.Table.from_pylist(numbered, table.arrow)
+    return pa.Table.from_pylist(numbered, rows.schema)
+
+
+def _happening(
+    row: dict[str, Any],
+    records: list[dict[str, Any]],
+    later: list[Dating],
+    end: date,
+    after: date,
+    random: np.random.Generator,
+) -> dict[str, Any]:
+    """Let what happens to a row after `end` happen after `after`, with other values, or not at all."""
+    yet_to_come = [dating for dating in later if not (row[dating.column] and row[dating.column] <= end)]
+    for dating in reversed(yet_to_come):
+        row |= dict.fromkeys((dating.column, *dating.known_with)) | dict(dating.before)
+    waiting: set[str] = set()
+    for number, dating in enumerate(yet_to_come):
+        changed = {name for name, _ in dating.before}
+        donors = [donor for donor in records if donor[dating.column]]
+        if changed & waiting or not donors or random.random() > CLOSED_AGAIN:
+            # A deal that is not engaged does not close.
+            waiting |= changed
+            continue
+        donor = donors[random.integers(len(donors))]
+        row |= {name: donor[name] for name in dating.columns}
+        # Until the next change of the same column.
+        for other in reversed(yet_to_come[number + 1 :]):
+            row |= {name: value for name, value in other.before if name in changed}
+        after = row[dating.column] = _day(after, random)
+    return row
+
+
+def _known(record: dict[str, Any], first: Dating) -> date | None:
+    return min((record[name] for name in first.dates if record[name]), default=None)
 
 
 def _dated(table: RawTable) -> set[str]:
-    return {name for dating in table.dated_by for name in dating.columns}
+    return {name for dating in table.dated_by for name in (*dating.columns, *dating.or_on)}
 
 
 def _own_names(table: RawTable) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Any
 import ibis.expr.types as ir
 
 from crm_assets.crm.as_of import AsOf, as_of
-from crm_assets.crm.deals import DIMENSIONS, MONTHLY_SNAPSHOTS, MONTHS, OPPORTUNITIES, Dimension
+from crm_assets.crm.deals import DIMENSIONS, MONTHLY_SNAPSHOTS, MONTHS, OPPORTUNITIES, OUTCOME, Dimension
 from crm_assets.crm.lineage import Origin, origins
 from crm_assets.crm.monthly import unbound
 from crm_assets.crm.schema import Column
@@ -75,10 +75,13 @@ class Feature(Column):
 
 @cache
 def carried_columns() -> frozenset[str]:
-    """Return the columns of `opportunities` that snapshots copy unchanged."""
+    """Return the columns of `opportunities` that snapshots copy, some of them only from their day on.
+
+    Nothing of the outcome is among them: a snapshot rebuilds that.
+    """
     taken = snapshots(unbound(OPPORTUNITIES), unbound(MONTHS))
-    carried = ((OPPORTUNITIES.name, name) for name in OPPORTUNITIES.names if name in taken.columns)
-    return frozenset(name for table, name in carried if origins(taken[name]) == {(table, name)})
+    carried = (name for name in OPPORTUNITIES.names if name in taken.columns and name not in OUTCOME)
+    return frozenset(name for name in carried if (OPPORTUNITIES.name, name) in origins(taken[name]))
 
 
 @cache

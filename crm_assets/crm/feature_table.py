@@ -43,10 +43,10 @@ FEATURES: tuple[Feature, ...] = (
         dtype="float64",
         unit="USD",
         description="List price of the product.",
-        nullable=False,
         expression=lambda known: known.deal.list_price,
         bounds=(0, None),
         label=lambda price: f"list price of {price:,.0f} USD",
+        missing="product without a list price",
     ),
     Feature(
         name="sales_agent",

@@ -1,4 +1,4 @@
-"""Rules about names. Like cleaning, they compare only letters and digits."""
+"""Rules about names. Like cleaning, they compare names as `crm.names` says."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any, Self
 import ibis.expr.types as ir
 from ibis import _
 
-from crm_assets.crm.names import normalized
+from crm_assets.crm.names import as_seen, loosely, meant
 from crm_assets.crm.rules import NO, Of, OfColumn, Read
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Spelled(OfColumn):
-    """A rule about names that share letters and digits; `resolved` looks up the spellings that break it."""
+    """A rule about names; `resolved` looks up the spellings that break it."""
 
     faulty: tuple[str, ...] | None = None
     expectation = "ExpectColumnValuesToNotBeInSet"
@@ -37,7 +37,10 @@ class _Spelled(OfColumn):
 
 @dataclass(frozen=True, kw_only=True)
 class KnownName(_Spelled):
-    """The name is in another table, in any spelling; with `to_the_letter`, in exactly this spelling."""
+    """The name is in another table, in a spelling that can mean only one name there.
+
+    With `to_the_letter`, it is there in exactly this spelling.
+    """
 
     of: Of
     to_the_letter: bool = False
@@ -49,27 +52,28 @@ class KnownName(_Spelled):
 
     def resolved(self, table: ir.Table, read: Read) -> Self:
         """Return the rule with the names that are not in the other table."""
-        listed = _keyed(read(self.of.table), self.of.column, to_the_letter=self.to_the_letter)
-        names = _keyed(table, self.column, to_the_letter=self.to_the_letter)
-        return replace(self, faulty=_names(names.anti_join(listed, "key")))
+        listed = read(self.of.table)[self.of.column]
+        if self.to_the_letter:
+            names = table.select(name=table[self.column]).distinct().drop_null()
+            unknown = names.anti_join(listed.name("name").as_table(), "name")
+        else:
+            unknown = meant(table[self.column], listed).filter(_.means.isnull())
+        return replace(self, faulty=_names(unknown))
 
 
 @dataclass(frozen=True, kw_only=True)
 class OneSpelling(_Spelled):
-    """The column spells each name in one way only."""
+    """The column spells each name in one way only; with `confusable`, no two names could be confused."""
+
+    confusable: bool = False
 
     def resolved(self, table: ir.Table, read: Read) -> Self:
-        """Return the rule with the names that share their letters and digits with another name."""
-        names = _keyed(table, self.column)
+        """Return the rule with the names that are spelled like another name."""
+        names = table.select(name=table[self.column]).distinct().drop_null()
+        names = names.mutate(key=loosely(names["name"]) if self.confusable else as_seen(names["name"]))
         several = names.group_by("key").agg(spellings=_.count()).filter(_.spellings > 1)
         return replace(self, faulty=_names(names.semi_join(several, "key")))
 
 
-def _keyed(table: ir.Table, column: str, *, to_the_letter: bool = False) -> ir.Table:
-    """Return the distinct names of a column, each with the key to compare it by."""
-    names = table.select(name=table[column]).distinct().drop_null()
-    return names.mutate(key=names["name"] if to_the_letter else normalized(names["name"]))
-
-
-def _names(keyed: ir.Table) -> tuple[str, ...]:
-    return tuple(sorted(keyed.select("name").to_pyarrow()["name"].to_pylist()))
+def _names(names: ir.Table) -> tuple[str, ...]:
+    return tuple(sorted(names.select("name").to_pyarrow()["name"].to_pylist()))

@@ -1,11 +1,13 @@
 """The rules for the rows of raw tables. Sources and gates apply them.
 
-A row that breaks a `must` rule stops the run or is quarantined. The gate reports broken `should` rules.
+If a `must` rule is broken, the run stops, or the row is quarantined, or only its value is left out, as the
+rule says. The gate reports broken `should` rules.
 """
 
 from __future__ import annotations
 
 from crm_assets.crm.cleaning import SECTOR_SPELLINGS
+from crm_assets.crm.contract import contract
 from crm_assets.crm.name_rules import KnownName, OneSpelling
 from crm_assets.crm.rules import (
     Between,
@@ -17,8 +19,8 @@ from crm_assets.crm.rules import (
     NotNull,
     Of,
     Rule,
+    Then,
     Where,
-    contract,
 )
 from crm_assets.crm.schema import (
     CLOSED_STAGES,
@@ -27,6 +29,7 @@ from crm_assets.crm.schema import (
     RAW_SALES_PIPELINE,
     RAW_SALES_TEAMS,
     SOURCE_ROW,
+    Column,
     RawTable,
     Stage,
 )
@@ -38,7 +41,9 @@ OPEN = Where("deal_stage", (Stage.PROSPECTING, Stage.ENGAGING))
 WON = Where("deal_stage", (Stage.WON,))
 LOST = Where("deal_stage", (Stage.LOST,))
 PROSPECTING = Where("deal_stage", (Stage.PROSPECTING,))
-ENGAGED = Where("deal_stage", (Stage.ENGAGING, *CLOSED_STAGES))
+# A deal with another date can be placed in time: it counts as prospecting until it closes.
+ENGAGED = Where("deal_stage", (Stage.ENGAGING, *CLOSED_STAGES), unless="created_date")
+OPEN_AND_ENGAGED = Where("deal_stage", (Stage.ENGAGING,))
 
 
 def rules_of(table: RawTable) -> tuple[Rule, ...]:
@@ -55,6 +60,7 @@ def _numbers(table: RawTable) -> tuple[Rule, ...]:
             column=column.name,
             low=FIRST_YEAR,
             high=LAST_YEAR,
+            then=_then(column),
             what="is out of range for a year",
             remedy=f"enter a year from {FIRST_YEAR} to {LAST_YEAR}",
         )
@@ -63,11 +69,18 @@ def _numbers(table: RawTable) -> tuple[Rule, ...]:
             name=f"{column.name}_not_negative",
             column=column.name,
             low=0,
+            high=1 if column.unit == "0 to 1" else None,
+            then=_then(column),
             what="is negative",
             remedy="correct the number",
         )
         for column in numbers
     )
+
+
+def _then(column: Column) -> Then:
+    """Return what to do with a wrong value: a row can be used without one that may be missing."""
+    return "ignore" if column.nullable else "aside"
 
 
 def _dates(table: RawTable) -> tuple[Rule, ...]:
@@ -83,14 +96,15 @@ def _dates(table: RawTable) -> tuple[Rule, ...]:
     )
 
 
-def _known(name: str, column: str, table: RawTable) -> Rule:
+def _known(name: str, column: str, table: RawTable, unknown: str) -> Rule:
     (key,) = table.key
     return KnownName(
         name=name,
         column=column,
         of=Of(table.name, key),
+        severity="should",
         what=f"is not in {table.file_name}",
-        remedy=f"add the missing {column} there or correct the deals",
+        remedy=f"add it there or correct the deals; until then, {unknown}",
     )
 
 
@@ -99,8 +113,20 @@ def _one_spelling(table: RawTable) -> Rule:
     return OneSpelling(
         name=f"{key}_in_one_spelling",
         column=key,
-        what="differs from another row's name only in case, spaces or punctuation",
+        what="differs from another row's name only in spaces",
         remedy=f"keep one row per {key}",
+    )
+
+
+def _not_confusable(table: RawTable) -> Rule:
+    (key,) = table.key
+    return OneSpelling(
+        name=f"{key}_not_confusable",
+        column=key,
+        confusable=True,
+        severity="should",
+        what="differs from another row's name only in case, spaces or punctuation",
+        remedy=f"leave it if they are two; if they are one {key}, keep one row",
     )
 
 
@@ -119,6 +145,7 @@ def _spelled_alike(name: str, column: str, table: RawTable) -> Rule:
 RAW_RULES: dict[str, tuple[Rule, ...]] = {
     RAW_ACCOUNTS.name: (
         _one_spelling(RAW_ACCOUNTS),
+        _not_confusable(RAW_ACCOUNTS),
         NotInSet(
             name="sector_spelled_right",
             column="sector",
@@ -138,17 +165,19 @@ RAW_RULES: dict[str, tuple[Rule, ...]] = {
     ),
     RAW_PRODUCTS.name: (
         _one_spelling(RAW_PRODUCTS),
+        _not_confusable(RAW_PRODUCTS),
         Between(
             name="price_above_zero",
             column="sales_price",
             low=0.01,
             severity="should",
             what="is not above 0",
-            remedy="enter the list price",
+            remedy="enter the list price, or leave it: what the product's won deals fetched counts",
         ),
     ),
     RAW_SALES_TEAMS.name: (
         _one_spelling(RAW_SALES_TEAMS),
+        _not_confusable(RAW_SALES_TEAMS),
         NotNull(
             name="manager_recorded",
             column="manager",
@@ -177,34 +206,59 @@ RAW_RULES: dict[str, tuple[Rule, ...]] = {
             column="engage_date",
             where=ENGAGED,
             what="although the deal is engaged or closed",
-            remedy="fill in the engage date or set the stage to Prospecting",
+            remedy="fill in the day the deal was engaged",
+        ),
+        NotNull(
+            name="engaging_deals_have_engage_date",
+            column="engage_date",
+            where=OPEN_AND_ENGAGED,
+            severity="should",
+            what="although the deal is engaging",
+            remedy="fill in the day the deal was engaged; until then, it is not scored",
+        ),
+        NotNull(
+            name="closed_deals_have_close_date",
+            column="close_date",
+            where=CLOSED,
+            what="although the deal is Won or Lost",
+            remedy="fill in the day the deal was closed",
         ),
         IsNull(
             name="prospects_have_no_engage_date",
             column="engage_date",
             where=PROSPECTING,
+            then="ignore",
             what="belongs to a deal that is still prospecting",
             remedy="remove the date or set the stage to Engaging",
         ),
         *(
-            rule
-            for column, called in (("close_date", "close date"), ("close_value", "close value"))
-            for rule in (
-                NotNull(
-                    name=f"closed_deals_have_{column}",
-                    column=column,
-                    where=CLOSED,
-                    what="although the deal is Won or Lost",
-                    remedy=f"fill in the {called} or set the stage to Engaging",
-                ),
-                IsNull(
-                    name=f"open_deals_have_no_{column}",
-                    column=column,
-                    where=OPEN,
-                    what="belongs to a deal that is not closed",
-                    remedy=f"remove the {called} or set the stage to Won or Lost",
-                ),
+            IsNull(
+                name=f"open_deals_have_no_{column}",
+                column=column,
+                where=OPEN,
+                then="ignore",
+                what="belongs to a deal that is not closed",
+                remedy=f"remove the {called} or set the stage to Won or Lost",
             )
+            for column, called in (("close_date", "close date"), ("close_value", "close value"))
+        ),
+        Between(
+            name="lost_deals_bring_none",
+            column="close_value",
+            low=0,
+            high=0,
+            where=LOST,
+            then="ignore",
+            what="is the close value of a Lost deal",
+            remedy="enter 0 or set the stage to Won",
+        ),
+        NotNull(
+            name="won_deals_have_close_value",
+            column="close_value",
+            where=WON,
+            severity="should",
+            what="although the deal is Won",
+            remedy="leave it: the deal counts as won, its amount as unknown",
         ),
         NotLess(
             name="close_not_before_engage",
@@ -213,9 +267,9 @@ RAW_RULES: dict[str, tuple[Rule, ...]] = {
             what="lies before the deal's engage_date",
             remedy="correct one of the two dates",
         ),
-        _known("product_in_products", "product", RAW_PRODUCTS),
-        _known("agent_in_sales_teams", "sales_agent", RAW_SALES_TEAMS),
-        _known("account_in_accounts", "account", RAW_ACCOUNTS),
+        _known("product_in_products", "product", RAW_PRODUCTS, "series and list price are unknown"),
+        _known("agent_in_sales_teams", "sales_agent", RAW_SALES_TEAMS, "manager and office are unknown"),
+        _known("account_in_accounts", "account", RAW_ACCOUNTS, "what accounts say of a customer is unknown"),
         Between(
             name="won_deals_bring_revenue",
             column="close_value",
@@ -225,18 +279,23 @@ RAW_RULES: dict[str, tuple[Rule, ...]] = {
             what="is the close value of a Won deal",
             remedy="enter the revenue of the deal",
         ),
-        Between(
-            name="lost_deals_bring_none",
-            column="close_value",
-            high=0,
-            where=LOST,
-            severity="should",
-            what="is the close value of a Lost deal",
-            remedy="enter 0",
-        ),
         _spelled_alike("product_spelled_as_in_products", "product", RAW_PRODUCTS),
         _spelled_alike("agent_spelled_as_in_sales_teams", "sales_agent", RAW_SALES_TEAMS),
         _spelled_alike("account_spelled_as_in_accounts", "account", RAW_ACCOUNTS),
+        NotNull(
+            name="product_recorded",
+            column="product",
+            severity="should",
+            what="where the product should be",
+            remedy="record the product",
+        ),
+        NotNull(
+            name="agent_recorded",
+            column="sales_agent",
+            severity="should",
+            what="where the sales agent should be",
+            remedy="record the sales agent",
+        ),
         NotNull(
             name="account_recorded",
             column="account",

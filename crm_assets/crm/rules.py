@@ -7,7 +7,7 @@ great-expectations expectation. Sources apply rules to incoming rows, gates to s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Literal, Protocol, Self
@@ -15,9 +15,8 @@ from typing import Any, Literal, Protocol, Self
 import ibis
 import ibis.expr.types as ir
 
-from crm_assets.crm.schema import TableSchema
-
 Severity = Literal["must", "should"]
+Then = Literal["aside", "ignore"]
 
 YES: Any = ibis.literal(value=True)
 NO: Any = ibis.literal(value=False)
@@ -41,10 +40,17 @@ class Of:
 
 @dataclass(frozen=True)
 class Where:
-    """The rows that a rule applies to: those whose `column` has one of these values."""
+    """The rows that a rule applies to: those whose `column` has one of these values.
+
+    Attributes:
+        column: the column.
+        one_of: its values.
+        unless: another column; rows that have a value there are left out.
+    """
 
     column: str
     one_of: tuple[str, ...]
+    unless: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +59,9 @@ class Rule:
 
     Attributes:
         name: what holds, in words joined by underscores.
-        severity: `must` stops the run or quarantines the row; `should` is reported.
+        severity: `must` stops the run or is quarantined; `should` is reported.
+        then: what quarantine does where it is broken. `aside`: the row cannot be used. `ignore`: only the
+            value cannot; it counts as unknown, and the row stays.
         where: the rows that it applies to; None for all rows.
         what: what is wrong with a value that breaks it, for example `is negative`.
         remedy: how to fix it, in the imperative.
@@ -61,6 +69,7 @@ class Rule:
 
     name: str
     severity: Severity = "must"
+    then: Then = "aside"
     where: Where | None = None
     what: str = ""
     remedy: str = ""
@@ -85,7 +94,9 @@ class Rule:
         """Mark the rows that it applies to; never null."""
         if self.where is None:
             return YES
-        return table[self.where.column].isin(self.where.one_of).fill_null(NO)
+        found = table[self.where.column].isin(self.where.one_of).fill_null(NO)
+        excused = self.where.unless
+        return found & table[excused].isnull() if excused in table.columns else found
 
     def broken(self, table: ir.Table) -> ir.BooleanValue:
         """Mark the rows that break it; never null."""
@@ -95,6 +106,11 @@ class Rule:
     def other_table(self) -> str | None:
         """The other table that the rule reads, if any."""
         return None
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """The columns that it reads."""
+        return frozenset({self.blames, *([self.where.column] if self.where else [])})
 
     def resolved(self, table: ir.Table, read: Read) -> Self:
         """Return the rule together with everything it needs from other tables.
@@ -239,6 +255,11 @@ class NotLess(OfColumn):
     expectation = "ExpectColumnPairValuesAToBeGreaterThanB"
 
     @property
+    def needs(self) -> frozenset[str]:
+        """The columns that it reads."""
+        return super().needs | {self.than}
+
+    @property
     def arguments(self) -> dict[str, Any]:
         """The arguments of the great-expectations expectation."""
         return {
@@ -258,6 +279,11 @@ class Unique(Rule):
     """No two rows have the same values in all of these columns."""
 
     columns: tuple[str, ...]
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """The columns that it reads."""
+        return super().needs.union(self.columns)
 
     @property
     def blames(self) -> str:
@@ -283,16 +309,12 @@ class Unique(Rule):
         return (rows.over(group_by=list(self.columns)) > 1) & given
 
 
-def contract(table: TableSchema) -> tuple[Rule, ...]:
-    """Return the rules that follow from a table's definition: required values and unique keys."""
-    needed = (
-        NotNull(name=f"{name}_is_there", column=name, what="where a value is required", remedy="fill it in")
-        for name in (column.name for column in table.columns if not column.nullable)
-    )
-    unique = Unique(
-        name=f"{'_and_'.join(table.key)}_unique",
-        columns=table.key,
-        what="appears more than once",
-        remedy=f"keep one row per {' and '.join(table.key)}",
-    )
-    return (*needed, unique)
+def applicable(rules: Iterable[Rule], columns: Collection[str], absent: Collection[str] = ()) -> list[Rule]:
+    """Return the rules that a table can be judged by.
+
+    Args:
+        rules: the rules of the table.
+        columns: the columns that the table has; a rule about another one has nothing to judge.
+        absent: tables that the CRM does not have; a rule that looks into one has nothing to compare with.
+    """
+    return [rule for rule in rules if rule.needs <= set(columns) and rule.other_table not in absent]

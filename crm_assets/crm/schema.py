@@ -1,31 +1,29 @@
-"""How tables are described: columns, types, units and meanings; and the raw tables."""
+"""The raw tables: what a CRM's files are turned into, column by column."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal
 
-import pyarrow as pa
+from crm_assets.crm.columns import Column, Dtype, TableSchema, arrow_schema, as_given
+from crm_assets.crm.raw_table import Dating, RawTable
 
-Dtype = Literal["string", "date", "float64", "int64", "boolean", "category", "pushes"]
-
-_PUSH = pa.struct([("feature", pa.string()), ("value", pa.string()), ("contribution", pa.float64())])
-_ARROW: dict[str, pa.DataType] = {
-    "string": pa.string(),
-    "date": pa.date32(),
-    "float64": pa.float64(),
-    "int64": pa.int64(),
-    "boolean": pa.bool_(),
-    "category": pa.string(),
-    "pushes": pa.list_(_PUSH),
-}
-
-
-def arrow_schema(columns: Iterable[tuple[str, str]]) -> pa.Schema:
-    """Return the Arrow types in which columns, given as name and `Dtype`, are stored."""
-    return pa.schema([(name, _ARROW[dtype]) for name, dtype in columns])
+__all__ = (
+    "CLOSED_STAGES",
+    "RAW_ACCOUNTS",
+    "RAW_PRODUCTS",
+    "RAW_SALES_PIPELINE",
+    "RAW_SALES_TEAMS",
+    "RAW_TABLES",
+    "SOURCE_ROW",
+    "Column",
+    "Dating",
+    "Dtype",
+    "RawTable",
+    "Stage",
+    "TableSchema",
+    "arrow_schema",
+    "as_given",
+)
 
 
 class Stage(StrEnum):
@@ -39,115 +37,6 @@ class Stage(StrEnum):
 
 CLOSED_STAGES = (Stage.WON, Stage.LOST)
 
-
-@dataclass(frozen=True)
-class Column:
-    """One column.
-
-    `category` is stored as a string; its values are data, not a fixed list. `pushes` is a list of
-    `{feature, value, contribution}`.
-    """
-
-    name: str
-    dtype: Dtype
-    description: str
-    unit: str = ""
-    nullable: bool = True
-
-
-@dataclass(frozen=True)
-class TableSchema:
-    """One table: its name, its columns in order, and the columns that identify a row."""
-
-    name: str
-    description: str
-    columns: tuple[Column, ...]
-    key: tuple[str, ...]
-
-    @property
-    def names(self) -> list[str]:
-        """The column names, in order."""
-        return [column.name for column in self.columns]
-
-    @property
-    def arrow(self) -> pa.Schema:
-        """The Arrow types in which the table is stored."""
-        return arrow_schema((column.name, column.dtype) for column in self.columns)
-
-    def __getitem__(self, name: str) -> Column:
-        return next(column for column in self.columns if column.name == name)
-
-
-@dataclass(frozen=True)
-class Dating:
-    """A date column that says since when a part of a row is known.
-
-    The replay and the point-in-time tests undo it: as of an earlier day, the date and everything that came
-    with it are empty.
-
-    Attributes:
-        column: the date column.
-        known_with: columns that are empty before that day.
-        before: columns that have another value before that day, each with that value.
-    """
-
-    column: str
-    known_with: tuple[str, ...] = ()
-    before: tuple[tuple[str, str], ...] = ()
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """The date column itself, then every column that depends on it."""
-        return (self.column, *self.known_with, *(name for name, _ in self.before))
-
-
-@dataclass(frozen=True)
-class RawTable(TableSchema):
-    """A table as the CRM dumps it: one CSV file.
-
-    Attributes:
-        file_name: name of the file.
-        optional: columns that the file may lack; all their values are null then.
-        optional_table: whether the file may be missing, or have no rows; the table is empty then.
-        dated_by: the dates that say since when things are known: the first date for the row itself, each
-            later one for a part of it. A row without the first date is unknown before the dump.
-    """
-
-    file_name: str = ""
-    optional: tuple[str, ...] = ()
-    optional_table: bool = False
-    dated_by: tuple[Dating, ...] = ()
-
-    def __post_init__(self) -> None:
-        """Check that every date column has a `Dating`.
-
-        Raises:
-            ValueError: a date column has no `Dating`, or a `Dating` names a wrong column.
-        """
-        dates = [column.name for column in self.columns if column.dtype == "date"]
-        for dating in self.dated_by:
-            if dating.column not in dates:
-                raise ValueError(
-                    f"{self.name}: dated_by names {dating.column}, which is not a date column of the table; "
-                    f"name one of {', '.join(dates) or 'its date columns, once it has any'}."
-                )
-            if unknown := [name for name in dating.columns if name not in self.names]:
-                raise ValueError(
-                    f"{self.name}: the Dating by {dating.column} names {', '.join(unknown)}, which the table "
-                    "does not have; correct the name."
-                )
-        undecided = [name for name in dates if name not in {dating.column for dating in self.dated_by}]
-        if undecided:
-            raise ValueError(
-                f"{self.name}: no dated_by names the date column {', '.join(undecided)}; add a Dating that "
-                "says what is known since that date, or the replay would show the future."
-            )
-
-    def is_there(self, rows: int) -> bool:
-        """Return whether the source has the table, given its number of rows; a missing table has none."""
-        return bool(rows) or not self.optional_table
-
-
 SOURCE_ROW = Column(
     "source_row",
     "int64",
@@ -158,6 +47,7 @@ SOURCE_ROW = Column(
 RAW_ACCOUNTS = RawTable(
     name="raw_accounts",
     file_name="accounts.csv",
+    optional_table=True,
     description="Customer companies, as the CRM dumps them.",
     key=("account",),
     optional=("sector", "year_established", "revenue", "employees", "office_location", "subsidiary_of"),
@@ -176,13 +66,14 @@ RAW_ACCOUNTS = RawTable(
 RAW_PRODUCTS = RawTable(
     name="raw_products",
     file_name="products.csv",
+    optional_table=True,
     description="The price list.",
     key=("product",),
-    optional=("series",),
+    optional=("series", "sales_price"),
     columns=(
         Column("product", "string", "Product name.", nullable=False),
         Column("series", "string", "Product series."),
-        Column("sales_price", "float64", "List price.", "USD", nullable=False),
+        Column("sales_price", "float64", "List price; null or 0 if it is not fixed.", "USD"),
         SOURCE_ROW,
     ),
 )
@@ -190,6 +81,7 @@ RAW_PRODUCTS = RawTable(
 RAW_SALES_TEAMS = RawTable(
     name="raw_sales_teams",
     file_name="sales_teams.csv",
+    optional_table=True,
     description="Sales agents with their managers and offices.",
     key=("sales_agent",),
     optional=("manager", "regional_office"),
@@ -206,19 +98,56 @@ RAW_SALES_PIPELINE = RawTable(
     file_name="sales_pipeline.csv",
     description="Opportunities (deals): one row each, with the stage at the time of the dump.",
     key=("opportunity_id",),
+    optional=(
+        "sales_agent",
+        "product",
+        "account",
+        "engage_date",
+        "created_date",
+        "expected_close_date",
+        "amount",
+        "currency",
+        "pipeline",
+        "stage_name",
+        "stage_position",
+        "stage_changed_date",
+        "crm_probability",
+        "forecast_category",
+    ),
     dated_by=(
-        Dating("engage_date"),
+        Dating("created_date", or_on=("engage_date",)),
+        Dating("engage_date", before=(("deal_stage", Stage.PROSPECTING.value),)),
+        Dating("stage_changed_date", known_with=("stage_name", "stage_position")),
         Dating("close_date", known_with=("close_value",), before=(("deal_stage", Stage.ENGAGING.value),)),
     ),
+    undated=("expected_close_date",),
     columns=(
         Column("opportunity_id", "string", "Identifier of the deal.", nullable=False),
-        Column("sales_agent", "string", "The agent who works on the deal.", nullable=False),
-        Column("product", "string", "Product, as typed into the CRM.", nullable=False),
+        Column("sales_agent", "string", "The agent who works on the deal."),
+        Column("product", "string", "Product, as typed into the CRM."),
         Column("account", "string", "Customer, if recorded."),
         Column("deal_stage", "string", "Prospecting, Engaging, Won or Lost.", nullable=False),
         Column("engage_date", "date", "Day the deal was engaged; null while prospecting."),
         Column("close_date", "date", "Day the deal was won or lost; null while open."),
         Column("close_value", "float64", "Revenue of the deal: 0 if lost, null while open.", "USD"),
+        Column("created_date", "date", "Day the deal was entered into the CRM."),
+        Column(
+            "expected_close_date",
+            "date",
+            "Day the deal is expected to close, which may lie in the future. Many CRMs overwrite it.",
+        ),
+        Column("amount", "float64", "What the deal is worth, as the seller entered it.", "USD"),
+        Column("currency", "string", "Currency of amount and close_value, ISO 4217: the same in all rows."),
+        Column("pipeline", "string", "The CRM's name of the pipeline."),
+        Column("stage_name", "string", "The CRM's own name of the stage at the time of the dump."),
+        Column(
+            "stage_position",
+            "int64",
+            "Place of an open deal's stage among the open stages of its pipeline, the first is 1.",
+        ),
+        Column("stage_changed_date", "date", "Day the deal moved to its stage."),
+        Column("crm_probability", "float64", "The CRM's own probability that the deal is won.", "0 to 1"),
+        Column("forecast_category", "string", "The CRM's own forecast category."),
         SOURCE_ROW,
     ),
 )

@@ -15,6 +15,10 @@ import pandas as pd
 
 # Dagster's tag that says which bytes an event made.
 DATA_VERSION = "dagster/data_version"
+# The tag of columns that a table lacks if the CRM has nothing to fill them with.
+OPTIONAL_TAG = "optional"
+# How a table is read about which the reader had nothing to decide.
+PLAINLY_READ = "as it is written"
 
 
 class Fact:
@@ -35,11 +39,22 @@ class Fact:
     ROWS_SET_ASIDE = "rows set aside"
     SET_ASIDE_BY_TABLE = "rows set aside by table"
     SET_ASIDE_BY_RULE = "rows set aside by rule"
+    # Of the archive and what is read from it.
+    DUMP = "dump"
+    DUMPS = "archived dumps"
+    NEWEST_DUMP = "newest dump"
+    NEW_TABLES = "tables stored with this dump"
+    ARCHIVE_BYTES = "bytes in the archive"
+    CHANGES = "what changed"
+    RECORDED = "months recorded by a dump"
+    LEFT_OUT = "values left out"
+    HOW_READ = "how it is read"
     # Of the leak audit.
     INADMISSIBLE = "inadmissible"
     OVERRULED = "overruled"
     UNPROVEN = "unproven"
     VERDICTS = "verdicts"
+    BY_HISTORY = "what the archived dumps say"
     # Of models and champion.
     ALGORITHM = "algorithm"
     CALIBRATION = "calibration"
@@ -93,7 +108,7 @@ def quality_score(of: str) -> str:
     return f"{Fact.QUALITY_SCORE}, {of}"
 
 
-def rates(column: str) -> str:
+def by_month(column: str) -> str:
     """Return the name of the table of a column's rates, the evidence of the leak audit."""
     return f"{column} by month of engagement"
 

@@ -15,7 +15,7 @@ from rich.status import Status
 
 from crm_assets import shortage
 from crm_assets.crm.tables import QUALITY_SCORES
-from crm_assets.defs.metadata import Fact
+from crm_assets.defs.metadata import PLAINLY_READ, Fact
 
 LOGGER = "progress"
 WIDTH_OF_FILES = 120
@@ -74,12 +74,20 @@ class ProgressHandler(logging.Handler):
     def _count(self, event: dg.DagsterEvent) -> None:
         made = event.step_materialization_data.materialization
         rows = made.metadata.get(Fact.ROW_COUNT)
+        if how_read := made.metadata.get(Fact.HOW_READ):
+            self._tell(str(how_read.value))
         tables = self.rows.setdefault(str(event.step_key), {})
         name = made.asset_key.to_user_string()
         if name == QUALITY_SCORES.name:
             # Each check updates this asset for its own table; `data_quality` shows the result.
             return
         tables[name] = tables.get(name, 0) + (int(str(rows.value)) if rows else 0)
+
+    def _tell(self, how_read: str) -> None:
+        """Show what the reader decided by itself, and which values it left out."""
+        for line in how_read.splitlines():
+            if line != PLAINLY_READ:
+                self.console.print(f"[yellow]![/yellow] {escape(line)}")
 
     def _check(self, event: dg.DagsterEvent) -> None:
         evaluation = event.asset_check_evaluation_data

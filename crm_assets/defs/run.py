@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import dagster as dg
 
-from crm_assets.defs import progress
+from crm_assets.defs import history, progress
 from crm_assets.defs.partitions import RANGE_TAGS
 
 
@@ -27,6 +27,7 @@ def run_months(job: Callable[[], dg.JobDefinition], first: str, last: str) -> li
     tags = dict(zip(RANGE_TAGS, (first, last), strict=True))
     config = {"loggers": {progress.LOGGER: {}}}
     with (
+        history.kept_open(),
         dg.DagsterInstance.get() as instance,
         dg.execute_job(dg.reconstructable(job), instance, config, tags) as result,
     ):

@@ -13,7 +13,7 @@ from crm_assets.errors import NotEnoughDataError
 from crm_assets.modeling.algorithm import SNAPSHOT, Algorithm, Estimator, Lesson, Snapshot
 from crm_assets.modeling.training_rows import TrainingRows
 
-# From this many rows on, boosting is faster with two threads than with one.
+# From this many rows on, boosting and the logistic regression are faster with two threads than with one.
 ROWS_WORTH_THREADS = 100_000
 
 
@@ -105,10 +105,11 @@ def learn(algorithm: Algorithm, lesson: Lesson) -> Estimator:
     table = lesson.rows.sample(lesson.months, algorithm.max_training_rows, lesson.seed)
     matrix = algorithm.matrix(table, lesson.features)
     labels = table[lesson.rows.target.name].to_numpy(dtype="int64")
-    # Boosting waits for its threads at every node: with few rows this takes most of the time. The forest
-    # uses threads of its own, since processes would import everything again.
-    boosters = threadpool_limits(1 if len(table) < ROWS_WORTH_THREADS else None, "openmp")
-    with boosters, parallel_config(backend="threading", n_jobs=-1):
+    # Boosting waits for its threads at every node, and a matrix product at every step: with few rows, or
+    # beside other programs, this takes most of the time. The forest uses threads of its own, since processes
+    # would import everything again.
+    limits = threadpool_limits(1 if len(table) < ROWS_WORTH_THREADS else None)
+    with limits, parallel_config(backend="threading", n_jobs=-1):
         return estimator.fit(matrix, labels)
 
 

@@ -31,7 +31,9 @@ def expected_values(snapshot: ir.Table) -> ir.Table:
     """Return the revenue of each open deal if it is won: list price times the usual ratio of value to price.
 
     The ratio comes from the product's deals won as of the month, or from all won deals if the product has
-    none. It is 1 if no deal is won yet.
+    none. It is 1 if no deal is won yet. A product without a list price, or with a price of 0, counts with
+    what its won deals fetched on average; if it has none, with the average of all won deals. Won deals whose
+    value is unknown have no say.
 
     Args:
         snapshot: columns of `crm.tables.MONTHLY_SNAPSHOTS`.
@@ -39,12 +41,16 @@ def expected_values(snapshot: ir.Table) -> ir.Table:
     Returns:
         One row per open deal: `opportunity_id`, `account`, `expected_value` (USD).
     """
-    won = snapshot.filter(snapshot.stage == Stage.WON.value)
-    by_product = won.group_by("product").agg(ratio=_ratio(won))
-    overall = won.agg(overall_ratio=_ratio(won))
+    won = snapshot.filter(snapshot.stage == Stage.WON.value).drop_null("close_value")
+    by_product = won.group_by("product").agg(ratio=_ratio(won), fetched=won.close_value.mean())
+    overall = won.agg(overall_ratio=_ratio(won), overall_fetched=won.close_value.mean())
     deals = snapshot.filter(snapshot.stage == Stage.ENGAGING.value)
     deals = deals.left_join(by_product, "product").cross_join(overall)
-    value = deals.list_price * ibis.coalesce(deals.ratio, deals.overall_ratio, 1.0)
+    value = ibis.ifelse(
+        deals.list_price > 0,
+        deals.list_price * ibis.coalesce(deals.ratio, deals.overall_ratio, 1.0),
+        ibis.coalesce(deals.fetched, deals.overall_fetched, 0.0),
+    )
     return deals.select("opportunity_id", "account", expected_value=value).order_by("opportunity_id")
 
 
@@ -107,4 +113,5 @@ def _open_deals(history: History, predictions: pd.DataFrame, column: str) -> Ope
 
 
 def _ratio(won: ir.Table) -> ir.FloatingValue:
-    return won.close_value.sum() / won.list_price.sum().nullif(0)
+    priced = won.list_price > 0
+    return won.close_value.sum(where=priced) / won.list_price.sum(where=priced).nullif(0)

@@ -1,12 +1,13 @@
 """The leak audit: features that know the outcome in a way no dated rule can catch.
 
-Two witnesses: `column_audit` judges the columns that features are made from, `single_feature` the features
-themselves. A verdict on a column holds for all that is made from it.
+Three witnesses: `history_audit` reads from archived dumps what changed when deals closed, and decides where
+it can; `column_audit` judges the other columns that features are made from, by one dump; `single_feature`
+judges the features themselves. A verdict on a column holds for all that is made from it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import pandas as pd
@@ -15,6 +16,7 @@ from crm_assets.crm.deals import DIMENSIONS, MONTHLY_SNAPSHOTS
 from crm_assets.crm.feature import Feature, carried_columns
 from crm_assets.crm.feature_table import FEATURES
 from crm_assets.modeling.column_audit import ALL_VALUES, audit_columns, engaged_deals
+from crm_assets.modeling.history_audit import told_by_history
 from crm_assets.modeling.price import Prices, Worth
 from crm_assets.modeling.single_feature import outcomes, ranking
 from crm_assets.modeling.training_rows import DEAL, TrainingRows
@@ -48,6 +50,8 @@ def leak_audit(
     exclude: Iterable[str] = (),
     validation: Iterable[str] = (),
     seed: int = 0,
+    change_rates: pd.DataFrame | None = None,
+    vanished: Collection[str] = (),
 ) -> pd.DataFrame:
     """Judge every feature.
 
@@ -59,6 +63,8 @@ def leak_audit(
         exclude: features that an operator keeps out.
         validation: months on which to price what is not admissible; without any, nothing has a price.
         seed: of everything random in the prices.
+        change_rates: columns of `crm.history.CHANGE_RATES`, if there are archived dumps.
+        vanished: deals that the training set may have although opportunities does not.
 
     Returns:
         Columns of `crm.tables.LEAK_AUDIT`, one row per feature, in order.
@@ -66,9 +72,11 @@ def leak_audit(
     Raises:
         StorageError: the training set has deals that opportunities does not have.
     """
-    known = outcomes(rows, opportunities, horizon)
+    known = outcomes(rows, opportunities, horizon, vanished)
     rankings = {feature.name: ranking(feature, rows[feature.name], known) for feature in FEATURES}
     evidence = strongest(audit_columns(opportunities[JUDGED], engaged_deals(opportunities, horizon)))
+    if change_rates is not None:
+        evidence = overruled(evidence, told_by_history(change_rates, JUDGED))
     reasons = _reasons(evidence, {name: found.reason for name, found in rankings.items()})
     verdicts = {
         name: max((verdict for verdict, _ in found), key=SEVERITY.__getitem__, default=ADMISSIBLE)
@@ -106,6 +114,19 @@ def strongest(looked_at: pd.DataFrame) -> pd.DataFrame:
     return order.drop_duplicates("column").set_index("column")
 
 
+def overruled(evidence: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
+    """Return the evidence with the verdicts of history where it has one.
+
+    Args:
+        evidence: what `strongest` returns.
+        history: what `told_by_history` returns.
+    """
+    both = evidence.reindex(evidence.index.union(history.index, sort=False))
+    both["history"] = history["reason"].reindex(both.index).fillna("")
+    both["verdict"] = history["verdict"].reindex(both.index).fillna(both["verdict"])
+    return both.assign(severity=both["verdict"].map(SEVERITY))
+
+
 def _reasons(evidence: pd.DataFrame, of_rankings: dict[str, str]) -> dict[str, list[tuple[str, str]]]:
     """Return the verdicts against each feature, with their sentences."""
     against = {
@@ -128,6 +149,8 @@ def _reasons(evidence: pd.DataFrame, of_rankings: dict[str, str]) -> dict[str, l
 
 
 def _sentence(row: pd.Series) -> str:
+    if row.get("history"):
+        return str(row["history"])
     together = row["level"] == ALL_VALUES
     what = "whose values" if together else f"whose share of {row['level']}"
     days = f" at least {row['delay']} days ago" if row["delay"] else ""

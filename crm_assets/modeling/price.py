@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import pandas as pd
-from threadpoolctl import threadpool_limits
 
 from crm_assets.modeling.algorithm import TRAINING_ROWS
 from crm_assets.modeling.algorithms import ALGORITHMS
@@ -67,9 +66,7 @@ class Prices:
     def _walk_forward(self, features: list[str]) -> pd.DataFrame:
         rows, seed, parts = self._rows, self._seed, []
         for lesson in lessons(rows, self._months, features, seed):
-            # So few rows are done before a second thread has begun.
-            with threadpool_limits(1):
-                fitted = learn(CHEAP, lesson)
+            fitted = learn(CHEAP, lesson)
             test = rows.sample([lesson.as_of], MAX_ROWS, seed)
             probability = CHEAP.scores(fitted, CHEAP.matrix(test, features))
             parts.append(test[[*KEYS, rows.target.name]].assign(probability=probability))

@@ -41,6 +41,10 @@ MAX_SHIFT, MAX_BALANCED_STRENGTH = 0.20, 0.35
 # A single honest feature reaches 0.92 within a month (`days_open` against closing later, on the real dump).
 MAX_SINGLE_FEATURE_AUC = 0.97
 
+# Two dumps convict a column that changes on so many more of the closed deals than of the open ones, and so
+# many times as often; they clear it if at most this share of its values changes, at closing or at any other time.
+MIN_EXCESS, MIN_TIMES_AS_OFTEN, MAX_CHANGES_IF_CLEARED = 0.02, 2.0, 0.02
+
 # An unproven column that adds more than this to the validation ROC AUC stays out until an operator admits it.
 # The error of that AUC is about 0.008: less is hardly worth a doubt, and costs little if it is false.
 MAX_UNPROVEN_PRICE = 0.02

@@ -1,4 +1,4 @@
-"""A folder of CSV files, one for each raw table."""
+"""A folder of CSV files or workbooks, one for each raw table; or a zip archive or one workbook of them."""
 
 from __future__ import annotations
 
@@ -14,23 +14,24 @@ from crm_assets.crm.schema import RAW_SALES_PIPELINE, RAW_TABLES, RawTable
 from crm_assets.errors import BadInputError, SourceUnavailableError
 from crm_assets.sources.calendar import covered
 from crm_assets.sources.csv_file import FileText, read_file
+from crm_assets.sources.files import File, files, find
 from crm_assets.sources.judge import take
-from crm_assets.sources.parsing import parse_column
+from crm_assets.sources.parsing import parse_table
 from crm_assets.sources.quarantine import Sifted
 
 REQUIRED_FILES = [table.file_name for table in RAW_TABLES if not table.optional_table]
-DATES = ("engage_date", "close_date")
 
 
 @dataclass(frozen=True)
 class CsvFolder:
-    """Raw tables from a folder of the CSV files that `crm.schema.RAW_TABLES` names.
+    """Raw tables from the files that `crm.schema.RAW_TABLES` names.
 
     Attributes:
-        folder: where the files are.
+        folder: where the files are: a folder, a zip archive, or a workbook with a sheet for each.
         description: one line for people.
         name: what the source is called.
         quarantines: whether bad rows are quarantined.
+        max_bad_share: the largest share of a table's rows that quarantine takes.
         given_name: the name of this CRM in the settings, wherever its folder lies.
     """
 
@@ -38,6 +39,7 @@ class CsvFolder:
     description: str
     name: str = "csv"
     quarantines: bool = False
+    max_bad_share: float = 1.0
     synthetic: bool = False
     given_name: str | None = None
 
@@ -53,62 +55,64 @@ class CsvFolder:
 
     def take(self, *tables: RawTable) -> dict[str, Sifted]:
         """Read some raw tables, each file once; quarantine rows that break a rule if the source does so."""
-        self.check_files()
-        return take(tables, self._file, quarantines=self.quarantines)
+        found = self._files()
+        return take(
+            tables,
+            lambda table: _read(found, table),
+            quarantines=self.quarantines,
+            max_bad_share=self.max_bad_share,
+        )
 
     def read(self, table: RawTable) -> pa.Table:
         """Return the rows of one raw table, as `take` gives them."""
         return self.take(table)[table.name].rows
 
-    def _file(self, table: RawTable) -> FileText | None:
-        path = self.folder / table.file_name
-        return None if table.optional_table and not path.exists() else read_file(path, table)
-
     def month_range(self) -> MonthRange:
         """Find the first engaged month and the data horizon, from the dates of the rows that are kept."""
-        self.check_files()
-        months = covered(*self._dates())
+        rows, fault = self._deals()
+        months = covered(rows["engage_date"], rows["close_date"])
         if months is None:
-            raise BadInputError(
+            why = fault or (
                 f"{RAW_SALES_PIPELINE.file_name}, column engage_date: no row has a date; fill in when deals "
-                "were engaged, as YYYY-MM-DD or M/D/YYYY."
+                "were engaged."
             )
+            raise BadInputError(why)
         return months
 
-    def _dates(self) -> list[pa.Array | pa.ChunkedArray]:
-        """Return the engage dates and the close dates."""
+    def _deals(self) -> tuple[pa.Table, str | None]:
+        """Return the deals, and the first fault of their engage dates."""
         if self.quarantines:
             # Quarantined rows must not decide which months there are.
-            rows = self.read(RAW_SALES_PIPELINE)
-            return [rows[name] for name in DATES]
-        text = read_file(self.folder / RAW_SALES_PIPELINE.file_name, RAW_SALES_PIPELINE).text
+            return self.read(RAW_SALES_PIPELINE), None
+        file = _read(self._files(), RAW_SALES_PIPELINE)
+        if file is None:
+            raise AssertionError("_files has found it")
         # Skip invalid dates here: reading the table reports them, with their rows.
-        return [parse_column(text[name].combine_chunks(), RAW_SALES_PIPELINE[name])[0] for name in DATES]
+        parsed = parse_table(file.text, RAW_SALES_PIPELINE, file.name)
+        fault = next((one for one in parsed.faults if one.column == "engage_date"), None)
+        return parsed.rows, fault.sentence(file.name, file.text) if fault else None
 
-    def check_files(self) -> None:
-        """Check that the folder and its files exist.
+    def _files(self) -> list[File]:
+        """List the tables of the folder.
 
         Raises:
-            SourceUnavailableError: names what is missing.
+            SourceUnavailableError: it cannot be opened, or lacks a required table; the message names them.
         """
-        try:
-            is_folder = self.folder.is_dir()
-            missing = [file for file in REQUIRED_FILES if not (self.folder / file).is_file()]
-        except OSError as error:
-            raise SourceUnavailableError(
-                f"The folder {self.folder} cannot be opened: {error.strerror}; check CRM_DATA_DIR and the "
-                "folder's permissions."
-            ) from error
-        if not is_folder:
-            raise SourceUnavailableError(
-                f"The folder {self.folder} does not exist; set CRM_DATA_DIR to the folder of the CSV files, "
-                "or CRM_SOURCE=sample for synthetic data."
-            )
+        found = files(self.folder)
+        required = [table.file_name for table in RAW_TABLES if not table.optional_table]
+        missing = [name for name in required if find(found, name) is None]
         if missing:
+            one = len(missing) == 1
             raise SourceUnavailableError(
-                f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not in {self.folder}; put "
-                f"{'it' if len(missing) == 1 else 'them'} there or set CRM_DATA_DIR to the right folder."
+                f"{', '.join(missing)} {'is' if one else 'are'} not in {self.folder}; put "
+                f"{'it' if one else 'them'} there or set CRM_DATA_DIR to the right folder."
             )
+        return found
+
+
+def _read(found: list[File], table: RawTable) -> FileText | None:
+    file = find(found, table.file_name)
+    return None if file is None else read_file(file, table)
 
 
 def path_name(folder: Path) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
 
 from crm_assets.crm.rules import Rule
-from crm_assets.crm.schema import SOURCE_ROW, RawTable
+from crm_assets.crm.schema import SOURCE_ROW
 
 ROWS_SHOWN = 5
 
@@ -45,11 +45,15 @@ class Fault:
         """Return the fault of rows that break a rule."""
         return cls(rule.name, rule.blames, rule.what, rule.remedy, positions)
 
-    def sentence(self, table: RawTable, text: pa.Table) -> str:
+    def at(self, positions: np.ndarray) -> Fault:
+        """Return the same fault of other rows."""
+        return replace(self, positions=positions)
+
+    def sentence(self, file: str, text: pa.Table) -> str:
         """Describe the fault to people.
 
         Args:
-            table: the raw table.
+            file: the name of the file.
             text: its rows as text, with their numbers.
         """
         rows = text[SOURCE_ROW.name].to_numpy()[self.positions]
@@ -59,7 +63,7 @@ class Fault:
         values = list(dict.fromkeys(repr(shortened(value)) if value else "empty" for value in found))
         what = self.what if len(values) == 1 else _plural(self.what)
         return (
-            f"{table.file_name}, column {self.column}, row{'s' if len(rows) > 1 else ''} {shown}: "
+            f"{file}, column {self.column}, row{'s' if len(rows) > 1 else ''} {shown}: "
             f"{', '.join(values)} {what}; {self.remedy}."
         )
 

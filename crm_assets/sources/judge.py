@@ -9,15 +9,18 @@ from typing import TYPE_CHECKING
 import ibis.expr.types as ir
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from crm_assets.crm.raw_rules import rules_of
-from crm_assets.crm.rules import Rule
+from crm_assets.crm.rules import Rule, Unique, applicable
 from crm_assets.crm.schema import RAW_TABLES, SOURCE_ROW, RawTable
 from crm_assets.errors import BadInputError
-from crm_assets.sources.csv_file import FileText
+from crm_assets.sources.csv_file import FileText, ragged_sentence
 from crm_assets.sources.faults import Fault
+from crm_assets.sources.limits import too_many
 from crm_assets.sources.parsing import parse_table
-from crm_assets.sources.quarantine import Sifted, with_reasons
+from crm_assets.sources.quarantine import Sifted, Told, with_reasons
+from crm_assets.sources.repeats import apart
 
 if TYPE_CHECKING:
     from ibis.backends.duckdb import Backend
@@ -26,7 +29,9 @@ if TYPE_CHECKING:
 Read = Callable[[RawTable], FileText | None]
 
 
-def take(tables: Iterable[RawTable], read: Read, *, quarantines: bool) -> dict[str, Sifted]:
+def take(
+    tables: Iterable[RawTable], read: Read, *, quarantines: bool, max_bad_share: float = 1.0
+) -> dict[str, Sifted]:
     """Read tables, each file once, and judge their rows by the rules that must hold.
 
     It also reads and judges the tables that these rules look into.
@@ -35,12 +40,14 @@ def take(tables: Iterable[RawTable], read: Read, *, quarantines: bool) -> dict[s
         tables: which tables.
         read: reads one file.
         quarantines: whether rows that break a rule are quarantined.
+        max_bad_share: the largest share of a table's rows that quarantine takes.
 
     Returns:
         The wanted tables by name.
 
     Raises:
-        BadInputError: a rule is broken and the source does not quarantine, or no row of a table is left.
+        BadInputError: a rule is broken and the source does not quarantine; or too many rows cannot be used,
+            and then it names all broken rules of all these tables.
     """
     wanted = list(tables)
     # Imported here, since a code location that reads no source needs no engine.
@@ -48,10 +55,12 @@ def take(tables: Iterable[RawTable], read: Read, *, quarantines: bool) -> dict[s
 
     engine = connect()
     try:
-        judge = _Judge(engine, read, quarantines)
+        judge = _Judge(engine, read, quarantines, max_bad_share)
         sifted = {table.name: judge.sift(table) for table in _with_lookups(wanted)}
     finally:
         engine.disconnect()
+    if judge.refused:
+        raise BadInputError(" ".join(judge.refused))
     return {table.name: sifted[table.name] for table in wanted}
 
 
@@ -62,6 +71,8 @@ def faults(table: ir.Table, rules: list[Rule]) -> Iterator[Fault]:
         table: the rows, with their numbers.
         rules: resolved rules.
     """
+    if not rules:
+        return
     marked = table.mutate(**{rule.name: rule.broken(table).cast("int64") for rule in rules})
     sums = marked.agg(**{rule.name: marked[rule.name].sum() for rule in rules}).to_pyarrow().to_pylist()[0]
     broken = [rule for rule in rules if sums[rule.name]]
@@ -78,41 +89,64 @@ class _Judge:
     Attributes:
         listed: the tables so far, with all rows of the file.
         kept: the same tables without quarantined rows.
+        absent: the names of the tables that the source does not have.
+        refused: why the run must stop, in sentences, if too many rows cannot be used.
     """
 
     engine: Backend
     read: Read
     quarantines: bool
+    max_bad_share: float
     listed: dict[str, ir.Table] = field(default_factory=dict)
     kept: dict[str, ir.Table] = field(default_factory=dict)
+    absent: set[str] = field(default_factory=set)
+    refused: list[str] = field(default_factory=list)
 
     def sift(self, table: RawTable) -> Sifted:
         """Read and judge one table."""
         file = self.read(table)
         if file is None:
-            return self._keep(table, Sifted.whole(table.arrow.empty_table()))
-        typed, unreadable = parse_table(file.text, table)
-        if unreadable and not self.quarantines:
-            raise BadInputError(unreadable[0].sentence(table, file.text))
-        self.listed[table.name] = self._stored(f"all of {table.name}", typed)
-        found = [*unreadable, *_of_readable_values(self._faults(table), unreadable)]
-        if not found:
-            return self._keep(table, Sifted.whole(typed))
+            return self._keep(table, Sifted.whole(table.absent))
+        parsed = parse_table(file.text, table, file.name)
+        self._list(table, parsed.rows)
+        musts = [rule for rule in rules_of(table) if rule.severity == "must"]
+        rules = applicable(musts, parsed.rows.column_names, self.absent)
+        notes = (*file.notes, *parsed.notes)
         if not self.quarantines:
-            raise BadInputError(found[0].sentence(table, file.text))
-        sound = np.ones(typed.num_rows, dtype=bool)
-        for fault in found:
+            self._refuse_first(table, file, parsed.faults, rules)
+            return self._keep(table, replace(Sifted.whole(parsed.rows), notes=notes))
+        ignored = self._faults(table, [rule for rule in rules if rule.then == "ignore"])
+        rows = _without_values(parsed.rows, ignored)
+        self._list(table, rows)
+        broken = self._faults(table, [rule for rule in rules if rule.then == "aside"])
+        key = next(rule for rule in rules if isinstance(rule, Unique))
+        broken, repeated = apart(broken, file.text, key)
+        unusable, unknown = _divided(parsed.faults, broken)
+        found = [*unusable, *_of_readable_values(broken, unusable)]
+        self.refused += too_many(file, table, found, unknown, self.max_bad_share)
+        sound = np.ones(rows.num_rows, dtype=bool)
+        for fault in (*found, *repeated):
             sound[fault.positions] = False
-        if not sound.any():
-            raise BadInputError(
-                f"{table.file_name}: every row is bad, so no row is left; correct the file. The first "
-                f"fault: {found[0].sentence(table, file.text)}"
-            )
-        aside = with_reasons(file.original, table, found)
-        return self._keep(table, Sifted(typed.filter(pa.array(sound)), aside))
+        aside = with_reasons(file, table, [*found, *repeated])
+        told = tuple(Told.of(fault, file.name, file.text) for fault in (*unknown, *ignored))
+        kept = rows if sound.all() else rows.filter(pa.array(sound))
+        return self._keep(table, Sifted(kept, aside, told, notes))
 
-    def _faults(self, table: RawTable) -> list[Fault]:
-        rules = [rule for rule in rules_of(table) if rule.severity == "must"]
+    def _refuse_first(
+        self, table: RawTable, file: FileText, unreadable: list[Fault], rules: list[Rule]
+    ) -> None:
+        """Refuse a table that breaks a rule.
+
+        Raises:
+            BadInputError: it does; the message is about the first such rule.
+        """
+        if file.ragged:
+            raise BadInputError(ragged_sentence(file))
+        broken = unreadable or self._faults(table, rules)
+        if broken:
+            raise BadInputError(broken[0].sentence(file.name, file.text))
+
+    def _faults(self, table: RawTable, rules: list[Rule]) -> list[Fault]:
         rows = self.listed[table.name]
         found = list(faults(rows, [rule.resolved(rows, reader(self.listed)) for rule in rules]))
         return [*found, *self._lost(rows, rules, found)] if self.quarantines else found
@@ -129,15 +163,20 @@ class _Judge:
             for rule in looking
         ]
         unknown = {fault.rule: fault.positions for fault in found}
-        for fault in faults(rows, lost) if lost else ():
+        for fault in faults(rows, lost):
             positions = np.setdiff1d(fault.positions, unknown.get(fault.rule, ()))
             if len(positions):
-                yield replace(fault, positions=positions)
+                yield fault.at(positions)
 
     def _keep(self, table: RawTable, sifted: Sifted) -> Sifted:
+        if not table.is_there(sifted.rows_read):
+            self.absent.add(table.name)
         self.kept[table.name] = self._stored(f"sound rows of {table.name}", sifted.rows)
         self.listed.setdefault(table.name, self.kept[table.name])
         return sifted
+
+    def _list(self, table: RawTable, rows: pa.Table) -> None:
+        self.listed[table.name] = self._stored(f"all of {table.name}", rows)
 
     def _stored(self, name: str, rows: pa.Table) -> ir.Table:
         # Registered instead of stored: a stored table would be a copy.
@@ -170,4 +209,32 @@ def _of_readable_values(broken: list[Fault], unreadable: list[Fault]) -> Iterato
         known = [other.positions for other in unreadable if other.column == fault.column]
         positions = np.setdiff1d(fault.positions, np.concatenate(known)) if known else fault.positions
         if len(positions):
-            yield replace(fault, positions=positions)
+            yield fault.at(positions)
+
+
+def _divided(unreadable: list[Fault], broken: list[Fault]) -> tuple[list[Fault], list[Fault]]:
+    """Divide unreadable values into those that a row needs, and those without which it can be used.
+
+    Args:
+        unreadable: the unreadable values, which count as missing.
+        broken: the broken rules of rows that cannot be used, among them those about missing values.
+    """
+    needed, spare = [], []
+    for fault in unreadable:
+        missing = [other.positions for other in broken if other.column == fault.column]
+        needs = np.intersect1d(fault.positions, np.concatenate([np.array([], dtype="int64"), *missing]))
+        needed += [fault.at(needs)] if len(needs) else []
+        rest = np.setdiff1d(fault.positions, needs)
+        spare += [fault.at(rest)] if len(rest) else []
+    return needed, spare
+
+
+def _without_values(rows: pa.Table, ignored: list[Fault]) -> pa.Table:
+    """Empty the values that are ignored."""
+    for fault in ignored:
+        mask = np.zeros(rows.num_rows, dtype=bool)
+        mask[fault.positions] = True
+        at, column = rows.column_names.index(fault.column), rows[fault.column]
+        empty = pc.if_else(pa.array(mask), pa.scalar(None, column.type), column)
+        rows = rows.set_column(at, rows.schema.field(at), empty)
+    return rows

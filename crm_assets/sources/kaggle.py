@@ -42,6 +42,7 @@ class KaggleDataset:
         downloads_dir: where downloads are kept; a complete download is used again without network.
         description: one line for people.
         quarantines: whether bad rows are quarantined.
+        max_bad_share: the largest share of a table's rows that quarantine takes.
     """
 
     dataset: str
@@ -49,6 +50,7 @@ class KaggleDataset:
     description: str
     name: str = "kaggle"
     quarantines: bool = False
+    max_bad_share: float = 1.0
     synthetic: bool = False
 
     @property
@@ -86,7 +88,7 @@ class KaggleDataset:
     def _files(self) -> CsvFolder:
         if not self.folder.is_dir():
             self._download()
-        return CsvFolder(self.folder, self.description, self.name, self.quarantines)
+        return CsvFolder(self.folder, self.description, self.name, self.quarantines, self.max_bad_share)
 
     def _download(self) -> None:
         """Download to a temporary folder beside the target, and move the complete files there."""

@@ -1,96 +1,109 @@
-"""Turn the text of a CSV column into dates or numbers, with one format for the whole column."""
+"""Give the text of a raw table its types, with one way of writing for each whole column."""
 
 from __future__ import annotations
 
-import re
-from datetime import date
+from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from crm_assets.crm.schema import SOURCE_ROW, Column, RawTable
+from crm_assets.crm.schema import SOURCE_ROW, Column, RawTable, as_given
+from crm_assets.errors import BadInputError
+from crm_assets.sources.dates import Dates, dates
 from crm_assets.sources.faults import Fault
+from crm_assets.sources.numbers import POINT, Numbers, numbers
 
-ISO = re.compile(r"(?P<year>\d{4})-(?P<month>\d{2})-(?P<day>\d{2})")
-SLASHED = re.compile(r"(?P<month>\d{1,2})/(?P<day>\d{1,2})/(?P<year>\d{4})")
-DATE_FORMATS = {"YYYY-MM-DD": ISO, "M/D/YYYY": SLASHED}
-FIRST_YEAR, LAST_YEAR = 1970, 2200
 # From here on, a float cannot hold every whole number.
 LARGEST_WHOLE = 2.0**53
 
-Parsed = tuple[pa.Array, list[Fault]]
+WRITE_DATES = "write it as YYYY-MM-DD, or say in the mapping how it is written"
+WRITE_NUMBERS = "write plain digits with a point before decimals, or say in the mapping how it is written"
 
 
-def parse_table(text: pa.Table, table: RawTable) -> tuple[pa.Table, list[Fault]]:
+@dataclass(frozen=True)
+class Parsed:
+    """A raw table with its types.
+
+    Attributes:
+        rows: the typed table; null if a value is unreadable. Optional columns that the file lacks are left out.
+        faults: the unreadable values.
+        notes: what was decided about columns, in sentences.
+    """
+
+    rows: pa.Table
+    faults: list[Fault]
+    notes: list[str]
+
+
+def parse_table(text: pa.Table, table: RawTable, file: str) -> Parsed:
     """Give the text of a raw table its types.
 
     Args:
         text: the columns of `table` that the file has, as strings, with the rows' numbers.
         table: the table.
+        file: the name of its file, for messages.
 
-    Returns:
-        The typed table, null if a value is unreadable or its column is not in the file, and the
-        faults of the unreadable values.
+    Raises:
+        BadInputError: nothing decides how a column is written, or it is written in two ways.
     """
-    columns, faults = {}, []
-    for column in table.columns:
-        if column.name not in text.column_names:
-            columns[column.name] = pa.nulls(text.num_rows, table.arrow.field(column.name).type)
-        elif column.name == SOURCE_ROW.name:
-            columns[column.name] = text[column.name]
+    there = [column for column in table.columns if column.name in text.column_names]
+    read = _dates(text, there) | _numbers(text, there)
+    typed: dict[str, pa.Array | pa.ChunkedArray] = {}
+    faults: list[Fault] = []
+    notes: list[str] = []
+    for column in table.having(text.column_names).columns:
+        name, one = column.name, read.get(column.name)
+        if one is None:
+            typed[name] = text[name]
         else:
-            columns[column.name], found = parse_column(text[column.name].combine_chunks(), column)
+            if one.refused:
+                remedy = WRITE_DATES if isinstance(one, Dates) else WRITE_NUMBERS
+                raise BadInputError(f"{file}, column {name}: {one.refused}; {remedy}.")
+            if one.note:
+                notes.append(f"{file}, column {name}: {one.note}.")
+            typed[name], found = _of_dates(one, name) if isinstance(one, Dates) else _of_numbers(one, column)
             faults += found
-    return pa.table(columns).cast(table.arrow), faults
+    return Parsed(pa.table(typed).cast(as_given(table.arrow, typed)), faults, notes)
 
 
-def parse_column(text: pa.Array, column: Column) -> Parsed:
-    """Give a column its type.
-
-    Args:
-        text: shape (n,), strings; null if the file has no value.
-        column: the column.
-
-    Returns:
-        The typed values, null if unreadable, and the faults of the unreadable values.
-    """
-    if column.dtype == "date":
-        return _parse_dates(text, column.name)
-    if column.dtype in ("float64", "int64"):
-        return _parse_numbers(text, column)
-    return text, []
+def _dates(text: pa.Table, columns: list[Column]) -> dict[str, Dates | Numbers]:
+    """Read the date columns; those that cannot decide by themselves follow the others of the file."""
+    names = [column.name for column in columns if column.dtype == "date"]
+    read = {name: dates(text[name]) for name in names}
+    orders = {one.order for one in read.values()} - {None}
+    if len(orders) == 1:
+        (order,) = orders
+        read |= {name: dates(text[name], order=order) for name, one in read.items() if one.open_question}
+    return dict(read)
 
 
-def _parse_dates(text: pa.Array, name: str) -> Parsed:
-    """Parse dates with one format for the whole column: the one that most of its values have."""
-    encoded = text.dictionary_encode()
-    values = encoded.dictionary.to_pylist()
-    counts = np.bincount(encoded.indices.drop_null().to_numpy(zero_copy_only=False), minlength=len(values))
-    fits = {
-        form: sum(count for value, count in zip(values, counts, strict=True) if pattern.fullmatch(value))
-        for form, pattern in DATE_FORMATS.items()
-    }
-    form = max(fits, key=lambda key: fits[key])
-    days = [_day(DATE_FORMATS[form].fullmatch(value)) for value in values]
-    typed = pa.array(days, pa.date32()).take(encoded.indices)
-    wrong = pc.and_(pc.is_null(typed), pc.is_valid(text)).to_numpy(zero_copy_only=False)
-    mixed = np.zeros_like(wrong)
-    if all(fits.values()):
-        written = pa.array([DATE_FORMATS[form].fullmatch(value) is not None for value in values])
-        mixed = pc.fill_null(pc.invert(written.take(encoded.indices)), False).to_numpy(zero_copy_only=False)
-    return typed, [
+def _numbers(text: pa.Table, columns: list[Column]) -> dict[str, Dates | Numbers]:
+    """Read the number columns; those that cannot decide by themselves follow the others of the file."""
+    names = [
+        column.name for column in columns if column.dtype in ("float64", "int64") and column != SOURCE_ROW
+    ]
+    read = {name: numbers(text[name]) for name in names}
+    forms = {one.form for one in read.values()} - {""}
+    if len(forms) == 1:
+        (form,) = forms
+        read |= {name: numbers(text[name], form=form) for name, one in read.items() if one.open_question}
+    return dict(read)
+
+
+def _of_dates(read: Dates, name: str) -> tuple[pa.Array, list[Fault]]:
+    form = read.form or "YYYY-MM-DD"
+    return read.values, [
         # Formats first: if they differ, that is what is wrong with the column.
         *_fault(
-            mixed,
+            read.other_form,
             f"{name}_in_one_format",
             name,
             f"is not written as {form} like the rest of the column",
             f"write the whole column as {form}",
         ),
         *_fault(
-            wrong & ~mixed,
+            read.unreadable,
             f"{name}_is_a_date",
             name,
             "cannot be read as a date",
@@ -99,27 +112,16 @@ def _parse_dates(text: pa.Array, name: str) -> Parsed:
     ]
 
 
-def _day(match: re.Match[str] | None) -> date | None:
-    if match is None or not FIRST_YEAR <= int(match["year"]) <= LAST_YEAR:
-        return None
-    try:
-        return date(int(match["year"]), int(match["month"]), int(match["day"]))
-    except ValueError:
-        return None
-
-
-def _parse_numbers(text: pa.Array, column: Column) -> Parsed:
-    numbers = pd.to_numeric(text.to_pandas(), errors="coerce").to_numpy(dtype="float64")
-    given = pc.is_valid(text).to_numpy(zero_copy_only=False)
-    fine = np.isfinite(numbers)
-    what, remedy = "cannot be read as a number", "write plain digits, with a point before decimals"
+def _of_numbers(read: Numbers, column: Column) -> tuple[pa.Array, list[Fault]]:
+    values, wrong = read.values, read.unreadable
+    what, remedy = "cannot be read as a number", f"write numbers like {read.form or POINT}"
     if column.dtype == "int64":
-        whole = np.where(fine, numbers, 0)
-        fine &= (whole == np.round(whole)) & (np.abs(whole) < LARGEST_WHOLE)
+        found = pc.fill_null(values, 0.5).to_numpy(zero_copy_only=False)
+        whole = (found == np.round(found)) & (np.abs(found) < LARGEST_WHOLE)
+        wrong = wrong | (~whole & pc.is_valid(values).to_numpy(zero_copy_only=False))
+        values = pa.array(np.where(whole, found, 0), mask=~whole).cast(pa.int64())
         what, remedy = "cannot be read as a whole number", "write plain digits"
-    values = pa.array(np.where(fine, numbers, 0), mask=~fine)
-    typed = values.cast(pa.int64() if column.dtype == "int64" else pa.float64())
-    return typed, _fault(given & ~fine, f"{column.name}_is_a_number", column.name, what, remedy)
+    return values, _fault(wrong, f"{column.name}_is_a_number", column.name, what, remedy)
 
 
 def _fault(wrong: np.ndarray, rule: str, column: str, what: str, remedy: str) -> list[Fault]:

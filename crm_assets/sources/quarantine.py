@@ -4,13 +4,40 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 
 from crm_assets.crm.schema import SOURCE_ROW, RawTable
 from crm_assets.crm.tables import QUARANTINED_ROWS
+from crm_assets.sources.csv_file import FileText
 from crm_assets.sources.faults import Fault
+
+# The rule of rows that are cut in another way than the header, for example by an extra comma.
+AS_THE_HEADER = "as_many_fields_as_the_header"
+
+
+@dataclass(frozen=True)
+class Told:
+    """Values that were left out, of rows that are used without them.
+
+    Attributes:
+        rule: the rule that the values break.
+        rows: how many there are.
+        sentence: what is wrong with them, with rows and remedy.
+    """
+
+    rule: str
+    rows: int
+    sentence: str
+
+    @classmethod
+    def of(cls, fault: Fault, file: str, text: pa.Table) -> Told:
+        """Return what to tell of a fault."""
+        counts = "counts" if len(fault.positions) == 1 else "count"
+        sentence = fault.sentence(file, text).removesuffix(".")
+        return cls(fault.rule, len(fault.positions), f"{sentence}. Until then, {counts} as unknown.")
 
 
 @dataclass(frozen=True)
@@ -18,12 +45,16 @@ class Sifted:
     """A raw table, split into good rows and quarantined ones.
 
     Attributes:
-        rows: the rows that break no rule, typed, in file order.
+        rows: the rows that can be used, typed, in file order.
         quarantined: the others, with the columns of `crm.tables.QUARANTINED_ROWS`, in file order.
+        told: values of the good rows that were left out.
+        notes: what the reader decided by itself, in sentences: encodings, formats.
     """
 
     rows: pa.Table
     quarantined: pa.Table
+    told: tuple[Told, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def whole(cls, rows: pa.Table) -> Sifted:
@@ -65,11 +96,17 @@ def by_rule(quarantined: pa.Table) -> pd.DataFrame:
     return counts.sort_by([("table", "ascending"), ("rows", "descending"), ("rule", "ascending")]).to_pandas()
 
 
-def with_reasons(original: pa.Table, table: RawTable, found: list[Fault]) -> pa.Table:
+def by_value(sifted: Sifted) -> pd.DataFrame:
+    """Count the values that were left out, in columns `rule`, `values` and `what`."""
+    rows = [(one.rule, one.rows, one.sentence) for one in sifted.told]
+    return pd.DataFrame(rows, columns=pd.Index(["rule", "values", "what"]))
+
+
+def with_reasons(file: FileText, table: RawTable, found: list[Fault]) -> pa.Table:
     """Return one row for each rule that a row breaks, in file order and then in the order of the rules.
 
     Args:
-        original: the rows of the file, untouched, with their numbers.
+        file: the rows of the file.
         table: the raw table.
         found: what is wrong with them.
 
@@ -81,22 +118,39 @@ def with_reasons(original: pa.Table, table: RawTable, found: list[Fault]) -> pa.
         key=lambda pair: pair[0],
     )
     positions = sorted({position for position, _ in broken})
-    records = original.take(pa.array(positions, pa.int64())).to_pylist()
+    records = file.original.take(pa.array(positions, pa.int64())).to_pylist() if positions else []
     row_of = {at: record.pop(SOURCE_ROW.name) for at, record in zip(positions, records, strict=True)}
     record_of = dict(zip(positions, records, strict=True))
-    return pa.Table.from_pylist(
-        [
-            {
-                "table": table.name,
-                SOURCE_ROW.name: row_of[position],
-                "rule": fault.rule,
-                "column": fault.column,
-                "value": record_of[position][fault.column],
-                "what": fault.what,
-                "remedy": fault.remedy,
-                "row": json.dumps(record_of[position], ensure_ascii=False),
-            }
-            for position, fault in broken
-        ],
-        QUARANTINED_ROWS.arrow,
-    )
+    rows = [
+        {
+            "table": table.name,
+            SOURCE_ROW.name: row_of[position],
+            "rule": fault.rule,
+            "column": fault.column,
+            "value": record_of[position].get(fault.column, ""),
+            "what": fault.what,
+            "remedy": fault.remedy,
+            "row": json.dumps(record_of[position], ensure_ascii=False),
+        }
+        for position, fault in broken
+    ]
+    if file.ragged:
+        rows = sorted([*rows, *_ragged(file, table)], key=lambda row: row[SOURCE_ROW.name])
+    return pa.Table.from_pylist(rows, QUARANTINED_ROWS.arrow)
+
+
+def _ragged(file: FileText, table: RawTable) -> list[dict[str, Any]]:
+    (column, *_) = table.names
+    return [
+        {
+            "table": table.name,
+            SOURCE_ROW.name: row.number,
+            "rule": AS_THE_HEADER,
+            "column": column,
+            "value": row.text,
+            "what": f"is a row of {row.fields} fields, but the header has {file.width}",
+            "remedy": "look for a missing or extra comma, or a quotation mark that is never closed",
+            "row": json.dumps({column: row.text}, ensure_ascii=False),
+        }
+        for row in file.ragged
+    ]

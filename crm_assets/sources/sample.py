@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from crm_assets.crm.months import MonthRange
-from crm_assets.crm.schema import RawTable, Stage
+from crm_assets.crm.schema import RawTable, Stage, as_given
 from crm_assets.sources.quarantine import Sifted
 
 FIRST_DAY, LAST_DAY = date(2022, 10, 1), date(2023, 12, 31)
@@ -81,11 +81,12 @@ class SyntheticSample:
             "raw_sales_pipeline": lambda: self._pipeline,
         }
         if table.optional_table and table.name not in makers:
-            return table.arrow.empty_table()
+            return table.absent
         columns = makers[table.name]()
         rows = len(next(iter(columns.values())))
         columns = {**columns, "source_row": pa.array(np.arange(2, rows + 2))}
-        return pa.table([columns[name] for name in table.names], schema=table.arrow)
+        schema = as_given(table.arrow, columns)
+        return pa.table([columns[name] for name in schema.names], schema=schema)
 
     def month_range(self) -> MonthRange:
         """Return the sample's calendar."""

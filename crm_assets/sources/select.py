@@ -27,12 +27,20 @@ def select_source(settings: Settings) -> Source:
             raise SettingsError("CRM_SOURCE=csv needs CRM_DATA_DIR: set it to the folder of the CSV files.")
         described = f"CSV files in {settings.data_dir} ({why})"
         return CsvFolder(
-            settings.data_dir, described, quarantines=quarantines, given_name=settings.source_name
+            settings.data_dir,
+            described,
+            quarantines=quarantines,
+            max_bad_share=settings.max_bad_share,
+            given_name=settings.source_name,
         )
     if chosen == "kaggle":
         described = f"Kaggle data set {settings.kaggle_dataset} ({why})"
         return KaggleDataset(
-            settings.kaggle_dataset, settings.downloads_dir, described, quarantines=quarantines
+            settings.kaggle_dataset,
+            settings.downloads_dir,
+            described,
+            quarantines=quarantines,
+            max_bad_share=settings.max_bad_share,
         )
     described = (
         f"SYNTHETIC sample of {settings.sample_opportunities:,} opportunities, "

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from crm_assets.crm.deals import MONTHS, SNAPSHOT_MONTH
 from crm_assets.crm.frames import Frames
 from crm_assets.crm.monthly import MonthlyQuery
+from crm_assets.crm.schema import as_given
 from crm_assets.engine.order import in_order, is_in_order, keeps_order, sort_keys
 from crm_assets.storage.coded import as_declared
 
@@ -115,8 +116,9 @@ class _Run:
     """A query, compiled for the engine of a store, with what it needs to run for some months."""
 
     def __init__(self, store: TableStore, name: str, query: MonthlyQuery, schema: pa.Schema) -> None:
-        self.store, self.name, self.query, self.schema = store, name, query, schema
+        self.store, self.name, self.query = store, name, query
         self.expression = query.expression
+        self.schema = as_given(schema, self.expression.columns)
         sort: Any = self.expression.op()
         # Rows mostly come in order, and checking that is faster than sorting.
         self.unsorted = sort.parent.to_expr()

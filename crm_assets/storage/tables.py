@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from crm_assets.crm.monthly import MonthlyQuery
+from crm_assets.crm.schema import as_given
 from crm_assets.engine.choice import Engine, open_engine
 from crm_assets.engine.order import OutOfOrderError, in_order, without_sort
 from crm_assets.errors import StorageError
@@ -139,7 +140,8 @@ class TableStore:
     def write(self, name: str, table: TableLike, schema: pa.Schema, month: str | None = None) -> int:
         """Store a table, or one month of it, with the types of `schema`; return its row count.
 
-        If writing fails, the store keeps what it had before.
+        Optional columns of the schema that the table lacks are left out. If writing fails, the store keeps
+        what it had before.
 
         Raises:
             HomeError: the store holds another source's tables.
@@ -212,6 +214,7 @@ class TableStore:
         return self.engine.to_pyarrow(table).to_pandas()
 
     def _write_file(self, table: TableLike, schema: pa.Schema, path: Path) -> int:
+        schema = as_given(schema, _names(table, schema))
         ways = table if isinstance(table, Batches) else self._ways(table, schema)
         for way in ways.hopeful:
             with suppress(OutOfOrderError):
@@ -244,6 +247,13 @@ class TableStore:
             yield pa.Table.from_pandas(table, schema, preserve_index=False).replace_schema_metadata(None)
         else:
             yield as_declared(table, schema)
+
+
+def _names(table: TableLike, schema: pa.Schema) -> list[str]:
+    """Return the columns of a table."""
+    if isinstance(table, Batches):
+        return schema.names
+    return table.column_names if isinstance(table, pa.Table) else list(table.columns)
 
 
 def _ahead(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:

@@ -254,7 +254,7 @@ def test_what_a_replay_exports_of_a_month_is_dated_by_its_end(
     whole, then = (CsvFolder(folder, "test").read(table) for folder in (there.folder, tmp_path / "then"))
     assert whole.num_rows
     for column in table.columns:
-        if column.dtype == "date":
+        if column.dtype == "date" and column.name not in table.undated:
             assert later(then[column.name], month) == []
             assert month == MONTHS[-1] or later(whole[column.name], month)
     if not table.dated_by:

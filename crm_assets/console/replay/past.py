@@ -14,6 +14,7 @@ from pyarrow import csv
 
 from crm_assets.crm.months import month_end
 from crm_assets.crm.raw_rules import rules_of
+from crm_assets.crm.rules import applicable
 from crm_assets.crm.schema import RAW_TABLES, SOURCE_ROW, RawTable
 from crm_assets.sources.base import Source
 from crm_assets.sources.judge import faults, reader
@@ -53,8 +54,8 @@ def dump_as_of(dump: Mapping[str, pa.Table], month: str) -> dict[str, pa.Table]:
 def rows_as_of(rows: pa.Table, table: RawTable, month: str) -> pa.Table:
     """Return the rows of a raw table as they stood at the end of `month`, as its `dated_by` says.
 
-    A row is left out if its first date is later, or if it has no such date, since the dump does not say when
-    the row came. Values that came with a later date are reset to those before it. Columns without a date
+    A row is left out if its first date is later, or if it has none, since the dump does not say when the row
+    came. Values that came with a later date are reset to those before it. Columns without a date
     stay as in the dump, which does not say when they were written.
 
     Args:
@@ -63,9 +64,12 @@ def rows_as_of(rows: pa.Table, table: RawTable, month: str) -> pa.Table:
         month: `YYYY-MM`.
     """
     end = pa.scalar(month_end(month), pa.date32())
-    for number, dating in enumerate(table.dated_by):
-        if number == 0:
-            rows = rows.filter(pc.less_equal(rows[dating.column], end))
+    dated_by = table.having(rows.column_names).dated_by
+    if dated_by:
+        known = pc.min_element_wise(*(rows[name] for name in dated_by[0].dates), skip_nulls=True)
+        rows = rows.filter(pc.less_equal(known, end))
+    # The last first: what a deal was before it closed may itself have come later.
+    for dating in reversed(dated_by):
         later = pc.fill_null(pc.greater(rows[dating.column], end), fill_value=False)
         before = dict.fromkeys((dating.column, *dating.known_with)) | dict(dating.before)
         for name, value in before.items():
@@ -78,9 +82,11 @@ def without_strays(tables: Mapping[str, pa.Table]) -> dict[str, pa.Table]:
     """Leave out rows that refer to a missing row of another table."""
     kept: dict[str, ir.Table] = {}
     found: dict[str, pa.Table] = {}
+    absent = [table.name for table in RAW_TABLES if not table.is_there(tables[table.name].num_rows)]
     for table in RAW_TABLES:
         rows = tables[table.name]
-        looking = [rule for rule in rules_of(table) if rule.severity == "must" and rule.other_table in kept]
+        judged = applicable(rules_of(table), rows.column_names, absent)
+        looking = [rule for rule in judged if rule.severity == "must" and rule.other_table in kept]
         if looking:
             expression = ibis.memtable(rows)
             strays = faults(expression, [rule.resolved(expression, reader(kept)) for rule in looking])

@@ -4,10 +4,14 @@ import dagster as dg
 import ibis.expr.types as ir
 
 from crm_assets.crm import cleaning, features, snapshots
+from crm_assets.crm.archive import RAW_ARCHIVE, record_of
 from crm_assets.crm.monthly import MonthlyQuery
 from crm_assets.crm.tables import MONTHLY_SNAPSHOTS, OPPORTUNITIES, WIN_FEATURES
 from crm_assets.defs.assets.options import table_asset
+from crm_assets.defs.dumps import deals_at_hand
+from crm_assets.defs.metadata import Fact
 from crm_assets.defs.partitions import calendar, data_horizon
+from crm_assets.defs.resources.store import TableStoreResource
 from crm_assets.storage.monthly import MonthlyTables
 
 
@@ -26,13 +30,27 @@ def opportunities(**raw: ir.Table) -> ir.Table:
     return cleaning.opportunities(raw, calendar().first)
 
 
-@table_asset(MONTHLY_SNAPSHOTS, "snapshots", "duckdb", "parquet", by_month=True)
-def monthly_snapshots(context: dg.AssetExecutionContext, opportunities: ir.Table) -> MonthlyQuery:
+@table_asset(
+    MONTHLY_SNAPSHOTS,
+    "snapshots",
+    "duckdb",
+    "parquet",
+    by_month=True,
+    deps=[RAW_ARCHIVE.name],
+    code=[snapshots.monthly_snapshots, snapshots.completed, cleaning.opportunities],
+)
+def monthly_snapshots(
+    context: dg.AssetExecutionContext, opportunities: ir.Table, tables: TableStoreResource
+) -> list[MonthlyQuery]:
     """One row per month and deal known at the month's end, with the stage and dates known then.
 
-    It comes from opportunities. Features use it, so that no model sees anything dated after the month.
+    It comes from opportunities and, for months that an archived dump has recorded, from that dump. Features
+    use it, so that no model sees anything dated after the month.
     """
-    return snapshots.monthly_snapshots(opportunities, context.partition_keys)
+    deals, dumps = deals_at_hand(tables.store, opportunities)
+    recorded = [month for month in context.partition_keys if record_of(month, dumps).dump.records(month)]
+    context.add_output_metadata({Fact.RECORDED: ", ".join(recorded) or "none"})
+    return deals.snapshots(context.partition_keys, dumps)
 
 
 @table_asset(WIN_FEATURES, "features", "duckdb", "parquet", by_month=True)

@@ -10,6 +10,7 @@ import dagster as dg
 import ibis.expr.types as ir
 import pandas as pd
 
+from crm_assets.crm.history import CHANGE_RATES, FIELD_HISTORY
 from crm_assets.crm.schema import TableSchema
 from crm_assets.crm.tables import (
     BACKTEST,
@@ -20,7 +21,8 @@ from crm_assets.crm.tables import (
     WIN_FEATURES,
 )
 from crm_assets.defs.assets.options import table_asset
-from crm_assets.defs.metadata import Fact, link, picture, rates, rewriting, score_name, table
+from crm_assets.defs.dumps import change_rates, vanished
+from crm_assets.defs.metadata import Fact, by_month, link, picture, rewriting, score_name, table
 from crm_assets.defs.partitions import data_horizon, monthly, source
 from crm_assets.defs.resources.fold_models import RunFoldModels
 from crm_assets.defs.resources.mlflow import MlflowSession
@@ -52,18 +54,22 @@ def training_set(win_features: ir.Table, opportunities: ir.Table, tables: TableS
     return training.training_set(win_features, opportunities)
 
 
-@table_asset(LEAK_AUDIT, GROUP, "pandas", "parquet")
+@table_asset(LEAK_AUDIT, GROUP, "pandas", "parquet", deps=[FIELD_HISTORY.name, CHANGE_RATES.name])
 def leak_audit(
-    context: dg.AssetExecutionContext, training_set: TrainingRows, opportunities: ir.Table
+    context: dg.AssetExecutionContext,
+    training_set: TrainingRows,
+    opportunities: ir.Table,
+    tables: TableStoreResource,
 ) -> pd.DataFrame:
     """One row per feature: whether it knows the outcome in a way that no date explains, and the evidence.
 
-    It comes from the training set and the deals, and decides which features the models may use. For each
-    column that is not admissible, the run shows the rates by month and status, and the rates that
-    rewriting at closing would produce.
+    It comes from the training set, the deals and the history of archived dumps, and decides which features
+    the models may use. For each column that is not admissible, the run shows the rates by month and status,
+    and the rates that rewriting at closing would produce.
     """
     from crm_assets.modeling import leak_audit as audit
     from crm_assets.modeling import leak_evidence, plots
+    from crm_assets.modeling.history_audit import told_by_history
 
     settings = get_settings()
     last = data_horizon(opportunities)
@@ -76,10 +82,14 @@ def leak_audit(
         settings.exclude_features,
         _validation_months(training_set),
         settings.seed,
+        rates := change_rates(tables.store),
+        vanished(tables.store),
     )
     evidence = {}
+    if rates is not None:
+        evidence[Fact.BY_HISTORY] = table(told_by_history(rates, audit.JUDGED))
     for trace in leak_evidence.traces(verdicts, deals, last):
-        evidence[rates(trace.column)] = table(trace.months.round(4))
+        evidence[by_month(trace.column)] = table(trace.months.round(4))
         evidence[rewriting(trace.column)] = picture(plots.leak_evidence(trace))
     price = verdicts["auc_with"] - verdicts["auc_without"]
     context.add_output_metadata(
@@ -234,7 +244,8 @@ def _snapshot(tables: Mapping[str, ir.Table]) -> Snapshot | None:
     from crm_assets.modeling.frames import coded
 
     snapshots = tables[MONTHLY_SNAPSHOTS.name]
-    deals = snapshots.select(SNAPSHOT_COLUMNS) if SNAPSHOT_COLUMNS else snapshots
+    there = [name for name in SNAPSHOT_COLUMNS or snapshots.columns if name in snapshots.columns]
+    deals = snapshots.select(there)
 
     def read(month: str) -> pd.DataFrame:
         known = coded(deals.filter(deals.snapshot_month == month).to_pyarrow())

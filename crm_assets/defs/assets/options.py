@@ -10,7 +10,7 @@ import dagster as dg
 from crm_assets.crm.schema import TableSchema
 from crm_assets.defs.automation.freshness import monthly_freshness
 from crm_assets.defs.code_versions import code_version
-from crm_assets.defs.metadata import Fact
+from crm_assets.defs.metadata import OPTIONAL_TAG, Fact
 from crm_assets.defs.partitions import monthly, source
 from crm_assets.defs.resources.mlflow import mlflow_run_fails_too
 from crm_assets.settings import get_settings
@@ -114,6 +114,7 @@ def column_schema(table: TableSchema) -> dg.TableSchema:
                 type=column.dtype,
                 description=f"{column.description} [{column.unit}]" if column.unit else column.description,
                 constraints=dg.TableColumnConstraints(nullable=column.nullable),
+                tags={OPTIONAL_TAG: ""} if column.name in table.optional else {},
             )
             for column in table.columns
         ]

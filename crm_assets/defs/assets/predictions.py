@@ -75,9 +75,9 @@ def revenue_forecast(
 def _known(snapshot: ir.Table) -> pd.DataFrame:
     """Return what the horizons and the forecast need of a month's snapshot."""
     from crm_assets.modeling.frames import coded
-    from crm_assets.modeling.outlook.history import COLUMNS
+    from crm_assets.modeling.outlook.history import needed
 
-    return coded(snapshot.select(COLUMNS).to_pyarrow())
+    return coded(needed(snapshot).to_pyarrow())
 
 
 def _totals(frame: pd.DataFrame) -> dict[str, Any]:

@@ -84,8 +84,7 @@ def _result(verdict: Verdict, check: str, table: TableSchema) -> dg.AssetCheckRe
             Fact.ROWS_JUDGED: verdict.rows,
             Fact.QUALITY_SCORE: verdict.score,
             Fact.JUDGED_BY: verdict.judged_by,
-            Fact.NOT_JUDGED: ", ".join(f"{rule} ({t} is not stored)" for rule, t in verdict.unjudged.items())
-            or "none",
+            Fact.NOT_JUDGED: ", ".join(f"{rule} ({why})" for rule, why in verdict.unjudged.items()) or "none",
             Fact.RULES: shown(summary(outcomes)),
             **{broken(o.rule): _evidence(o) for o in outcomes if not o.success},
         },

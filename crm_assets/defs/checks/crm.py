@@ -9,9 +9,17 @@ import ibis.expr.types as ir
 
 from crm_assets.crm import horizon
 from crm_assets.crm.cleaning import SECTOR_SPELLINGS
+from crm_assets.crm.contract import contract
 from crm_assets.crm.months import month_end
-from crm_assets.crm.rules import Between, InSet, IsNull, NotInSet, NotLess, NotNull, Of, Read, Where, contract
-from crm_assets.crm.schema import CLOSED_STAGES, Stage
+from crm_assets.crm.rules import Between, InSet, IsNull, NotInSet, NotLess, NotNull, Of, Read, Where
+from crm_assets.crm.schema import (
+    CLOSED_STAGES,
+    RAW_ACCOUNTS,
+    RAW_PRODUCTS,
+    RAW_SALES_TEAMS,
+    RawTable,
+    Stage,
+)
 from crm_assets.crm.tables import OPPORTUNITIES
 from crm_assets.defs.checks.suite import Suite
 
@@ -21,14 +29,20 @@ OPEN = Where("stage", (Stage.PROSPECTING, Stage.ENGAGING))
 # If the newest event is older than this at the end of the last month, the data was not refreshed.
 STALE_DAYS = 7
 
+
+def _listed(name: str, column: str, table: RawTable) -> InSet:
+    """Report names that their table does not list: such a deal is used, without what the table would say."""
+    return InSet(name=name, column=column, values=Of(table.name, column), severity="should")
+
+
 DEALS = Suite(
     OPPORTUNITIES,
     (
         *contract(OPPORTUNITIES),
         InSet(name="stage_known", column="stage", values=tuple(Stage)),
-        InSet(name="product_in_products", column="product", values=Of("raw_products", "product")),
-        InSet(name="agent_in_sales_teams", column="sales_agent", values=Of("raw_sales_teams", "sales_agent")),
-        InSet(name="account_in_accounts", column="account", values=Of("raw_accounts", "account")),
+        _listed("product_in_products", "product", RAW_PRODUCTS),
+        _listed("agent_in_sales_teams", "sales_agent", RAW_SALES_TEAMS),
+        _listed("account_in_accounts", "account", RAW_ACCOUNTS),
         NotInSet(name="sector_spelled_right", column="sector", values=tuple(SECTOR_SPELLINGS)),
         Between(name="list_price_not_negative", column="list_price", low=0),
         NotNull(name="closed_deals_have_close_date", column="close_date", where=CLOSED),

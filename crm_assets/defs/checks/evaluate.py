@@ -9,6 +9,7 @@ import pandas as pd
 import pyarrow as pa
 
 from crm_assets.crm.rules import Rule
+from crm_assets.crm.schema import RAW_TABLES, as_given
 from crm_assets.defs.checks import gx, pushdown
 from crm_assets.defs.checks.suite import Outcome, Suite
 from crm_assets.storage.tables import TableStore
@@ -27,7 +28,8 @@ class Verdict:
             empty if the table is not stored by month.
         outcomes: one outcome per rule.
         judged_by: the tool that judged the rows.
-        unjudged: rules that were skipped because they need a table that is not stored, each with that table.
+        unjudged: rules that were skipped because they need a column or a table that is not there, each with
+            what is not there.
     """
 
     table: str
@@ -93,10 +95,10 @@ def evaluate(
     unjudged: dict[str, str] = {}
     for suite in suites:
         table = read(name, whole_history=True) if suite.whole_history else store.read(name, months)
-        blind = {rule.name: other for rule in suite.rules if (other := _unstored(store, suite, rule))}
+        derived = suite.derive(table, read)
+        blind = {rule.name: why for rule in suite.rules if (why := _blind(store, suite, rule, derived))}
         unjudged |= blind
         rules = [rule.resolved(table, read) for rule in suite.rules if rule.name not in blind]
-        derived = suite.derive(table, read)
         count = derived.count().to_pyarrow().as_py()
         small = count <= limit
         if small:
@@ -113,11 +115,15 @@ def evaluate(
 
 
 def _columns(store: TableStore, suite: Suite, months: list[str] | None) -> Outcome:
-    """Check that each stored file has the columns and types of the table; report the first that differs."""
-    expected = _fields(suite.table.arrow)
-    found = {month: _fields(store.schema(suite.name, month)) for month in months or [None]}
-    other = next((month for month, fields in found.items() if fields != expected), next(iter(found)))
-    return gx.same_columns(expected, found[other], other or "")
+    """Check that each stored file has the columns and types of the table; report the first that differs.
+
+    A file may lack optional columns.
+    """
+    found = {month: store.schema(suite.name, month) for month in months or [None]}
+    expected = {month: _fields(as_given(suite.table.arrow, schema.names)) for month, schema in found.items()}
+    fields = {month: _fields(schema) for month, schema in found.items()}
+    other = next((month for month in fields if fields[month] != expected[month]), next(iter(fields)))
+    return gx.same_columns(expected[other], fields[other], other or "")
 
 
 def _fields(schema: pa.Schema) -> list[str]:
@@ -125,11 +131,17 @@ def _fields(schema: pa.Schema) -> list[str]:
     return [f"{field.name} {field.type}".replace("list<element: ", "list<item: ") for field in schema]
 
 
-def _unstored(store: TableStore, suite: Suite, rule: Rule) -> str:
-    """Return the table that a rule needs, if it is not stored and the rule may be skipped; else nothing."""
-    can_wait = rule.severity == "should" or suite.judged_before
-    other = rule.other_table if can_wait else None
-    return other if other and not store.has(other) else ""
+def _blind(store: TableStore, suite: Suite, rule: Rule, table: ir.Table) -> str:
+    """Return why a rule cannot be judged: what it needs is absent or not stored yet; else nothing."""
+    if lacking := sorted(name for name in rule.needs if name in suite.table.optional and name not in table):
+        return f"there is no {', '.join(lacking)}"
+    other = rule.other_table
+    if other is None or other == suite.name:
+        return ""
+    if not store.has(other):
+        return f"{other} is not stored" if rule.severity == "should" or suite.judged_before else ""
+    raw = next((raw for raw in RAW_TABLES if raw.name == other), None)
+    return f"the source has no {raw.file_name}" if raw and not raw.is_there(store.rows(other)) else ""
 
 
 def summary(outcomes: list[Outcome]) -> pd.DataFrame:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from crm_assets.crm import feature_table
+from crm_assets.crm.contract import contract
 from crm_assets.crm.feature_table import LABEL, LABELS
-from crm_assets.crm.rules import Between, InSet, NotNull, Rule, contract
+from crm_assets.crm.rules import Between, InSet, NotNull, Rule
 from crm_assets.crm.tables import TRAINING_SET, WIN_FEATURES
 from crm_assets.defs.checks.shifts import steady, steady_rate
 from crm_assets.defs.checks.suite import Suite

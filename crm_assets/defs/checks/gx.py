@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Collection
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +39,9 @@ def judge(frame: pd.DataFrame, rules: list[Rule], key: list[str]) -> list[Outcom
     import great_expectations as gx
 
     batches = _batches()
-    suite = gx.ExpectationSuite(name="rules", expectations=[_expectation(rule) for rule in rules])
+    suite = gx.ExpectationSuite(
+        name="rules", expectations=[_expectation(rule, frame.columns) for rule in rules]
+    )
     result = batches.get_batch({"dataframe": frame}).validate(
         suite,
         result_format={
@@ -89,14 +92,15 @@ def _batches() -> BatchDefinition:
     return asset.add_batch_definition_whole_dataframe("whole")
 
 
-def _expectation(rule: Rule) -> Expectation:
+def _expectation(rule: Rule, columns: Collection[str]) -> Expectation:
     import great_expectations.expectations as gxe
     from great_expectations.expectations.row_conditions import Column
 
-    where = rule.where
-    about = (
-        {} if where is None else {"row_condition": Column(where.column).is_in([str(v) for v in where.one_of])}
-    )
+    about: dict[str, Any] = {}
+    if (where := rule.where) is not None:
+        about["row_condition"] = Column(where.column).is_in([str(value) for value in where.one_of])
+        if where.unless in columns:
+            about["row_condition"] &= Column(where.unless).is_null()
     return getattr(gxe, rule.expectation)(
         **rule.arguments, **about, severity=_SEVERITY[rule.severity], meta={"rule": rule.name}
     )

@@ -5,7 +5,8 @@ from __future__ import annotations
 import ibis
 import ibis.expr.types as ir
 
-from crm_assets.crm.rules import Between, InSet, NotNull, Read, contract
+from crm_assets.crm.contract import contract
+from crm_assets.crm.rules import Between, InSet, NotNull, Read
 from crm_assets.crm.tables import WIN_PREDICTIONS
 from crm_assets.defs.checks.suite import Suite
 

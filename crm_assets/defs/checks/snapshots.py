@@ -5,7 +5,8 @@ from __future__ import annotations
 import ibis
 import ibis.expr.types as ir
 
-from crm_assets.crm.rules import InSet, IsNull, NotLess, NotNull, Read, Where, contract
+from crm_assets.crm.contract import contract
+from crm_assets.crm.rules import InSet, IsNull, NotLess, NotNull, Read, Where
 from crm_assets.crm.schema import Stage
 from crm_assets.crm.tables import MONTHLY_SNAPSHOTS
 from crm_assets.defs.checks.crm import CLOSED, OPEN
@@ -13,6 +14,7 @@ from crm_assets.defs.checks.shifts import steady
 from crm_assets.defs.checks.suite import Suite
 
 PROSPECTING = Where("stage", (Stage.PROSPECTING,))
+LOST = Where("stage", (Stage.LOST,))
 
 
 def with_month_end(table: ir.Table, read: Read) -> ir.Table:
@@ -30,7 +32,7 @@ SNAPSHOTS = Suite(
         NotLess(name="engaged_by_month_end", column="month_end", than="engage_date"),
         NotLess(name="closed_by_month_end", column="month_end", than="close_date"),
         NotNull(name="closed_deals_have_close_date", column="close_date", where=CLOSED),
-        NotNull(name="closed_deals_have_close_value", column="close_value", where=CLOSED),
+        NotNull(name="lost_deals_have_close_value", column="close_value", where=LOST),
         IsNull(name="open_deals_have_no_close_date", column="close_date", where=OPEN),
         IsNull(name="open_deals_have_no_close_value", column="close_value", where=OPEN),
         IsNull(name="prospects_have_no_engage_date", column="engage_date", where=PROSPECTING),

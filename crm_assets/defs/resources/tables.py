@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Collection
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pydantic import PrivateAttr
 
-from crm_assets.crm.deals import MONTHS
 from crm_assets.crm.feature_table import LABEL
 from crm_assets.crm.lineage import column_lineage, stored_table
 from crm_assets.crm.monthly import MonthlyQuery
-from crm_assets.crm.schema import arrow_schema
-from crm_assets.defs.metadata import Fact
+from crm_assets.crm.schema import TableSchema, arrow_schema
+from crm_assets.defs.metadata import OPTIONAL_TAG, Fact
 from crm_assets.defs.metadata import table as shown
 from crm_assets.defs.resources.store import TableStoreResource
 from crm_assets.modeling.training_rows import TrainingRows, training_rows
@@ -36,7 +36,8 @@ class TableIOManager(dg.ConfigurableIOManager):
     `pd.DataFrame`, `TrainingRows` (a training set, read month by month when large),
     `MonthlyTables` (an expression per month) or `MonthlyFrames` (a data frame per month). A monthly
     asset that is taken as `ir.Table` or `pd.DataFrame` has the rows of all its stored months.
-    A monthly asset returns a `MonthlyQuery` (one expression for all months) or `MonthlyFrames`.
+    A monthly asset returns a `MonthlyQuery` (one expression for all months), several of them (in the order of
+    their months), or `MonthlyFrames`.
     """
 
     tables: TableStoreResource
@@ -48,7 +49,9 @@ class TableIOManager(dg.ConfigurableIOManager):
         """The store behind this IO manager."""
         return self.tables.store
 
-    def handle_output(self, context: dg.OutputContext, obj: TableLike | MonthlyQuery | MonthlyFrames) -> None:
+    def handle_output(
+        self, context: dg.OutputContext, obj: TableLike | MonthlyQuery | list[MonthlyQuery] | MonthlyFrames
+    ) -> None:
         """Write a table, or the months of a monthly one.
 
         The data version is a digest of the bytes. Dagster keeps one version for all months of a step, so a
@@ -57,31 +60,38 @@ class TableIOManager(dg.ConfigurableIOManager):
         name = context.asset_key.to_user_string()
         schema = _declared(context)
         versions: list[str] = []
-        if isinstance(obj, MonthlyQuery | MonthlyFrames):
-            for month, rows in self.store.write_months(name, obj, schema):
+        if isinstance(obj, MonthlyQuery | MonthlyFrames | list):
+            parts = obj if isinstance(obj, list) else [obj]
+            written = (self.store.write_months(name, part, schema) for part in parts)
+            for month, rows in chain.from_iterable(written):
                 versions.append(digest(self.store.path(name, month)))
                 # Each month's event describes that month only.
                 context.step_context.add_asset_metadata(
                     self._facts(name, rows, month), context.asset_key, month
                 )
-            source = obj.expression if isinstance(obj, MonthlyQuery) else None
+            # Queries in a list differ in the dump that they read.
+            last = parts[-1]
+            source, by_month = (
+                (last.expression, last.stored) if isinstance(last, MonthlyQuery) else (None, None)
+            )
         else:
             context.add_output_metadata(self._facts(name, self.store.write(name, obj, schema)))
             versions.append(digest(self.store.path(name)))
-            source = obj
+            source, by_month = obj, None
         if isinstance(source, ir.Table):
-            context.add_output_metadata({Fact.COLUMN_LINEAGE: self._lineage(source)})
+            context.add_output_metadata({Fact.COLUMN_LINEAGE: self._lineage(source, by_month)})
         context.step_context.set_data_version(context.asset_key, data_version(versions))
 
-    def _lineage(self, table: ir.Table) -> dg.TableColumnLineage:
+    def _lineage(self, table: ir.Table, by_month: TableSchema | None = None) -> dg.TableColumnLineage:
         """Return the source columns of each column, derived from the expression itself."""
+        # A query over months knows stored tables by asset name. Neither calendar nor archive is an asset.
+        known = {*self._assets, by_month.name if by_month else ""}
         return dg.TableColumnLineage(
             {
-                # A query over months knows stored tables by asset name. The calendar is not an asset.
                 column: [
                     dg.TableColumnDep(self._assets.get(t, t), made_from)
                     for t, made_from in origins
-                    if t != MONTHS.name
+                    if t in known
                 ]
                 for column, origins in column_lineage(table).items()
             }
@@ -132,7 +142,8 @@ def _declared(context: dg.OutputContext) -> pa.Schema:
     columns = (
         declared.schema.columns if isinstance(declared, dg.TableSchemaMetadataValue) else declared.columns
     )
-    return arrow_schema((column.name, column.type) for column in columns)
+    optional = [column.name for column in columns if OPTIONAL_TAG in column.tags]
+    return arrow_schema(((column.name, column.type) for column in columns), optional)
 
 
 def _first_rows(file: pq.ParquetFile) -> pd.DataFrame:

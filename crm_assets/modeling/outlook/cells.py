@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from crm_assets.modeling.outlook.history import LEVELS, History
+from crm_assets.modeling.outlook.history import History
 
 TOTAL, ALL_DEALS = "total", "all deals"
 
@@ -29,7 +29,7 @@ class Cells:
         found: list[tuple[str, np.ndarray, list[str | None]]] = [
             (TOTAL, np.zeros(len(self.history.deals), dtype="int64"), [ALL_DEALS])
         ]
-        for level in LEVELS:
+        for level in self.history.levels:
             column = self.history.deals[level].astype("object")
             codes, names = pd.factorize(column.where(column.notna(), None), sort=False)
             order = np.argsort(np.array([str(name) for name in names], dtype=object), kind="stable")

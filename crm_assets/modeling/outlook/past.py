@@ -88,15 +88,30 @@ def open_deals(walk: Walk, month: str, ahead: int) -> OpenDeals:
 
 
 def worth(history: History, month: str) -> np.ndarray:
-    """Return the revenue of each deal if won, as `forecast.expected_values` says at the end of a month."""
-    price = history.deals["list_price"].to_numpy(dtype="float64")
+    """Return the revenue of each deal if won, by list price and won deals, as known at the end of a month.
+
+    Amounts have no say: today's amount of a deal that has closed since is what it fetched.
+    """
+    price, value = history.price, history.value
     won = history.won & (history.closed <= last_day(month))
-    codes = history.deals["product"].astype("category").cat.codes.to_numpy()
-    paid, asked = (
-        np.bincount(codes[won], weights=x[won], minlength=codes.max() + 1) for x in (history.value, price)
-    )
-    overall = paid.sum() / asked.sum() if asked.sum() > 0 else 1.0
-    return price * np.where(asked > 0, paid / np.where(asked > 0, asked, 1.0), overall)[codes]
+    codes = np.zeros(len(price), dtype="int64")
+    if "product" in history.deals:
+        # Deals without a product are one more product.
+        codes = history.deals["product"].astype("category").cat.codes.to_numpy().astype("int64") + 1
+    many = int(codes.max(initial=0)) + 1
+    priced = won & (price > 0)
+    ratio = _by_product(codes, many, priced, value, price, 1.0)
+    fetched = _by_product(codes, many, won, value, np.ones(len(price)), 0.0)
+    return np.where(price > 0, price * ratio, fetched)
+
+
+def _by_product(
+    codes: np.ndarray, many: int, rows: np.ndarray, paid: np.ndarray, asked: np.ndarray, otherwise: float
+) -> np.ndarray:
+    """Return paid over asked for each deal's product, or over all products if it has no rows."""
+    top, bottom = (np.bincount(codes[rows], weights=x[rows], minlength=many) for x in (paid, asked))
+    overall = top.sum() / bottom.sum() if bottom.sum() > 0 else otherwise
+    return np.where(bottom > 0, top / np.where(bottom > 0, bottom, 1.0), overall)[codes]
 
 
 def _forecast(walk: Walk, cells: Cells, ahead: int, month: str, deals: OpenDeals, past: list[Said]) -> Said:

@@ -13,7 +13,7 @@ from crm_assets.modeling.calibration import calibrated, choose_calibration, fit_
 from crm_assets.modeling.calibration_row import inner
 from crm_assets.modeling.folds import Split
 from crm_assets.modeling.hazard.estimator import ClosingHazard
-from crm_assets.modeling.outlook.history import History
+from crm_assets.modeling.outlook.history import COLUMNS, History
 from crm_assets.modeling.training_rows import DEAL, MONTH
 
 # After the first months, in which no earlier season is known, and few deals have closed.
@@ -78,7 +78,9 @@ class Walk:
         return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
     def _build(self) -> ClosingHazard:
-        return closing_hazard.build(self.features, 0)
+        columns = self.history.deals.columns
+        lacking = {name for name in COLUMNS if name not in columns}
+        return closing_hazard.build([name for name in self.features if name not in lacking], 0)
 
     def _once(self, what: str, month: str, make: Any) -> Any:
         key = (what, month, tuple(self.features), self._digest(month))

@@ -1,0 +1,113 @@
+"""The files of a folder by the names that a mapping gives them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from crm_assets.errors import SourceUnavailableError
+from crm_assets.sources.files import File, files
+from crm_assets.sources.mapping.headers import column_in
+from crm_assets.sources.mapping.load import TABLES, LoadedMapping, parts
+from crm_assets.sources.mapping.rows import Rows, cleaned, file_for
+from crm_assets.sources.mapping.schema import Mapping, Value
+
+
+@dataclass
+class CrmFiles:
+    """The files of a CRM in a folder, an archive or a workbook.
+
+    Attributes:
+        place: where they are.
+        loaded: the mapping, which says how they are called.
+        notes: what was decided, in sentences.
+    """
+
+    place: Path
+    loaded: LoadedMapping
+    notes: list[str] = field(default_factory=list)
+
+    @cached_property
+    def listed(self) -> list[File]:
+        """All tables of the place.
+
+        Raises:
+            SourceUnavailableError: there is none, or the place cannot be opened.
+        """
+        found = files(self.place)
+        if not found:
+            raise SourceUnavailableError(
+                f"{self.place} has no CSV file and no workbook; set CRM_DATA_DIR to the folder of the export."
+            )
+        return found
+
+    def find(self, role: str) -> File | None:
+        """Return the file that the mapping gives a name; None if there is none.
+
+        Raises:
+            SettingsError: several files fit.
+        """
+        by_name = {one.stem: one for one in self.listed}
+        found = file_for(role, self.loaded.mapping.files.get(role, ()), list(by_name))
+        if found is not None:
+            return by_name[found]
+        if role == self.loaded.mapping.deals.file and len(self.listed) == 1:
+            # A single file can only be the deals, whatever its name.
+            return self.listed[0]
+        return None
+
+    def check(self) -> None:
+        """Check that the file of the deals is there.
+
+        Raises:
+            SourceUnavailableError: names what there is.
+            SettingsError: several files fit.
+        """
+        role = self.loaded.mapping.deals.file
+        if self.find(role) is not None:
+            return
+        patterns = ", ".join(self.loaded.mapping.files.get(role, ()))
+        there = ", ".join(one.name for one in self.listed[:20])
+        raise SourceUnavailableError(
+            f"{self.place} has no file of deals: {self.loaded.name} looks for {patterns or 'none'}, and there "
+            f"{'is' if len(self.listed) == 1 else 'are'} {there}. Write the right name into "
+            f"{self.loaded.remedy_file}, for example `files: {{{role}: {self.listed[0].stem}}}`."
+        )
+
+    def rows(self, role: str) -> Rows | None:
+        """Read the rows of a file, as far as the mapping names its columns; None if it is not there."""
+        file = self.find(role)
+        if file is None:
+            return None
+        names = list(dict.fromkeys(_named_columns(self.loaded.mapping)))
+
+        def wanted(header: Sequence[str]) -> list[str]:
+            return [found for name in names if (found := column_in(header, name))]
+
+        table = file.read(wanted)
+        self.notes += table.notes
+        empty = self.loaded.mapping.formats.empty
+        columns = {name: cleaned(table.rows[name], empty) for name in table.rows.column_names}
+        return Rows(table.name, table.header, columns, table.numbers)
+
+
+def _named_columns(mapping: Mapping) -> Iterator[str]:
+    """Yield every column name of a mapping, of whatever file."""
+    values: list[Value] = []
+    for name in TABLES:
+        table = getattr(mapping, name)
+        if table is not None:
+            values += [*table.columns.values(), *([table.id] if table.id else [])]
+            yield from table.leave_out
+    deals, listed = mapping.deals, mapping.stages.listed_in
+    values += [*deals.home_amounts.values(), *([deals.stage] if deals.stage else [])]
+    yield from deals.keep
+    if listed:
+        given = (listed.id, listed.name, listed.order, listed.pipeline)
+        values += [value for value in given if value]
+        yield from (*listed.won, *listed.lost)
+    for way in mapping.outcome:
+        yield from (*way.won, *way.lost)
+    yield from (part.column for value in values for part in parts(value) if part.column)

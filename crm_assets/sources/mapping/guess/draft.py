@@ -1,0 +1,377 @@
+"""Write a draft of `crm.yaml`: what was guessed, what stands in the preset, and what is not sure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import yaml
+
+from crm_assets.crm.schema import SOURCE_ROW
+from crm_assets.sources.dates import dates
+from crm_assets.sources.mapping.guess.look import Look, guessed_columns, words
+from crm_assets.sources.mapping.headers import column_in, counted, plain, same
+from crm_assets.sources.mapping.load import DERIVED, NOTHING, TABLES
+from crm_assets.sources.mapping.rows import Rows
+from crm_assets.sources.mapping.schema import Value
+from crm_assets.sources.numbers import numbers
+
+_FEW = 40
+_RARELY = 0.05
+_UNSURE = "UNSURE: "
+
+
+@dataclass
+class Draft:
+    """The lines of a draft.
+
+    Attributes:
+        lines: its lines.
+        doubts: what is not sure, in sentences.
+    """
+
+    lines: list[str] = field(default_factory=list)
+    doubts: list[str] = field(default_factory=list)
+
+    @property
+    def text(self) -> str:
+        """The whole draft."""
+        return "\n".join(self.lines) + "\n"
+
+    def say(self, text: str, depth: int = 0) -> None:
+        """Add a comment."""
+        self.lines.append(f"{'  ' * depth}# {text}")
+
+    def doubt(self, text: str, depth: int = 0) -> None:
+        """Add a doubt: beside its line, and to the list of all."""
+        self.say(_UNSURE + text, depth)
+        self.doubts.append(text)
+
+    def put(self, key: str, value: Any, depth: int = 0, note: str = "") -> None:
+        """Add a line."""
+        line = f"{'  ' * depth}{_scalar(key)}: {_flow(value)}"
+        self.lines.append(line + (f"  # {note}" if note else ""))
+
+    def open(self, key: str, depth: int = 0) -> None:
+        """Add the line that begins a section."""
+        self.lines.append(f"{'  ' * depth}{key}:")
+
+
+def draft(found: Look, place: str) -> Draft:
+    """Write a draft from a look at the files.
+
+    Args:
+        found: what the look found.
+        place: the folder, for the first comment.
+    """
+    out = Draft()
+    out.say(f"How this CRM calls things: a draft by `make mapping` from {place}.")
+    out.say("Lines that begin with # are what the preset says already: remove the # to change one.")
+    out.say("docs/bring-your-own-crm.md explains every part.")
+    out.lines.append("")
+    for doubt in found.doubts:
+        out.doubt(doubt)
+    out.put("preset", found.preset, note=found.why)
+    _files(out, found)
+    deals = found.deals
+    columns, stage = _known_columns(found), _known_stage(found)
+    taken = {*columns.values(), *([stage] if stage else [])}
+    missing = [name for name in TABLES["deals"].names if name not in columns and name not in DERIVED]
+    guessed = guessed_columns(deals, taken, _worth_guessing(missing, stage))
+    stage = stage or guessed.pop("stage", None)
+    _formats(out, deals, {**columns, **guessed})
+    _stages(out, found, stage)
+    out.lines.append("")
+    out.open("deals")
+    if found.preset == NOTHING or stage != _known_stage(found):
+        if stage:
+            out.put("stage", stage, 1, _examples(deals, stage))
+        else:
+            out.doubt("no column looks like the stage of a deal: name it as `stage: <column>`.", 1)
+    elif stage:
+        out.say(f"stage: {_scalar(stage)}  # {_examples(deals, stage)}", 1)
+    _columns(out, found, columns, guessed)
+    _kinds(out, deals, found)
+    _money(out, deals, {**columns, **guessed}.get("currency"))
+    return out
+
+
+def _files(out: Draft, found: Look) -> None:
+    new = {role: one for role, one in found.by_role.items() if role not in found.named}
+    out.lines.append("")
+    if new:
+        out.open("files")
+    else:
+        out.say("files:")
+    for role, one in found.by_role.items():
+        if role in new:
+            out.put(role, one.stem, 1)
+        else:
+            out.say(f"  {role}: {_scalar(one.stem)}")
+    for one in found.unused:
+        out.say(f"  not used: {one.name}")
+
+
+def _known_columns(found: Look) -> dict[str, str]:
+    """Return our columns that the preset finds in the deals, each with the CRM's column."""
+    header = found.deals.header
+    known = {}
+    for ours, value in found.mapping.deals.columns.items():
+        there = [column for name in value.columns if (column := column_in(header, name))]
+        if there:
+            known[ours] = there[0]
+    return known
+
+
+def shown(value: Value, rows: Rows, found: Look) -> Any:
+    """Return a value as it is written, without the alternatives that the files do not have; None if none is left."""
+    if value.column is not None:
+        written: Any = column_in(rows.header, value.column)
+    elif value.first_of or value.words:
+        parts = [
+            one for part in (*value.first_of, *value.words) if (one := shown(part, rows, found)) is not None
+        ]
+        flat: list[Any] = []
+        for part in parts:
+            flat += [one for one in (part if isinstance(part, list) else [part]) if one not in flat]
+        written = {"words": flat} if value.words and flat else flat[0] if len(flat) == 1 else flat or None
+    elif value.text is not None:
+        written = {"text": value.text}
+    else:
+        written = _shown_lookup(value, rows, found)
+    if written is None or (value.when is None and value.divided_by is None):
+        return written
+    key = {str: "column", list: "first_of"}.get(type(written))
+    written = {key: written} if key else written
+    return written | {
+        name: one for name in ("when", "divided_by") if (one := getattr(value, name)) is not None
+    }
+
+
+def _shown_lookup(value: Value, rows: Rows, found: Look) -> Any:
+    key = shown(value.id, rows, found) if value.id else None
+    if value.table:
+        table = getattr(found.mapping, value.table)
+        there = table is not None and table.file in found.by_role
+        return {"table": value.table, "id": key} if there and key is not None else None
+    file = found.by_role.get(str(value.file))
+    if file is None or key is None:
+        return None
+    other = found.tables[file.name]
+    parts = {
+        name: shown(part, other, found) for name in ("its", "take", "by") if (part := getattr(value, name))
+    }
+    if parts.get("its") is None or parts.get("take") is None:
+        return None
+    return {"file": value.file, "id": key} | {name: one for name, one in parts.items() if one is not None}
+
+
+def _known_stage(found: Look) -> str | None:
+    value = found.mapping.deals.stage
+    there = [column_in(found.deals.header, name) for name in (value.columns if value else [])]
+    return next((column for column in there if column), None)
+
+
+def _worth_guessing(missing: list[str], stage: str | None) -> list[str]:
+    # The engage date is what few CRMs record: without it, deals count from the day they were created.
+    return [*([] if stage else ["stage"]), *(name for name in missing if name != "engage_date")]
+
+
+def _columns(out: Draft, found: Look, columns: dict[str, str], guessed: dict[str, str]) -> None:
+    out.open("columns", 1) if guessed or found.preset == NOTHING else out.say("columns:", 1)
+    for ours in TABLES["deals"].names:
+        if ours in columns:
+            value = _flow(shown(found.mapping.deals.columns[ours], found.deals, found))
+            out.say(f"  {ours}: {value}  # {_examples(found.deals, columns[ours])}", 1)
+        elif ours in guessed:
+            for name, value in _lines(ours, guessed, found.deals):
+                out.put(name, value, 2, _examples(found.deals, guessed[ours]))
+            if found.preset != NOTHING:
+                out.doubts.append(f"{ours} is guessed to be {guessed[ours]}.")
+    there = {*columns, *guessed}
+    needed = [] if "opportunity_id" in there else ["opportunity_id"]
+    needed += [] if {"created_date", "engage_date"} & there else ["created_date"]
+    for ours in needed:
+        out.doubt(f"no column looks like {ours}: name it as `{ours}: <column>`.", 2)
+
+
+def _lines(ours: str, guessed: dict[str, str], rows: Rows) -> Iterator[tuple[str, Any]]:
+    """Yield the lines of a guessed column: some are only known of some deals."""
+    column = guessed[ours]
+    if ours == "close_date":
+        yield ours, {"column": column, "when": "closed"}
+        # A date that nearly every deal has is the expected one of those that are still open.
+        if "expected_close_date" not in guessed and rows.columns[column].null_count < _RARELY * len(rows):
+            yield "expected_close_date", {"column": column, "when": "open"}
+    elif ours == "amount" and "close_value" not in guessed:
+        yield ours, column
+        yield "close_value", {"column": column, "when": "won"}
+    else:
+        yield ours, column
+
+
+def _formats(out: Draft, deals: Rows, columns: dict[str, str]) -> None:
+    types = {column.name: column.dtype for column in TABLES["deals"].columns if column != SOURCE_ROW}
+    undecided = {"dates": "", "numbers": ""}
+    for ours, column in columns.items():
+        kind = {"date": "dates", "float64": "numbers", "int64": "numbers"}.get(types.get(ours, ""))
+        if kind is None or column not in deals.columns:
+            continue
+        read = dates(deals.columns[column]) if kind == "dates" else numbers(deals.columns[column])
+        if read.refused and not undecided[kind]:
+            undecided[kind] = f"{column} {read.refused}"
+    if not any(undecided.values()):
+        return
+    out.lines.append("")
+    out.open("formats")
+    if undecided["dates"]:
+        forms = _date_forms(deals, columns, types)
+        out.doubt(f"{undecided['dates']}. Choose {' or '.join(forms)}.", 1)
+        out.put("dates", forms[0], 1)
+    if undecided["numbers"]:
+        out.doubt(f"{undecided['numbers']}. Choose 1,234.5 or 1.234,5.", 1)
+        out.put("numbers", "1,234.5", 1)
+
+
+def _date_forms(deals: Rows, columns: dict[str, str], types: dict[str, str]) -> list[str]:
+    """Return the two ways in which the undecided dates may be written."""
+    for ours, column in columns.items():
+        if types.get(ours) != "date" or not dates(deals.columns[column]).refused:
+            continue
+        for sign in "/.-":
+            for year in ("YYYY", "YY"):
+                forms = [f"M{sign}D{sign}{year}", f"D{sign}M{sign}{year}"]
+                values = deals.columns[column]
+                if any(dates(values, declared=form).values.null_count < len(values) for form in forms):
+                    return forms
+    return ["M/D/YYYY", "D/M/YYYY"]
+
+
+def _stages(out: Draft, found: Look, stage: str | None) -> None:
+    """Write the stages that the mapping does not know, with what their names say."""
+    if stage is None:
+        return
+    stages, values = found.mapping.stages, found.deals.columns[stage]
+    listed = stages.listed_in
+    if listed and listed.file in found.by_role:
+        out.lines.append("")
+        out.say(f"stages: listed in {found.by_role[listed.file].name}, with their order and meaning.")
+        return
+    known = {same(name) for names in stages.open for name in names}
+    known |= {same(name) for name in (*stages.prospecting, *stages.won, *stages.lost)}
+    names = [text for text in pc.unique(values).to_pylist() if text]
+    new = [name for name in names if same(name) not in known]
+    out.lines.append("")
+    if not new:
+        out.say(f"stages: the preset knows all of them: {counted(values)}")
+        return
+    if len(names) > _FEW:
+        out.doubt(f"{stage} has {len(names)} different values, too many for stages: is it the right column?")
+        return
+    won, lost = _said(new, "won"), _said(new, "lost")
+    both = [name for name in won if name in lost]
+    won, lost = [name for name in won if name not in both], [name for name in lost if name not in both]
+    open_ = _in_order([name for name in new if name not in (*won, *lost)])
+    told_otherwise = bool(found.mapping.outcome)
+    out.say(f"Stages in {found.deals.name}: {counted(values, _FEW)}")
+    out.open("stages")
+    if open_:
+        out.doubt("the order of the open stages, from first to last.", 1)
+        out.open("open", 1)
+        out.lines += [f"    - {_scalar(name)}" for name in open_]
+    for key, chosen in (("won", won), ("lost", lost)):
+        if chosen:
+            out.put(key, chosen if len(chosen) > 1 else chosen[0], 1)
+        elif not getattr(stages, key) and not told_otherwise:
+            out.doubt(
+                f"no stage looks like {key}: write `{key}: <stage>`, or outcome: with another column.", 1
+            )
+
+
+def _said(names: list[str], outcome: str) -> list[str]:
+    """Return the stages whose name has one of the words of an outcome."""
+    asked = [same(word) for word in words()[outcome]]
+    return [name for name in names if any(f" {word} " in f" {_spaced(name)} " for word in asked)]
+
+
+def _spaced(name: str) -> str:
+    return " ".join("".join(sign if sign.isalnum() else " " for sign in same(name)).split())
+
+
+def _in_order(names: list[str]) -> list[str]:
+    """Sort stages by a number in their name, if all have one; else keep the order of the file.
+
+    >>> _in_order(["2 - Demo", "10 - Offer", "1 - Call"])
+    ['1 - Call', '2 - Demo', '10 - Offer']
+    """
+    numbers_ = ["".join(sign for sign in name if sign.isdigit()) for name in names]
+    return sorted(names, key=lambda name: int(numbers_[names.index(name)])) if all(numbers_) else names
+
+
+def _kinds(out: Draft, deals: Rows, found: Look) -> None:
+    """Show the columns by which people may want to leave deals out."""
+    for asked in words()["kinds"]:
+        column = next((name for name in deals.header if name and plain(name) == plain(asked)), None)
+        values = deals.columns.get(column) if column else None
+        if values is None or not 1 < pc.count_distinct(values).as_py() <= _FEW:
+            continue
+        first = pc.unique(values.filter(pc.is_valid(values))).to_pylist()[0]
+        out.say(
+            f"{column}: {counted(values)}. To keep one kind only: keep: {{{_scalar(str(column))}: {_scalar(first)}}}",
+            1,
+        )
+    for asked in words()["deleted"]:
+        column = next((name for name in deals.header if name and plain(name) == plain(asked)), None)
+        if column and found.preset == NOTHING:
+            out.put("leave_out", {column: "true"}, 1)
+            break
+
+
+def _money(out: Draft, deals: Rows, column: str | None) -> None:
+    """Ask for the rates if there are several currencies."""
+    values = deals.columns.get(column) if column else None
+    if values is None:
+        return
+    codes = _codes(values)
+    if len(codes) < 2:
+        return
+    out.lines.append("")
+    out.open("money")
+    out.doubt(f"amounts are in {counted(values)}: what is one unit of each worth in {codes[0]}?", 1)
+    out.put("currency", codes[0], 1)
+    out.say(f"rates: {{{', '.join(f'{_scalar(code)}: 1.1' for code in codes[1:])}}}", 1)
+
+
+def _codes(values: pa.Array) -> list[str]:
+    counts = [one for one in pc.value_counts(values).to_pylist() if one["values"]]
+    return [one["values"] for one in sorted(counts, key=lambda one: (-one["counts"], one["values"]))]
+
+
+def _examples(rows: Rows, column: str) -> str:
+    """Return the first values of a column, for a comment."""
+    values = rows.columns.get(column)
+    if values is None:
+        return ""
+    first = pc.unique(values.filter(pc.is_valid(values)).slice(0, 1_000)).to_pylist()[:3]
+    shown = ", ".join(" ".join(text.split())[:30] for text in first)
+    return f"for example {shown}" if first else "empty in every row"
+
+
+def _scalar(text: str) -> str:
+    """Return a text as YAML writes it within a line.
+
+    >>> _scalar("Deal Stage"), _scalar("yes: no"), _scalar("a, b")
+    ('Deal Stage', "'yes: no'", "'a, b'")
+    """
+    return yaml.safe_dump([text], default_flow_style=True, allow_unicode=True, width=10_000).strip()[1:-1]
+
+
+def _flow(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_scalar(key)}: {_flow(one)}" for key, one in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(_flow(one) for one in value) + "]"
+    return f"{value:g}" if isinstance(value, float) else _scalar(value)

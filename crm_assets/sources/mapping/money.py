@@ -1,0 +1,105 @@
+"""Amounts in one currency, and the other steps that need numbers in place of texts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from crm_assets.errors import BadInputError
+from crm_assets.sources.mapping.headers import counted
+from crm_assets.sources.mapping.load import LoadedMapping
+from crm_assets.sources.mapping.schema import Table
+
+AMOUNTS = ("amount", "close_value")
+
+
+def divided(rows: pa.Table, table: Table) -> pa.Table:
+    """Divide the numbers of columns that the CRM counts in another unit.
+
+    Args:
+        rows: the typed rows.
+        table: the table of the mapping.
+    """
+    for name, value in table.columns.items():
+        if value.divided_by is not None and name in rows.column_names:
+            at = rows.column_names.index(name)
+            quotient = pc.divide(rows[name].cast(pa.float64()), value.divided_by)
+            rows = rows.set_column(at, rows.schema.field(at), quotient.cast(rows.schema.field(at).type))
+    return rows
+
+
+def in_one_currency(rows: pa.Table, loaded: LoadedMapping, home: dict[str, Any], file: str) -> pa.Table:
+    """Convert the amounts of the deals to the company's currency.
+
+    Args:
+        rows: the typed deals.
+        loaded: the mapping, with currency and rates.
+        home: amounts that the CRM has converted already, by our column: float64, null if it has not.
+        file: the name of the deals' file, for messages.
+
+    Returns:
+        The deals with amounts in one currency, which the column `currency` names if the files or the mapping do.
+
+    Raises:
+        BadInputError: a currency has no rate, or nothing says which currency to convert to.
+    """
+    money = loaded.mapping.money
+    given = rows["currency"].combine_chunks() if "currency" in rows.column_names else None
+    amounts = [name for name in AMOUNTS if name in rows.column_names]
+    converted: dict[str, pa.Array] = {}
+    needed = pa.array([False] * len(rows))
+    for name in amounts:
+        own, done = rows[name], home.get(name)
+        missing = pc.is_valid(own) if done is None else pc.and_(pc.is_valid(own), pc.is_null(done))
+        needed = pc.or_(needed, missing)
+        converted[name] = own if done is None else pc.coalesce(done, own)
+    currency = money.currency
+    if given is not None:
+        codes = pc.utf8_upper(given)
+        open_ = codes.filter(pc.and_(needed, pc.is_valid(codes)))
+        found = [code for code in pc.unique(open_).to_pylist() if code]
+        currency = currency or _only(found, loaded, file, open_)
+        rates = {code.upper(): rate for code, rate in money.rates.items()} | (
+            {currency: 1.0} if currency else {}
+        )
+        if without := [code for code in found if code not in rates]:
+            raise BadInputError(
+                f"{file}: amounts are in {counted(open_)}, and {loaded.name} has no rate for "
+                f"{', '.join(sorted(without))}. Write what one unit is worth in {currency} into "
+                f"{loaded.remedy_file}, for example `money: {{rates: {{{sorted(without)[0]}: 1.1}}}}`."
+            )
+        encoded = codes.dictionary_encode()
+        factors = [rates.get(code, 1.0) for code in encoded.dictionary.to_pylist()]
+        factor = pc.fill_null(pa.array(factors, pa.float64()).take(encoded.indices), 1.0)
+        for name in amounts:
+            done = home.get(name)
+            own = pc.multiply(rows[name], factor)
+            converted[name] = own if done is None else pc.coalesce(done, own)
+    for name, values in converted.items():
+        rows = rows.set_column(rows.column_names.index(name), name, values)
+    return _named(rows, currency)
+
+
+def _only(found: list[str], loaded: LoadedMapping, file: str, codes: pa.Array) -> str | None:
+    """Return the one currency of the deals; None if no deal says its currency."""
+    rates = {code.upper() for code in loaded.mapping.money.rates}
+    unrated = [code for code in found if code not in rates]
+    if len(unrated) <= 1:
+        return unrated[0] if unrated else None
+    raise BadInputError(
+        f"{file}: amounts are in several currencies: {counted(codes)}. Say which one to count in, and what one unit "
+        f"of each other is worth in it, in {loaded.remedy_file}, for example `money: {{currency: {unrated[0]}, "
+        f"rates: {{{unrated[1]}: 1.1}}}}`."
+    )
+
+
+def _named(rows: pa.Table, currency: str | None) -> pa.Table:
+    """Name the one currency of all amounts; without it, leave out the column."""
+    if currency is None:
+        return rows.drop_columns(["currency"]) if "currency" in rows.column_names else rows
+    column = pa.array([currency], pa.string()).take(pa.array([0] * len(rows), pa.int64()))
+    if "currency" in rows.column_names:
+        return rows.set_column(rows.column_names.index("currency"), "currency", column)
+    return rows.append_column("currency", column)

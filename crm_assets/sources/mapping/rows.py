@@ -1,0 +1,242 @@
+"""The files of a CRM as rows of text, and the values that a mapping takes from them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from collections.abc import Mapping as Mapped
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from functools import reduce
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from crm_assets.errors import BadInputError, SettingsError
+from crm_assets.sources.mapping.headers import column_in, same
+from crm_assets.sources.mapping.schema import Formats, Value
+
+TEXT = pa.string()
+_WHOLE = re.compile(r"(\d+)\.0+")
+_GUID = re.compile(r"\{?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\}?", re.IGNORECASE)
+_SALESFORCE = re.compile(r"[A-Za-z0-9]{15}")
+_CHECKSUM = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows of one file as text.
+
+    Attributes:
+        name: the file, for messages.
+        header: the names of all its columns.
+        columns: the columns that were read, by name: strings, trimmed, null if empty.
+        numbers: the row numbers, as in a spreadsheet.
+    """
+
+    name: str
+    header: Sequence[str]
+    columns: Mapped[str, pa.Array]
+    numbers: pa.Array
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def column(self, name: str) -> pa.Array | None:
+        """Return the column that a name means; None if the file has none."""
+        found = column_in(self.header, name)
+        return None if found is None else self.columns[found]
+
+    def filtered(self, kept: pa.Array) -> Rows:
+        """Return only the marked rows."""
+        columns = {name: column.filter(kept) for name, column in self.columns.items()}
+        return Rows(self.name, self.header, columns, self.numbers.filter(kept))
+
+
+def file_for(role: str, patterns: Sequence[str], names: Sequence[str]) -> str | None:
+    """Return which of some file names, without endings, a role of the mapping means; None if none does.
+
+    Args:
+        role: the name under `files`.
+        patterns: its file names, the most exact first; `*` stands for any text.
+        names: the files that there are.
+
+    Raises:
+        SettingsError: several files fit the same pattern.
+    """
+    for pattern in patterns:
+        wanted = _file_key(pattern)
+        fitting = [name for name in names if fnmatchcase(_file_key(name), wanted)]
+        exact = [name for name in fitting if same(name) == same(pattern)]
+        if len(exact or fitting) > 1:
+            raise SettingsError(
+                f"{', '.join(fitting)}: each of these files could be {role}; write the right one into "
+                f"crm.yaml, for example `files: {{{role}: {fitting[0]}}}`."
+            )
+        if fitting:
+            return (exact or fitting)[0]
+    return None
+
+
+def _file_key(name: str) -> str:
+    for ending in (".csv", ".tsv", ".txt", ".xlsx", ".xls"):
+        name = name.removesuffix(ending)
+    return re.sub(r"[\s_-]+", "_", name.casefold())
+
+
+@dataclass
+class Values:
+    """Takes the values of a mapping from the rows of files.
+
+    Attributes:
+        formats: how ids and empty values are written.
+        rows_of: gives the rows of a file by its name under `files`; None if the file is not there.
+        names_of: gives the names of one of our tables by id; None if there is no such table.
+        mask_of: marks the deals that have an outcome; only known once outcomes are.
+    """
+
+    formats: Formats
+    rows_of: Callable[[str], Rows | None]
+    names_of: Callable[[str], tuple[pa.Array, pa.Array] | None]
+    masks: Mapped[str, pa.Array] = field(default_factory=dict)
+
+    def take(self, value: Value, rows: Rows) -> pa.Array | None:
+        """Return the values for some rows: shape (n,), strings, null if there is none.
+
+        Returns:
+            None if the files have no column that they could come from.
+        """
+        found = self._take(value, rows)
+        if found is None or value.when is None:
+            return found
+        return pc.if_else(self.masks[value.when], found, pa.scalar(None, TEXT))
+
+    def _take(self, value: Value, rows: Rows) -> pa.Array | None:
+        if value.column is not None:
+            return rows.column(value.column)
+        if value.first_of:
+            found = [(self.take(one, rows), one.text is not None) for one in value.first_of]
+            # A text alone does not make a column: it only fills gaps of one.
+            given = [array for array, _ in found if array is not None]
+            only_texts = all(constant for array, constant in found if array is not None)
+            return pc.coalesce(*given) if given and not only_texts else None
+        if value.words:
+            parts = [array for one in value.words if (array := self.take(one, rows)) is not None]
+            return _joined(parts) if parts else None
+        if value.text is not None:
+            return pa.array([value.text], TEXT).take(pa.array(np.zeros(len(rows), dtype="int64")))
+        keys = self.take(value.id, rows) if value.id else None
+        if keys is None:
+            return None
+        listed = self.names_of(value.table) if value.table else self._other(value)
+        return None if listed is None else looked_up(self.ids(keys), self.ids(listed[0]), listed[1])
+
+    def _other(self, value: Value) -> tuple[pa.Array, pa.Array] | None:
+        """Return the ids and the values of another file, each id once."""
+        rows = self.rows_of(str(value.file))
+        if rows is None or value.its is None or value.take is None:
+            return None
+        ids, values = self.take(value.its, rows), self.take(value.take, rows)
+        if ids is None or values is None:
+            return None
+        order = self.take(value.by, rows) if value.by else None
+        frame = pd.DataFrame({"id": ids.to_pandas(), "at": np.arange(len(ids))})
+        frame = frame[values.is_valid().to_numpy(zero_copy_only=False)]
+        if order is not None:
+            frame["by"] = pd.to_numeric(order.to_pandas(), errors="coerce").iloc[frame["at"]]
+            frame = frame.sort_values("by", ascending=False, kind="stable")
+        at = pa.array(frame.drop_duplicates("id")["at"].to_numpy())
+        return ids.take(at), values.take(at)
+
+    def ids(self, keys: pa.Array) -> pa.Array:
+        """Return ids in the form in which they compare equal."""
+        encoded = keys.dictionary_encode()
+        made = [
+            None if key is None else id_form(key, self.formats.ids) for key in encoded.dictionary.to_pylist()
+        ]
+        return pa.array(made, TEXT).take(encoded.indices)
+
+
+def id_form(key: str, kind: str = "text") -> str:
+    """Return an id in the form in which it compares equal to other spellings of it.
+
+    Programs write whole numbers as decimals and put braces around GUIDs; a field of several ids counts by the
+    first. Salesforce's ids of 15 characters get the three that make their case recoverable.
+
+    >>> id_form("17.0"), id_form("{6FA459EA-EE8A-3CA4-894E-DB77E160355E}"), id_form("9001;9002")
+    ('17', '6fa459ea-ee8a-3ca4-894e-db77e160355e', '9001')
+    >>> id_form("006q000000HddohAAB", "salesforce") == id_form("006q000000Hddoh", "salesforce")
+    True
+    """
+    key = key.partition(";")[0].strip()
+    if whole := _WHOLE.fullmatch(key):
+        return whole[1]
+    if guid := _GUID.fullmatch(key):
+        return guid[1].lower()
+    if kind == "salesforce" and _SALESFORCE.fullmatch(key):
+        groups = (key[at : at + 5] for at in (0, 5, 10))
+        return key + "".join(
+            _CHECKSUM[sum(1 << place for place, sign in enumerate(group) if "A" <= sign <= "Z")]
+            for group in groups
+        )
+    return key
+
+
+def looked_up(keys: pa.Array, ids: pa.Array, values: pa.Array) -> pa.Array:
+    """Return the value of each key; null if no id is equal to it.
+
+    Args:
+        keys: shape (n,), what to look up.
+        ids: shape (m,), each id once.
+        values: shape (m,), their values.
+    """
+    return values.take(pc.index_in(keys, value_set=ids, skip_nulls=True))
+
+
+def _joined(parts: Sequence[pa.Array]) -> pa.Array:
+    joined = pc.binary_join_element_wise(*parts, " ", null_handling="skip")
+    trimmed = pc.utf8_trim_whitespace(joined)
+    return pc.if_else(pc.equal(trimmed, ""), pa.scalar(None, TEXT), trimmed)
+
+
+def cleaned(text: pa.Array | pa.ChunkedArray, empty: Sequence[str]) -> pa.Array:
+    """Trim texts, and turn those that mean `no value` into null.
+
+    Args:
+        text: shape (n,), strings.
+        empty: texts that mean no value, beside the empty one.
+    """
+    whole = text.combine_chunks() if isinstance(text, pa.ChunkedArray) else text
+    if isinstance(whole, pa.ChunkedArray):
+        whole = whole.chunk(0) if whole.num_chunks else pa.array([], TEXT)
+    trimmed = pc.utf8_trim_whitespace(whole.cast(TEXT))
+    nothing = pa.array(["", *empty], TEXT)
+    return pc.if_else(pc.is_in(trimmed, value_set=nothing), pa.scalar(None, TEXT), trimmed)
+
+
+def required(array: pa.Array | None, what: str, value: Value | None, rows: Rows, remedy: str) -> pa.Array:
+    """Return a column that the mapping cannot do without.
+
+    Raises:
+        BadInputError: the file has none of the columns that it may come from.
+    """
+    if array is not None:
+        return array
+    looked_for = ", ".join(value.columns) if value and value.columns else "nothing"
+    raise BadInputError(
+        f"{rows.name}: no column for {what}. The mapping looks for {looked_for}; the file has "
+        f"{shown_header(rows.header)}. {remedy}"
+    )
+
+
+def shown_header(header: Sequence[str], limit: int = 40) -> str:
+    """Return the names of columns for a sentence."""
+    names = [name for name in header if name]
+    return ", ".join(names[:limit]) + (f" and {len(names) - limit} more" if len(names) > limit else "")
+
+
+def both(masks: Sequence[pa.Array]) -> pa.Array:
+    """Return which rows all masks mark."""
+    return reduce(pc.and_, masks)

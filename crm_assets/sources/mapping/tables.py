@@ -1,0 +1,277 @@
+"""Our raw tables, as text, from a CRM's files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from crm_assets.crm.schema import SOURCE_ROW, RawTable
+from crm_assets.errors import BadInputError
+from crm_assets.sources.mapping.headers import among, column_in, counted, same
+from crm_assets.sources.mapping.load import TABLES, LoadedMapping, parts
+from crm_assets.sources.mapping.outcomes import Told, tell
+from crm_assets.sources.mapping.rows import TEXT, Rows, Values, required, shown_header
+from crm_assets.sources.mapping.schema import Table, Value
+
+STAGE_COLUMNS = ("deal_stage", "stage_name", "stage_position")
+
+
+@dataclass(frozen=True)
+class MappedTable:
+    """One of our raw tables as text.
+
+    Attributes:
+        table: the raw table, with the name of the CRM's file.
+        text: its columns that the CRM has, strings, and the rows' numbers.
+        labels: what the CRM calls each of our columns, for messages.
+        notes: what was decided, in sentences.
+        extra: values beside our columns: amounts that the CRM has already converted.
+    """
+
+    table: RawTable
+    text: pa.Table
+    labels: dict[str, str]
+    notes: list[str]
+    extra: dict[str, pa.Array] = field(default_factory=dict)
+
+
+class CrmTables:
+    """Makes our raw tables from the files of one CRM, each file read once."""
+
+    def __init__(self, loaded: LoadedMapping, read: Callable[[str], Rows | None]) -> None:
+        """Prepare to read.
+
+        Args:
+            loaded: the mapping.
+            read: reads the rows of a file by its name under `files`; gives None if it is not there.
+        """
+        self.loaded = loaded
+        self.mapping = loaded.mapping
+        self._read = read
+        self._rows: dict[str, Rows | None] = {}
+        self._names: dict[str, tuple[pa.Array, pa.Array] | None] = {}
+        self.values = Values(self.mapping.formats, self.rows_of, self.names_of)
+
+    def rows_of(self, role: str) -> Rows | None:
+        """Return the rows of a file by its name under `files`; None if it is not there."""
+        if role not in self._rows:
+            self._rows[role] = self._read(role)
+        return self._rows[role]
+
+    def names_of(self, name: str) -> tuple[pa.Array, pa.Array] | None:
+        """Return the ids and names of one of our tables, as the table has them; None if there is no such file."""
+        if name not in self._names:
+            # A name that looks up its own table finds nothing while the names are being made.
+            self._names[name] = None
+            table = getattr(self.mapping, name)
+            rows = self._kept(table) if table else None
+            if rows is not None and table.id is not None:
+                self._names[name] = self._named(name, table, rows)
+        return self._names[name]
+
+    def table(self, name: str) -> MappedTable | None:
+        """Return one of our tables other than the deals; None if the CRM does not have it."""
+        table: Table | None = getattr(self.mapping, name)
+        rows = self._kept(table) if table else None
+        if table is None or rows is None:
+            return None
+        raw = TABLES[name]
+        (key,) = raw.key
+        columns = dict(self._columns(name, table, rows))
+        # The names come from where deals find them too, so that both are the same.
+        listed = self.names_of(name)
+        numbers, notes = rows.numbers, []
+        if listed is not None:
+            ids = self.values.ids(
+                required(self.values.take(_id(table), rows), f"{name}: id", table.id, rows, "")
+            )
+            first = _first_of_each(ids)
+            columns[key] = listed[1]
+            columns = {
+                column: array if column == key else array.take(first) for column, array in columns.items()
+            }
+            numbers = numbers.take(first)
+        elif key not in columns:
+            raise BadInputError(
+                f"{rows.name}: no column for {key}; the file has {shown_header(rows.header)}. Name it under "
+                f"{name}: columns in {self.loaded.remedy_file}, or write `{name}: null` to go without the table."
+            )
+        return MappedTable(
+            _in_file(raw, rows), _as_table(raw, columns, numbers), self._labels(table, rows), notes
+        )
+
+    @cached_property
+    def deals(self) -> MappedTable:
+        """The deals.
+
+        Raises:
+            BadInputError: the file, or a column that nothing can do without, is missing; or the mapping does
+                not say what a stage means.
+        """
+        deals, raw = self.mapping.deals, TABLES["deals"]
+        rows = self.rows_of(deals.file)
+        if rows is None:
+            raise BadInputError(f"No file fits files: {deals.file}.")
+        told = tell(self.loaded, rows, self.values)
+        self.values.masks = told.masks
+        columns = dict(self._columns("deals", deals, rows))
+        columns["deal_stage"] = told.stage
+        if told.name is not None:
+            columns["stage_name"] = told.name
+            columns["stage_position"] = told.position.cast(TEXT)
+        key = raw.key[0]
+        columns[key] = required(
+            columns.get(key), key, deals.columns.get(key), rows, f"Name it in {self.loaded.remedy_file}."
+        )
+        extra = {
+            name: array
+            for name, value in deals.home_amounts.items()
+            if (array := self.values.take(value, rows)) is not None
+        }
+        kept, notes = self._kept_deals(rows, columns)
+        text = _as_table(raw, columns, rows.numbers).filter(kept)
+        extra = {name: array.filter(kept) for name, array in extra.items()}
+        labels = {**self._labels(deals, rows), **_stage_labels(deals.stage, rows)}
+        return MappedTable(_in_file(raw, rows), text, labels, [*told.notes, *notes], extra)
+
+    @property
+    def told(self) -> Told:
+        """The outcomes of all deals of the file, including those that are left out."""
+        rows = self.rows_of(self.mapping.deals.file)
+        if rows is None:
+            raise BadInputError(f"No file fits files: {self.mapping.deals.file}.")
+        return tell(self.loaded, rows, self.values)
+
+    def _columns(self, name: str, table: Table, rows: Rows) -> Iterator[tuple[str, pa.Array]]:
+        for column, value in table.columns.items():
+            found = self.values.take(value, rows)
+            if found is not None:
+                yield column, found
+            elif self.loaded.wrote(name, "columns", column):
+                raise BadInputError(self._missing(name, column, value, rows))
+
+    def _missing(self, name: str, column: str, value: Value, rows: Rows) -> str:
+        """Say what a line of the user looks for, and what there is."""
+        others = [part.file for part in parts(value) if part.file]
+        absent = [role for role in dict.fromkeys(others) if self.rows_of(role) is None]
+        there = f"{rows.name} has {shown_header(rows.header)}"
+        if absent:
+            there += f", and there is no file for {', '.join(absent)}"
+        return (
+            f"{self.loaded.name}, {name}: columns: {column}: {', '.join(value.columns) or 'its column'} is not "
+            f"there. {there}. Correct the line, or write `{column}: null` to go without."
+        )
+
+    def _kept(self, table: Table) -> Rows | None:
+        """Return the rows of a table without those that the mapping leaves out."""
+        rows = self.rows_of(table.file)
+        if rows is None:
+            return None
+        for name, wanted in table.leave_out.items():
+            column = rows.column(name)
+            if column is not None:
+                kept = pc.invert(among(column, wanted))
+                rows = rows.filtered(kept) if pc.any(kept).as_py() else rows
+        return rows
+
+    def _named(self, name: str, table: Table, rows: Rows) -> tuple[pa.Array, pa.Array] | None:
+        """Return the id and the name of each row: a name that two ids share gets the id beside it."""
+        (key,) = TABLES[name].key
+        ids, value = self.values.take(_id(table), rows), table.columns.get(key)
+        names = self.values.take(value, rows) if value else None
+        if ids is None or names is None:
+            return None
+        ids = self.values.ids(ids)
+        first = _first_of_each(ids)
+        frame = pd.DataFrame({"id": ids.take(first).to_pandas(), "name": names.take(first).to_pandas()})
+        frame["name"] = frame["name"].fillna(frame["id"])
+        shared = frame["name"].map(lambda text: same(text) if text else text).duplicated(keep=False)
+        shared &= frame["id"].notna()
+        frame.loc[shared, "name"] = frame["name"] + " (" + frame["id"] + ")"
+        return pa.array(frame["id"], TEXT), pa.array(frame["name"], TEXT)
+
+    def _kept_deals(self, rows: Rows, columns: dict[str, pa.Array]) -> tuple[pa.Array, list[str]]:
+        """Return which deals to keep, and how many each line of the mapping leaves out."""
+        kept, notes = np.ones(len(rows), dtype=bool), []
+        deals = self.mapping.deals
+        lines = [("leave_out", name, wanted) for name, wanted in deals.leave_out.items()]
+        lines += [("keep", name, wanted) for name, wanted in deals.keep.items()]
+        for section, name, wanted in lines:
+            written = self.loaded.wrote("deals", section, name)
+            column = columns.get(name)
+            if column is None:
+                column = rows.column(name)
+            if column is None:
+                if written:
+                    raise BadInputError(
+                        f"{self.loaded.name}, deals: {section}: {name}: {rows.name} has no such column. It has "
+                        f"{shown_header(rows.header)}; ours are {', '.join(columns)}."
+                    )
+                continue
+            found = among(column, wanted).to_numpy(zero_copy_only=False)
+            out = found if section == "leave_out" else ~found
+            if written and not found.any():
+                raise BadInputError(
+                    f"{self.loaded.name}, deals: {section}: {name}: no deal has {', '.join(wanted)}. There are "
+                    f"{counted(column)}."
+                )
+            if not (kept & ~out).any():
+                if written:
+                    raise BadInputError(
+                        f"{self.loaded.name}, deals: {section}: {name}: leaves out every deal that is left. "
+                        f"There are {counted(column)}."
+                    )
+                notes.append(
+                    f"{rows.name}: {name} is {', '.join(wanted)} in every row, so {self.loaded.name} would leave "
+                    "out every deal; the line is not applied."
+                )
+                continue
+            if count := int((kept & out).sum()):
+                how = "is" if section == "leave_out" else "is not"
+                notes.append(
+                    f"{rows.name}: {count:,} deals are left out: {name} {how} {' or '.join(wanted)}."
+                )
+            kept &= ~out
+        return pa.array(kept), notes
+
+    def _labels(self, table: Table, rows: Rows) -> dict[str, str]:
+        """Return what the CRM calls our columns, for messages."""
+        found = {}
+        for ours, value in table.columns.items():
+            # A column that only leads to another file is not what a value is called.
+            there = [name for one in value.own_columns if (name := column_in(rows.header, one))]
+            if there:
+                found[ours] = there[0]
+        return found
+
+
+def _id(table: Table) -> Value:
+    return table.id or Value(text="")
+
+
+def _stage_labels(stage: Value | None, rows: Rows) -> dict[str, str]:
+    there = [name for one in (stage.columns if stage else []) if (name := column_in(rows.header, one))]
+    return dict.fromkeys(STAGE_COLUMNS, there[0]) if there else {}
+
+
+def _in_file(raw: RawTable, rows: Rows) -> RawTable:
+    from dataclasses import replace
+
+    return replace(raw, file_name=rows.name)
+
+
+def _first_of_each(ids: pa.Array) -> pa.Array:
+    """Return the positions of rows with an id that no earlier row has, and of rows without an id."""
+    series = ids.to_pandas()
+    return pa.array(np.flatnonzero(~series.duplicated() | series.isna()))
+
+
+def _as_table(raw: RawTable, columns: dict[str, pa.Array], numbers: pa.Array) -> pa.Table:
+    ordered = {name: columns[name] for name in raw.names if name in columns}
+    return pa.table({**ordered, SOURCE_ROW.name: numbers.cast(pa.int64())})
