@@ -15,7 +15,7 @@ from dotenv import dotenv_values
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from crm_assets.crm.feature_table import FEATURE_NAMES
+from crm_assets.crm.all_features import ALL_FEATURE_NAMES
 from crm_assets.crm.months import is_month
 from crm_assets.errors import SettingsError
 
@@ -43,6 +43,12 @@ class Settings(BaseSettings):
         None,
         description="The folder with accounts.csv, products.csv, sales_teams.csv and sales_pipeline.csv; or "
         "a zip archive or a workbook with these tables.",
+    )
+    mapping: str = Field(
+        "kaggle",
+        min_length=1,
+        description="How the CRM of `CRM_DATA_DIR` calls things: a preset (`kaggle`, `salesforce`, "
+        "`hubspot`, `dynamics`, `pipedrive`, `odoo`) or the path of a `crm.yaml`; `make mapping` drafts one.",
     )
     source_name: str | None = Field(
         None,
@@ -200,9 +206,9 @@ class Settings(BaseSettings):
     @field_validator("admit_features", "exclude_features")
     @classmethod
     def _known_features(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        unknown = sorted(set(value) - set(FEATURE_NAMES))
+        unknown = sorted(set(value) - set(ALL_FEATURE_NAMES))
         if unknown:
-            raise ValueError(f"no such feature: {', '.join(unknown)}; known: {', '.join(FEATURE_NAMES)}")
+            raise ValueError(f"no such feature: {', '.join(unknown)}; known: {', '.join(ALL_FEATURE_NAMES)}")
         return value
 
     @field_validator("first_month", "last_month")
@@ -218,6 +224,13 @@ class Settings(BaseSettings):
     def _absolute(cls, value: Path | None) -> Path | None:
         # The working directory may change later, and no shell expands a `~` in `.env`.
         return None if value is None else value.expanduser().resolve()
+
+    @field_validator("mapping")
+    @classmethod
+    def _absolute_if_a_file(cls, value: str) -> str:
+        path = Path(value).expanduser()
+        is_path = path.suffix.lower() in (".yaml", ".yml") or len(path.parts) > 1
+        return str(path.resolve()) if is_path else value
 
     @field_validator("kaggle_dataset")
     @classmethod

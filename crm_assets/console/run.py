@@ -6,11 +6,11 @@ import os
 import time
 from pathlib import Path
 
-from crm_assets.console import summary
+from crm_assets.console import check_data, summary
 from crm_assets.defs import progress
 from crm_assets.errors import SettingsError
 from crm_assets.settings import get_settings
-from crm_assets.sources.select import month_range, select_source
+from crm_assets.sources.select import select_source
 from crm_assets.storage.choice import open_store
 
 
@@ -24,11 +24,15 @@ def main() -> int:
     settings = get_settings()
     _check_dagster_home()
     # Note the months before the definitions load, since those open no data and only read the note.
-    month_range(settings, select_source(settings))
+    source = select_source(settings)
+    progress.console.print(source.description, soft_wrap=True)
+    found = check_data.look(settings, source)
+    check_data.show(found, progress.console)
+    found.check()
+    del found
     from crm_assets.defs import partitions
 
     source, months = partitions.source(), partitions.months()
-    progress.console.print(f"{source.description}: {months.first} to {months.last}", soft_wrap=True)
     start = time.perf_counter()
     store = open_store(settings)
     store.files.check()

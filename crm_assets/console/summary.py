@@ -5,16 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import ibis.expr.types as ir
 import pandas as pd
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from crm_assets.crm.feature_table import feature
+from crm_assets.crm.all_features import feature
 from crm_assets.crm.months import MonthRange
 from crm_assets.crm.targets import DEFAULT_TARGET
-from crm_assets.modeling.forecast import TOTAL
-from crm_assets.modeling.verdicts import INADMISSIBLE, UNPROVEN
+from crm_assets.modeling.forecast import TOTAL, without_price
+from crm_assets.modeling.pooled import rate_in_force
+from crm_assets.modeling.verdicts import ABSENT, INADMISSIBLE, POOLED_RATE, SEASONAL_RATE, UNPROVEN
 from crm_assets.storage.tables import TableStore
 
 LIKELIEST = 10
@@ -34,6 +36,8 @@ class Results:
     open_deals: int
     predictions: pd.DataFrame
     forecast: pd.DataFrame
+    currency: str = "USD"
+    without_price: int = 0
 
 
 def read_results(store: TableStore, months: MonthRange, source: str, synthetic: bool) -> Results:
@@ -55,7 +59,19 @@ def read_results(store: TableStore, months: MonthRange, source: str, synthetic: 
         open_deals=store.rows("win_features", months.last),
         predictions=read("win_predictions", months.last),
         forecast=read("revenue_forecast", months.last),
+        currency=currency_of(store.read("opportunities")),
+        without_price=without_price(store.read("monthly_snapshots", [months.last]))
+        .count()
+        .to_pyarrow()
+        .as_py(),
     )
+
+
+def currency_of(opportunities: ir.Table) -> str:
+    """Return the currency of the amounts; if the CRM does not say, dollars."""
+    if "currency" not in opportunities.columns:
+        return "USD"
+    return opportunities.currency.min().to_pyarrow().as_py() or "USD"
 
 
 def show(results: Results, console: Console) -> None:
@@ -71,14 +87,22 @@ def show(results: Results, console: Console) -> None:
     console.print(f"Leaks      {_leaks(results.leak_audit)}", soft_wrap=True)
     console.print(f"Champion   {_champion(results)}")
     console.print(f"Deals      {_deals(results)}")
-    console.print(f"Expected   {_expected(results.forecast)}")
+    console.print(f"Expected   {_expected(results.forecast, results.currency)}", soft_wrap=True)
+    if results.without_price:
+        console.print(
+            f"Prices     {results.without_price:,} open deals have no amount and no list price: they count "
+            "with what won deals of their product fetched on average",
+            soft_wrap=True,
+        )
     console.print()
-    console.print(_totals(results.forecast))
-    console.print(_likeliest(results.predictions, *_horizon(results)))
-    console.print(_leaderboard(results.leaderboard))
+    console.print(_totals(results.forecast, results.currency))
+    console.print(_likeliest(results.predictions, *_horizon(results), results.currency))
+    if rate_in_force(results.leaderboard) != POOLED_RATE:
+        console.print(_leaderboard(results.leaderboard))
 
 
 def _leaks(audit: pd.DataFrame) -> str:
+    audit = audit[audit["verdict"] != ABSENT]
     guilty = audit[audit["verdict"] == INADMISSIBLE]
     doubted = audit.loc[(audit["verdict"] == UNPROVEN) & ~audit["used"], "feature"].tolist()
     said = [_convicted(guilty, len(audit))] if len(guilty) else []
@@ -99,6 +123,11 @@ def _champion(results: Results) -> str:
     if results.predictions.empty:
         return "none can score this month"
     first = results.predictions.iloc[0]
+    if first["algorithm"] == POOLED_RATE:
+        return "none: the data is not enough for a model; every deal has the pooled rate of its age"
+    if first["algorithm"] == SEASONAL_RATE:
+        chosen = results.leaderboard.loc[results.leaderboard["chosen"], "contender"].item()
+        return f"none: {chosen} is worse than the seasonal rate, which makes the predictions"
     return f"{first['algorithm']}, version {first['model_version']}"
 
 
@@ -108,13 +137,13 @@ def _deals(results: Results) -> str:
     return f"{results.open_deals:,} open at the end of {results.months.last}, {how_many} scored"
 
 
-def _totals(forecast: pd.DataFrame) -> Table:
+def _totals(forecast: pd.DataFrame, currency: str) -> Table:
     """Return the totals by horizon, their 80 % intervals, and the parts that they add up from."""
     table = _table("What will be sold, with the interval that holds 4 times out of 5")
     table.add_column("until the end of")
     for name in ("wins", "interval", "from open deals", "new business"):
         table.add_column(name, justify="right")
-    for name in ("USD", "interval"):
+    for name in (currency, "interval"):
         table.add_column(name, justify="right")
     for row in forecast[forecast["level"] == TOTAL].to_dict("records"):
         table.add_row(
@@ -134,12 +163,12 @@ def _interval(row: dict[str, Any], name: str) -> str:
     return "too few months" if pd.isna(low) else f"{_number(low, 0)} to {_number(high, 0)}"
 
 
-def _expected(forecast: pd.DataFrame) -> str:
+def _expected(forecast: pd.DataFrame, currency: str) -> str:
     totals = forecast[forecast["level"] == TOTAL]
     if totals.empty:
         return "nothing can be said yet"
     first = totals.iloc[0]
-    total = f"{first['total_wins']:,.0f} wins and {first['total_revenue']:,.0f} USD"
+    total = f"{first['total_wins']:,.0f} wins and {first['total_revenue']:,.0f} {currency}"
     parts = f"{first['expected_wins']:,.0f} from open deals, {first['new_wins']:,.0f} from deals not open yet"
     return f"{total} in {first['forecast_month']}: {parts}"
 
@@ -176,26 +205,28 @@ def _leaderboard(board: pd.DataFrame) -> Table:
 
 def _mark(row: dict[str, Any]) -> str:
     if row["in_force"]:
-        return " (champion)"
+        return " (makes the predictions)" if row["baseline"] else " (champion)"
     if row["chosen"]:
         return " (candidate, not promoted)"
     return " (baseline)" if row["baseline"] else ""
 
 
-def _likeliest(predictions: pd.DataFrame, column: str, month: str) -> Table:
+def _likeliest(predictions: pd.DataFrame, column: str, month: str, currency: str) -> Table:
     when = f"in {month}" if column == "probability" else f"until the end of {month}"
     table = _table(f"Most likely wins {when}")
-    for name in ("deal", "agent", "product"):
-        table.add_column(name)
-    for name in ("days open", "probability", "expected USD"):
+    shown = {"opportunity_id": "deal", "sales_agent": "agent", "product": "product"}
+    shown = {name: title for name, title in shown.items() if name in predictions.columns}
+    for name, title in shown.items():
+        # An id that is cut off finds no deal; names may wrap.
+        ids = predictions[name].head(LIKELIEST) if name == "opportunity_id" else ()
+        table.add_column(title, min_width=max(map(len, ids), default=None), overflow="fold")
+    for name in ("days open", "probability", f"expected {currency}"):
         table.add_column(name, justify="right")
     table.add_column("why")
     likeliest = predictions.sort_values([column, "opportunity_id"], ascending=[False, True])
     for row in likeliest.head(LIKELIEST).to_dict("records"):
         table.add_row(
-            row["opportunity_id"],
-            row["sales_agent"],
-            row["product"],
+            *(row[name] or NO_NUMBER for name in shown),
             f"{row['days_open']}",
             f"{row[column]:.1%}",
             f"{row[column] * row['expected_value']:,.0f}",

@@ -59,10 +59,18 @@ class AsOf:
     @property
     def days_open(self) -> ir.IntegerValue:
         """Days from the engage date to the month's end."""
-        return self.month.month_end.delta(self.deal.engage_date, unit="day").cast("int64")
+        return self.days_since(self.deal.engage_date)
+
+    def days_since(self, day: ir.DateValue) -> ir.IntegerValue:
+        """Return the days from a date to the month's end; negative if the date is later."""
+        return self.month.month_end.delta(day, unit="day").cast("int64")
 
     def record_of(self, who: str) -> Record:
-        """Return the record of a deal's agent, product or account; `who` is one of `RECORDS`."""
+        """Return the record of a deal's agent, product or account; `who` is one of `RECORDS`.
+
+        Raises:
+            AttributeError: the CRM does not have that column.
+        """
         wins, closed, still_open = (self.deal[f"{who}_{part}"] for part in ("wins", "closed", "open"))
         return Record(wins, closed, still_open, self.base_rate)
 
@@ -76,7 +84,8 @@ def as_of(snapshots: ir.Table, months: ir.Table) -> AsOf:
     """
     deals: Any = snapshots.filter(snapshots.stage == Stage.ENGAGING.value)
     looked_up = {"month": (months, [MONTH]), "totals": (_totals(snapshots), [MONTH])}
-    looked_up |= {who: (_record(snapshots, who), [MONTH, who]) for who in RECORDS}
+    there = [who for who in RECORDS if who in snapshots.columns]
+    looked_up |= {who: (_record(snapshots, who), [MONTH, who]) for who in there}
     # One chain of joins without projections: each projection would have to be compiled and planned.
     for name, (table, keys) in looked_up.items():
         deals = deals.left_join(table, keys, rname=f"{{name}}_of_{name}")

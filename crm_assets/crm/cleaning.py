@@ -57,8 +57,6 @@ def opportunities(raw: Mapping[str, ir.Table], first_month: str) -> ir.Table:
         if column in joined.columns:
             joined = _looked_up(joined, column, raw[table.name])
     joined = _dated(joined, first_month)
-    lost = joined.deal_stage == Stage.LOST.value
-    joined = joined.mutate(close_value=lost.ifelse(0.0, joined.close_value))
     joined = joined.mutate(**{name: joined[was] for name, was in RENAMED.items() if was in joined.columns})
     if "sector" in joined.columns:
         joined = joined.mutate(sector=joined.sector.substitute(SECTOR_SPELLINGS))
@@ -96,7 +94,9 @@ def _dated(deals: ir.Table, first_month: str) -> ir.Table:
     }
     engaged, created = dates["engage_date"], dates.get("created_date", dates["engage_date"])
     known = ibis.least(engaged, created).coalesce(engaged, created, deals.close_date)
+    entered = {"crm_created_date": created} if "created_date" in dates else {}
     return deals.mutate(
+        **entered,
         stage=deals.deal_stage,
         close_value=ibis.ifelse(deals.deal_stage == Stage.LOST.value, 0.0, deals.close_value),
         created_date=known.coalesce(_simulated_day(deals.opportunity_id, first_month)),

@@ -40,6 +40,7 @@ DIMENSIONS = (
 
 # What a CRM may say of a deal beyond its dimensions.
 DETAILS = (
+    Column("crm_created_date", "date", "Day the deal was entered into the CRM."),
     Column("expected_close_date", "date", "Day the deal is expected to close, at the time of the dump."),
     Column("amount", "float64", "What the deal is worth, as the seller entered it.", "USD"),
     Column("currency", "string", "Currency of amount and close_value, as ISO 4217."),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -10,7 +10,15 @@ from typing import Any
 import ibis.expr.types as ir
 
 from crm_assets.crm.as_of import AsOf, as_of
-from crm_assets.crm.deals import DIMENSIONS, MONTHLY_SNAPSHOTS, MONTHS, OPPORTUNITIES, OUTCOME, Dimension
+from crm_assets.crm.deals import (
+    DIMENSIONS,
+    MONTHLY_SNAPSHOTS,
+    MONTHS,
+    OPPORTUNITIES,
+    OPTIONAL,
+    OUTCOME,
+    Dimension,
+)
 from crm_assets.crm.lineage import Origin, origins
 from crm_assets.crm.monthly import unbound
 from crm_assets.crm.schema import Column
@@ -49,6 +57,15 @@ class Feature(Column):
         return origins(self.expression(_everything()))
 
     @property
+    def needs(self) -> frozenset[str]:
+        """The columns of `monthly_snapshots` without which it has no value; they may be absent."""
+        return _needs(self)
+
+    def available(self, columns: Collection[str]) -> bool:
+        """Return whether it can be computed from snapshots with these columns."""
+        return self.needs <= set(columns)
+
+    @property
     def sources(self) -> tuple[str, ...]:
         """The undated columns of `opportunities` that its value is computed from, sorted.
 
@@ -71,6 +88,13 @@ class Feature(Column):
         if self.is_number:
             return self.label(float(text))
         return self.label(text == "True") if self.dtype == "boolean" else self.label(text)
+
+
+@cache
+def _needs(feature: Feature) -> frozenset[str]:
+    return frozenset(
+        name for table, name in feature.origins if table == MONTHLY_SNAPSHOTS.name and name in OPTIONAL
+    )
 
 
 @cache

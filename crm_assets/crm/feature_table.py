@@ -1,4 +1,4 @@
-"""The features, one row each: name, type, unit, meaning, expression, bounds, and words for sales people."""
+"""The 23 features of `win_features`, one row each: name, type, meaning, expression, bounds and words."""
 
 from __future__ import annotations
 
@@ -6,29 +6,16 @@ import calendar
 
 from crm_assets.crm.feature import Feature
 from crm_assets.crm.targets import DEFAULT_TARGET, TARGETS
-
-
-def _counted(number: float, thing: str) -> str:
-    """Return a number with its noun.
-
-    >>> _counted(1, "day"), _counted(1200, "deal")
-    ('1 day', '1,200 deals')
-    """
-    return f"{number:,.0f} {thing}{'' if number == 1 else 's'}"
-
-
-def _percent(share: float) -> str:
-    return f"{share:.0%}".replace("%", " %")
-
+from crm_assets.crm.wording import counted, percent
 
 FEATURES: tuple[Feature, ...] = (
     Feature(
         name="product",
         dtype="category",
         description="Product, as the price list spells it.",
-        nullable=False,
         expression=lambda known: known.deal.product,
         label=lambda name: f"product {name}",
+        missing="no product recorded",
     ),
     Feature(
         name="product_series",
@@ -52,9 +39,9 @@ FEATURES: tuple[Feature, ...] = (
         name="sales_agent",
         dtype="category",
         description="Agent who works on the deal.",
-        nullable=False,
         expression=lambda known: known.deal.sales_agent,
         label=lambda name: f"{name} works on it",
+        missing="no agent recorded",
     ),
     Feature(
         name="manager",
@@ -97,7 +84,7 @@ FEATURES: tuple[Feature, ...] = (
         description="Head count of the account.",
         expression=lambda known: known.deal.account_employees,
         bounds=(0, None),
-        label=lambda heads: f"account with {_counted(heads, 'employee')}",
+        label=lambda heads: f"account with {counted(heads, 'employee')}",
         missing="account's head count unknown",
     ),
     Feature(
@@ -108,7 +95,7 @@ FEATURES: tuple[Feature, ...] = (
         expression=lambda known: (known.month.year - known.deal.account_year_established).cast("float64"),
         # A current dump includes accounts founded after an early month, so the age may be negative.
         bounds=(None, None),
-        label=lambda years: f"account founded {_counted(years, 'year')} ago",
+        label=lambda years: f"account founded {counted(years, 'year')} ago",
         missing="account's age unknown",
     ),
     Feature(
@@ -135,7 +122,7 @@ FEATURES: tuple[Feature, ...] = (
         nullable=False,
         expression=lambda known: known.days_open,
         bounds=(0, None),
-        label=lambda days: f"open for {_counted(days, 'day')}",
+        label=lambda days: f"open for {counted(days, 'day')}",
     ),
     Feature(
         name="engage_day_of_week",
@@ -165,7 +152,7 @@ FEATURES: tuple[Feature, ...] = (
         "null while no deal is closed.",
         expression=lambda known: known.days_open / known.median_cycle,
         bounds=(0, None),
-        label=lambda ratio: f"open for {_percent(ratio)} of the usual cycle",
+        label=lambda ratio: f"open for {percent(ratio)} of the usual cycle",
         missing="usual cycle unknown",
     ),
     Feature(
@@ -176,28 +163,28 @@ FEATURES: tuple[Feature, ...] = (
         "month; null while no deal is closed.",
         expression=lambda known: known.record_of("sales_agent").win_rate,
         bounds=(0, 1),
-        label=lambda rate: f"agent wins {_percent(rate)} of closed deals",
+        label=lambda rate: f"agent wins {percent(rate)} of closed deals",
         missing="no deal closed yet",
     ),
     Feature(
         name="agent_closed_deals",
         dtype="int64",
         unit="deals",
-        description="Deals that the agent has closed.",
-        nullable=False,
+        description="Deals that the agent has closed; null without an agent.",
         expression=lambda known: known.record_of("sales_agent").closed,
         bounds=(0, None),
-        label=lambda deals: f"agent has closed {_counted(deals, 'deal')}",
+        label=lambda deals: f"agent has closed {counted(deals, 'deal')}",
+        missing="no agent recorded",
     ),
     Feature(
         name="agent_open_deals",
         dtype="int64",
         unit="deals",
-        description="The agent's open deals, including this one.",
-        nullable=False,
+        description="The agent's open deals, including this one; null without an agent.",
         expression=lambda known: known.record_of("sales_agent").open,
         bounds=(1, None),
-        label=lambda deals: f"agent works on {_counted(deals, 'open deal')}",
+        label=lambda deals: f"agent works on {counted(deals, 'open deal')}",
+        missing="no agent recorded",
     ),
     Feature(
         name="product_win_rate",
@@ -206,18 +193,18 @@ FEATURES: tuple[Feature, ...] = (
         description="Smoothed win rate of the product, as for the agent.",
         expression=lambda known: known.record_of("product").win_rate,
         bounds=(0, 1),
-        label=lambda rate: f"{_percent(rate)} of the product's closed deals are won",
+        label=lambda rate: f"{percent(rate)} of the product's closed deals are won",
         missing="no deal closed yet",
     ),
     Feature(
         name="product_open_deals",
         dtype="int64",
         unit="deals",
-        description="Open deals of the product, including this one.",
-        nullable=False,
+        description="Open deals of the product, including this one; null without a product.",
         expression=lambda known: known.record_of("product").open,
         bounds=(1, None),
-        label=lambda deals: f"{_counted(deals, 'open deal')} of the product",
+        label=lambda deals: f"{counted(deals, 'open deal')} of the product",
+        missing="no product recorded",
     ),
     Feature(
         name="account_win_rate",
@@ -226,7 +213,7 @@ FEATURES: tuple[Feature, ...] = (
         description="Smoothed win rate of the account, as for the agent; null without an account.",
         expression=lambda known: known.record_of("account").win_rate,
         bounds=(0, 1),
-        label=lambda rate: f"{_percent(rate)} of the account's closed deals are won",
+        label=lambda rate: f"{percent(rate)} of the account's closed deals are won",
         missing="account's win rate unknown",
     ),
     Feature(
@@ -236,7 +223,7 @@ FEATURES: tuple[Feature, ...] = (
         description="Deals closed with the account; null without an account.",
         expression=lambda known: known.record_of("account").closed,
         bounds=(0, None),
-        label=lambda deals: f"{_counted(deals, 'deal')} closed with the account",
+        label=lambda deals: f"{counted(deals, 'deal')} closed with the account",
         missing="no account recorded",
     ),
 )
@@ -244,12 +231,3 @@ FEATURES: tuple[Feature, ...] = (
 FEATURE_NAMES: tuple[str, ...] = tuple(feature.name for feature in FEATURES)
 LABELS = tuple(target.column for target in TARGETS)
 LABEL = next(label for label in LABELS if label.name == DEFAULT_TARGET.name)
-
-
-def feature(name: str) -> Feature:
-    """Return the feature with this name.
-
-    Raises:
-        KeyError: there is no such feature.
-    """
-    return {row.name: row for row in FEATURES}[name]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from crm_assets.crm.cleaning import SECTOR_SPELLINGS
 from crm_assets.crm.contract import contract
-from crm_assets.crm.name_rules import KnownName, OneSpelling
+from crm_assets.crm.lookup_rules import known, not_confusable, one_spelling, spelled_alike
 from crm_assets.crm.rules import (
     Between,
     InSet,
@@ -96,56 +96,10 @@ def _dates(table: RawTable) -> tuple[Rule, ...]:
     )
 
 
-def _known(name: str, column: str, table: RawTable, unknown: str) -> Rule:
-    (key,) = table.key
-    return KnownName(
-        name=name,
-        column=column,
-        of=Of(table.name, key),
-        severity="should",
-        what=f"is not in {table.file_name}",
-        remedy=f"add it there or correct the deals; until then, {unknown}",
-    )
-
-
-def _one_spelling(table: RawTable) -> Rule:
-    (key,) = table.key
-    return OneSpelling(
-        name=f"{key}_in_one_spelling",
-        column=key,
-        what="differs from another row's name only in spaces",
-        remedy=f"keep one row per {key}",
-    )
-
-
-def _not_confusable(table: RawTable) -> Rule:
-    (key,) = table.key
-    return OneSpelling(
-        name=f"{key}_not_confusable",
-        column=key,
-        confusable=True,
-        severity="should",
-        what="differs from another row's name only in case, spaces or punctuation",
-        remedy=f"leave it if they are two; if they are one {key}, keep one row",
-    )
-
-
-def _spelled_alike(name: str, column: str, table: RawTable) -> Rule:
-    (key,) = table.key
-    return InSet(
-        name=name,
-        column=column,
-        values=Of(table.name, key),
-        severity="should",
-        what=f"has a different spelling in {table.file_name}",
-        remedy="leave it: cleaning corrects the spelling",
-    )
-
-
 RAW_RULES: dict[str, tuple[Rule, ...]] = {
     RAW_ACCOUNTS.name: (
-        _one_spelling(RAW_ACCOUNTS),
-        _not_confusable(RAW_ACCOUNTS),
+        one_spelling(RAW_ACCOUNTS),
+        not_confusable(RAW_ACCOUNTS),
         NotInSet(
             name="sector_spelled_right",
             column="sector",
@@ -164,8 +118,8 @@ RAW_RULES: dict[str, tuple[Rule, ...]] = {
         ),
     ),
     RAW_PRODUCTS.name: (
-        _one_spelling(RAW_PRODUCTS),
-        _not_confusable(RAW_PRODUCTS),
+        one_spelling(RAW_PRODUCTS),
+        not_confusable(RAW_PRODUCTS),
         Between(
             name="price_above_zero",
             column="sales_price",
@@ -176,8 +130,8 @@ RAW_RULES: dict[str, tuple[Rule, ...]] = {
         ),
     ),
     RAW_SALES_TEAMS.name: (
-        _one_spelling(RAW_SALES_TEAMS),
-        _not_confusable(RAW_SALES_TEAMS),
+        one_spelling(RAW_SALES_TEAMS),
+        not_confusable(RAW_SALES_TEAMS),
         NotNull(
             name="manager_recorded",
             column="manager",
@@ -267,9 +221,9 @@ RAW_RULES: dict[str, tuple[Rule, ...]] = {
             what="lies before the deal's engage_date",
             remedy="correct one of the two dates",
         ),
-        _known("product_in_products", "product", RAW_PRODUCTS, "series and list price are unknown"),
-        _known("agent_in_sales_teams", "sales_agent", RAW_SALES_TEAMS, "manager and office are unknown"),
-        _known("account_in_accounts", "account", RAW_ACCOUNTS, "what accounts say of a customer is unknown"),
+        known("product_in_products", "product", RAW_PRODUCTS, "series and list price are unknown"),
+        known("agent_in_sales_teams", "sales_agent", RAW_SALES_TEAMS, "manager and office are unknown"),
+        known("account_in_accounts", "account", RAW_ACCOUNTS, "what accounts say of a customer is unknown"),
         Between(
             name="won_deals_bring_revenue",
             column="close_value",
@@ -279,9 +233,9 @@ RAW_RULES: dict[str, tuple[Rule, ...]] = {
             what="is the close value of a Won deal",
             remedy="enter the revenue of the deal",
         ),
-        _spelled_alike("product_spelled_as_in_products", "product", RAW_PRODUCTS),
-        _spelled_alike("agent_spelled_as_in_sales_teams", "sales_agent", RAW_SALES_TEAMS),
-        _spelled_alike("account_spelled_as_in_accounts", "account", RAW_ACCOUNTS),
+        spelled_alike("product_spelled_as_in_products", "product", RAW_PRODUCTS),
+        spelled_alike("agent_spelled_as_in_sales_teams", "sales_agent", RAW_SALES_TEAMS),
+        spelled_alike("account_spelled_as_in_accounts", "account", RAW_ACCOUNTS),
         NotNull(
             name="product_recorded",
             column="product",

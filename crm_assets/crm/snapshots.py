@@ -19,7 +19,8 @@ from crm_assets.crm.targets import TARGETS
 # In `known_from`: the row comes from a dump later than the month. `completed` adds the column for other rows.
 RECONSTRUCTED = "reconstructed"
 RECORDED_ON = "recorded_on"
-STAGE_CHANGED = "stage_changed_date"
+# Dates that a deal may have beside those of its outcome, each with what is known since that day.
+DATED = {"crm_created_date": (), "stage_changed_date": ("stage_name", "stage_position")}
 
 
 def monthly_snapshots(
@@ -70,7 +71,7 @@ def snapshots(opportunities: ir.Table, months: ir.Table, known_on: date | None =
     closed = known.close_date.notnull() & (known.close_date <= known.month_end)
     return (
         known.mutate(
-            **_stage_of_the_crm(known),
+            **_as_of(known),
             stage=ibis.cases(
                 (closed, known.stage),
                 (engaged, Stage.ENGAGING.value),
@@ -129,11 +130,13 @@ def _known_from(known: ir.Table, known_on: date | None) -> ir.Value:
     return (known.month_end >= known_on).ifelse(f"{known_on}", RECONSTRUCTED)
 
 
-def _stage_of_the_crm(known: ir.Table) -> dict[str, ir.Value]:
-    """Return the CRM's own stage; null if the deal moved to it only after the month."""
-    if STAGE_CHANGED not in known.columns:
-        return {}
-    changed = known[STAGE_CHANGED]
-    later = changed.notnull() & (changed > known.month_end)
-    dated = [name for name in ("stage_name", "stage_position", STAGE_CHANGED) if name in known.columns]
-    return {name: later.ifelse(ibis.null(known[name].type()), known[name]) for name in dated}
+def _as_of(known: ir.Table) -> dict[str, ir.Value]:
+    """Return what the CRM says since a day of its own; null before that day."""
+    values = {}
+    for since, names in DATED.items():
+        if since not in known.columns:
+            continue
+        later = known[since].notnull() & (known[since] > known.month_end)
+        there = [name for name in (since, *names) if name in known.columns]
+        values |= {name: later.ifelse(ibis.null(known[name].type()), known[name]) for name in there}
+    return values

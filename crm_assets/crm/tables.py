@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from crm_assets.crm.deal_feature_table import DEAL_FEATURES
 from crm_assets.crm.deals import DIMENSIONS, MONTHLY_SNAPSHOTS, OPPORTUNITIES, OPPORTUNITY_ID, SNAPSHOT_MONTH
 from crm_assets.crm.feature_table import FEATURES, LABEL, LABELS
 from crm_assets.crm.schema import SOURCE_ROW, Column, TableSchema
@@ -11,6 +12,7 @@ __all__ = (
     "BACKTEST",
     "CHAMPION",
     "DATA_QUALITY",
+    "DEAL_FEATURES_TABLE",
     "LEAK_AUDIT",
     "MONTHLY_SNAPSHOTS",
     "OPPORTUNITIES",
@@ -49,14 +51,25 @@ WIN_FEATURES = TableSchema(
     name="win_features",
     description="One row per deal open at the month's end: the features and the labels.",
     key=("snapshot_month", "opportunity_id"),
+    optional=tuple(feature.name for feature in FEATURES if feature.needs),
     columns=(SNAPSHOT_MONTH, OPPORTUNITY_ID, *FEATURES, *LABELS),
+)
+
+DEAL_FEATURES_TABLE = TableSchema(
+    name="deal_features",
+    description="One row per deal open at the month's end: features beyond the 23, from what the CRM has.",
+    key=("snapshot_month", "opportunity_id"),
+    optional=tuple(feature.name for feature in DEAL_FEATURES),
+    columns=(SNAPSHOT_MONTH, OPPORTUNITY_ID, *DEAL_FEATURES),
 )
 
 TRAINING_SET = TableSchema(
     name="training_set",
-    description="The labeled rows of win_features, starting with the month before the first close.",
+    description="The labeled rows of win_features and deal_features, starting with the month before the "
+    "first close.",
     key=WIN_FEATURES.key,
-    columns=WIN_FEATURES.columns,
+    optional=(*WIN_FEATURES.optional, *DEAL_FEATURES_TABLE.optional),
+    columns=(*WIN_FEATURES.columns, *DEAL_FEATURES),
 )
 
 LEAK_AUDIT = TableSchema(
@@ -69,7 +82,7 @@ LEAK_AUDIT = TableSchema(
             "verdict",
             "string",
             "`admissible`; `inadmissible`: written at or after closing; `unproven`: tied to the outcome, but "
-            "the months cannot tell since when.",
+            "the months cannot tell since when; `absent`: the CRM does not have what it is made from.",
             nullable=False,
         ),
         Column("used", "boolean", "Whether the models use it.", nullable=False),
@@ -174,27 +187,25 @@ CHAMPION = TableSchema(
     ),
 )
 
+_WHO_AND_WHAT = ("product", "sales_agent", "manager", "regional_office", "account")
+
 WIN_PREDICTIONS = TableSchema(
     name="win_predictions",
     description="One row per open deal: the probability that it is won next month, and the reasons.",
     key=("snapshot_month", "opportunity_id"),
+    optional=_WHO_AND_WHAT,
     columns=(
         SNAPSHOT_MONTH,
         OPPORTUNITY_ID,
-        *(
-            column
-            for column in DIMENSIONS
-            if column.name in ("sales_agent", "manager", "regional_office", "product", "account")
-        ),
+        *(column for column in DIMENSIONS if column.name in _WHO_AND_WHAT),
         Column("days_open", "int64", "Month end minus engage date.", "days", nullable=False),
         Column("probability", "float64", "Probability of being won next month.", "0 to 1", nullable=False),
         *(
             Column(
                 f"probability_{target.months}_months",
                 "float64",
-                f"Probability of being won within {target.months} months.",
+                f"Probability of being won within {target.months} months; null while no deal is closed.",
                 "0 to 1",
-                nullable=False,
             )
             for target in TARGETS
             if target.months > 1
@@ -202,9 +213,9 @@ WIN_PREDICTIONS = TableSchema(
         Column(
             "probability_ever",
             "float64",
-            "Probability of ever being won; nothing can calibrate it while the deal is open.",
+            "Probability of ever being won; nothing can calibrate it while the deal is open. Null while no "
+            "deal is closed.",
             "0 to 1",
-            nullable=False,
         ),
         Column("expected_value", "float64", "Revenue of the deal if it is won.", "USD", nullable=False),
         Column("expected_revenue", "float64", "probability x expected_value.", "USD", nullable=False),
@@ -214,7 +225,8 @@ WIN_PREDICTIONS = TableSchema(
             "scored_by",
             "string",
             "`champion`, or `walk_forward` for months that the champion was trained on: there the same "
-            "algorithm, trained on earlier months, scores.",
+            "algorithm, trained on earlier months, scores; `pooled_rate` if the data is not enough for a "
+            "model; `seasonal_rate` if there is no champion and the candidate is worse than that.",
             nullable=False,
         ),
         Column("algorithm", "string", "Algorithm of the champion.", nullable=False),

@@ -53,6 +53,7 @@ class Fact:
     INADMISSIBLE = "inadmissible"
     OVERRULED = "overruled"
     UNPROVEN = "unproven"
+    ABSENT_FEATURES = "features that the CRM has nothing for"
     VERDICTS = "verdicts"
     BY_HISTORY = "what the archived dumps say"
     # Of models and champion.
@@ -74,6 +75,7 @@ class Fact:
     TRAINED_UNTIL = "trained until"
     DATA = "data"
     LEADERBOARD = "leaderboard"
+    NO_MODEL = "why there is no model"
     # Of predictions.
     EXPECTED_WINS = "expected wins"
     SCORED_BY = "scored by"
@@ -81,6 +83,8 @@ class Fact:
     LIKELIEST_WINS = "likeliest wins"
     WITHOUT_PREDICTION = "open deals without a prediction"
     NO_PREDICTIONS = "no predictions"
+    MEAN_SCORES = "mean probability by month"
+    EXPLAINED_BY = "features that explain the fall"
     # Of quality scores and checks.
     SCORES = "scores"
     ABSENT_TABLES = "tables that the source does not have"

@@ -16,7 +16,7 @@ from crm_assets.errors import SettingsError
 from crm_assets.settings import OPEN_END, get_settings
 from crm_assets.sources import calendar as file
 from crm_assets.sources.base import Source
-from crm_assets.sources.calendar import covered
+from crm_assets.sources.calendar import covered_by
 from crm_assets.sources.select import known_range, select_source, within
 
 # The tags of a run that say which months it covers.
@@ -68,7 +68,7 @@ def note_months(deals: pa.Table) -> MonthRange | None:
     Raises:
         SettingsError: the settings ask for months that the data cannot have.
     """
-    found = source().known_months or covered(deals["engage_date"], deals["close_date"])
+    found = source().known_months or covered_by(deals)
     if found is None:
         return None
     now = within(get_settings(), found)

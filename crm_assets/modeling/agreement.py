@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from crm_assets.crm.feature_table import FEATURES
+from crm_assets.crm.all_features import ALL_FEATURES
 from crm_assets.modeling.training_rows import TrainingRows
 
 
@@ -21,7 +21,7 @@ def agreement(training: TrainingRows, scoring: pd.DataFrame, features: list[str]
         column), and `outside`: the share of scoring rows whose number is outside the training range or
         whose category is not in the training set. Nulls are not outside.
     """
-    categories = {feature.name for feature in FEATURES if feature.dtype == "category"}
+    categories = {feature.name for feature in ALL_FEATURES if feature.dtype == "category"}
     return pd.DataFrame([_compare(name, training, scoring, name in categories) for name in features])
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from crm_assets.crm.feature_table import FEATURE_NAMES
+from crm_assets.crm.all_features import ALL_FEATURE_NAMES
 from crm_assets.modeling.matrix import feature_matrix
 from crm_assets.modeling.training_rows import TrainingRows
 
@@ -97,7 +97,7 @@ class Algorithm:
 
     def inputs(self, matrix: pd.DataFrame) -> list[str]:
         """Return the features among the columns of a matrix, in order."""
-        return [name for name in matrix.columns if name not in self.reads or name in FEATURE_NAMES]
+        return [name for name in matrix.columns if name not in self.reads or name in ALL_FEATURE_NAMES]
 
     def scores(self, fitted: Estimator, matrix: pd.DataFrame) -> np.ndarray:
         """Return the win score of each row, 0 to 1, shape (n,).

@@ -68,6 +68,12 @@ class Candidate:
     by_month: dict[str, pd.DataFrame]
     leaderboard: pd.DataFrame
 
+    @property
+    def seasonal_test(self) -> dict[str, float]:
+        """The metrics of the seasonal rate on the test months."""
+        (row,) = self.leaderboard[self.leaderboard["contender"] == SEASONAL_RATE].to_dict("records")
+        return {metric: float(row[f"test_{metric}"]) for metric in METRICS}
+
 
 def leaderboard(
     rows: TrainingRows, backtests: Mapping[str, pd.DataFrame], split: Split
@@ -122,7 +128,9 @@ def calibration_of(board: pd.DataFrame) -> Calibration:
 def decided(
     board: pd.DataFrame, promoted: bool, former: str | None, former_test: dict[str, float] | None
 ) -> pd.DataFrame:
-    """Add to the leaderboard the previous champion, and which contender is champion now.
+    """Add to the leaderboard the previous champion, and which contender makes the predictions now.
+
+    If there is no champion, the seasonal rate does.
 
     Args:
         board: the leaderboard.
@@ -130,7 +138,8 @@ def decided(
         former: registered version of the previous champion, the second baseline; None if there was none.
         former_test: its metrics on the test months of the board, or None if there are none.
     """
-    board = board.assign(in_force=board["chosen"] & promoted)
+    in_force = board["chosen"] if promoted else board["contender"] == SEASONAL_RATE
+    board = board.assign(in_force=in_force & (promoted or former is None))
     if former is None or former_test is None:
         return board
     row: dict[str, object] = {"contender": f"champion_version_{former}", "baseline": True, "chosen": False}

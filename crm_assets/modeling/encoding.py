@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from crm_assets.crm.feature_table import FEATURES
+from crm_assets.crm.all_features import ALL_FEATURES
 
 if TYPE_CHECKING:
     from sklearn.compose import ColumnTransformer
@@ -25,7 +25,7 @@ ROWS_PER_BLOCK = 65_536
 
 def by_type(features: list[str]) -> tuple[list[str], list[str]]:
     """Return the categories and the numbers among some features, in order."""
-    text = {feature.name for feature in FEATURES if feature.dtype == "category"}
+    text = {feature.name for feature in ALL_FEATURES if feature.dtype == "category"}
     return [name for name in features if name in text], [name for name in features if name not in text]
 
 

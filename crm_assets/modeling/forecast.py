@@ -21,37 +21,60 @@ from crm_assets.modeling.outlook.past import MEASURES, OpenDeals
 from crm_assets.modeling.outlook.walk import Walk, column_of
 from crm_assets.modeling.training_rows import DEAL
 
-__all__ = ("LEVELS", "TOTAL", "expected_values", "revenue_forecast")
+__all__ = ("LEVELS", "TOTAL", "expected_values", "revenue_forecast", "without_price")
 
+# What the value of an open deal is estimated from, the best first.
+BASES = ("amount", "list_price")
 # How the columns of `revenue_forecast` call the parts of a forecast.
 PARTS = {past.OPEN: "expected", past.NEW: "new", past.TOTAL: "total"}
 
 
 def expected_values(snapshot: ir.Table) -> ir.Table:
-    """Return the revenue of each open deal if it is won: list price times the usual ratio of value to price.
+    """Return the revenue of each open deal if it is won.
 
-    The ratio comes from the product's deals won as of the month, or from all won deals if the product has
-    none. It is 1 if no deal is won yet. A product without a list price, or with a price of 0, counts with
-    what its won deals fetched on average; if it has none, with the average of all won deals. Won deals whose
-    value is unknown have no say.
+    It is the deal's amount times the usual ratio of value to amount. A deal without an amount above 0 counts
+    with the list price of its product times the usual ratio of value to price, and a deal without either with
+    what the product's won deals fetched on average. Ratios and averages come from the product's deals won as
+    of the month, or from all won deals if the product has none. A ratio is 1 if no deal is won yet. Won deals
+    whose value is unknown have no say.
 
     Args:
         snapshot: columns of `crm.tables.MONTHLY_SNAPSHOTS`.
 
     Returns:
-        One row per open deal: `opportunity_id`, `account`, `expected_value` (USD).
+        One row per open deal: `opportunity_id`, `account` if the CRM has accounts, `expected_value`.
     """
     won = snapshot.filter(snapshot.stage == Stage.WON.value).drop_null("close_value")
-    by_product = won.group_by("product").agg(ratio=_ratio(won), fetched=won.close_value.mean())
-    overall = won.agg(overall_ratio=_ratio(won), overall_fetched=won.close_value.mean())
-    deals = snapshot.filter(snapshot.stage == Stage.ENGAGING.value)
-    deals = deals.left_join(by_product, "product").cross_join(overall)
-    value = ibis.ifelse(
-        deals.list_price > 0,
-        deals.list_price * ibis.coalesce(deals.ratio, deals.overall_ratio, 1.0),
-        ibis.coalesce(deals.fetched, deals.overall_fetched, 0.0),
-    )
-    return deals.select("opportunity_id", "account", expected_value=value).order_by("opportunity_id")
+    deals: Any = snapshot.filter(snapshot.stage == Stage.ENGAGING.value)
+    bases = [name for name in BASES if name in snapshot.columns]
+    parts: dict[str, Any] = {
+        "fetched": won.close_value.mean(),
+        **{f"{name}_ratio": _ratio(won, name) for name in bases},
+    }
+    if "product" in snapshot.columns:
+        deals = deals.left_join(won.group_by("product").agg(**parts), "product")
+    deals = deals.cross_join(won.agg(**{f"overall_{name}": part for name, part in parts.items()}))
+
+    def usual(part: str, otherwise: float) -> ir.Value:
+        known = [deals[name] for name in (part, f"overall_{part}") if name in deals.columns]
+        return ibis.coalesce(*known, otherwise)
+
+    value = usual("fetched", 0.0)
+    for name in reversed(bases):
+        value = ibis.ifelse(deals[name] > 0, deals[name] * usual(f"{name}_ratio", 1.0), value)
+    shown = [name for name in ("opportunity_id", "account") if name in deals.columns]
+    return deals.select(*shown, expected_value=value).order_by("opportunity_id")
+
+
+def without_price(snapshot: ir.Table) -> ir.Table:
+    """Return the open deals that have neither an amount nor a list price above 0.
+
+    Args:
+        snapshot: columns of `crm.tables.MONTHLY_SNAPSHOTS`.
+    """
+    deals: Any = snapshot.filter(snapshot.stage == Stage.ENGAGING.value)
+    bases = [name for name in BASES if name in snapshot.columns]
+    return deals.filter([~(deals[name] > 0).fill_null(False) for name in bases])
 
 
 def revenue_forecast(
@@ -112,6 +135,7 @@ def _open_deals(history: History, predictions: pd.DataFrame, column: str) -> Ope
     )
 
 
-def _ratio(won: ir.Table) -> ir.FloatingValue:
-    priced = won.list_price > 0
-    return won.close_value.sum(where=priced) / won.list_price.sum(where=priced).nullif(0)
+def _ratio(won: ir.Table, base: str) -> ir.FloatingValue:
+    """Return value over amount, or over price, of the won deals that have one."""
+    there = won[base] > 0
+    return won.close_value.sum(where=there) / won[base].sum(where=there).nullif(0)

@@ -1,8 +1,9 @@
 """The leak audit: features that know the outcome in a way no dated rule can catch.
 
-Three witnesses: `history_audit` reads from archived dumps what changed when deals closed, and decides where
-it can; `column_audit` judges the other columns that features are made from, by one dump; `single_feature`
-judges the features themselves. A verdict on a column holds for all that is made from it.
+Four witnesses: `history_audit` reads from archived dumps what changed when deals closed, and decides where
+it can; `column_audit` judges the other columns that features are made from, by one dump, and `overwritten`
+their dates; `single_feature` judges the features themselves. A verdict on a column holds for all that is made
+from it.
 """
 
 from __future__ import annotations
@@ -12,17 +13,20 @@ from typing import Any
 
 import pandas as pd
 
-from crm_assets.crm.deals import DIMENSIONS, MONTHLY_SNAPSHOTS
+from crm_assets.crm.all_features import ALL_FEATURES
+from crm_assets.crm.deals import DETAILS, DIMENSIONS, MONTHLY_SNAPSHOTS
 from crm_assets.crm.feature import Feature, carried_columns
 from crm_assets.crm.feature_table import FEATURES
 from crm_assets.modeling.column_audit import ALL_VALUES, audit_columns, engaged_deals
 from crm_assets.modeling.history_audit import told_by_history
+from crm_assets.modeling.overwritten import overwritten_dates
 from crm_assets.modeling.price import Prices, Worth
-from crm_assets.modeling.single_feature import outcomes, ranking
+from crm_assets.modeling.single_feature import Ranking, outcomes, ranking
 from crm_assets.modeling.training_rows import DEAL, TrainingRows
-from crm_assets.modeling.verdicts import ADMISSIBLE, INADMISSIBLE, MAX_UNPROVEN_PRICE, UNPROVEN
+from crm_assets.modeling.verdicts import ABSENT, ADMISSIBLE, INADMISSIBLE, MAX_UNPROVEN_PRICE, UNPROVEN
 
-DIMENSION_NAMES = [column.name for column in DIMENSIONS]
+# The columns that a CRM may overwrite without a date that says so.
+UNDATED = {column.name: column.dtype for column in (*DIMENSIONS, *DETAILS)}
 
 
 def columns_behind(feature: Feature) -> list[str]:
@@ -30,16 +34,16 @@ def columns_behind(feature: Feature) -> list[str]:
 
     What a column is looked up by is behind it too.
     """
-    own = [feature.name] if feature.name in DIMENSION_NAMES else []
+    own = [feature.name] if feature.name in UNDATED else []
     read = [name for table, name in sorted(feature.origins) if table == MONTHLY_SNAPSHOTS.name]
     carried = [name for name in read if name in carried_columns()]
     return list(dict.fromkeys([*own, *carried, *feature.sources]))
 
 
-COLUMNS = {feature.name: columns_behind(feature) for feature in FEATURES}
-JUDGED = [name for name in DIMENSION_NAMES if any(name in columns for columns in COLUMNS.values())]
+COLUMNS = {feature.name: columns_behind(feature) for feature in ALL_FEATURES}
+JUDGED = [name for name in UNDATED if any(name in columns for columns in COLUMNS.values())]
 DEAL_COLUMNS = [DEAL, "stage", "engage_date", "close_date", *JUDGED]
-SEVERITY = {ADMISSIBLE: 0, UNPROVEN: 1, INADMISSIBLE: 2}
+SEVERITY = {ABSENT: -1, ADMISSIBLE: 0, UNPROVEN: 1, INADMISSIBLE: 2}
 
 
 def leak_audit(
@@ -57,7 +61,7 @@ def leak_audit(
 
     Args:
         rows: the training set, or any months of `win_features` before the horizon.
-        opportunities: at least the columns `DEAL_COLUMNS` of `crm.tables.OPPORTUNITIES`.
+        opportunities: the columns `DEAL_COLUMNS` of `crm.tables.OPPORTUNITIES` that the CRM has.
         horizon: last month that the data covers; what closes after it counts as never closed.
         admit: features that an operator uses in spite of their verdict.
         exclude: features that an operator keeps out.
@@ -67,20 +71,31 @@ def leak_audit(
         vanished: deals that the training set may have although opportunities does not.
 
     Returns:
-        Columns of `crm.tables.LEAK_AUDIT`, one row per feature, in order.
+        Columns of `crm.tables.LEAK_AUDIT`: one row for each of the 23 features, and for each further one
+        that the training set has, in order.
 
     Raises:
         StorageError: the training set has deals that opportunities does not have.
     """
     known = outcomes(rows, opportunities, horizon, vanished)
-    rankings = {feature.name: ranking(feature, rows[feature.name], known) for feature in FEATURES}
-    evidence = strongest(audit_columns(opportunities[JUDGED], engaged_deals(opportunities, horizon)))
+    there = [feature for feature in ALL_FEATURES if feature.name in rows.columns]
+    rankings = {feature.name: ranking(feature, rows[feature.name], known) for feature in there}
+    judged = judged_columns(opportunities)
+    evidence = strongest(audit_columns(judged, engaged_deals(opportunities, horizon)))
     if change_rates is not None:
-        evidence = overruled(evidence, told_by_history(change_rates, JUDGED))
-    reasons = _reasons(evidence, {name: found.reason for name, found in rankings.items()})
+        evidence = overruled(evidence, told_by_history(change_rates, list(judged.columns)))
+    reasons = _reasons(
+        evidence,
+        {name: found.reason for name, found in rankings.items()},
+        overwritten_dates(opportunities, horizon),
+    )
+    reasons |= {row.name: _absence(row, opportunities) for row in FEATURES if row not in there}
     verdicts = {
-        name: max((verdict for verdict, _ in found), key=SEVERITY.__getitem__, default=ADMISSIBLE)
-        for name, found in reasons.items()
+        row.name: max(
+            (verdict for verdict, _ in reasons[row.name]), key=SEVERITY.__getitem__, default=ADMISSIBLE
+        )
+        for row in ALL_FEATURES
+        if row.name in reasons
     }
     prices = Prices(rows, list(validation), [name for name in verdicts if verdicts[name] == ADMISSIBLE], seed)
     worth = _worth(verdicts, prices)
@@ -92,12 +107,26 @@ def leak_audit(
                 "reason": "; ".join(dict.fromkeys(text for at, text in reasons[name] if at == verdict)),
                 **_shown(evidence, COLUMNS[name]),
                 **vars(worth.get(name, Worth())),
-                **vars(rankings[name]),
+                **vars(rankings.get(name, Ranking(float("nan"), float("nan")))),
             }
             for name, verdict in verdicts.items()
         ]
     )
     return _used(audit, set(admit), set(exclude))
+
+
+def judged_columns(opportunities: pd.DataFrame) -> pd.DataFrame:
+    """Return the columns to judge, each date as the days since the deal was engaged."""
+    columns = opportunities[[name for name in JUDGED if name in opportunities.columns]]
+    engaged = pd.to_datetime(opportunities["engage_date"])
+    dates = {name: pd.to_datetime(columns[name]) for name in columns.columns if UNDATED[name] == "date"}
+    return columns.assign(**{name: (day - engaged).dt.days for name, day in dates.items()})
+
+
+def _absence(feature: Feature, opportunities: pd.DataFrame) -> list[tuple[str, str]]:
+    """Return why a feature is not in the training set."""
+    lacking = sorted(feature.needs - set(opportunities.columns))
+    return [(ABSENT, f"the CRM has no {', '.join(lacking)}" if lacking else "the training set lacks it")]
 
 
 def admissible_features(audit: pd.DataFrame) -> list[str]:
@@ -127,17 +156,21 @@ def overruled(evidence: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
     return both.assign(severity=both["verdict"].map(SEVERITY))
 
 
-def _reasons(evidence: pd.DataFrame, of_rankings: dict[str, str]) -> dict[str, list[tuple[str, str]]]:
+def _reasons(
+    evidence: pd.DataFrame, of_rankings: dict[str, str], of_dates: dict[str, str]
+) -> dict[str, list[tuple[str, str]]]:
     """Return the verdicts against each feature, with their sentences."""
     against = {
         str(column): [(row["verdict"], f"made from column {column}, {_sentence(row)}")]
         for column, row in evidence.iterrows()
         if row["verdict"] != ADMISSIBLE
     }
+    for column, reason in of_dates.items():
+        against.setdefault(column, []).append((INADMISSIBLE, f"made from column {column}, {reason}"))
     for name, reason in of_rankings.items():
         if reason:
             # What a feature shows is its own column; a rate or a count may come from any of its columns.
-            for column in COLUMNS[name][: 1 if name in DIMENSION_NAMES else None]:
+            for column in COLUMNS[name][: 1 if name in UNDATED else None]:
                 against.setdefault(column, []).append(
                     (INADMISSIBLE, f"made from column {column}, as is {name}, which {reason}")
                 )
@@ -145,6 +178,7 @@ def _reasons(evidence: pd.DataFrame, of_rankings: dict[str, str]) -> dict[str, l
         name: [(INADMISSIBLE, reason) for reason in [of_rankings[name]] if reason]
         + [found for column in columns for found in against.get(column, [])]
         for name, columns in COLUMNS.items()
+        if name in of_rankings
     }
 
 
@@ -184,7 +218,7 @@ def _worth(verdicts: dict[str, str], prices: Prices) -> dict[str, Worth]:
     """
     groups: dict[str, list[str]] = {}
     for name, verdict in verdicts.items():
-        if verdict != ADMISSIBLE:
+        if verdict not in (ABSENT, ADMISSIBLE):
             for column in COLUMNS[name] or [name]:
                 groups.setdefault(column, []).append(name)
     worth: dict[str, Worth] = {}
@@ -198,7 +232,8 @@ def _used(audit: pd.DataFrame, admit: set[str], exclude: set[str]) -> pd.DataFra
     """Add whether models use each feature, and whether settings say otherwise than the verdict."""
     admitted, excluded = audit["feature"].isin(admit), audit["feature"].isin(exclude)
     dear = audit["auc_with"] - audit["auc_without"] > MAX_UNPROVEN_PRICE
+    absent = audit["verdict"] == ABSENT
     innocent = (audit["verdict"] == ADMISSIBLE) | ((audit["verdict"] == UNPROVEN) & ~dear)
-    audit.insert(2, "used", (innocent | admitted) & ~excluded)
-    audit.insert(3, "overruled", (admitted & ~innocent) | (excluded & innocent))
+    audit.insert(2, "used", (innocent | admitted) & ~excluded & ~absent)
+    audit.insert(3, "overruled", ((admitted & ~innocent) | (excluded & innocent)) & ~absent)
     return audit

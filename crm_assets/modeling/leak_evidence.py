@@ -11,8 +11,9 @@ import pandas as pd
 from crm_assets.crm.months import shift
 from crm_assets.modeling.cohorts import Moments, within
 from crm_assets.modeling.column_audit import ALL_VALUES, CLEARLY, Deals, counts, engaged_deals, merge_of
+from crm_assets.modeling.leak_audit import judged_columns
 from crm_assets.modeling.levels import Sorting, sortings
-from crm_assets.modeling.verdicts import ADMISSIBLE
+from crm_assets.modeling.verdicts import INADMISSIBLE, UNPROVEN
 
 STATUSES = ("open", "won", "lost")
 GAINERS = "values that closed deals have more often"
@@ -48,11 +49,13 @@ def traces(audit: pd.DataFrame, opportunities: pd.DataFrame, horizon: str) -> It
         opportunities: what the audit judged.
         horizon: last month that the data covers.
     """
-    guilty = audit[(audit["verdict"] != ADMISSIBLE) & audit["delay_days"].notna()].drop_duplicates("column")
+    doubted = audit["verdict"].isin((INADMISSIBLE, UNPROVEN)) & audit["delay_days"].notna()
+    guilty = audit[doubted].drop_duplicates("column")
+    columns = judged_columns(opportunities)
     deals = engaged_deals(opportunities, horizon)
     for row in guilty.to_dict("records"):
         column, level, delay = str(row["column"]), str(row["level"]), int(row["delay_days"])
-        values = opportunities[column].iloc[deals.rows]
+        values = columns[column].iloc[deals.rows]
         months = _months(values, level, delay, deals)
         shown = GAINERS if level == ALL_VALUES else level
         yield Trace(column, shown, delay, float(row["slope"]), float(row["error"]), months)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from crm_assets.crm.feature_table import FEATURES
+from crm_assets.crm.all_features import ALL_FEATURES
 
 NO_CATEGORY = "none"
 
@@ -19,7 +19,7 @@ def feature_matrix(table: pd.DataFrame, features: list[str]) -> pd.DataFrame:
     Returns:
         The columns in the order of `features`; missing numbers are NaN, missing categories `none`.
     """
-    categorical = {feature.name for feature in FEATURES if feature.dtype == "category"}
+    categorical = {feature.name for feature in ALL_FEATURES if feature.dtype == "category"}
     return pd.DataFrame(
         {
             name: _category(table[name]) if name in categorical else table[name].astype("float64")

@@ -1,8 +1,9 @@
 """Decides whether a candidate replaces the current champion.
 
-It does if it is no worse on the same test months. A champion that uses a feature which settings or the leak
-audit rule out is replaced regardless of score. A model never replaces one that learned from other data, since
-the two cannot be compared on the same deals: a person decides that.
+It does if it is no worse on the same test months. Without a champion, it becomes one if it is no worse than
+the seasonal rate, which otherwise makes the predictions. A champion that uses a feature which settings or the
+leak audit rule out is replaced regardless of score. A model never replaces one that learned from other data,
+since the two cannot be compared on the same deals: a person decides that.
 """
 
 from __future__ import annotations
@@ -61,7 +62,12 @@ def rival(former: Champion, candidate: Candidate, rows: TrainingRows) -> Rival:
 
 
 def judge(
-    own: dict[str, float], former: Rival | None, allowed: list[str], source: str, version: str
+    own: dict[str, float],
+    former: Rival | None,
+    allowed: list[str],
+    source: str,
+    version: str,
+    seasonal: dict[str, float] | None = None,
 ) -> Verdict:
     """Decide whether a candidate is promoted.
 
@@ -71,8 +77,16 @@ def judge(
         allowed: the features that models may use.
         source: identity of the source that the candidate learned from.
         version: the candidate's registered version.
+        seasonal: the seasonal rate's metrics on the test months.
     """
     if former is None:
+        if seasonal is not None and own["roc_auc"] < seasonal["roc_auc"]:
+            return Verdict(
+                False,
+                f"There is no champion, and ROC AUC {own['roc_auc']:.4f} on the test months is worse than "
+                f"{seasonal['roc_auc']:.4f} of the seasonal rate, which makes the predictions. To use this "
+                f"version anyway: make promote VERSION={version}.",
+            )
         return Verdict(True, "There was no champion.")
     other_source = former.source and source and former.source != source
     if other_source or not former.same_deals:

@@ -16,7 +16,10 @@ from crm_assets.modeling.explanation import PUSHED_DOWN, PUSHED_UP, explain
 from crm_assets.modeling.outlook.history import History
 from crm_assets.modeling.outlook.walk import Walk, reach
 from crm_assets.modeling.training_rows import DEAL
+from crm_assets.modeling.verdicts import NO_VERSION
 
+# What a rate of past deals may look at beyond them: the age, which every deal has.
+AGE = "days_open"
 # The columns of longer horizons.
 LONGER = [column for column in WIN_PREDICTIONS.names if column.startswith("probability_")]
 CHAMPION, WALK_FORWARD = "champion", "walk_forward"
@@ -85,22 +88,67 @@ def win_predictions(
     live = champion.may_score(month)
     # scikit-learn rejects empty input: without open deals, take the (also empty) walk-forward rows.
     scored = _live(features, champion) if live and len(features) else _past(champion, month)
+    by = CHAMPION if live else WALK_FORWARD
+    rows = _predictions(features, values, scored, by, champion.algorithm, champion.version)
+    return _ranked(rows, snapshot, champion.features, month, memo)
+
+
+def predictions_of_rates(
+    features: pd.DataFrame,
+    values: pd.DataFrame,
+    snapshot: pd.DataFrame,
+    rates: pd.DataFrame,
+    name: str,
+    month: str,
+    memo: dict[Any, Any] | None = None,
+) -> pd.DataFrame:
+    """Return the same table if no model makes the predictions, but a rate of past deals.
+
+    Args:
+        features: one month of `win_features`.
+        values: `forecast.expected_values` of the same month.
+        snapshot: `outlook.history.COLUMNS` of `monthly_snapshots`, the same month.
+        rates: the rates of the same month, as `modeling.pooled` gives them; a deal without one has no
+            prediction.
+        name: one of `verdicts.RATES`.
+        month: `YYYY-MM`.
+        memo: see `outlook.walk.Walk`.
+    """
+    rows = _predictions(features, values, rates, name, name, NO_VERSION)
+    return _ranked(rows, snapshot, [AGE], month, memo)
+
+
+def _predictions(
+    features: pd.DataFrame,
+    values: pd.DataFrame,
+    scored: pd.DataFrame,
+    scored_by: str,
+    algorithm: str,
+    version: str,
+) -> pd.DataFrame:
     rows = features.merge(scored, on=DEAL, validate="one_to_one").merge(
         values, on=DEAL, validate="one_to_one"
     )
-    if len(rows):
-        walk = Walk(History.of(snapshot, month), champion.features, memo)
+    return rows.assign(
+        expected_revenue=rows["probability"] * rows["expected_value"],
+        scored_by=scored_by,
+        algorithm=algorithm,
+        model_version=version,
+    )
+
+
+def _ranked(
+    rows: pd.DataFrame, snapshot: pd.DataFrame, features: list[str], month: str, memo: dict[Any, Any] | None
+) -> pd.DataFrame:
+    """Add the longer horizons, and sort by probability."""
+    walk = Walk(History.of(snapshot, month), features, memo)
+    if len(rows) and walk.history.months:
         rows = rows.merge(reach(walk, rows[[DEAL, "probability"]]), on=DEAL, validate="one_to_one")
     else:
+        # While no deal is closed, nothing tells how long deals take.
         rows = rows.assign(**dict.fromkeys(LONGER, pd.Series(dtype="float64")))
-    rows = rows.assign(
-        expected_revenue=rows["probability"] * rows["expected_value"],
-        scored_by=CHAMPION if live else WALK_FORWARD,
-        algorithm=champion.algorithm,
-        model_version=champion.version,
-    )
     ranked = rows.sort_values(["probability", DEAL], ascending=[False, True])
-    return ranked[WIN_PREDICTIONS.names].reset_index(drop=True)
+    return ranked[WIN_PREDICTIONS.having(ranked.columns).names].reset_index(drop=True)
 
 
 def _live(features: pd.DataFrame, champion: Champion) -> pd.DataFrame:

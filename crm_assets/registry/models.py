@@ -24,6 +24,7 @@ from crm_assets.modeling.metrics import METRICS, pooled
 from crm_assets.modeling.promotion import Rival, Verdict, judge, rival
 from crm_assets.modeling.scoring import Champion
 from crm_assets.modeling.training_rows import TrainingRows
+from crm_assets.modeling.verdicts import NO_VERSION
 from crm_assets.registry import aliases, tracking, versions
 from crm_assets.registry.aliases import CHAMPION
 from crm_assets.registry.names import MODEL, model_name
@@ -42,7 +43,7 @@ class Decision:
         version: the candidate's version.
         promoted: whether it is champion now.
         reason: why, in a sentence.
-        champion_version: the version that is champion now.
+        champion_version: the version that is champion now, or `NO_VERSION`.
         former_version: the version that was champion before, or None.
         former_test: the former champion's metrics on the candidate's test months, or None.
     """
@@ -77,7 +78,7 @@ def register(
         version = _store(candidate, rows.head(), tags | {"source": source}, run_id)
         own = pooled(candidate.walk_forward, candidate.split.test)
         theirs, unusable = (None, "") if former is None else _rival(former, candidate, rows)
-        verdict = judge(own, theirs, candidate.features, source, version)
+        verdict = judge(own, theirs, candidate.features, source, version, candidate.seasonal_test)
         if verdict.promoted and unusable:
             verdict = Verdict(True, unusable)
         if verdict.promoted:
@@ -89,7 +90,7 @@ def register(
     tell(version, decision, verdict.reason, own, test, model)
     if verdict.promoted and before is not None:
         tell(before, "replaced", f"Version {version} was promoted. {verdict.reason}", model=model)
-    now = version if verdict.promoted else str(before)
+    now = version if verdict.promoted else before or NO_VERSION
     return Decision(version, verdict.promoted, verdict.reason, now, before, test)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from crm_assets.crm.feature_table import FEATURE_NAMES
+from crm_assets.crm.all_features import ALL_FEATURE_NAMES
 from crm_assets.errors import RegistryError
 from crm_assets.registry import aliases, models, tracking
 from crm_assets.registry.aliases import CHAMPION, Move
@@ -60,9 +60,9 @@ def rollback(forbidden: Collection[str] = ()) -> Move:
 
 def _fit_to_score(version: str, forbidden: Collection[str]) -> None:
     features = models.load_version(aliases.existing(version)).features
-    if unknown := sorted(set(features) - set(FEATURE_NAMES)):
+    if unknown := sorted(set(features) - set(ALL_FEATURE_NAMES)):
         raise RegistryError(
-            f"Version {version} cannot score: it uses {', '.join(unknown)}, which win_features lacks. "
+            f"Version {version} cannot score: it uses {', '.join(unknown)}, which are no features. "
             "Choose another version."
         )
     if guilty := [name for name in features if name in forbidden]:

@@ -64,6 +64,18 @@ def covered(engaged: pa.Array | pa.ChunkedArray, closed: pa.Array | pa.ChunkedAr
     return MonthRange(month_of(first), data_horizon(max(last, last_closed or last))) if first else None
 
 
+def covered_by(deals: pa.Table) -> MonthRange | None:
+    """Return the months that the dates of deals cover; None if no deal is engaged.
+
+    Args:
+        deals: columns of `crm.schema.RAW_SALES_PIPELINE`. Without engage dates, deals count from their
+            creation.
+    """
+    return covered(
+        deals["engage_date" if "engage_date" in deals.column_names else "created_date"], deals["close_date"]
+    )
+
+
 def _read(home: Path) -> dict[str, tuple[str, str]]:
     """Return all entries; ignore an unreadable file, since the next run writes a new one."""
     try:

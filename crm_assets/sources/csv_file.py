@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import reduce
+from unicodedata import normalize
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -13,7 +15,7 @@ from crm_assets.errors import BadInputError
 from crm_assets.sources.csv_text import SEPARATORS
 from crm_assets.sources.faults import shortened
 from crm_assets.sources.files import File
-from crm_assets.sources.text_table import RaggedRow, TextTable
+from crm_assets.sources.text_table import AS_FOUND, Forms, RaggedRow, TextTable
 
 _ROWS_SHOWN = 5
 # More commas than an address with line breaks usually has; matters for tables with few columns.
@@ -35,6 +37,8 @@ class FileText:
         filled: which of these rows have any value; only they are in `text`.
         ragged: the rows that have more or fewer fields than the header.
         notes: what the reader decided by itself, in sentences.
+        forms: how dates and numbers are written, as far as a mapping says so.
+        finish: what else a mapping does once the values have their types; None if nothing.
     """
 
     name: str
@@ -44,6 +48,8 @@ class FileText:
     filled: pa.Array
     ragged: tuple[RaggedRow, ...] = ()
     notes: tuple[str, ...] = ()
+    forms: Forms = AS_FOUND
+    finish: Callable[[pa.Table], pa.Table] | None = None
 
     @property
     def original(self) -> pa.Table:
@@ -63,7 +69,7 @@ def read_file(file: File, table: RawTable) -> FileText:
     """
     found = file.read([name for name in table.names if name != SOURCE_ROW.name])
     _check_header(found, table)
-    columns = {name: _trimmed(found.rows[name]) for name in found.rows.column_names}
+    columns = {name: trimmed_text(found.rows[name]) for name in found.rows.column_names}
     wanted = list(columns.values())
     columns[SOURCE_ROW.name] = found.numbers
     filled = reduce(pc.or_, [pc.is_valid(column) for column in wanted])
@@ -123,12 +129,22 @@ def _check_swallowed(file: str, rows: pa.Table, width: int) -> None:
             )
 
 
-def _trimmed(text: pa.ChunkedArray) -> pa.Array:
+def trimmed_text(text: pa.ChunkedArray | pa.Array) -> pa.Array:
     """Take off blanks and signs that nobody sees, and compose letters with their marks."""
-    trimmed = text.combine_chunks()
+    trimmed = text.combine_chunks() if isinstance(text, pa.ChunkedArray) else text
     if isinstance(trimmed, pa.ChunkedArray):
         trimmed = trimmed.chunk(0) if trimmed.num_chunks else pa.array([], pa.string())
     if not pc.all(pc.string_is_ascii(trimmed)).as_py():
-        trimmed = pc.utf8_normalize(pc.replace_substring_regex(trimmed, _UNSEEN, ""), "NFC")
+        trimmed = _composed(pc.replace_substring_regex(trimmed, _UNSEEN, ""))
     trimmed = pc.utf8_trim_whitespace(trimmed)
     return pc.if_else(pc.equal(trimmed, ""), pa.scalar(None, pa.string()), trimmed)
+
+
+def _composed(text: pa.Array) -> pa.Array:
+    """Compose letters with their marks, each distinct text once.
+
+    Arrow's own `utf8_normalize` does not: in pyarrow 25 its NFC takes letters apart.
+    """
+    encoded = text.dictionary_encode()
+    composed = [None if one is None else normalize("NFC", one) for one in encoded.dictionary.to_pylist()]
+    return pa.array(composed, pa.string()).take(encoded.indices)

@@ -12,7 +12,7 @@ import pyarrow as pa
 from crm_assets.crm.months import MonthRange
 from crm_assets.crm.schema import RAW_SALES_PIPELINE, RAW_TABLES, RawTable
 from crm_assets.errors import BadInputError, SourceUnavailableError
-from crm_assets.sources.calendar import covered
+from crm_assets.sources.calendar import covered_by
 from crm_assets.sources.csv_file import FileText, read_file
 from crm_assets.sources.files import File, files, find
 from crm_assets.sources.judge import take
@@ -70,7 +70,7 @@ class CsvFolder:
     def month_range(self) -> MonthRange:
         """Find the first engaged month and the data horizon, from the dates of the rows that are kept."""
         rows, fault = self._deals()
-        months = covered(rows["engage_date"], rows["close_date"])
+        months = covered_by(rows)
         if months is None:
             why = fault or (
                 f"{RAW_SALES_PIPELINE.file_name}, column engage_date: no row has a date; fill in when deals "
@@ -105,7 +105,8 @@ class CsvFolder:
             one = len(missing) == 1
             raise SourceUnavailableError(
                 f"{', '.join(missing)} {'is' if one else 'are'} not in {self.folder}; put "
-                f"{'it' if one else 'them'} there or set CRM_DATA_DIR to the right folder."
+                f"{'it' if one else 'them'} there or set CRM_DATA_DIR to the right folder. For the export of "
+                "another CRM, say in CRM_MAPPING how it calls things; `make mapping` drafts it."
             )
         return found
 

@@ -73,7 +73,7 @@ def read_csv(name: str, data: bytes, columns: Wanted = None) -> TextTable:
     # Free it now: callers need as much memory again.
     del data
     count = rows.num_rows + len(odd)
-    numbers = np.setdiff1d(np.arange(count), np.array([_number(row) - 1 for row in odd], dtype="int64"))
+    numbers = np.delete(np.arange(count), [_number(row) - 1 for row in odd])
     ragged = tuple(
         RaggedRow(_number(row) + layout.row, row.text, row.actual_columns) for row in odd if row.text.strip()
     )
@@ -100,23 +100,33 @@ def _layout(name: str, data: bytes) -> _Layout:
         header = next(reader)
     except csv.Error:
         skipped, header = [], ["\n"]
-    if any("\n" in field or "\r" in field for field in header) and len(header) < _usual(lines, separator):
+    taken = lines[: reader.line_num]
+    broken = any(set(field) & {"\n", "\r"} for field in header) and len(header) < _usual(lines, separator)
+    odd = [number for number, line in enumerate(taken, start=1) if line.count('"') % 2]
+    if broken or len(odd) % 2:
         raise BadInputError(
-            f"{name}, row {len(skipped) + 1}: the header has a quotation mark that is not closed; "
+            f"{name}, row {odd[0] if odd else 1}: the header has a quotation mark that is not closed; "
             "close it, and keep each column name on one line."
         )
-    end = sum(len(line.encode("utf-8", "surrogateescape")) for line in lines[: reader.line_num])
+    end = sum(len(line.encode("utf-8", "surrogateescape")) for line in taken)
     names = [" ".join(field.split()) for field in header]
     return _Layout(separator, names, len(skipped) + 1 + bool(named), begin + end)
 
 
 def _separator(start: str) -> str:
-    """Return the separator that divides most records into the same number of fields."""
+    """Return the separator that divides most records into the same number of fields, and the header best."""
     lines = list(io.StringIO(start, newline=""))
 
     def fit(separator: str) -> int:
-        widths = Counter(len(record) for record in _records(lines, separator))
-        return max((count * (width - 1) for width, count in widths.items()), default=0)
+        records = _records(lines, separator)
+        if not records:
+            return 0
+        header = records[header_at(records)]
+        # A name that begins or ends with another separator is cut at the wrong sign.
+        others = "".join(sign for sign in SEPARATORS if sign != separator and not sign.isspace())
+        names = [name.strip() for name in header]
+        whole = sum(bool(name) and name.strip(others) == name for name in names)
+        return sum(len(record) == len(header) for record in records) * (whole - 1)
 
     return max(SEPARATORS, key=fit)
 

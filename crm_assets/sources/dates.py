@@ -125,14 +125,22 @@ class Decision:
 
 def _ways(texts: Texts) -> list[_Way]:
     """Return the ways in which some texts are written."""
-    found = []
+    found: list[_Way] = []
+    left = np.ones(len(texts.distinct), dtype=bool)
     for layout in LAYOUTS:
-        one = parts(texts.distinct, layout)
-        if one.fits.any():
-            signs = np.array(pc.fill_null(one.signs, "").to_pylist(), dtype=object)
-            found += [
-                _Way(one, str(sign), one.fits & (signs == sign)) for sign in sorted(set(signs[one.fits]))
-            ]
+        # No text has two layouts: look first whether any of the texts that are left has this one.
+        rest = texts.distinct if left.all() else texts.distinct.filter(pa.array(left))
+        one = parts(rest, layout)
+        if not one.fits.any():
+            continue
+        if len(rest) < len(left):
+            one = parts(texts.distinct, layout)
+        for sign in sorted(pc.unique(one.signs.filter(pa.array(one.fits))).to_pylist()):
+            written = pc.fill_null(pc.equal(one.signs, sign), False).to_numpy(zero_copy_only=False)
+            found.append(_Way(one, sign, one.fits & written))
+        left &= ~one.fits
+        if not left.any():
+            break
     return found
 
 

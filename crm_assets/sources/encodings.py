@@ -58,7 +58,7 @@ def as_utf8(name: str, data: bytes) -> tuple[bytes, str | None]:
     if _mostly_utf8(sample):
         return data, None
     if b"\0" in data or sample.translate(None, _BINARY) != sample:
-        raise BadInputError(f"{name}, row 1: not text; save the file as CSV with the encoding UTF-8.")
+        raise BadInputError(f"{name}, row 1: not UTF-8 text; save the file as CSV with the encoding UTF-8.")
     encoding = _single_byte(data, sample)
     return _decoded(name, data, encoding), CALLED.get(encoding, f"Windows-{encoding.removeprefix('cp')}")
 

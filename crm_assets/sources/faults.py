@@ -11,6 +11,8 @@ from crm_assets.crm.rules import Rule
 from crm_assets.crm.schema import SOURCE_ROW
 
 ROWS_SHOWN = 5
+# The metadata of a column that says what its file calls it, if it is not our name.
+CALLED = b"called"
 
 
 def shortened(text: str, length: int = 60) -> str:
@@ -20,6 +22,17 @@ def shortened(text: str, length: int = 60) -> str:
     'GTX …'
     """
     return text if len(text) <= length else f"{text[: length - 1]}…"
+
+
+def called(text: pa.Table, column: str) -> str:
+    """Return what to call a column in a sentence: what its file calls it, and then what we do.
+
+    Args:
+        text: rows as text; the metadata of a field may say what the file calls it.
+        column: our name.
+    """
+    theirs = (text.schema.field(column).metadata or {}).get(CALLED, b"").decode()
+    return f"{theirs} ({column})" if theirs and theirs != column else column
 
 
 @dataclass(frozen=True)
@@ -63,7 +76,7 @@ class Fault:
         values = list(dict.fromkeys(repr(shortened(value)) if value else "empty" for value in found))
         what = self.what if len(values) == 1 else _plural(self.what)
         return (
-            f"{file}, column {self.column}, row{'s' if len(rows) > 1 else ''} {shown}: "
+            f"{file}, column {called(text, self.column)}, row{'s' if len(rows) > 1 else ''} {shown}: "
             f"{', '.join(values)} {what}; {self.remedy}."
         )
 

@@ -12,7 +12,7 @@ from crm_assets.sources.csv_file import FileText
 from crm_assets.sources.faults import Fault
 from crm_assets.sources.quarantine import AS_THE_HEADER
 
-# Among few deals of a stage, a single bad row is a large share: then half of them must be bad.
+# Among few deals of a stage, or few values, a single bad one is a large share: then half must be bad.
 FEW = 10
 STAGE = "deal_stage"
 REMEDY = "Correct the file and export it again, or raise CRM_MAX_BAD_SHARE."
@@ -41,7 +41,7 @@ def too_many(
     elif count > most * rows:
         bad_rows = f"{_share(count, rows)} rows cannot be used"
         yield f"{file.name}: {bad_rows}, more than {_allowed(most)}. {rules}. {REMEDY}"
-    elif dense := [fault for fault in unknown if len(fault.positions) > most * rows]:
+    elif dense := [fault for fault in unknown if _many(len(fault.positions), rows, most)]:
         names = ", ".join(fault.column for fault in dense)
         unread = "more values cannot be read than"
         yield f"{file.name}, column {names}: {unread} {_allowed(most)}. {rules}. {REMEDY}"
@@ -55,11 +55,15 @@ def _by_outcome(file: FileText, bad: np.ndarray, rules: str, most: float) -> Ite
     for stage in Stage:
         there = pc.fill_null(pc.equal(stages, stage.value), False).to_numpy()
         deals, lost = int(there.sum()), int((there & bad).sum())
-        if lost > most * deals and (lost >= FEW or 2 * lost >= deals):
+        if _many(lost, deals, most):
             yield (
                 f"{file.name}: {_share(lost, deals)} {stage} deals cannot be used, more than "
                 f"{_allowed(most)}: the models would learn from the other stages alone. {rules}. {REMEDY}"
             )
+
+
+def _many(bad: int, of: int, most: float) -> bool:
+    return bad > most * of and (bad >= FEW or 2 * bad >= of)
 
 
 def _rules(file: FileText, found: list[Fault]) -> Iterator[str]:

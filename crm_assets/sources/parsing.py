@@ -11,8 +11,9 @@ import pyarrow.compute as pc
 from crm_assets.crm.schema import SOURCE_ROW, Column, RawTable, as_given
 from crm_assets.errors import BadInputError
 from crm_assets.sources.dates import Dates, dates
-from crm_assets.sources.faults import Fault
+from crm_assets.sources.faults import Fault, called
 from crm_assets.sources.numbers import POINT, Numbers, numbers
+from crm_assets.sources.text_table import AS_FOUND, Forms
 
 # From here on, a float cannot hold every whole number.
 LARGEST_WHOLE = 2.0**53
@@ -26,7 +27,8 @@ class Parsed:
     """A raw table with its types.
 
     Attributes:
-        rows: the typed table; null if a value is unreadable. Optional columns that the file lacks are left out.
+        rows: the typed table; null if a value is unreadable. Optional columns that the file lacks are left
+            out.
         faults: the unreadable values.
         notes: what was decided about columns, in sentences.
     """
@@ -36,19 +38,20 @@ class Parsed:
     notes: list[str]
 
 
-def parse_table(text: pa.Table, table: RawTable, file: str) -> Parsed:
+def parse_table(text: pa.Table, table: RawTable, file: str, forms: Forms = AS_FOUND) -> Parsed:
     """Give the text of a raw table its types.
 
     Args:
         text: the columns of `table` that the file has, as strings, with the rows' numbers.
         table: the table.
         file: the name of its file, for messages.
+        forms: how dates and numbers are written, as far as somebody says so.
 
     Raises:
         BadInputError: nothing decides how a column is written, or it is written in two ways.
     """
     there = [column for column in table.columns if column.name in text.column_names]
-    read = _dates(text, there) | _numbers(text, there)
+    read = _dates(text, there, forms) | _numbers(text, there, forms)
     typed: dict[str, pa.Array | pa.ChunkedArray] = {}
     faults: list[Fault] = []
     notes: list[str] = []
@@ -59,36 +62,53 @@ def parse_table(text: pa.Table, table: RawTable, file: str) -> Parsed:
         else:
             if one.refused:
                 remedy = WRITE_DATES if isinstance(one, Dates) else WRITE_NUMBERS
-                raise BadInputError(f"{file}, column {name}: {one.refused}; {remedy}.")
+                raise BadInputError(f"{file}, column {called(text, name)}: {one.refused}; {remedy}.")
             if one.note:
-                notes.append(f"{file}, column {name}: {one.note}.")
+                notes.append(f"{file}, column {called(text, name)}: {one.note}.")
             typed[name], found = _of_dates(one, name) if isinstance(one, Dates) else _of_numbers(one, column)
             faults += found
     return Parsed(pa.table(typed).cast(as_given(table.arrow, typed)), faults, notes)
 
 
-def _dates(text: pa.Table, columns: list[Column]) -> dict[str, Dates | Numbers]:
+def _dates(text: pa.Table, columns: list[Column], forms: Forms) -> dict[str, Dates | Numbers]:
     """Read the date columns; those that cannot decide by themselves follow the others of the file."""
     names = [column.name for column in columns if column.dtype == "date"]
-    read = {name: dates(text[name]) for name in names}
+    read = {name: _date_column(text[name], forms, None) for name in names}
     orders = {one.order for one in read.values()} - {None}
     if len(orders) == 1:
         (order,) = orders
-        read |= {name: dates(text[name], order=order) for name, one in read.items() if one.open_question}
+        read |= {
+            name: _date_column(text[name], forms, order) for name, one in read.items() if one.open_question
+        }
     return dict(read)
 
 
-def _numbers(text: pa.Table, columns: list[Column]) -> dict[str, Dates | Numbers]:
+def _date_column(column: pa.ChunkedArray, forms: Forms, order: str | None) -> Dates:
+    """Read a date column; what is declared holds where it fits, since days and time stamps may differ."""
+    if forms.dates is None:
+        return dates(column, zone=forms.zone, order=order)
+    order = "".join(sign for sign in dict.fromkeys(forms.dates) if sign in "DMY")
+    found = dates(column, zone=forms.zone, order=order if order in ("DMY", "MDY") else None)
+    declared = dates(column, declared=forms.dates, zone=forms.zone)
+    return declared if declared.values.null_count <= found.values.null_count else found
+
+
+def _numbers(text: pa.Table, columns: list[Column], forms: Forms) -> dict[str, Dates | Numbers]:
     """Read the number columns; those that cannot decide by themselves follow the others of the file."""
     names = [
         column.name for column in columns if column.dtype in ("float64", "int64") and column != SOURCE_ROW
     ]
-    read = {name: numbers(text[name]) for name in names}
-    forms = {one.form for one in read.values()} - {""}
-    if len(forms) == 1:
-        (form,) = forms
+    read = {name: _number_column(text[name], forms) for name in names}
+    found = {one.form for one in read.values()} - {""}
+    if len(found) == 1:
+        (form,) = found
         read |= {name: numbers(text[name], form=form) for name, one in read.items() if one.open_question}
     return dict(read)
+
+
+def _number_column(column: pa.ChunkedArray, forms: Forms) -> Numbers:
+    """Read a number column; what is declared decides where its values do not."""
+    return numbers(column, form=forms.numbers)
 
 
 def _of_dates(read: Dates, name: str) -> tuple[pa.Array, list[Fault]]:

@@ -35,7 +35,7 @@ class Told:
     @classmethod
     def of(cls, fault: Fault, file: str, text: pa.Table) -> Told:
         """Return what to tell of a fault."""
-        counts = "counts" if len(fault.positions) == 1 else "count"
+        counts = "it counts" if len(fault.positions) == 1 else "they count"
         sentence = fault.sentence(file, text).removesuffix(".")
         return cls(fault.rule, len(fault.positions), f"{sentence}. Until then, {counts} as unknown.")
 
@@ -127,7 +127,7 @@ def with_reasons(file: FileText, table: RawTable, found: list[Fault]) -> pa.Tabl
             SOURCE_ROW.name: row_of[position],
             "rule": fault.rule,
             "column": fault.column,
-            "value": record_of[position].get(fault.column, ""),
+            "value": record_of[position].get(fault.column) or _value(file, fault.column, position),
             "what": fault.what,
             "remedy": fault.remedy,
             "row": json.dumps(record_of[position], ensure_ascii=False),
@@ -137,6 +137,11 @@ def with_reasons(file: FileText, table: RawTable, found: list[Fault]) -> pa.Tabl
     if file.ragged:
         rows = sorted([*rows, *_ragged(file, table)], key=lambda row: row[SOURCE_ROW.name])
     return pa.Table.from_pylist(rows, QUARANTINED_ROWS.arrow)
+
+
+def _value(file: FileText, column: str, position: int) -> str:
+    """Return a value whose column has another name in the file, or is made from several columns."""
+    return (file.text[column][position].as_py() or "") if column in file.text.column_names else ""
 
 
 def _ragged(file: FileText, table: RawTable) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from crm_assets.crm.rules import Unique
+from crm_assets.crm.contract import Unique
 from crm_assets.crm.schema import SOURCE_ROW
 from crm_assets.sources.faults import Fault
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pyarrow as pa
+
 from crm_assets.crm.months import MonthRange, shift
 from crm_assets.errors import SettingsError
 from crm_assets.settings import OPEN_END, Settings
@@ -9,6 +11,8 @@ from crm_assets.sources import calendar
 from crm_assets.sources.base import Source
 from crm_assets.sources.csv_folder import CsvFolder
 from crm_assets.sources.kaggle import KaggleDataset, kaggle_credentials_present
+from crm_assets.sources.mapping.folder import MappedFolder
+from crm_assets.sources.mapping.load import DEFAULT, load
 from crm_assets.sources.sample import SyntheticSample
 
 
@@ -16,7 +20,7 @@ def select_source(settings: Settings) -> Source:
     """Return the source that `CRM_SOURCE` names; `auto` takes the first that is available.
 
     Raises:
-        SettingsError: the CSV source is chosen without a folder.
+        SettingsError: the CSV source is chosen without a folder, or its mapping is not valid.
     """
     quarantines = settings.on_bad_rows == "quarantine"
     chosen, why = settings.source, f"CRM_SOURCE={settings.source}"
@@ -26,6 +30,16 @@ def select_source(settings: Settings) -> Source:
         if settings.data_dir is None:
             raise SettingsError("CRM_SOURCE=csv needs CRM_DATA_DIR: set it to the folder of the CSV files.")
         described = f"CSV files in {settings.data_dir} ({why})"
+        if settings.mapping != DEFAULT:
+            loaded = load(settings.mapping)
+            return MappedFolder(
+                settings.data_dir,
+                loaded,
+                f"CRM files in {settings.data_dir} ({why}; mapped by {loaded.name})",
+                quarantines=quarantines,
+                max_bad_share=settings.max_bad_share,
+                given_name=settings.source_name,
+            )
         return CsvFolder(
             settings.data_dir,
             described,
@@ -49,14 +63,20 @@ def select_source(settings: Settings) -> Source:
     return SyntheticSample(settings.sample_opportunities, settings.sample_seed, described)
 
 
-def month_range(settings: Settings, source: Source) -> MonthRange:
+def month_range(settings: Settings, source: Source, deals: pa.Table | None = None) -> MonthRange:
     """Return the months of the graph; read the source's own from its data, and record them.
+
+    Args:
+        settings: may name the months.
+        source: the source.
+        deals: columns of `crm.schema.RAW_SALES_PIPELINE`, if the source has been read already.
 
     Raises:
         SettingsError: the range is empty or ends after the data.
         BadInputError, SourceUnavailableError: the data cannot be read.
     """
-    found = source.known_months or source.month_range()
+    read = None if deals is None else calendar.covered_by(deals)
+    found = source.known_months or read or source.month_range()
     months = within(settings, found)
     calendar.note(settings.home, source.identity, found)
     return months

@@ -55,6 +55,24 @@ class TextTable:
         return self.rows[name]
 
 
+@dataclass(frozen=True)
+class Forms:
+    """How a CRM writes dates and numbers, as far as somebody says so.
+
+    Attributes:
+        dates: how dates are written, for example `D/M/YYYY`; None to find out column by column.
+        numbers: how numbers are written, `1,234.5` or `1.234,5`; None to find out.
+        zone: the time zone in which days count, for example `Europe/Berlin`; None for days as written.
+    """
+
+    dates: str | None = None
+    numbers: str | None = None
+    zone: str | None = None
+
+
+AS_FOUND = Forms()
+
+
 def picked(wanted: Wanted, header: Sequence[str]) -> list[str]:
     """Return the columns of a header to read, each once.
 
@@ -63,7 +81,7 @@ def picked(wanted: Wanted, header: Sequence[str]) -> list[str]:
     """
     if wanted is None:
         return list(dict.fromkeys(column for column in header if column))
-    names = wanted(header) if callable(wanted) else wanted
+    names = wanted if isinstance(wanted, Sequence) else wanted(header)
     return [column for column in dict.fromkeys(names) if column in header]
 
 

@@ -56,7 +56,7 @@ def test_required_values_keys_numbers_and_dates_are_judged_by_rules_that_nobody_
     assert dated == {column.name for column in table.columns if column.dtype == "date"} - {*table.undated}
 
 
-def test_a_name_is_known_by_its_letters_and_an_identifier_to_the_letter() -> None:
+def test_a_name_is_known_by_its_looks_and_an_identifier_to_the_letter() -> None:
     here = ibis.memtable(pa.table({"name": ["GTXPro", "gtx-pro", "Warp", None]}))
     there = ibis.memtable(pa.table({"product": ["GTX Pro"]}))
     rule = KnownName(name="known", column="name", of=Of("raw_products", "product"))
@@ -66,8 +66,10 @@ def test_a_name_is_known_by_its_letters_and_an_identifier_to_the_letter() -> Non
 
 
 def test_all_spellings_of_a_name_that_has_two_are_told() -> None:
-    here = ibis.memtable(pa.table({"name": ["A b", "Ab", "C", "C"]}))
-    assert OneSpelling(name="one", column="name").resolved(here, reading(here)).faulty == ("A b", "Ab")
+    here = ibis.memtable(pa.table({"name": ["A b", "A  b", "Ab", "C", "C"]}))
+    assert OneSpelling(name="one", column="name").resolved(here, reading(here)).faulty == ("A  b", "A b")
+    confusable = OneSpelling(name="one", column="name", confusable=True)
+    assert confusable.resolved(here, reading(here)).faulty == ("A  b", "A b", "Ab")
 
 
 def test_a_rule_that_looks_elsewhere_is_resolved_before_it_judges() -> None:

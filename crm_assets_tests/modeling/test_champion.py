@@ -11,11 +11,13 @@ from crm_assets.crm.feature_table import LABEL
 from crm_assets.crm.tables import CHAMPION
 from crm_assets.errors import NotEnoughDataError
 from crm_assets.modeling.algorithms import algorithm
+from crm_assets.modeling.baselines import seasonal_rate
 from crm_assets.modeling.calibration import calibrate_walk_forward, choose_calibration, fit_calibrator
 from crm_assets.modeling.champion import Candidate, calibration_of, decided, leaderboard
 from crm_assets.modeling.folds import last_lesson, learn
 from crm_assets.modeling.matrix import feature_matrix
 from crm_assets.modeling.metrics import METRICS, POOLED, pooled, scores_by_month
+from crm_assets.modeling.pooled import rate_in_force, seasonal_rates
 from crm_assets.modeling.training_rows import HeldRows
 from crm_assets.modeling.verdicts import SEASONAL_RATE
 from crm_assets_tests.modeling.conftest import NAMES, SEED, Training
@@ -211,3 +213,19 @@ def test_the_champion_in_force_stands_beside_the_contenders(sample_candidate: Ca
 def test_a_promoted_candidate_is_in_force(sample_candidate: Candidate) -> None:
     board = decided(sample_candidate.leaderboard, True, None, None)
     assert board["in_force"].equals(board["chosen"])
+
+
+def test_without_a_champion_the_seasonal_rate_makes_the_predictions(
+    sample: Training, sample_candidate: Candidate
+) -> None:
+    board = decided(sample_candidate.leaderboard, False, None, None)
+    assert board.loc[board["in_force"], "contender"].tolist() == [SEASONAL_RATE]
+    assert rate_in_force(board) == SEASONAL_RATE
+    assert rate_in_force(decided(sample_candidate.leaderboard, True, None, None)) is None
+    month = sample_candidate.split.test[-1]
+    deals = sample.rows.rows([month])
+    found = seasonal_rates(sample.rows, deals, month)
+    expected = seasonal_rate(sample.rows, [month])["probability"].to_numpy()
+    assert found["opportunity_id"].tolist() == deals["opportunity_id"].tolist()
+    assert found["probability"].to_numpy() == pytest.approx(expected)
+    assert seasonal_rates(sample.rows, deals, "2000-01").empty

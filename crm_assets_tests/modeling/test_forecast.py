@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from crm_assets.crm.tables import MONTHLY_SNAPSHOTS, REVENUE_FORECAST, WIN_PREDICTIONS
-from crm_assets.modeling.forecast import LEVELS, TOTAL, expected_values, revenue_forecast
+from crm_assets.modeling.forecast import LEVELS, TOTAL, expected_values, revenue_forecast, without_price
 from crm_assets.modeling.frames import coded
 from crm_assets.modeling.outlook import past
 from crm_assets.modeling.outlook.cells import Cells
@@ -19,7 +19,7 @@ from crm_assets.modeling.outlook.walk import Walk, reach
 from crm_assets_tests.chain import Chain
 
 
-def snapshot(*deals: tuple[str, str, str, float, float | None]) -> ibis.Table:
+def snapshot(*deals: tuple[str, str, str, float | None, float | None]) -> ibis.Table:
     rows = [
         {
             "opportunity_id": name,
@@ -55,6 +55,20 @@ def test_a_deal_is_worth_its_list_price_times_what_won_deals_of_its_product_fetc
 def test_while_nothing_is_won_a_deal_is_worth_its_list_price() -> None:
     table = snapshot(("L1", "Lost", "P", 100.0, 0.0), ("O1", "Engaging", "P", 70.0, None))
     assert values(table) == {"O1": 70.0}
+
+
+def test_a_deal_without_a_list_price_is_worth_what_won_deals_of_its_product_fetched() -> None:
+    table = snapshot(
+        ("W1", "Won", "P", 0.0, 500.0),
+        ("W2", "Won", "P", 0.0, 600.0),
+        ("W3", "Won", "Q", 1_000.0, 1_100.0),
+        ("W4", "Won", "Q", 1_000.0, None),
+        ("O1", "Engaging", "P", 0.0, None),
+        ("O2", "Engaging", "Q", 1_000.0, None),
+        ("O3", "Engaging", "new", None, None),
+    )
+    assert values(table) == pytest.approx({"O1": 550.0, "O2": 1_100.0, "O3": 2_200 / 3})
+    assert without_price(table).to_pyarrow()["opportunity_id"].to_pylist() == ["O1", "O3"]
 
 
 def test_every_open_deal_of_every_month_has_a_worth(small_chain: Chain) -> None:

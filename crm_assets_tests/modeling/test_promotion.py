@@ -65,6 +65,22 @@ def test_a_candidate_is_promoted_or_not_for_a_reason(
     assert verdict.reason.endswith(".")
 
 
+@pytest.mark.parametrize(
+    ("own", "promoted"), [(0.287, False), (0.6, True), (0.7, True), (float("nan"), True)]
+)
+def test_without_a_champion_a_candidate_must_be_no_worse_than_the_seasonal_rate(
+    own: float, promoted: bool
+) -> None:
+    verdict = judge(scores(own), None, FEATURES, "kaggle/a", "1", scores(0.6))
+    assert verdict.promoted == promoted
+    if not promoted:
+        assert verdict.reason == (
+            "There is no champion, and ROC AUC 0.2870 on the test months is worse than 0.6000 of the "
+            "seasonal rate, which makes the predictions. To use this version anyway: make promote VERSION=1."
+        )
+    assert judge(scores(own), FORMER, FEATURES, "kaggle/a", "4", scores(0.99)).promoted == (own >= 0.8)
+
+
 def champion_of(made: Candidate, trained: list[str]) -> Champion:
     past = {month: made.explained[month] for month in made.split.scored if month <= trained[-1]}
     return Champion("3", made.algorithm, made.model, made.features, trained, past)

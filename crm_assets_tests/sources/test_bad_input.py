@@ -7,8 +7,11 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+import ibis
 import pytest
+from ibis import _
 
+from crm_assets.crm.cleaning import opportunities
 from crm_assets.crm.schema import RAW_ACCOUNTS as ACCOUNTS
 from crm_assets.crm.schema import RAW_PRODUCTS as PRODUCTS
 from crm_assets.crm.schema import RAW_SALES_PIPELINE as PIPELINE
@@ -112,6 +115,12 @@ def each(*mutations: Mutation) -> Mutation:
     return mutate
 
 
+def _broken_at_last(data: bytes) -> bytes:
+    """Cut the last accented letter in two."""
+    before, after = data.rsplit(b"\xc3\xa9", 1)
+    return before + b"\xc3" + after
+
+
 # A line break inside a value of row 2: each later row is one line lower than its number.
 LINE_BREAK = put(PIPELINE, 2, account="Account\n0001")
 PLAIN = written_as(csv.QUOTE_MINIMAL)
@@ -120,16 +129,9 @@ UTF8 = ("not UTF-8", "save the file as CSV with the encoding UTF-8")
 FILES = [
     Case(
         "a missing file",
-        removed(PRODUCTS),
-        "products.csv is not in ",
+        removed(PIPELINE),
+        "sales_pipeline.csv is not in ",
         ("put it there or set CRM_DATA_DIR",),
-        SourceUnavailableError,
-    ),
-    Case(
-        "several missing files",
-        each(removed(PRODUCTS), removed(ACCOUNTS)),
-        "accounts.csv, products.csv are not in ",
-        ("put them there or set CRM_DATA_DIR",),
         SourceUnavailableError,
     ),
     Case(
@@ -150,42 +152,17 @@ FILES = [
     ),
     Case(
         "a header without a line end",
-        content(PRODUCTS, b"product,series,sales_price"),
-        "products.csv has a header but no rows; ",
+        content(PIPELINE, ",".join(PIPELINE.names).encode()),
+        "sales_pipeline.csv has a header but no rows; ",
         ("export",),
     ),
     Case(
         "a header and blank rows",
-        content(PRODUCTS, b"product,series,sales_price\n\n,,\n"),
-        "products.csv has a header but no rows; ",
+        content(PIPELINE, f"{','.join(PIPELINE.names)}\n\n{',' * (len(PIPELINE.names) - 1)}\n".encode()),
+        "sales_pipeline.csv has a header but no rows; ",
         ("export",),
     ),
-    Case("UTF-16", encoded(PIPELINE, "utf-16"), "sales_pipeline.csv, row 1: ", UTF8),
-    Case("UTF-16 without a BOM", encoded(PIPELINE, "utf-16-le"), "sales_pipeline.csv, row 1: ", UTF8),
     Case("a file that is no text", content(PIPELINE, bytes(range(256))), "sales_pipeline.csv, row 1: ", UTF8),
-    Case(
-        "Latin-1 with an accent in the header",
-        each(renamed(TEAMS, "manager", "mänager"), encoded(TEAMS, "latin-1")),
-        "sales_teams.csv, row 1: ",
-        UTF8,
-    ),
-    Case(
-        "Latin-1 with an accent",
-        each(put(TEAMS, 5, manager="André"), encoded(TEAMS, "latin-1")),
-        "sales_teams.csv, column manager, row 5: ",
-        UTF8,
-    ),
-    Case(
-        "Latin-1 below a line break and a blank line",
-        each(
-            LINE_BREAK,
-            put(PIPELINE, 9, account="Café"),
-            insert(PIPELINE, 5, ""),
-            encoded(PIPELINE, "latin-1"),
-        ),
-        "sales_pipeline.csv, column account, row 10: ",
-        UTF8,
-    ),
     Case(
         "a NUL byte",
         each(LINE_BREAK, put(PIPELINE, 7, account="Account\0 0001")),
@@ -195,15 +172,6 @@ FILES = [
 ]
 
 HEADERS = [
-    *(
-        Case(
-            f"a file separated by {called}",
-            each(PLAIN, replace(PIPELINE, b",", sign)),
-            f"sales_pipeline.csv: the columns are separated by {called}; ",
-            ("save the file with commas",),
-        )
-        for sign, called in ((b";", "semicolons"), (b"\t", "tabs"), (b"|", "bars"))
-    ),
     Case(
         "a missing column",
         renamed(PIPELINE, "close_date", "closed on"),
@@ -219,26 +187,20 @@ HEADERS = [
     Case(
         "a missing header",
         rewritten(lambda rows: rows[1:], PRODUCTS),
-        "products.csv, column product, sales_price: missing from the header",
-        ("rename or add them",),
+        "products.csv, column product: missing from the header",
+        ("rename or add it",),
     ),
     Case(
         "a column under another one's name",
         renamed(PIPELINE, "account", "product"),
-        "sales_pipeline.csv, column account: missing",
-        ("rename or add it",),
+        "sales_pipeline.csv, column product: appears twice in the header; ",
+        ("keep one of them",),
     ),
     Case(
         "a column twice in the header",
         rewritten(lambda rows: [[*row, row[2]] for row in rows], PIPELINE),
         "sales_pipeline.csv, column product: appears twice in the header; ",
         ("keep one of them",),
-    ),
-    Case(
-        "a blank line above the header",
-        insert(PIPELINE, 1, ""),
-        "sales_pipeline.csv, row 1: the header should be here, but the row is blank; ",
-        ("delete blank rows above it",),
     ),
     Case(
         "a quotation mark left open in the header",
@@ -301,16 +263,22 @@ ROWS = [
     ),
     Case(
         "a character cut in a ragged row at the end of the file",
-        in_bytes(lambda data: data + b"X,\xc3", PIPELINE),
-        "sales_pipeline.csv, row 902: ",
+        each(put(TEAMS, 5, 6, 7, manager="Ren\u00e9"), in_bytes(lambda data: data + b"X,\xc3", TEAMS)),
+        "sales_teams.csv, row 32: ",
         UTF8,
     ),
     Case(
-        "Latin-1 below a very long value",
+        "a broken character in a file of others that are UTF-8",
+        each(put(TEAMS, *range(5, 12), manager="Ren\u00e9"), in_bytes(_broken_at_last, TEAMS)),
+        "sales_teams.csv, column manager, row 11: ",
+        UTF8,
+    ),
+    Case(
+        "a broken character below a very long value",
         each(
-            put(PIPELINE, 5, account="Café"),
+            put(PIPELINE, *range(5, 12), account="Caf\u00e9"),
             PLAIN,
-            encoded(PIPELINE, "latin-1"),
+            in_bytes(_broken_at_last, PIPELINE),
             replace_field(PIPELINE, 3, "account", "x" * 200_000),
         ),
         "sales_pipeline.csv, at or below a very long value: ",
@@ -350,12 +318,6 @@ VALUES = [
         ("write real dates",),
     ),
     Case(
-        "a date with a time",
-        won(7, closed="2023-06-01 00:00:00"),
-        "sales_pipeline.csv, column close_date, row 7: '2023-06-01 00:00:00' cannot be read as a date; ",
-        ("the whole column as YYYY-MM-DD",),
-    ),
-    Case(
         "mixed date formats",
         each(won(4, closed="6/1/2023"), won(9, closed="12/24/2023")),
         "sales_pipeline.csv, column close_date, rows 4, 9: '6/1/2023', '12/24/2023' are not written as "
@@ -372,16 +334,16 @@ VALUES = [
         "a text for a number",
         won(7, value="much"),
         "sales_pipeline.csv, column close_value, row 7: 'much' cannot be read as a number; ",
-        ("plain digits, with a point before decimals",),
+        ("write numbers like 1,234.5",),
     ),
     *(
         Case(
             f"{text!r} for a number",
             put(PRODUCTS, 3, sales_price=text),
             f"products.csv, column sales_price, row 3: {text!r} cannot be read as a number; ",
-            ("plain digits",),
+            ("write numbers like 1,234.5",),
         )
-        for text in ("1,000", "$55", "12.5.1", "inf", "NaN", "0x1F", "1_000")
+        for text in ("12.5.1", "inf", "0x1F", "1_000", "12k", "five")
     ),
     *(
         Case(
@@ -419,11 +381,8 @@ VALUES = [
         )
         for table, column, text in (
             (PIPELINE, "opportunity_id", ""),
-            (PIPELINE, "sales_agent", "  "),
-            (PIPELINE, "product", ""),
             (PIPELINE, "deal_stage", "\t"),
             (ACCOUNTS, "account", ""),
-            (PRODUCTS, "sales_price", ""),
             (TEAMS, "sales_agent", ""),
         )
     ),
@@ -477,19 +436,13 @@ RULES = [
         "a Won deal without close date",
         won(7, closed=""),
         "sales_pipeline.csv, column close_date, row 7: empty although the deal is Won or Lost; ",
-        ("fill in the close date or set the stage to Engaging",),
-    ),
-    Case(
-        "a Lost deal without close value",
-        deal(7, "Lost", "2023-05-02", "2023-06-01"),
-        "sales_pipeline.csv, column close_value, row 7: empty although the deal is Won or Lost; ",
-        ("fill in the close value or set the stage to Engaging",),
+        ("fill in the day the deal was closed",),
     ),
     Case(
         "a Won deal without engage date",
         won(7, engaged=""),
         "sales_pipeline.csv, column engage_date, row 7: empty although the deal is engaged or closed; ",
-        ("fill in the engage date or set the stage to Prospecting",),
+        ("fill in the day the deal was engaged",),
     ),
     Case(
         "an open deal with close date",
@@ -521,34 +474,16 @@ RULES = [
 
 REFERENCES = [
     Case(
-        "an unknown product",
-        put(PIPELINE, 5, product="Warp Drive"),
-        "sales_pipeline.csv, column product, row 5: 'Warp Drive' is not in products.csv; ",
-        ("add the missing product there or correct the deals",),
+        "a Lost deal with a close value",
+        deal(7, "Lost", "2023-05-02", "2023-06-01", "55"),
+        "sales_pipeline.csv, column close_value, row 7: '55' is the close value of a Lost deal; ",
+        ("enter 0 or set the stage to Won",),
     ),
     Case(
-        "unknown agents",
-        each(put(PIPELINE, 3, sales_agent="Nobody"), put(PIPELINE, 8, sales_agent="Noone")),
-        "sales_pipeline.csv, column sales_agent, rows 3, 8: 'Nobody', 'Noone' are not in sales_teams.csv; ",
-        ("add the missing sales_agent there or correct the deals",),
-    ),
-    Case(
-        "an unknown account in many rows",
-        put(PIPELINE, *range(2, 9), account="Void Ltd"),
-        "sales_pipeline.csv, column account, rows 2, 3, 4, 5, 6 and 2 more: 'Void Ltd' is not in ",
-        ("add the missing account there or correct the deals",),
-    ),
-    Case(
-        "an unknown account below a blank line",
-        each(put(PIPELINE, 8, account="Void Ltd"), insert(PIPELINE, 4, "")),
-        "sales_pipeline.csv, column account, row 9: 'Void Ltd' is not in accounts.csv; ",
-        ("add the missing account",),
-    ),
-    Case(
-        "two names that are the same after normalizing",
-        put(ACCOUNTS, 5, account="account-0001"),
-        "accounts.csv, column account, rows 2, 5: 'Account 0001', 'account-0001' differ from another row's ",
-        ("keep one row per account",),
+        "two names that look the same",
+        put(ACCOUNTS, 5, account="Account  0001"),
+        "accounts.csv, column account, rows 2, 5: 'Account 0001', 'Account  0001' differ from another row's ",
+        ("only in spaces", "keep one row per account"),
     ),
 ]
 
@@ -575,7 +510,13 @@ def test_bad_input_is_told_in_one_sentence(case: Case, small_dump: Path) -> None
 
 def test_names_that_differ_in_case_blanks_and_punctuation_are_the_same(small_dump: Path) -> None:
     put(PIPELINE, 5, product="PRODUCT-A  pro", sales_agent="agent0001", account="account 0,001")(small_dump)
-    use(small_dump)
+    raw = {
+        name: ibis.memtable(one.rows) for name, one in CsvFolder(small_dump, "test").take(*RAW_TABLES).items()
+    }
+    id_ = raw[PIPELINE.name].to_pyarrow()["opportunity_id"][3].as_py()
+    deals = opportunities(raw, "2022-10").filter(_.opportunity_id == id_).to_pyarrow().to_pylist()[0]
+    names = (deals["product"], deals["sales_agent"], deals["account"])
+    assert names == ("Product A Pro", "Agent 0001", "Account 0001")
 
 
 def test_a_bare_quotation_mark_inside_a_value_is_text(small_dump: Path) -> None:
@@ -599,8 +540,8 @@ def test_a_folder_that_cannot_be_opened_is_told_in_one_sentence(tmp_path: Path) 
 
 
 def test_a_file_in_place_of_the_folder_is_told_in_one_sentence(small_dump: Path) -> None:
-    with pytest.raises(SourceUnavailableError, match=r"The folder .* does not exist; set CRM_DATA_DIR"):
-        CsvFolder(small_dump / PIPELINE.file_name, "test").read(PIPELINE)
+    with pytest.raises(SourceUnavailableError, match=r"^sales_pipeline\.csv is not in .*; put it there"):
+        CsvFolder(small_dump / ACCOUNTS.file_name, "test").read(PIPELINE)
 
 
 def test_a_month_range_without_any_date_is_told_in_one_sentence(small_dump: Path) -> None:
@@ -613,6 +554,6 @@ def test_a_month_range_without_any_date_is_told_in_one_sentence(small_dump: Path
 
 def test_an_incomplete_download_that_is_kept_names_the_missing_file(small_dump: Path, tmp_path: Path) -> None:
     (tmp_path / "owner__name").symlink_to(small_dump)
-    removed(PRODUCTS)(small_dump)
-    with pytest.raises(SourceUnavailableError, match=r"^products\.csv is not in "):
+    removed(PIPELINE)(small_dump)
+    with pytest.raises(SourceUnavailableError, match=r"^sales_pipeline\.csv is not in "):
         KaggleDataset("owner/name", tmp_path, "test").read(PIPELINE)

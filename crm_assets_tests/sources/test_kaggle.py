@@ -228,10 +228,10 @@ def test_a_broken_archive_is_told_in_one_sentence(kaggle: Kaggle, downloads: Pat
 def test_an_archive_without_a_file_is_told_in_one_sentence(
     kaggle: Kaggle, downloads: Path, small_dump: Path
 ) -> None:
-    (small_dump / "products.csv").unlink()
+    (small_dump / "sales_pipeline.csv").unlink()
     kaggle.body = archive(small_dump)
     assert failure(downloads).startswith(
-        "Kaggle's owner/crm-dump has no products.csv; correct CRM_KAGGLE_DATASET"
+        "Kaggle's owner/crm-dump has no sales_pipeline.csv; correct CRM_KAGGLE_DATASET"
     )
 
 

@@ -15,7 +15,7 @@ STAGES = ("Qualify", "Develop", "Propose", "Close")
 CHANCES = (0.2, 0.4, 0.6, 0.8)
 WON_STAGE, LOST_STAGE = "Won", "Lost"
 # Names as people have them: other letters, signs that CSV files must quote, names that differ in one sign.
-AGENTS = {0: "Zoë Müller", 1: "O'Neill, Pat", 2: "José  Álvarez", 3: 'Ann "Ace" Lee'}
+AGENTS = {0: "Zoë Müller", 1: "O'Neill, Pat", 2: "José Álvarez", 3: 'Ann "Ace" Lee'}
 ACCOUNTS = {
     0: "Müller & Söhne; GmbH",
     1: "Acme, Inc.",

@@ -45,7 +45,7 @@ def write(company: Company, folder: Path) -> None:
                 f"{{{guid(1, d.at).upper()}}}",
                 "x1",
                 f"Deal {d.at}",
-                None if d.account < 0 else guid(2, d.account),
+                None if d.account < 0 else company.accounts["name"][d.account],
                 company.agents["name"][d.agent],
                 "Won" if d.won else "Lost" if d.lost else "Open",
                 None if d.is_closed else d.stage_name,

@@ -6,7 +6,7 @@ import ibis.expr.types as ir
 from crm_assets.crm import cleaning, features, snapshots
 from crm_assets.crm.archive import RAW_ARCHIVE, record_of
 from crm_assets.crm.monthly import MonthlyQuery
-from crm_assets.crm.tables import MONTHLY_SNAPSHOTS, OPPORTUNITIES, WIN_FEATURES
+from crm_assets.crm.tables import DEAL_FEATURES_TABLE, MONTHLY_SNAPSHOTS, OPPORTUNITIES, WIN_FEATURES
 from crm_assets.defs.assets.options import table_asset
 from crm_assets.defs.dumps import deals_at_hand
 from crm_assets.defs.metadata import Fact
@@ -62,4 +62,14 @@ def win_features(monthly_snapshots: MonthlyTables, opportunities: ir.Table) -> M
     return features.monthly_features(opportunities, monthly_snapshots, data_horizon(opportunities))
 
 
-crm_assets = [opportunities, monthly_snapshots, win_features]
+@table_asset(DEAL_FEATURES_TABLE, "features", "duckdb", "parquet", by_month=True)
+def deal_features(monthly_snapshots: MonthlyTables, opportunities: ir.Table) -> MonthlyQuery:
+    """One row per month and deal open at the month's end: features from what this CRM says of a deal.
+
+    It comes from monthly_snapshots, and has no rows if the CRM says nothing beyond the 23. Models use these
+    features beside those of win_features, if the leak audit admits them.
+    """
+    return features.monthly_deal_features(opportunities, monthly_snapshots)
+
+
+crm_assets = [opportunities, monthly_snapshots, win_features, deal_features]

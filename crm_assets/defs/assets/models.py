@@ -10,6 +10,7 @@ import dagster as dg
 import ibis.expr.types as ir
 import pandas as pd
 
+from crm_assets.crm.features import with_deal_features
 from crm_assets.crm.history import CHANGE_RATES, FIELD_HISTORY
 from crm_assets.crm.schema import TableSchema
 from crm_assets.crm.tables import (
@@ -33,7 +34,7 @@ from crm_assets.modeling.algorithm import SNAPSHOT, Algorithm, Snapshot
 from crm_assets.modeling.algorithms import ALGORITHMS, LEARNS_FROM_SNAPSHOTS, SNAPSHOT_COLUMNS
 from crm_assets.modeling.algorithms import algorithm as by_name
 from crm_assets.modeling.training_rows import TrainingRows
-from crm_assets.modeling.verdicts import INADMISSIBLE, UNPROVEN
+from crm_assets.modeling.verdicts import ABSENT, INADMISSIBLE, UNPROVEN
 from crm_assets.settings import get_settings
 
 if TYPE_CHECKING:
@@ -43,15 +44,17 @@ GROUP = "models"
 
 
 @table_asset(TRAINING_SET, GROUP, "duckdb", "parquet")
-def training_set(win_features: ir.Table, opportunities: ir.Table, tables: TableStoreResource) -> ir.Table:
+def training_set(
+    win_features: ir.Table, deal_features: ir.Table, opportunities: ir.Table, tables: TableStoreResource
+) -> ir.Table:
     """One row per labeled month and open deal, from the month before the first recorded close on.
 
-    The rows come from win_features. The leak audit and all models learn from them.
+    The rows come from win_features, joined with deal_features. The leak audit and all models learn from them.
     """
     stored = set(tables.store.months(WIN_FEATURES.name))
     months = stored & set(monthly.get_partition_keys())
     training.stored_labeled_months(months, opportunities, data_horizon(opportunities))
-    return training.training_set(win_features, opportunities)
+    return training.training_set(with_deal_features(win_features, deal_features), opportunities)
 
 
 @table_asset(LEAK_AUDIT, GROUP, "pandas", "parquet", deps=[FIELD_HISTORY.name, CHANGE_RATES.name])
@@ -73,7 +76,8 @@ def leak_audit(
 
     settings = get_settings()
     last = data_horizon(opportunities)
-    deals = opportunities.select(audit.DEAL_COLUMNS).to_pyarrow().to_pandas()
+    columns = [name for name in audit.DEAL_COLUMNS if name in opportunities.columns]
+    deals = opportunities.select(columns).to_pyarrow().to_pandas()
     verdicts = audit.leak_audit(
         training_set,
         deals,
@@ -87,7 +91,7 @@ def leak_audit(
     )
     evidence = {}
     if rates is not None:
-        evidence[Fact.BY_HISTORY] = table(told_by_history(rates, audit.JUDGED))
+        evidence[Fact.BY_HISTORY] = table(told_by_history(rates, list(audit.judged_columns(deals).columns)))
     for trace in leak_evidence.traces(verdicts, deals, last):
         evidence[by_month(trace.column)] = table(trace.months.round(4))
         evidence[rewriting(trace.column)] = picture(plots.leak_evidence(trace))
@@ -96,6 +100,7 @@ def leak_audit(
         {
             Fact.INADMISSIBLE: int((verdicts["verdict"] == INADMISSIBLE).sum()),
             Fact.UNPROVEN: int((verdicts["verdict"] == UNPROVEN).sum()),
+            Fact.ABSENT_FEATURES: ", ".join(verdicts.loc[verdicts["verdict"] == ABSENT, "feature"]) or "none",
             Fact.OVERRULED: ", ".join(verdicts.loc[verdicts["overruled"], "feature"]) or "none",
             Fact.VERDICTS: table(verdicts[["feature", "verdict", "used", "reason"]].assign(price=price)),
             **evidence,
@@ -133,7 +138,12 @@ def _model_asset(algorithm: Algorithm) -> dg.AssetsDefinition:
         from crm_assets.modeling.leak_audit import admissible_features
         from crm_assets.modeling.metrics import scores_by_month
 
-        split, features = _split(training_set), admissible_features(leak_audit)
+        features = admissible_features(leak_audit)
+        try:
+            split = _split(training_set)
+        except NotEnoughDataError as reason:
+            context.add_output_metadata({Fact.NO_MODEL: str(reason)})
+            return BACKTEST.arrow.empty_table().to_pandas()
         scores = walk_forward(
             algorithm,
             training_set,
@@ -184,16 +194,23 @@ def champion(
 
     The validation months choose the algorithm from the backtests. It is calibrated, refitted on all
     labeled months, and registered in MLflow. It becomes champion if it is no worse than the current
-    champion on the same test months. The champion makes the predictions.
+    champion on the same test months. The champion makes the predictions. If the data is not enough for a
+    model, the only row is the pooled rate, which makes the predictions then.
     """
     from crm_assets.crm.frames import Frames
     from crm_assets.modeling import champion as choice
     from crm_assets.modeling import plots
+    from crm_assets.modeling import pooled as pooled_rate
     from crm_assets.modeling.frames import compact
     from crm_assets.modeling.leak_audit import admissible_features
     from crm_assets.modeling.metrics import pooled, scores_by_month
 
-    split, features = _split(training_set), admissible_features(leak_audit)
+    features = admissible_features(leak_audit)
+    try:
+        split = _split(training_set)
+    except NotEnoughDataError as reason:
+        context.add_output_metadata({Fact.NO_MODEL: str(reason), Fact.ALGORITHM: pooled_rate.POOLED_RATE})
+        return pooled_rate.leaderboard()
     backtests = Frames([row.name for row in ALGORITHMS], lambda name: compact(tables[name].to_pyarrow()))
     candidate = choice.candidate(
         training_set,
@@ -267,11 +284,15 @@ def _learns_from(algorithm: Algorithm, training_set: TrainingRows) -> str:
 
 
 def _split(training_set: TrainingRows) -> "Split":
-    from crm_assets.modeling.folds import split_months
+    from crm_assets.modeling.sufficiency import usable_split
 
     settings = get_settings()
-    return split_months(
-        training_set.months, settings.min_training_months, settings.test_months, training_set.target
+    return usable_split(
+        training_set.deals,
+        training_set.wins,
+        settings.min_training_months,
+        settings.test_months,
+        training_set.target,
     )
 
 

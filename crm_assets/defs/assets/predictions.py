@@ -1,18 +1,24 @@
 """The champion's predictions for each month's open deals, and the revenue forecast that sums them up."""
 
+from collections.abc import Callable
 from typing import Any
 
 import dagster as dg
 import ibis.expr.types as ir
 import pandas as pd
 
-from crm_assets.crm.tables import REVENUE_FORECAST, WIN_PREDICTIONS
+from crm_assets.crm.features import KEY, with_deal_features
+from crm_assets.crm.tables import CHAMPION, LEAK_AUDIT, REVENUE_FORECAST, TRAINING_SET, WIN_PREDICTIONS
 from crm_assets.defs.assets.models import champion
 from crm_assets.defs.assets.options import table_asset
 from crm_assets.defs.metadata import Fact, table
 from crm_assets.defs.resources.mlflow import MlflowSession
+from crm_assets.defs.resources.store import TableStoreResource
 from crm_assets.modeling import forecast
+from crm_assets.modeling.training_rows import training_rows
+from crm_assets.modeling.verdicts import NO_VERSION, SEASONAL_RATE
 from crm_assets.storage.monthly import MonthlyFrames, MonthlyTables
+from crm_assets.storage.tables import TableStore
 
 GROUP = "predictions"
 
@@ -20,30 +26,43 @@ GROUP = "predictions"
 @table_asset(WIN_PREDICTIONS, GROUP, "scikitlearn", "parquet", by_month=True, deps=[champion])
 def win_predictions(
     context: dg.AssetExecutionContext,
-    win_features: MonthlyFrames,
+    win_features: MonthlyTables,
+    deal_features: MonthlyTables,
     monthly_snapshots: MonthlyTables,
     mlflow: MlflowSession,
+    tables: TableStoreResource,
 ) -> MonthlyFrames:
     """One row per month and open deal: the chances to win it by horizon, its expected revenue, and why.
 
-    The champion of the registry scores win_features; the chances of longer horizons come from
-    monthly_snapshots. Sales teams use the rows to decide which deals to work on; revenue_forecast adds them
-    up.
+    The champion of the registry scores win_features, joined with deal_features; the chances of longer
+    horizons come from monthly_snapshots. Sales teams use the rows to decide which deals to work on;
+    revenue_forecast adds them up. If the data is not enough for a model, or the only model is worse than the
+    seasonal rate, a rate of past deals takes the champion's place.
     """
     from crm_assets.modeling import scoring
 
-    model, memo = mlflow.load_champion(), {}
+    rate = _rate_in_force(tables.store, mlflow)
+    rates = _rates(tables.store, rate)
+    model = None if rate else mlflow.load_champion()
+    memo: dict[Any, Any] = {}
 
     def predictions(month: str) -> pd.DataFrame:
-        deals = win_features[month]
+        known = with_deal_features(win_features[month], deal_features[month]).order_by(KEY)
+        deals = known.to_pyarrow().to_pandas()
         values = forecast.expected_values(monthly_snapshots[month]).to_pyarrow().to_pandas()
-        known = _known(monthly_snapshots[month])
-        frame = scoring.win_predictions(deals, values, known, model, month, memo)
+        snapshot = _known(monthly_snapshots[month])
+        if model is not None:
+            frame = scoring.win_predictions(deals, values, snapshot, model, month, memo)
+        else:
+            frame = scoring.predictions_of_rates(
+                deals, values, snapshot, rates(month, deals), str(rate), month, memo
+            )
         facts = {**_facts(frame), Fact.WITHOUT_PREDICTION: len(deals) - len(frame)}
         context.add_asset_metadata(facts, partition_key=month)
         return frame
 
-    context.add_output_metadata({Fact.CHAMPION_VERSION: model.version, Fact.ALGORITHM: model.algorithm})
+    version, algorithm = (NO_VERSION, str(rate)) if model is None else (model.version, model.algorithm)
+    context.add_output_metadata({Fact.CHAMPION_VERSION: version, Fact.ALGORITHM: algorithm})
     return MonthlyFrames(win_features, predictions)
 
 
@@ -93,11 +112,38 @@ def _totals(frame: pd.DataFrame) -> dict[str, Any]:
     return facts | {Fact.TOTALS_BY_HORIZON: table(totals[columns].round(1))}
 
 
+def _rate_in_force(store: TableStore, mlflow: MlflowSession) -> str | None:
+    """Return the rate that takes the champion's place; None if there is a champion."""
+    from crm_assets.modeling import pooled
+
+    if not store.has(CHAMPION.name):
+        return None
+    rate = pooled.rate_in_force(store.to_pandas(store.read(CHAMPION.name)))
+    # Somebody may have promoted the model since.
+    return None if rate == SEASONAL_RATE and mlflow.has_champion() else rate
+
+
+def _rates(store: TableStore, rate: str | None) -> Callable[[str, pd.DataFrame], pd.DataFrame]:
+    """Return the function that gives the open deals of a month their rates; it reads the tables it needs."""
+    from crm_assets.modeling import pooled
+    from crm_assets.modeling.leak_audit import admissible_features
+
+    def rates(month: str, deals: pd.DataFrame) -> pd.DataFrame:
+        rows = training_rows(store.path(TRAINING_SET.name))
+        if rate == SEASONAL_RATE:
+            return pooled.seasonal_rates(rows, deals, month)
+        features = admissible_features(store.to_pandas(store.read(LEAK_AUDIT.name)))
+        return pooled.pooled_rates(rows, deals, month, features)
+
+    return rates
+
+
 def _facts(predictions: pd.DataFrame) -> dict[str, Any]:
     """Return what the UI shows about a month's predictions."""
     if predictions.empty:
         return {Fact.NO_PREDICTIONS: "There was too little history by then to learn from."}
     columns = ["opportunity_id", "sales_agent", "product", "probability", "expected_revenue"]
+    columns = [name for name in columns if name in predictions.columns]
     return {
         Fact.EXPECTED_WINS: float(predictions["probability"].sum()),
         Fact.SCORED_BY: predictions["scored_by"].iloc[0],

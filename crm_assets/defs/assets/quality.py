@@ -6,6 +6,7 @@ import pandas as pd
 from crm_assets.crm.schema import RAW_TABLES
 from crm_assets.crm.tables import (
     DATA_QUALITY,
+    DEAL_FEATURES_TABLE,
     MONTHLY_SNAPSHOTS,
     OPPORTUNITIES,
     QUALITY_SCORES,
@@ -18,7 +19,17 @@ from crm_assets.defs.metadata import Fact, quality_score, table
 from crm_assets.defs.resources.store import TableStoreResource
 
 RAW = [raw.name for raw in RAW_TABLES]
-MADE = [t.name for t in (OPPORTUNITIES, MONTHLY_SNAPSHOTS, WIN_FEATURES, TRAINING_SET, WIN_PREDICTIONS)]
+MADE = [
+    table.name
+    for table in (
+        OPPORTUNITIES,
+        MONTHLY_SNAPSHOTS,
+        WIN_FEATURES,
+        DEAL_FEATURES_TABLE,
+        TRAINING_SET,
+        WIN_PREDICTIONS,
+    )
+]
 
 
 @table_asset(DATA_QUALITY, "quality", "greatexpectations", deps=[QUALITY_SCORES.name, *RAW, *MADE])

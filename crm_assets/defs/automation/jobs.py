@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dagster as dg
 
-from crm_assets.crm.tables import REVENUE_FORECAST, WIN_FEATURES, WIN_PREDICTIONS
+from crm_assets.crm.tables import DEAL_FEATURES_TABLE, REVENUE_FORECAST, WIN_FEATURES, WIN_PREDICTIONS
 from crm_assets.defs.partitions import source, unknown_when_loaded
 
 EVERYTHING = "monthly_win_probability"
@@ -39,7 +39,7 @@ month = dg.define_asset_job(
 )
 retraining = dg.define_asset_job(
     RETRAINING,
-    selection=dg.AssetSelection.assets(WIN_FEATURES.name) | MODELS,
+    selection=dg.AssetSelection.assets(WIN_FEATURES.name, DEAL_FEATURES_TABLE.name) | MODELS,
     tags=TRAINS,
     description="Adds the labels of the run's months, trains all models, and promotes the best if it beats "
     "the champion.",

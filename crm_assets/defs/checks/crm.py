@@ -53,7 +53,7 @@ DEALS = Suite(
         InSet(
             name="created_date_source_known",
             column="created_date_source",
-            values=("engage_date", "simulated"),
+            values=("engage_date", "created_date", "close_date", "simulated"),
         ),
     ),
 )

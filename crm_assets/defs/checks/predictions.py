@@ -9,6 +9,7 @@ from crm_assets.crm.contract import contract
 from crm_assets.crm.rules import Between, InSet, NotNull, Read
 from crm_assets.crm.tables import WIN_PREDICTIONS
 from crm_assets.defs.checks.suite import Suite
+from crm_assets.modeling.verdicts import RATES
 
 KEY = WIN_PREDICTIONS.key
 
@@ -23,7 +24,7 @@ PREDICTIONS = Suite(
         ),
         Between(name="expected_value_not_negative", column="expected_value", low=0),
         Between(name="expected_revenue_not_negative", column="expected_revenue", low=0),
-        InSet(name="scored_by_known", column="scored_by", values=("champion", "walk_forward")),
+        InSet(name="scored_by_known", column="scored_by", values=("champion", "walk_forward", *RATES)),
     ),
 )
 

@@ -69,6 +69,8 @@ def forecasts(walk: Walk, cells: Cells, ahead: int, current: OpenDeals) -> list[
     """
     said: list[Said] = []
     history = walk.history
+    if not history.months:
+        return [_of_open_deals(history, cells, current)]
     for month in history.months:
         past = [row for row in said if shift(row.month, ahead) <= month]
         deals = current if month == history.month else open_deals(walk, month, ahead)
@@ -77,6 +79,16 @@ def forecasts(walk: Walk, cells: Cells, ahead: int, current: OpenDeals) -> list[
             row.came = _came(history, cells, month, ahead)
         said.append(row)
     return said
+
+
+def _of_open_deals(history: History, cells: Cells, deals: OpenDeals) -> Said:
+    """Return the forecast while no deal is closed: the open deals alone, since nothing tells of others."""
+    row, nothing = Said(history.month), np.zeros(len(cells.level_of))
+    for measure, each in ((WINS, deals.chance), (REVENUE, deals.chance * deals.value)):
+        row.mean[OPEN, measure] = row.mean[TOTAL, measure] = cells.sums(deals.places, each)
+        row.mean[NEW, measure] = nothing
+        row.own |= {(part, measure): nothing for part in PARTS}
+    return row
 
 
 def open_deals(walk: Walk, month: str, ahead: int) -> OpenDeals:

@@ -7,12 +7,15 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+import pyarrow.compute as pc
+
 from crm_assets.errors import SourceUnavailableError
 from crm_assets.sources.files import File, files
 from crm_assets.sources.mapping.headers import column_in
 from crm_assets.sources.mapping.load import TABLES, LoadedMapping, parts
-from crm_assets.sources.mapping.rows import Rows, cleaned, file_for
-from crm_assets.sources.mapping.schema import Mapping, Value
+from crm_assets.sources.mapping.rows import Rows, blank, cleaned, file_for
+from crm_assets.sources.mapping.schema import Mapping
+from crm_assets.sources.mapping.value import Value
 
 
 @dataclass
@@ -39,7 +42,7 @@ class CrmFiles:
         found = files(self.place)
         if not found:
             raise SourceUnavailableError(
-                f"{self.place} has no CSV file and no workbook; set CRM_DATA_DIR to the folder of the export."
+                f"{self.place} has no CSV file and no workbook; set CRM_DATA_DIR to the export's folder."
             )
         return found
 
@@ -71,7 +74,7 @@ class CrmFiles:
         patterns = ", ".join(self.loaded.mapping.files.get(role, ()))
         there = ", ".join(one.name for one in self.listed[:20])
         raise SourceUnavailableError(
-            f"{self.place} has no file of deals: {self.loaded.name} looks for {patterns or 'none'}, and there "
+            f"{self.place} has no file of deals: {self.loaded.name} looks for {patterns or 'none'}; there "
             f"{'is' if len(self.listed) == 1 else 'are'} {there}. Write the right name into "
             f"{self.loaded.remedy_file}, for example `files: {{{role}: {self.listed[0].stem}}}`."
         )
@@ -90,7 +93,10 @@ class CrmFiles:
         self.notes += table.notes
         empty = self.loaded.mapping.formats.empty
         columns = {name: cleaned(table.rows[name], empty) for name in table.rows.column_names}
-        return Rows(table.name, table.header, columns, table.numbers)
+        rows = Rows(table.name, table.header, columns, table.numbers, table.ragged)
+        # Programs leave blank rows at the end of an export.
+        empty_rows = blank(list(columns.values()), len(rows))
+        return rows.filtered(pc.invert(empty_rows)) if pc.any(empty_rows).as_py() else rows
 
 
 def _named_columns(mapping: Mapping) -> Iterator[str]:

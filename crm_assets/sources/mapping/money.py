@@ -40,7 +40,8 @@ def in_one_currency(rows: pa.Table, loaded: LoadedMapping, home: dict[str, Any],
         file: the name of the deals' file, for messages.
 
     Returns:
-        The deals with amounts in one currency, which the column `currency` names if the files or the mapping do.
+        The deals with amounts in one currency, which the column `currency` names if the files or the mapping
+        do.
 
     Raises:
         BadInputError: a currency has no rate, or nothing says which currency to convert to.
@@ -89,9 +90,9 @@ def _only(found: list[str], loaded: LoadedMapping, file: str, codes: pa.Array) -
     if len(unrated) <= 1:
         return unrated[0] if unrated else None
     raise BadInputError(
-        f"{file}: amounts are in several currencies: {counted(codes)}. Say which one to count in, and what one unit "
-        f"of each other is worth in it, in {loaded.remedy_file}, for example `money: {{currency: {unrated[0]}, "
-        f"rates: {{{unrated[1]}: 1.1}}}}`."
+        f"{file}: amounts are in several currencies: {counted(codes)}. Say which one to count in, and what "
+        f"one unit of each other is worth in it, in {loaded.remedy_file}, for example `money: {{currency: "
+        f"{unrated[0]}, rates: {{{unrated[1]}: 1.1}}}}`."
     )
 
 

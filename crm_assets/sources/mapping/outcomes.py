@@ -19,7 +19,6 @@ from crm_assets.sources.mapping.rows import TEXT, Rows, Values, both, shown_head
 from crm_assets.sources.mapping.schema import Condition, Mapping
 
 Meaning = str  # the value of a Stage, or empty for an unknown stage
-_WAY_HELP = "stages (open, won, lost) or outcome"
 
 
 @dataclass(frozen=True)
@@ -67,7 +66,7 @@ class Told:
 def holds(
     condition: Condition, column: Callable[[str], pa.Array | None]
 ) -> tuple[pa.Array | None, pa.Array | None]:
-    """Return which rows meet a condition, and which have a value in all of its columns; None if one is missing."""
+    """Return which rows meet a condition, and which have values in all its columns; None without a column."""
     columns = [column(name) for name in condition]
     if not columns or any(one is None for one in columns):
         return None, None
@@ -145,7 +144,7 @@ def stage_list(mapping: Mapping, values: Values) -> StageList:
     order = values.take(listed.order, rows) if listed.order else None
     pipeline = values.take(listed.pipeline, rows) if listed.pipeline else None
     places = _ranked(order, pipeline, meaning)
-    # The lists come last: they give stages a meaning that the file does not have any more, but no place in its order.
+    # The lists come last: they give a meaning to stages that the file does not list, but no place.
     return StageList(
         pa.concat_arrays([ids if ids is not None else pa.nulls(len(rows), TEXT), ours.ids]),
         pa.concat_arrays([names, ours.names]),
@@ -181,7 +180,7 @@ def _ranked(order: pa.Array | None, pipeline: pa.Array | None, meaning: np.ndarr
 def _of_stages(
     given: pa.Array | None, stages: StageList, values: Values, n: int
 ) -> tuple[pa.Array | None, np.ndarray, np.ndarray]:
-    """Return each deal's stage as the CRM shows it, its meaning (empty if unknown), and its place (0 if unknown)."""
+    """Return each deal's stage as the CRM shows it, its meaning (or empty), and its place (or 0)."""
     if given is None:
         return None, np.full(n, "", dtype=object), np.zeros(n, dtype="int64")
     encoded = given.dictionary_encode()
@@ -217,7 +216,7 @@ def _settle_unknown(
         unknown = unknown & ~empty
     if not unknown.any():
         return
-    found = counted((name if name is not None else given).filter(pa.array(unknown)))
+    found = counted(pa.nulls(len(ours), TEXT) if name is None else name.filter(pa.array(unknown)))
     stages = loaded.mapping.stages
     listed = [
         *stages.prospecting,
@@ -238,9 +237,9 @@ def _no_way(loaded: LoadedMapping, rows: Rows) -> BadInputError:
     flags = [name for way in mapping.outcome for name in (*way.won, *way.lost)]
     looked_for = ", ".join(dict.fromkeys([*stage, *flags]))
     return BadInputError(
-        f"{rows.name}: nothing says which deals are won or lost. The mapping looks for {looked_for or 'nothing'}; "
-        f"the file has {shown_header(rows.header)}. Name the stage's column under deals: stage, or the columns "
-        f"that say it under {_WAY_HELP}, in {loaded.remedy_file}."
+        f"{rows.name}: nothing says which deals are won or lost. The mapping looks for "
+        f"{looked_for or 'nothing'}; the file has {shown_header(rows.header)}. Name the stage's column under "
+        f"deals: stage, or the columns that say it under outcome, in {loaded.remedy_file}."
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -14,12 +14,12 @@ import pyarrow.compute as pc
 from crm_assets.crm.schema import SOURCE_ROW, RawTable
 from crm_assets.errors import BadInputError
 from crm_assets.sources.mapping.headers import among, column_in, counted, same
-from crm_assets.sources.mapping.load import TABLES, LoadedMapping, parts
-from crm_assets.sources.mapping.outcomes import Told, tell
+from crm_assets.sources.mapping.load import STAGE_COLUMNS, TABLES, LoadedMapping, parts
+from crm_assets.sources.mapping.outcomes import tell
 from crm_assets.sources.mapping.rows import TEXT, Rows, Values, required, shown_header
-from crm_assets.sources.mapping.schema import Table, Value
-
-STAGE_COLUMNS = ("deal_stage", "stage_name", "stage_position")
+from crm_assets.sources.mapping.schema import Table
+from crm_assets.sources.mapping.value import Value
+from crm_assets.sources.text_table import RaggedRow
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,8 @@ class MappedTable:
         text: its columns that the CRM has, strings, and the rows' numbers.
         labels: what the CRM calls each of our columns, for messages.
         notes: what was decided, in sentences.
+        original: the CRM's own columns of the same rows.
+        ragged: rows of the file that have more or fewer fields than its header.
         extra: values beside our columns: amounts that the CRM has already converted.
     """
 
@@ -38,6 +40,8 @@ class MappedTable:
     text: pa.Table
     labels: dict[str, str]
     notes: list[str]
+    original: pa.Table
+    ragged: tuple[RaggedRow, ...] = ()
     extra: dict[str, pa.Array] = field(default_factory=dict)
 
 
@@ -65,7 +69,7 @@ class CrmTables:
         return self._rows[role]
 
     def names_of(self, name: str) -> tuple[pa.Array, pa.Array] | None:
-        """Return the ids and names of one of our tables, as the table has them; None if there is no such file."""
+        """Return the ids and names of one of our tables, as the table has them; None without its file."""
         if name not in self._names:
             # A name that looks up its own table finds nothing while the names are being made.
             self._names[name] = None
@@ -83,27 +87,26 @@ class CrmTables:
             return None
         raw = TABLES[name]
         (key,) = raw.key
-        columns = dict(self._columns(name, table, rows))
-        # The names come from where deals find them too, so that both are the same.
         listed = self.names_of(name)
-        numbers, notes = rows.numbers, []
         if listed is not None:
-            ids = self.values.ids(
-                required(self.values.take(_id(table), rows), f"{name}: id", table.id, rows, "")
-            )
-            first = _first_of_each(ids)
+            ids = self.values.take(_id(table), rows)
+            rows = rows.taken(_first_of_each(self.values.ids(required(ids, "id", table.id, rows, ""))))
+        columns = dict(self._columns(name, table, rows))
+        if listed is not None:
+            # The names come from where deals find them too, so that both are the same.
             columns[key] = listed[1]
-            columns = {
-                column: array if column == key else array.take(first) for column, array in columns.items()
-            }
-            numbers = numbers.take(first)
         elif key not in columns:
             raise BadInputError(
                 f"{rows.name}: no column for {key}; the file has {shown_header(rows.header)}. Name it under "
-                f"{name}: columns in {self.loaded.remedy_file}, or write `{name}: null` to go without the table."
+                f"{name}: columns in {self.loaded.remedy_file}, or write `{name}: null` to go without it."
             )
         return MappedTable(
-            _in_file(raw, rows), _as_table(raw, columns, numbers), self._labels(table, rows), notes
+            replace(raw, file_name=rows.name),
+            _as_table(raw, columns, rows.numbers),
+            self._labels(table, rows),
+            [],
+            pa.table(dict(rows.columns)),
+            rows.ragged,
         )
 
     @cached_property
@@ -122,31 +125,38 @@ class CrmTables:
         self.values.masks = told.masks
         columns = dict(self._columns("deals", deals, rows))
         columns["deal_stage"] = told.stage
-        if told.name is not None:
+        # A single open stage says no more than that the deal is open.
+        if told.name is not None and (len(self.mapping.stages.open) > 1 or self.mapping.stages.listed_in):
             columns["stage_name"] = told.name
             columns["stage_position"] = told.position.cast(TEXT)
         key = raw.key[0]
         columns[key] = required(
             columns.get(key), key, deals.columns.get(key), rows, f"Name it in {self.loaded.remedy_file}."
         )
-        extra = {
-            name: array
+        extra: dict[str, pa.Array] = {
+            str(name): array
             for name, value in deals.home_amounts.items()
             if (array := self.values.take(value, rows)) is not None
         }
         kept, notes = self._kept_deals(rows, columns)
-        text = _as_table(raw, columns, rows.numbers).filter(kept)
-        extra = {name: array.filter(kept) for name, array in extra.items()}
+        for name in raw.names:
+            if name not in (*columns, *raw.optional, SOURCE_ROW.name):
+                columns[name] = pa.nulls(len(rows), TEXT)
+                notes.append(f"{rows.name} has no column for {name}: it is unknown of every deal.")
+        text = _as_table(raw, columns, rows.numbers)
+        if not pc.all(kept).as_py():
+            text, rows = text.filter(kept), rows.filtered(kept)
+            extra = {name: array.filter(kept) for name, array in extra.items()}
         labels = {**self._labels(deals, rows), **_stage_labels(deals.stage, rows)}
-        return MappedTable(_in_file(raw, rows), text, labels, [*told.notes, *notes], extra)
-
-    @property
-    def told(self) -> Told:
-        """The outcomes of all deals of the file, including those that are left out."""
-        rows = self.rows_of(self.mapping.deals.file)
-        if rows is None:
-            raise BadInputError(f"No file fits files: {self.mapping.deals.file}.")
-        return tell(self.loaded, rows, self.values)
+        return MappedTable(
+            replace(raw, file_name=rows.name),
+            text,
+            labels,
+            [*told.notes, *notes],
+            pa.table(dict(rows.columns)),
+            rows.ragged,
+            extra,
+        )
 
     def _columns(self, name: str, table: Table, rows: Rows) -> Iterator[tuple[str, pa.Array]]:
         for column, value in table.columns.items():
@@ -164,8 +174,8 @@ class CrmTables:
         if absent:
             there += f", and there is no file for {', '.join(absent)}"
         return (
-            f"{self.loaded.name}, {name}: columns: {column}: {', '.join(value.columns) or 'its column'} is not "
-            f"there. {there}. Correct the line, or write `{column}: null` to go without."
+            f"{self.loaded.name}, {name}: columns: {column}: {', '.join(value.columns) or 'its column'} is "
+            f"not there. {there}. Correct the line, or write `{column}: null` to go without."
         )
 
     def _kept(self, table: Table) -> Rows | None:
@@ -210,16 +220,16 @@ class CrmTables:
             if column is None:
                 if written:
                     raise BadInputError(
-                        f"{self.loaded.name}, deals: {section}: {name}: {rows.name} has no such column. It has "
-                        f"{shown_header(rows.header)}; ours are {', '.join(columns)}."
+                        f"{self.loaded.name}, deals: {section}: {name}: {rows.name} has no such column. "
+                        f"It has {shown_header(rows.header)}; ours are {', '.join(columns)}."
                     )
                 continue
             found = among(column, wanted).to_numpy(zero_copy_only=False)
             out = found if section == "leave_out" else ~found
             if written and not found.any():
                 raise BadInputError(
-                    f"{self.loaded.name}, deals: {section}: {name}: no deal has {', '.join(wanted)}. There are "
-                    f"{counted(column)}."
+                    f"{self.loaded.name}, deals: {section}: {name}: no deal has {', '.join(wanted)}. There "
+                    f"are {counted(column)}."
                 )
             if not (kept & ~out).any():
                 if written:
@@ -228,8 +238,8 @@ class CrmTables:
                         f"There are {counted(column)}."
                     )
                 notes.append(
-                    f"{rows.name}: {name} is {', '.join(wanted)} in every row, so {self.loaded.name} would leave "
-                    "out every deal; the line is not applied."
+                    f"{rows.name}: {name} is {', '.join(wanted)} in every row, so the preset's line would "
+                    "leave out every deal; it is not applied."
                 )
                 continue
             if count := int((kept & out).sum()):
@@ -258,12 +268,6 @@ def _id(table: Table) -> Value:
 def _stage_labels(stage: Value | None, rows: Rows) -> dict[str, str]:
     there = [name for one in (stage.columns if stage else []) if (name := column_in(rows.header, one))]
     return dict.fromkeys(STAGE_COLUMNS, there[0]) if there else {}
-
-
-def _in_file(raw: RawTable, rows: Rows) -> RawTable:
-    from dataclasses import replace
-
-    return replace(raw, file_name=rows.name)
 
 
 def _first_of_each(ids: pa.Array) -> pa.Array:
