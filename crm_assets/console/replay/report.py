@@ -21,7 +21,7 @@ from crm_assets.modeling.algorithm import Snapshot
 from crm_assets.modeling.algorithms import ALGORITHMS
 from crm_assets.modeling.backtest import walk_forward
 from crm_assets.modeling.calibration import CalibratedModel, fit_calibrator
-from crm_assets.modeling.champion import chosen_of, leaderboard
+from crm_assets.modeling.champion import calibration_of, chosen_of, leaderboard
 from crm_assets.modeling.folds import last_lesson, learn, split_months
 from crm_assets.modeling.frames import coded
 from crm_assets.modeling.training_rows import HeldRows
@@ -147,7 +147,8 @@ def _walk_forward(known: Known, recipe: Recipe, month: str, settings: Settings) 
     board, _ = leaderboard(rows, backtests, split)
     chosen = chosen_of(board)
     fitted = learn(chosen, last_lesson(rows, recipe.features, seed, known.snapshot))
-    model = CalibratedModel(fitted, fit_calibrator(backtests[chosen.name]), chosen.name)
+    calibrator = fit_calibrator(backtests[chosen.name], calibration_of(board))
+    model = CalibratedModel(fitted, calibrator, chosen.name)
     scored = learned[learned["snapshot_month"] == month]
     probability = model.predict_proba(chosen.matrix(scored, recipe.features))[:, 1]
     return chosen.name, scored[["opportunity_id"]].assign(probability=probability)

@@ -233,6 +233,7 @@ def champion(
     context.add_output_metadata(
         {
             Fact.ALGORITHM: candidate.algorithm,
+            Fact.CALIBRATION: candidate.calibration,
             Fact.LEARNED_FROM: _learns_from(by_name(candidate.algorithm), training_set),
             Fact.VERSION: decision.version,
             Fact.PROMOTED: decision.promoted,
@@ -260,9 +261,8 @@ def _snapshot(tables: Mapping[str, ir.Table]) -> Snapshot | None:
     from crm_assets.modeling.frames import coded
 
     snapshots = tables[MONTHLY_SNAPSHOTS.name]
-    deals = snapshots.select(
-        [name for name in SNAPSHOT_COLUMNS if name in snapshots.columns] or snapshots.columns
-    )
+    there = [name for name in SNAPSHOT_COLUMNS or snapshots.columns if name in snapshots.columns]
+    deals = snapshots.select(there)
 
     def read(month: str) -> pd.DataFrame:
         known = coded(deals.filter(deals.snapshot_month == month).to_pyarrow())
