@@ -60,3 +60,5 @@ MAX_UNPROVEN_PRICE = 0.02
 # Planned dates are overwritten at closing if this part of the closed deals has a plan for the very day they
 # closed: sellers who plan honestly hit the day in a few percent.
 MAX_PLANNED_FOR_THE_DAY = 0.20
+# They are moved while the deal is open if this part of the old open deals plans longer than the recent ones.
+MAX_PLANS_MOVED = 0.10
