@@ -177,3 +177,26 @@ def test_the_crms_own_probability_says_what_a_new_stage_means(put: Put, take: Ta
         ("Won", None, 1.0),
         ("Lost", None, 0.0),
     ]
+
+
+@pytest.mark.parametrize(
+    ("header", "values"),
+    [
+        ("state", ("Open", "Won", "Lost")),
+        ("is_won,is_closed", ("false,false", "true,true", "false,true")),
+        ("Won,Closed", ("0,0", "1,1", "0,1")),
+    ],
+)
+def test_another_column_than_the_stage_may_tell_won_and_lost(
+    put: Put, take: Take, mapping: Write, header: str, values: tuple[str, str, str]
+) -> None:
+    text = f"deal_id,rep,stage,created_at,closed_at,value,{header}\n"
+    text += f"1,Ann,Demo,2024-01-13,,5,{values[0]}\n2,Ann,Offer,2024-01-14,2024-02-15,5,{values[1]}\n"
+    text += f"3,Bob,Demo,2024-01-15,2024-02-16,6,{values[2]}\n"
+    folder = put(export=text, notes="a,b\n1,2\n")
+    taken = take(folder, mapping(drafted(folder).text))
+    assert deals(taken, "deal_stage", "stage_name", "close_value") == [
+        ("Engaging", "Demo", None),
+        ("Won", "Offer", 5.0),
+        ("Lost", "Demo", None),
+    ]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 import pyarrow.compute as pc
 
 from crm_assets.sources.mapping.guess.look import Look, words
-from crm_assets.sources.mapping.guess.written import Draft, scalar
-from crm_assets.sources.mapping.headers import counted, same
+from crm_assets.sources.mapping.guess.written import Draft, flow, scalar
+from crm_assets.sources.mapping.headers import FALSE, TRUE, column_in, counted, same
 from crm_assets.sources.mapping.rows import Rows
 from crm_assets.sources.mapping.schema import Stages
 from crm_assets.sources.numbers import numbers
@@ -16,6 +18,8 @@ from crm_assets.sources.numbers import numbers
 FEW = 40
 # Probabilities say something about stages only if there are several.
 _TELLING = 3
+# A status has few values.
+_STATUSES = 6
 
 Chances = dict[str, tuple[float, float]]
 
@@ -58,14 +62,46 @@ def write_stages(out: Draft, found: Look, stage: str | None, chance: str | None)
             out.doubt(f"the order of the open stages, from first to last{how}.", 1)
         out.open("open", 1)
         out.lines += [f"    - {scalar(name)}" for name in order]
+    _outcomes(out, found, stage, meant, set(new))
+
+
+def _outcomes(out: Draft, found: Look, stage: str, meant: dict[str, str], new: set[str]) -> None:
+    """Write which stages are won and lost, or the column that says it in their place."""
+    told = _told_elsewhere(found, stage) if "won" not in meant.values() else None
+    if told is not None:
+        won, lost = told
+        out.lines += ["", "outcome:", f"  - won: {flow(won)}", f"    lost: {flow(lost)}"]
+        return
     for key in ("won", "lost"):
-        chosen = [name for name in names if meant[name] == key]
-        if any(name in new for name in chosen):
+        chosen = [name for name in meant if meant[name] == key]
+        if new & set(chosen):
             out.put(key, chosen if len(chosen) > 1 else chosen[0], 1)
-        elif not chosen and not getattr(stages, key) and not found.mapping.outcome:
-            out.doubt(
-                f"no stage looks like {key}: write `{key}: <stage>`, or outcome: with another column.", 1
-            )
+        elif not chosen and not getattr(found.mapping.stages, key) and not found.mapping.outcome:
+            out.doubt(f"no stage looks like {key}: write `{key}: <stage>`, or outcome: with a column.", 1)
+
+
+def _told_elsewhere(found: Look, stage: str) -> tuple[dict[str, Any], dict[str, Any]] | None:
+    """Return the conditions of another column that tells won and lost: a status, or two truth values."""
+    if found.mapping.outcome:
+        return None
+    rows = found.deals
+    for name in (one for one in rows.header if one and one != stage):
+        values = _texts(rows, name)
+        meant = {text: _guessed(text, None) for text in values} if len(values) <= _STATUSES else {}
+        won, lost = ([text for text in meant if meant[text] == key] for key in ("won", "lost"))
+        if won and lost:
+            return {name: won}, {name: lost}
+    won_flag, closed_flag = (
+        column_in(rows.header, f"is {word}") or column_in(rows.header, word) for word in ("won", "closed")
+    )
+    for flag in (won_flag, closed_flag):
+        if flag is None or not set(map(same, _texts(rows, flag))) <= TRUE | FALSE:
+            return None
+    return {str(won_flag): "true"}, {str(closed_flag): "true", str(won_flag): "false"}
+
+
+def _texts(rows: Rows, column: str) -> list[str]:
+    return [text for text in pc.unique(rows.columns[column]).to_pylist() if text]
 
 
 def _known(stages: Stages) -> dict[str, str]:
