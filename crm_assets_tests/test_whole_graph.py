@@ -51,7 +51,8 @@ def test_the_forecast_adds_up_at_every_level(sample_run: tuple[Place, str]) -> N
     there, _ = sample_run
     forecast = there.frame("revenue_forecast", "2023-12")
     predicted = there.frame("win_predictions", "2023-12")
-    sums = forecast.groupby("level")[["open_deals", "expected_wins", "expected_revenue"]].sum()
+    first = forecast[forecast["horizon_months"] == 1]
+    sums = first.groupby("level")[["open_deals", "expected_wins", "expected_revenue"]].sum()
     assert set(sums.index) == {"total", "sales_agent", "manager", "regional_office", "product"}
     for level in sums.index:
         assert sums.loc[level, "open_deals"] == len(predicted)

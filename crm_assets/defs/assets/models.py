@@ -233,6 +233,7 @@ def champion(
     context.add_output_metadata(
         {
             Fact.ALGORITHM: candidate.algorithm,
+            Fact.CALIBRATION: candidate.calibration,
             Fact.LEARNED_FROM: _learns_from(by_name(candidate.algorithm), training_set),
             Fact.VERSION: decision.version,
             Fact.PROMOTED: decision.promoted,
@@ -260,7 +261,8 @@ def _snapshot(tables: Mapping[str, ir.Table]) -> Snapshot | None:
     from crm_assets.modeling.frames import coded
 
     snapshots = tables[MONTHLY_SNAPSHOTS.name]
-    deals = snapshots.select(SNAPSHOT_COLUMNS) if SNAPSHOT_COLUMNS else snapshots
+    there = [name for name in SNAPSHOT_COLUMNS or snapshots.columns if name in snapshots.columns]
+    deals = snapshots.select(there)
 
     def read(month: str) -> pd.DataFrame:
         known = coded(deals.filter(deals.snapshot_month == month).to_pyarrow())
@@ -282,16 +284,9 @@ def _learns_from(algorithm: Algorithm, training_set: TrainingRows) -> str:
 
 
 def _split(training_set: TrainingRows) -> "Split":
-    from crm_assets.modeling.sufficiency import usable_split
+    from crm_assets.modeling.sufficiency import split_of
 
-    settings = get_settings()
-    return usable_split(
-        training_set.deals,
-        training_set.wins,
-        settings.min_training_months,
-        settings.test_months,
-        training_set.target,
-    )
+    return split_of(training_set, get_settings().min_training_months, get_settings().test_months)
 
 
 def _validation_months(training_set: TrainingRows) -> list[str]:
