@@ -261,7 +261,7 @@ def write_dump(folder: Path, sample: SyntheticSample) -> Path:
 def write_tables(folder: Path, dump: Mapping[str, pa.Table]) -> Path:
     """Write raw tables as the CSV files of a dump; optional ones without rows are left out."""
     folder.mkdir(parents=True, exist_ok=True)
-    for table in RAW_TABLES:
+    for table in (table for table in RAW_TABLES if table.name in dump):
         rows = dump[table.name].drop_columns([SOURCE_ROW.name])
         if table.is_there(rows.num_rows):
             csv.write_csv(rows, folder / table.file_name, csv.WriteOptions(quoting_style="needed"))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from crm_assets.modeling.folds import lessons
-from crm_assets.modeling.training_rows import MONTH, TrainingRows
+from crm_assets.modeling.training_rows import KEYS, TrainingRows
 
 PLACE = "month_of_quarter"
 
@@ -53,13 +53,13 @@ def seasonal_rate(rows: TrainingRows, months: list[str]) -> pd.DataFrame:
     the quarter, or the overall rate if there is no such month.
 
     Returns:
-        Columns `snapshot_month`, the target's label, `probability`.
+        Columns `snapshot_month`, `opportunity_id`, the target's label, `probability`.
     """
     label = rows.target.name
     parts: list[pd.DataFrame] = []
     tallies: dict[str, pd.DataFrame] = {}
     for lesson in lessons(rows, months, [], 0):
-        table = rows.rows([lesson.as_of], [MONTH, PLACE, label])
+        table = rows.rows([lesson.as_of], [*KEYS, PLACE, label])
         rates = season(rows, list(lesson.months), tallies)
-        parts.append(table[[MONTH, label]].assign(probability=rates.of(table)))
+        parts.append(table[[*KEYS, label]].assign(probability=rates.of(table)))
     return pd.concat(parts, ignore_index=True)

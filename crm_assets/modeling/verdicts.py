@@ -46,9 +46,12 @@ MAX_SHIFT, MAX_BALANCED_STRENGTH = 0.20, 0.35
 MAX_SINGLE_FEATURE_AUC = 0.97
 
 # Two dumps convict a column that changes on so many more of the closed deals than of the open ones, and so
-# many times as often; they clear it if at most this share of its values changes, at closing or at any other
-# time.
+# many times as often; they clear it if at most this share of its values changes, then or at other times.
 MIN_EXCESS, MIN_TIMES_AS_OFTEN, MAX_CHANGES_IF_CLEARED = 0.02, 2.0, 0.02
+
+# The champion's mean score of the newest month has collapsed if it is less than this part of the lowest of
+# the six months before it, and lower by this many standard errors. In clean dumps it is 0.90 of it or more.
+COLLAPSED_RATIO, COLLAPSED_ERRORS = 0.85, 2.5
 
 # An unproven column that adds more than this to the validation ROC AUC stays out until an operator admits it.
 # The error of that AUC is about 0.008: less is hardly worth a doubt, and costs little if it is false.
@@ -57,3 +60,5 @@ MAX_UNPROVEN_PRICE = 0.02
 # Planned dates are overwritten at closing if this part of the closed deals has a plan for the very day they
 # closed: sellers who plan honestly hit the day in a few percent.
 MAX_PLANNED_FOR_THE_DAY = 0.20
+# They are moved while the deal is open if this part of the old open deals plans longer than the recent ones.
+MAX_PLANS_MOVED = 0.10
