@@ -143,6 +143,10 @@ def test_an_optional_raw_table_takes_three_places(tmp_path: Path) -> None:
     )
     scratch.edit(
         "crm_assets/crm/raw_rules.py",
+        (
+            "from crm_assets.crm.rules import (",
+            "from crm_assets.crm.name_rules import KnownName\nfrom crm_assets.crm.rules import (",
+        ),
         ("    RAW_ACCOUNTS,\n    RAW_PRODUCTS,", "    RAW_ACCOUNTS,\n    RAW_ACTIVITIES,\n    RAW_PRODUCTS,"),
         ("    RAW_ACCOUNTS.name: (\n", f"{RULES}    RAW_ACCOUNTS.name: (\n"),
     )
