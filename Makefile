@@ -12,9 +12,11 @@ ON_BOTH_CORES := --numprocesses 2 --dist loadfile
 MONTH ?=
 VERSION ?=
 ASSETS ?= *
+MAPPING ?= crm.yaml
+CRM ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-scale run check-data dev replay mlflow promote rollback materialize checks validate storage-check up down status logs buckets ui stack stack-down stack-status stack-logs test-unit test test-deployed test-all coverage lint types format docs benchmark-tables benchmark lock clean
+.PHONY: help install install-scale run check-data mapping pull dev replay mlflow promote rollback materialize checks validate storage-check up down status logs buckets ui stack stack-down stack-status stack-logs test-unit test test-deployed test-all coverage lint types format docs benchmark-tables benchmark lock clean
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +48,12 @@ run: install dagster-home ## Materialize everything for all months and print the
 
 check-data: install ## Say whether the data is enough for a forecast, and what comes out of it.
 	@python -m crm_assets.console.check_data
+
+mapping: install ## Draft MAPPING (default: crm.yaml) from the files in CRM_DATA_DIR: how their CRM calls things.
+	@python -m crm_assets.console.mapping '$(MAPPING)'
+
+pull: install ## Pull the deals of CRM (hubspot or pipedrive) into CSV files in CRM_DATA_DIR.
+	@python -m crm_assets.console.pull '$(CRM)'
 
 dev: install dagster-home ## Open the Dagster UI on this machine.
 	python -m crm_assets.console.start dagster dev
@@ -132,8 +140,9 @@ format: install ## Fix style.
 	ruff check --fix .
 	ruff format .
 
-docs: install ## Update the generated tables of README.md, and .env.example.
+docs: install ## Update the generated tables of README.md, .env.example and crm.schema.json.
 	python -m dev.settings_docs
+	python -m dev.mapping_docs
 	python -m dev.tables_docs
 
 benchmark-tables: install-scale ## Time snapshots and features against pandas and Polars, up to 8.8 million deals.

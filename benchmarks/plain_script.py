@@ -30,7 +30,7 @@ from crm_assets.crm.tables import (
     WIN_FEATURES,
     WIN_PREDICTIONS,
 )
-from crm_assets.modeling import forecast, training
+from crm_assets.modeling import training
 from crm_assets.modeling.training_rows import training_rows
 from crm_assets.settings import get_settings
 from crm_assets.sources.select import month_range, select_source
@@ -39,8 +39,6 @@ from crm_assets.storage.tables import TableStore
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
-
-    from crm_assets.modeling import scoring
 
 
 @contextmanager
@@ -62,8 +60,9 @@ def main(folder: Path) -> None:
     with timed("imports of the models"):
         import skops.io as sio
 
-        from crm_assets.modeling import backtest, champion, folds, leak_audit, scoring
+        from crm_assets.modeling import backtest, champion, folds, forecast, frames, leak_audit, scoring
         from crm_assets.modeling.algorithms import ALGORITHMS
+        from crm_assets.modeling.outlook import history
     split = folds.split_months(learned.months, settings.min_training_months, settings.test_months)
     with timed("leak audit"):
         known = store.to_pandas(deals.select(leak_audit.DEAL_COLUMNS))
@@ -84,10 +83,15 @@ def main(folder: Path) -> None:
         past = dict(chosen.explained)
     with timed("predictions"):
         model = scoring.Champion("1", chosen.algorithm, chosen.model, used, chosen.trained_months, past)
+        memo: dict[object, object] = {}
         for month in months:
-            scored = _scored(store, month, model)
+            known = store.read("monthly_snapshots", [month])
+            snapshot = frames.coded(history.needed(known).to_pyarrow())
+            deals = store.to_pandas(store.read("win_features", [month]))
+            values = store.to_pandas(forecast.expected_values(known))
+            scored = scoring.win_predictions(deals, values, snapshot, model, month, memo)
             store.write(WIN_PREDICTIONS.name, scored, WIN_PREDICTIONS.arrow, month)
-            expected = forecast.revenue_forecast(scored, month)
+            expected = forecast.revenue_forecast(scored, snapshot, month, used, memo)
             store.write(REVENUE_FORECAST.name, expected, REVENUE_FORECAST.arrow, month)
 
 
@@ -123,17 +127,10 @@ def snapshots_of(store: TableStore) -> Callable[[str], pd.DataFrame]:
 
     def read(month: str) -> pd.DataFrame:
         deals = store.read(MONTHLY_SNAPSHOTS.name, [month])
-        return coded(deals.select(SNAPSHOT_COLUMNS or MONTHLY_SNAPSHOTS.names).to_pyarrow())
+        there = [name for name in SNAPSHOT_COLUMNS or deals.columns if name in deals.columns]
+        return coded(deals.select(there).to_pyarrow())
 
     return read
-
-
-def _scored(store: TableStore, month: str, model: scoring.Champion) -> pd.DataFrame:
-    from crm_assets.modeling.scoring import win_predictions
-
-    values = forecast.expected_values(store.read("monthly_snapshots", [month]))
-    deals = store.to_pandas(store.read("win_features", [month]))
-    return win_predictions(deals, store.to_pandas(values), model, month)
 
 
 if __name__ == "__main__":

@@ -225,6 +225,13 @@ class Settings(BaseSettings):
         # The working directory may change later, and no shell expands a `~` in `.env`.
         return None if value is None else value.expanduser().resolve()
 
+    @field_validator("mapping")
+    @classmethod
+    def _absolute_if_a_file(cls, value: str) -> str:
+        path = Path(value).expanduser()
+        is_path = path.suffix.lower() in (".yaml", ".yml") or len(path.parts) > 1
+        return str(path.resolve()) if is_path else value
+
     @field_validator("kaggle_dataset")
     @classmethod
     def _dataset(cls, value: str) -> str:

@@ -15,8 +15,8 @@ from crm_assets.crm.all_features import feature
 from crm_assets.crm.months import MonthRange
 from crm_assets.crm.targets import DEFAULT_TARGET
 from crm_assets.modeling.forecast import TOTAL, without_price
-from crm_assets.modeling.pooled import in_force
-from crm_assets.modeling.verdicts import ABSENT, INADMISSIBLE, UNPROVEN
+from crm_assets.modeling.pooled import rate_in_force
+from crm_assets.modeling.verdicts import ABSENT, INADMISSIBLE, POOLED_RATE, SEASONAL_RATE, UNPROVEN
 from crm_assets.storage.tables import TableStore
 
 LIKELIEST = 10
@@ -87,7 +87,7 @@ def show(results: Results, console: Console) -> None:
     console.print(f"Leaks      {_leaks(results.leak_audit)}", soft_wrap=True)
     console.print(f"Champion   {_champion(results)}")
     console.print(f"Deals      {_deals(results)}")
-    console.print(f"Expected   {_expected(results.forecast, results.currency)} in {next_month}")
+    console.print(f"Expected   {_expected(results.forecast, results.currency)}", soft_wrap=True)
     if results.without_price:
         console.print(
             f"Prices     {results.without_price:,} open deals have no amount and no list price: they count "
@@ -95,9 +95,10 @@ def show(results: Results, console: Console) -> None:
             soft_wrap=True,
         )
     console.print()
-    if not in_force(results.leaderboard):
+    console.print(_totals(results.forecast, results.currency))
+    console.print(_likeliest(results.predictions, *_horizon(results), results.currency))
+    if rate_in_force(results.leaderboard) != POOLED_RATE:
         console.print(_leaderboard(results.leaderboard))
-    console.print(_likeliest(results.predictions, next_month, results.currency))
 
 
 def _leaks(audit: pd.DataFrame) -> str:
@@ -122,8 +123,11 @@ def _champion(results: Results) -> str:
     if results.predictions.empty:
         return "none can score this month"
     first = results.predictions.iloc[0]
-    if in_force(results.leaderboard):
+    if first["algorithm"] == POOLED_RATE:
         return "none: the data is not enough for a model; every deal has the pooled rate of its age"
+    if first["algorithm"] == SEASONAL_RATE:
+        chosen = results.leaderboard.loc[results.leaderboard["chosen"], "contender"].item()
+        return f"none: {chosen} is worse than the seasonal rate, which makes the predictions"
     return f"{first['algorithm']}, version {first['model_version']}"
 
 
@@ -133,9 +137,54 @@ def _deals(results: Results) -> str:
     return f"{results.open_deals:,} open at the end of {results.months.last}, {how_many} scored"
 
 
+def _totals(forecast: pd.DataFrame, currency: str) -> Table:
+    """Return the totals by horizon, their 80 % intervals, and the parts that they add up from."""
+    table = _table("What will be sold, with the interval that holds 4 times out of 5")
+    table.add_column("until the end of")
+    for name in ("wins", "interval", "from open deals", "new business"):
+        table.add_column(name, justify="right")
+    for name in (currency, "interval"):
+        table.add_column(name, justify="right")
+    for row in forecast[forecast["level"] == TOTAL].to_dict("records"):
+        table.add_row(
+            row["forecast_month"],
+            _number(row["total_wins"], 0),
+            _interval(row, "total_wins"),
+            _number(row["expected_wins"], 0),
+            _number(row["new_wins"], 0),
+            _number(row["total_revenue"], 0),
+            _interval(row, "total_revenue"),
+        )
+    return table
+
+
+def _interval(row: dict[str, Any], name: str) -> str:
+    low, high = row[f"{name}_low"], row[f"{name}_high"]
+    return "too few months" if pd.isna(low) else f"{_number(low, 0)} to {_number(high, 0)}"
+
+
 def _expected(forecast: pd.DataFrame, currency: str) -> str:
-    total = forecast.loc[forecast["level"] == TOTAL, ["expected_wins", "expected_revenue"]].sum()
-    return f"{total['expected_wins']:,.1f} wins, {total['expected_revenue']:,.0f} {currency}"
+    totals = forecast[forecast["level"] == TOTAL]
+    if totals.empty:
+        return "nothing can be said yet"
+    first = totals.iloc[0]
+    total = f"{first['total_wins']:,.0f} wins and {first['total_revenue']:,.0f} {currency}"
+    parts = f"{first['expected_wins']:,.0f} from open deals, {first['new_wins']:,.0f} from deals not open yet"
+    return f"{total} in {first['forecast_month']}: {parts}"
+
+
+def _horizon(results: Results) -> tuple[str, str]:
+    """Return the probability column to list deals by, and its last month.
+
+    It is the first horizon that brings at least as many wins as the list has rows: in a quiet month the next
+    one alone would list deals that nobody expects.
+    """
+    totals = results.forecast[results.forecast["level"] == TOTAL]
+    for row in totals.to_dict("records"):
+        if row["expected_wins"] >= LIKELIEST or row["horizon_months"] == totals["horizon_months"].max():
+            ahead = int(row["horizon_months"])
+            return ("probability" if ahead == 1 else f"probability_{ahead}_months"), row["forecast_month"]
+    return "probability", DEFAULT_TARGET.last_month(results.months.last)
 
 
 def _leaderboard(board: pd.DataFrame) -> Table:
@@ -156,29 +205,31 @@ def _leaderboard(board: pd.DataFrame) -> Table:
 
 def _mark(row: dict[str, Any]) -> str:
     if row["in_force"]:
-        return " (champion)"
+        return " (makes the predictions)" if row["baseline"] else " (champion)"
     if row["chosen"]:
         return " (candidate, not promoted)"
     return " (baseline)" if row["baseline"] else ""
 
 
-def _likeliest(predictions: pd.DataFrame, month: str, currency: str) -> Table:
-    table = _table(f"Most likely wins in {month}")
+def _likeliest(predictions: pd.DataFrame, column: str, month: str, currency: str) -> Table:
+    when = f"in {month}" if column == "probability" else f"until the end of {month}"
+    table = _table(f"Most likely wins {when}")
     shown = {"opportunity_id": "deal", "sales_agent": "agent", "product": "product"}
     shown = {name: title for name, title in shown.items() if name in predictions.columns}
     for name, title in shown.items():
         # An id that is cut off finds no deal; names may wrap.
-        longest = predictions[name].head(LIKELIEST).str.len().max() if name == "opportunity_id" else None
-        table.add_column(title, min_width=None if pd.isna(longest) else int(longest), overflow="fold")
+        ids = predictions[name].head(LIKELIEST) if name == "opportunity_id" else ()
+        table.add_column(title, min_width=max(map(len, ids), default=None), overflow="fold")
     for name in ("days open", "probability", f"expected {currency}"):
         table.add_column(name, justify="right")
     table.add_column("why")
-    for row in predictions.head(LIKELIEST).to_dict("records"):
+    likeliest = predictions.sort_values([column, "opportunity_id"], ascending=[False, True])
+    for row in likeliest.head(LIKELIEST).to_dict("records"):
         table.add_row(
             *(row[name] or NO_NUMBER for name in shown),
             f"{row['days_open']}",
-            f"{row['probability']:.1%}",
-            f"{row['expected_revenue']:,.0f}",
+            f"{row[column]:.1%}",
+            f"{row[column] * row['expected_value']:,.0f}",
             ", ".join(feature(push["feature"]).said(push["value"]) for push in row["pushed_up"][:REASONS]),
         )
     return table

@@ -16,11 +16,11 @@ from crm_assets.crm.months import month_end, month_of_quarter, month_start, shif
 from crm_assets.crm.schema import Stage
 from crm_assets.crm.targets import TARGETS
 
-# Dates that a deal may have beside those of its outcome, each with what is known since that day.
-DATED = {"crm_created_date": (), "stage_changed_date": ("stage_name", "stage_position")}
 # In `known_from`: the row comes from a dump later than the month. `completed` adds the column for other rows.
 RECONSTRUCTED = "reconstructed"
 RECORDED_ON = "recorded_on"
+# Dates that a deal may have beside those of its outcome, each with what is known since that day.
+DATED = {"crm_created_date": (), "stage_changed_date": ("stage_name", "stage_position")}
 
 
 def monthly_snapshots(

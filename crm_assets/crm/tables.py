@@ -6,6 +6,7 @@ from crm_assets.crm.deal_feature_table import DEAL_FEATURES
 from crm_assets.crm.deals import DIMENSIONS, MONTHLY_SNAPSHOTS, OPPORTUNITIES, OPPORTUNITY_ID, SNAPSHOT_MONTH
 from crm_assets.crm.feature_table import FEATURES, LABEL, LABELS
 from crm_assets.crm.schema import SOURCE_ROW, Column, TableSchema
+from crm_assets.crm.targets import TARGETS
 
 __all__ = (
     "BACKTEST",
@@ -163,7 +164,18 @@ CHAMPION = TableSchema(
         Column("baseline", "boolean", "Whether it is a baseline that models must beat.", nullable=False),
         Column("chosen", "boolean", "Whether the candidate uses this algorithm.", nullable=False),
         Column("in_force", "boolean", "Whether it is the champion after the decision.", nullable=False),
-        Column("validation_roc_auc_se", "float64", "Standard error of the validation ROC AUC.", "0 to 1"),
+        Column(
+            "calibration",
+            "string",
+            "How its scores become probabilities: `none`, `platt`, `beta` or `isotonic`, as the validation "
+            "months say; null for a former champion.",
+        ),
+        Column(
+            "validation_roc_auc_se",
+            "float64",
+            "Standard error of the validation ROC AUC, by bootstrap over deals.",
+            "0 to 1",
+        ),
         *(
             Column(f"{part}_{name}", "float64", f"{text}; {months}.", unit)
             for part, months in (
@@ -188,6 +200,23 @@ WIN_PREDICTIONS = TableSchema(
         *(column for column in DIMENSIONS if column.name in _WHO_AND_WHAT),
         Column("days_open", "int64", "Month end minus engage date.", "days", nullable=False),
         Column("probability", "float64", "Probability of being won next month.", "0 to 1", nullable=False),
+        *(
+            Column(
+                f"probability_{target.months}_months",
+                "float64",
+                f"Probability of being won within {target.months} months; null while no deal is closed.",
+                "0 to 1",
+            )
+            for target in TARGETS
+            if target.months > 1
+        ),
+        Column(
+            "probability_ever",
+            "float64",
+            "Probability of ever being won; nothing can calibrate it while the deal is open. Null while no "
+            "deal is closed.",
+            "0 to 1",
+        ),
         Column("expected_value", "float64", "Revenue of the deal if it is won.", "USD", nullable=False),
         Column("expected_revenue", "float64", "probability x expected_value.", "USD", nullable=False),
         Column("pushed_up", "pushes", "The three features that raise it most, strongest first."),
@@ -197,7 +226,7 @@ WIN_PREDICTIONS = TableSchema(
             "string",
             "`champion`, or `walk_forward` for months that the champion was trained on: there the same "
             "algorithm, trained on earlier months, scores; `pooled_rate` if the data is not enough for a "
-            "model.",
+            "model; `seasonal_rate` if there is no champion and the candidate is worse than that.",
             nullable=False,
         ),
         Column("algorithm", "string", "Algorithm of the champion.", nullable=False),
@@ -205,18 +234,42 @@ WIN_PREDICTIONS = TableSchema(
     ),
 )
 
+_FORECAST_PARTS = (
+    ("expected", "of the deals open now"),
+    ("new", "of deals that are not open yet"),
+    ("total", "of both together"),
+)
+_FORECAST_MEASURES = (("wins", "Wins", "deals"), ("revenue", "Revenue", "USD"))
+
 REVENUE_FORECAST = TableSchema(
     name="revenue_forecast",
-    description="Next month's expected wins and revenue, in total and by agent, manager, region and product.",
-    key=("snapshot_month", "level", "name"),
+    description="Wins and revenue of the next months from open deals and from new business, in total and by "
+    "agent, manager, region and product.",
+    key=("snapshot_month", "horizon_months", "level", "name"),
     columns=(
         SNAPSHOT_MONTH,
-        Column("forecast_month", "string", "Month that is predicted, YYYY-MM.", nullable=False),
+        Column("forecast_month", "string", "Last month that is predicted, YYYY-MM.", nullable=False),
+        Column(
+            "horizon_months", "int64", "How many months are predicted together.", "months", nullable=False
+        ),
         Column("level", "string", "total, sales_agent, manager, regional_office or product.", nullable=False),
         Column("name", "string", "Name of the agent, manager, region or product."),
         Column("open_deals", "int64", "Deals open at the month's end.", "deals", nullable=False),
-        Column("expected_wins", "float64", "Sum of probabilities.", "deals", nullable=False),
-        Column("expected_revenue", "float64", "Sum of expected revenue.", "USD", nullable=False),
+        *(
+            column
+            for part, words in _FORECAST_PARTS
+            for measure, text, unit in _FORECAST_MEASURES
+            for column in (
+                Column(f"{part}_{measure}", "float64", f"{text} {words}.", unit, nullable=False),
+                Column(
+                    f"{part}_{measure}_low",
+                    "float64",
+                    "Lower end of its 80 % interval; null if too few past months tell how far it strays.",
+                    unit,
+                ),
+                Column(f"{part}_{measure}_high", "float64", "Upper end of its 80 % interval.", unit),
+            )
+        ),
     ),
 )
 

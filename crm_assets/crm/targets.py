@@ -60,7 +60,12 @@ class Target:
         return sorted(month for month in months if month <= last)
 
 
-TARGETS: tuple[Target, ...] = (Target("won_next_month", 1),)
+# From short to long. The first is the default.
+TARGETS: tuple[Target, ...] = (
+    Target("won_next_month", 1),
+    Target("won_in_2_months", 2),
+    Target("won_in_3_months", 3),
+)
 DEFAULT_TARGET = TARGETS[0]
 
 

@@ -58,6 +58,7 @@ class Fact:
     BY_HISTORY = "what the archived dumps say"
     # Of models and champion.
     ALGORITHM = "algorithm"
+    CALIBRATION = "calibration"
     FEATURES = "features"
     LEARNS_FROM = "learns from"
     LEARNED_FROM = "learned from"
@@ -78,9 +79,12 @@ class Fact:
     # Of predictions.
     EXPECTED_WINS = "expected wins"
     SCORED_BY = "scored by"
+    TOTALS_BY_HORIZON = "totals by horizon"
     LIKELIEST_WINS = "likeliest wins"
     WITHOUT_PREDICTION = "open deals without a prediction"
     NO_PREDICTIONS = "no predictions"
+    MEAN_SCORES = "mean probability by month"
+    EXPLAINED_BY = "features that explain the fall"
     # Of quality scores and checks.
     SCORES = "scores"
     ABSENT_TABLES = "tables that the source does not have"

@@ -2,12 +2,48 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pandas as pd
 
 from crm_assets.modeling.folds import lessons
-from crm_assets.modeling.training_rows import MONTH, TrainingRows
+from crm_assets.modeling.training_rows import KEYS, TrainingRows
 
 PLACE = "month_of_quarter"
+
+
+@dataclass(frozen=True)
+class Season:
+    """Win rates by the place of the predicted month in its quarter.
+
+    Attributes:
+        rates: the rate of each place that has been seen.
+        overall: the rate of all deals, for the other places.
+    """
+
+    rates: pd.Series
+    overall: float
+
+    def of(self, deals: pd.DataFrame) -> pd.Series:
+        """Return the rate of each deal."""
+        return deals[PLACE].map(self.rates).fillna(self.overall).astype("float64")
+
+
+def season(rows: TrainingRows, months: list[str], tallies: dict[str, pd.DataFrame] | None = None) -> Season:
+    """Return the win rates of some labeled months.
+
+    Args:
+        rows: the training set.
+        months: the months, at least one.
+        tallies: wins and deals of months that were counted before; new ones are added.
+    """
+    label, known = rows.target.name, {} if tallies is None else tallies
+    for month in months:
+        if month not in known:
+            table = rows.rows([month], [PLACE, label])
+            known[month] = table.groupby(PLACE)[label].agg(wins="sum", deals="count")
+    seen = pd.concat([known[month] for month in months]).groupby(level=0).sum()
+    return Season(seen["wins"] / seen["deals"], seen["wins"].sum() / seen["deals"].sum())
 
 
 def seasonal_rate(rows: TrainingRows, months: list[str]) -> pd.DataFrame:
@@ -17,18 +53,13 @@ def seasonal_rate(rows: TrainingRows, months: list[str]) -> pd.DataFrame:
     the quarter, or the overall rate if there is no such month.
 
     Returns:
-        Columns `snapshot_month`, the target's label, `probability`.
+        Columns `snapshot_month`, `opportunity_id`, the target's label, `probability`.
     """
     label = rows.target.name
-    parts, tallies = [], {}
+    parts: list[pd.DataFrame] = []
+    tallies: dict[str, pd.DataFrame] = {}
     for lesson in lessons(rows, months, [], 0):
-        for month in lesson.months:
-            if month not in tallies:
-                table = rows.rows([month], [PLACE, label])
-                tallies[month] = table.groupby(PLACE)[label].agg(wins="sum", deals="count")
-        seen = pd.concat([tallies[month] for month in lesson.months]).groupby(level=0).sum()
-        overall = seen["wins"].sum() / seen["deals"].sum()
-        table = rows.rows([lesson.as_of], [MONTH, PLACE, label])
-        probability = table[PLACE].map(seen["wins"] / seen["deals"]).fillna(overall)
-        parts.append(table[[MONTH, label]].assign(probability=probability.astype("float64")))
+        table = rows.rows([lesson.as_of], [*KEYS, PLACE, label])
+        rates = season(rows, list(lesson.months), tallies)
+        parts.append(table[[*KEYS, label]].assign(probability=rates.of(table)))
     return pd.concat(parts, ignore_index=True)

@@ -2,8 +2,8 @@
 
 The choice follows the one-standard-error rule (Breiman et al., Classification and Regression Trees,
 1984; Hastie et al., The Elements of Statistical Learning, section 7.10): the simplest algorithm
-whose validation ROC AUC is within one standard error of the best. A lead that chance can explain does not
-justify a model that drifts more and explains less.
+whose validation ROC AUC is within one standard error of the best, by bootstrap over deals. A lead that chance
+can explain does not justify a model that drifts more and explains less.
 """
 
 from __future__ import annotations
@@ -20,12 +20,22 @@ from crm_assets.errors import NotEnoughDataError, StorageError
 from crm_assets.modeling import algorithms
 from crm_assets.modeling.algorithm import Algorithm, Estimator, Snapshot
 from crm_assets.modeling.baselines import seasonal_rate
-from crm_assets.modeling.calibration import CalibratedModel, calibrate_walk_forward, fit_calibrator
+from crm_assets.modeling.bootstrap import auc_standard_error
+from crm_assets.modeling.calibration import (
+    CalibratedModel,
+    calibrate_walk_forward,
+    choose_calibration,
+    fit_calibrator,
+)
+from crm_assets.modeling.calibration_row import Calibration
+from crm_assets.modeling.calibrations import CALIBRATIONS
 from crm_assets.modeling.explanation import explain
 from crm_assets.modeling.folds import FoldModels, Split, last_lesson, learn, lessons
-from crm_assets.modeling.metrics import METRICS, auc_of_months, pooled, roc_auc_standard_error
+from crm_assets.modeling.metrics import METRICS, auc_of_months, label_of, pooled
 from crm_assets.modeling.training_rows import DEAL, MONTH, TrainingRows
 from crm_assets.modeling.verdicts import SEASONAL_RATE
+
+NO_CALIBRATION = next(row for row in CALIBRATIONS if row.name == "none")
 
 
 @dataclass(frozen=True)
@@ -35,6 +45,7 @@ class Candidate:
     Attributes:
         target: the target that it predicts.
         algorithm: the name of its algorithm.
+        calibration: the name of its calibration.
         model: the calibrated model, refitted on all labeled months.
         features: the features that it uses, in order.
         trained_months: the labeled months that it learned from.
@@ -47,6 +58,7 @@ class Candidate:
 
     target: Target
     algorithm: str
+    calibration: str
     model: CalibratedModel
     features: list[str]
     trained_months: list[str]
@@ -75,21 +87,22 @@ def leaderboard(
 
     Returns:
         The leaderboard, one row per contender, the chosen one first, then by validation ROC AUC: `contender`,
-        `baseline`, `chosen`, `validation_*` (from uncalibrated scores) with the standard error of the ROC
-        AUC, and `test_*` (from calibrated scores). And by contender the ROC AUC of its uncalibrated scores
-        by month.
+        `baseline`, `chosen`, `calibration`, `validation_*` (from uncalibrated scores) with the standard
+        error of the ROC AUC, and `test_*` (from calibrated scores). And by contender the ROC AUC of its
+        uncalibrated scores by month.
 
     Raises:
         NotEnoughDataError: the validation months cannot rank algorithms.
     """
     contenders, by_month = [], {}
     baseline = seasonal_rate(rows, split.scored)
-    seasonal = _row(SEASONAL_RATE, True, baseline, baseline, split), auc_of_months(baseline)
+    seasonal = _row(SEASONAL_RATE, NO_CALIBRATION, baseline, baseline, split), auc_of_months(baseline)
     del baseline
     for name in backtests:
         scores = backtests[name]
-        reported = calibrate_walk_forward(scores, split, split.test, rows.target)
-        contenders.append(_row(name, False, scores, reported, split))
+        calibration = choose_calibration(scores, split, rows.target)
+        reported = calibrate_walk_forward(scores, split, split.test, rows.target, calibration)
+        contenders.append(_row(name, calibration, scores, reported, split))
         by_month[name] = auc_of_months(scores)
         # They are large: free them before reading the next.
         del scores, reported
@@ -104,6 +117,12 @@ def leaderboard(
 def chosen_of(board: pd.DataFrame) -> Algorithm:
     """Return the algorithm that a leaderboard chooses."""
     return algorithms.algorithm(str(board.loc[board["chosen"], "contender"].item()))
+
+
+def calibration_of(board: pd.DataFrame) -> Calibration:
+    """Return the calibration of the algorithm that a leaderboard chooses."""
+    name = board.loc[board["chosen"], "calibration"].item()
+    return next(row for row in CALIBRATIONS if row.name == name)
 
 
 def decided(
@@ -152,11 +171,11 @@ def candidate(
         NotEnoughDataError: the validation months cannot rank algorithms.
     """
     board, by_month = leaderboard(rows, backtests, split)
-    chosen = chosen_of(board)
+    chosen, calibration = chosen_of(board), calibration_of(board)
     scores = backtests[chosen.name]
     fitted = learn(chosen, last_lesson(rows, features, seed, snapshot))
-    model = CalibratedModel(fitted, fit_calibrator(scores), chosen.name)
-    past = calibrate_walk_forward(scores, split, target=rows.target)
+    model = CalibratedModel(fitted, fit_calibrator(scores, calibration), chosen.name)
+    past = calibrate_walk_forward(scores, split, target=rows.target, calibration=calibration)
     del scores
     kept = models or FoldModels()
 
@@ -168,6 +187,7 @@ def candidate(
     return Candidate(
         target=rows.target,
         algorithm=chosen.name,
+        calibration=calibration.name,
         model=model,
         features=features,
         trained_months=rows.months,
@@ -193,15 +213,16 @@ def _choice(contenders: pd.DataFrame, split: Split) -> str:
 
 
 def _row(
-    name: str, baseline: bool, scores: pd.DataFrame, calibrated: pd.DataFrame, split: Split
+    name: str, calibration: Calibration, scores: pd.DataFrame, calibrated: pd.DataFrame, split: Split
 ) -> dict[str, object]:
     validation, test = pooled(scores, split.validation), pooled(calibrated, split.test)
-    deals, wins = scores[MONTH].isin(split.validation).sum(), validation["realized_wins"]
+    chosen = scores[scores[MONTH].isin(split.validation)]
     return {
         "contender": name,
-        "baseline": baseline,
+        "baseline": name == SEASONAL_RATE,
+        "calibration": calibration.name,
         **{f"validation_{metric}": validation[metric] for metric in METRICS},
-        "validation_roc_auc_se": roc_auc_standard_error(validation["roc_auc"], wins, deals - wins),
+        "validation_roc_auc_se": auc_standard_error(chosen, label_of(scores)),
         **{f"test_{metric}": test[metric] for metric in METRICS},
     }
 

@@ -1,4 +1,4 @@
-"""From probabilities to revenue: the value of a deal if won, and totals by agent, office and product."""
+"""From probabilities to revenue: the value of a deal if won, and what will be sold in total and by level."""
 
 from __future__ import annotations
 
@@ -6,16 +6,27 @@ from typing import Any
 
 import ibis
 import ibis.expr.types as ir
+import numpy as np
 import pandas as pd
 
+from crm_assets.crm.months import shift
 from crm_assets.crm.schema import Stage
 from crm_assets.crm.tables import REVENUE_FORECAST
-from crm_assets.crm.targets import DEFAULT_TARGET, Target
+from crm_assets.crm.targets import TARGETS, Target
+from crm_assets.modeling.outlook import past
+from crm_assets.modeling.outlook.cells import TOTAL, Cells
+from crm_assets.modeling.outlook.history import LEVELS, History
+from crm_assets.modeling.outlook.intervals import interval
+from crm_assets.modeling.outlook.past import MEASURES, OpenDeals
+from crm_assets.modeling.outlook.walk import Walk, column_of
+from crm_assets.modeling.training_rows import DEAL
 
-LEVELS = ("sales_agent", "manager", "regional_office", "product")
-TOTAL = "total"
+__all__ = ("LEVELS", "TOTAL", "expected_values", "revenue_forecast", "without_price")
+
 # What the value of an open deal is estimated from, the best first.
 BASES = ("amount", "list_price")
+# How the columns of `revenue_forecast` call the parts of a forecast.
+PARTS = {past.OPEN: "expected", past.NEW: "new", past.TOTAL: "total"}
 
 
 def expected_values(snapshot: ir.Table) -> ir.Table:
@@ -66,37 +77,65 @@ def without_price(snapshot: ir.Table) -> ir.Table:
     return deals.filter([~(deals[name] > 0).fill_null(False) for name in bases]) if bases else deals
 
 
-def revenue_forecast(predictions: pd.DataFrame, month: str, target: Target = DEFAULT_TARGET) -> pd.DataFrame:
-    """Add up the predictions of one month, in total and by each of `LEVELS` that the CRM has.
+def revenue_forecast(
+    predictions: pd.DataFrame,
+    snapshot: pd.DataFrame,
+    month: str,
+    features: list[str],
+    memo: dict[Any, Any] | None = None,
+) -> pd.DataFrame:
+    """Forecast wins and revenue by horizon: of open deals, of deals not open yet, and in total.
 
     Args:
-        predictions: columns of `crm.tables.WIN_PREDICTIONS`.
-        month: the snapshot month, `YYYY-MM`.
-        target: the target of the probabilities; the forecast is for the last of its months.
+        predictions: columns of `crm.tables.WIN_PREDICTIONS`, one month.
+        snapshot: `outlook.history.COLUMNS` of `monthly_snapshots`, the same month.
+        month: `YYYY-MM`.
+        features: the features that may be used.
+        memo: see `outlook.walk.Walk`.
 
     Returns:
-        Columns of `crm.tables.REVENUE_FORECAST`: the total first, then by level and name.
+        Columns of `crm.tables.REVENUE_FORECAST`: by horizon, the total first, then by level and name. Empty
+        without predictions.
     """
-    parts = [_sums(predictions.assign(total="all deals"), TOTAL)] if len(predictions) else []
-    there = [level for level in LEVELS if level in predictions.columns]
-    parts += [_sums(predictions, level) for level in there if len(predictions)]
     columns = REVENUE_FORECAST.names
-    if not parts:
+    if predictions.empty:
         return pd.DataFrame(columns=pd.Index(columns))
-    forecast = pd.concat(parts, ignore_index=True)
-    return forecast.assign(snapshot_month=month, forecast_month=target.last_month(month))[columns]
+    history = History.of(snapshot, month)
+    walk, cells = Walk(history, features, memo), Cells(history)
+    found = [_of_target(walk, cells, target, predictions) for target in TARGETS]
+    return pd.concat(found, ignore_index=True)[columns]
+
+
+def _of_target(walk: Walk, cells: Cells, target: Target, predictions: pd.DataFrame) -> pd.DataFrame:
+    month, ahead = walk.history.month, target.months
+    deals = _open_deals(walk.history, predictions, column_of(target))
+    *earlier, now = past.forecasts(walk, cells, ahead, deals)
+    known = [row for row in earlier if shift(row.month, ahead) <= month]
+    table = cells.table.assign(
+        snapshot_month=month,
+        forecast_month=target.last_month(month),
+        horizon_months=ahead,
+        open_deals=cells.sums(deals.places).astype("int64"),
+    )
+    for part, name in PARTS.items():
+        for measure in MEASURES:
+            table[f"{name}_{measure}"] = now.mean[part, measure]
+            bounds = interval(cells, now, known, part, measure)
+            for end, place in (("low", 0), ("high", 1)):
+                table[f"{name}_{measure}_{end}"] = np.nan if bounds is None else bounds[place]
+    return table[(table["open_deals"] > 0) | (table["total_wins"] > 0)]
+
+
+def _open_deals(history: History, predictions: pd.DataFrame, column: str) -> OpenDeals:
+    place = pd.Series(np.arange(len(history.deals)), index=history.deals[DEAL].to_numpy())
+    return OpenDeals(
+        place.loc[predictions[DEAL].tolist()].to_numpy(),
+        predictions[column].to_numpy(dtype="float64"),
+        predictions["expected_value"].to_numpy(dtype="float64"),
+    )
 
 
 def _ratio(won: ir.Table, base: str) -> ir.FloatingValue:
     """Return value over amount, or over price, of the won deals that have one."""
     there = won[base] > 0
     return won.close_value.sum(where=there) / won[base].sum(where=there).nullif(0)
-
-
-def _sums(predictions: pd.DataFrame, level: str) -> pd.DataFrame:
-    sums = predictions.groupby(level, dropna=False, sort=True).agg(
-        open_deals=("opportunity_id", "size"),
-        expected_wins=("probability", "sum"),
-        expected_revenue=("expected_revenue", "sum"),
-    )
-    return sums.rename_axis("name").reset_index().assign(level=level)

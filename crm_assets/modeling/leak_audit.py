@@ -80,10 +80,11 @@ def leak_audit(
     known = outcomes(rows, opportunities, horizon, vanished)
     there = [feature for feature in ALL_FEATURES if feature.name in rows.columns]
     rankings = {feature.name: ranking(feature, rows[feature.name], known) for feature in there}
-    evidence = strongest(audit_columns(judged_columns(opportunities), engaged_deals(opportunities, horizon)))
+    judged = judged_columns(opportunities)
+    evidence = strongest(audit_columns(judged, engaged_deals(opportunities, horizon)))
     of_dates = overwritten_dates(opportunities, horizon)
     if change_rates is not None:
-        told = told_by_history(change_rates, JUDGED)
+        told = told_by_history(change_rates, list(judged.columns))
         evidence = overruled(evidence, told)
         of_dates = {name: reason for name, reason in of_dates.items() if name not in told.index}
     reasons = _reasons(evidence, {name: found.reason for name, found in rankings.items()}, of_dates)

@@ -101,24 +101,3 @@ def _table(records: list[dict[str, object]]) -> pd.DataFrame:
 def _scores(predictions: pd.DataFrame) -> dict[str, float]:
     outcome, probability = predictions[label_of(predictions)], predictions["probability"]
     return scores(outcome.to_numpy(dtype="int64"), probability.to_numpy(dtype="float64"))
-
-
-def roc_auc_standard_error(auc: float, positives: float, negatives: float) -> float:
-    """Return the standard error of a ROC AUC.
-
-    Hanley and McNeil, The Meaning and Use of the Area under a Receiver Operating Characteristic
-    (ROC) Curve (Radiology 1982), equation 1.
-
-    Args:
-        auc: 0 to 1.
-        positives: number of outcomes that are 1.
-        negatives: number of outcomes that are 0.
-
-    >>> round(roc_auc_standard_error(0.8, 1_000, 4_000), 4)
-    0.0088
-    """
-    if not positives or not negatives:
-        return float("nan")
-    q1, q2 = auc / (2 - auc), 2 * auc**2 / (1 + auc)
-    variance = auc * (1 - auc) + (positives - 1) * (q1 - auc**2) + (negatives - 1) * (q2 - auc**2)
-    return float(np.sqrt(variance / (positives * negatives)))

@@ -11,9 +11,10 @@ import pandas as pd
 import pyarrow as pa
 
 from crm_assets.crm.tables import CHAMPION
+from crm_assets.modeling.baselines import season
 from crm_assets.modeling.explanation import PUSHED_DOWN, PUSHED_UP
 from crm_assets.modeling.training_rows import DEAL, TrainingRows
-from crm_assets.modeling.verdicts import POOLED_RATE
+from crm_assets.modeling.verdicts import POOLED_RATE, RATES
 
 AGE, STAGE = "days_open", "stage_position"
 # The first day of each group of ages.
@@ -30,9 +31,26 @@ def leaderboard() -> pd.DataFrame:
     )
 
 
-def in_force(board: pd.DataFrame) -> bool:
-    """Return whether the pooled rate speaks, according to the table `champion`."""
-    return bool((board["in_force"] & (board["contender"] == POOLED_RATE)).any())
+def rate_in_force(board: pd.DataFrame) -> str | None:
+    """Return the rate that makes the predictions, according to the table `champion`; None if a model does.
+
+    It is `POOLED_RATE` if the data is not enough for a model, and `SEASONAL_RATE` if the only model is worse.
+    """
+    rates = board.loc[board["in_force"] & board["contender"].isin(RATES), "contender"]
+    return None if rates.empty else str(rates.iloc[0])
+
+
+def seasonal_rates(rows: TrainingRows, deals: pd.DataFrame, month: str) -> pd.DataFrame:
+    """Return the seasonal rate of each open deal of a month, in the form of `pooled_rates`.
+
+    Args:
+        rows: the training set.
+        deals: one month of `win_features`.
+        month: the month, `YYYY-MM`.
+    """
+    kept = deals if rows.labeled(month) else deals.iloc[:0]
+    probability = season(rows, rows.labeled(month)).of(kept) if len(kept) else np.zeros(0)
+    return kept[[DEAL]].assign(probability=probability, **_pushes(kept, np.zeros(len(kept))))
 
 
 def pooled_rates(rows: TrainingRows, deals: pd.DataFrame, month: str, features: list[str]) -> pd.DataFrame:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -12,9 +13,15 @@ from crm_assets.crm.targets import DEFAULT_TARGET, Target
 from crm_assets.modeling.algorithms import algorithm
 from crm_assets.modeling.calibration import CalibratedModel
 from crm_assets.modeling.explanation import PUSHED_DOWN, PUSHED_UP, explain
+from crm_assets.modeling.outlook.history import History
+from crm_assets.modeling.outlook.walk import Walk, reach
 from crm_assets.modeling.training_rows import DEAL
-from crm_assets.modeling.verdicts import NO_VERSION, POOLED_RATE
+from crm_assets.modeling.verdicts import NO_VERSION
 
+# What a rate of past deals may look at beyond them: the age, which every deal has.
+AGE = "days_open"
+# The columns of longer horizons.
+LONGER = [column for column in WIN_PREDICTIONS.names if column.startswith("probability_")]
 CHAMPION, WALK_FORWARD = "champion", "walk_forward"
 
 
@@ -53,19 +60,27 @@ class Champion:
 
 
 def win_predictions(
-    features: pd.DataFrame, values: pd.DataFrame, champion: Champion, month: str
+    features: pd.DataFrame,
+    values: pd.DataFrame,
+    snapshot: pd.DataFrame,
+    champion: Champion,
+    month: str,
+    memo: dict[Any, Any] | None = None,
 ) -> pd.DataFrame:
     """Return the probability, value and explanation of each open deal of a month.
 
     The champion scores a month if all its training labels were known at the month's end. An earlier month
     gets the champion's walk-forward prediction, made without that month's outcomes. Months too early for
-    a walk-forward prediction have no predictions.
+    a walk-forward prediction have no predictions. Longer horizons come from the hazard of closing as of the
+    month, and are never below the champion's probability.
 
     Args:
         features: one month of `win_features`.
-        values: `crm.forecast.expected_values` of the same month.
+        values: `modeling.forecast.expected_values` of the same month.
+        snapshot: `outlook.history.COLUMNS` of `monthly_snapshots`, the same month.
         champion: the current champion.
         month: `YYYY-MM`.
+        memo: see `outlook.walk.Walk`.
 
     Returns:
         Columns of `crm.tables.WIN_PREDICTIONS`, most likely deal first.
@@ -74,18 +89,33 @@ def win_predictions(
     # scikit-learn rejects empty input: without open deals, take the (also empty) walk-forward rows.
     scored = _live(features, champion) if live and len(features) else _past(champion, month)
     by = CHAMPION if live else WALK_FORWARD
-    return _predictions(features, values, scored, by, champion.algorithm, champion.version)
+    rows = _predictions(features, values, scored, by, champion.algorithm, champion.version)
+    return _ranked(rows, snapshot, champion.features, month, memo)
 
 
-def pooled_predictions(features: pd.DataFrame, values: pd.DataFrame, rates: pd.DataFrame) -> pd.DataFrame:
-    """Return the same table for data that is not enough for a model.
+def predictions_of_rates(
+    features: pd.DataFrame,
+    values: pd.DataFrame,
+    snapshot: pd.DataFrame,
+    rates: pd.DataFrame,
+    name: str,
+    month: str,
+    memo: dict[Any, Any] | None = None,
+) -> pd.DataFrame:
+    """Return the same table if no model makes the predictions, but a rate of past deals.
 
     Args:
         features: one month of `win_features`.
         values: `forecast.expected_values` of the same month.
-        rates: `pooled.pooled_rates` of the same month; a deal without one has no prediction.
+        snapshot: `outlook.history.COLUMNS` of `monthly_snapshots`, the same month.
+        rates: the rates of the same month, as `modeling.pooled` gives them; a deal without one has no
+            prediction.
+        name: one of `verdicts.RATES`.
+        month: `YYYY-MM`.
+        memo: see `outlook.walk.Walk`.
     """
-    return _predictions(features, values, rates, POOLED_RATE, POOLED_RATE, NO_VERSION)
+    rows = _predictions(features, values, rates, name, name, NO_VERSION)
+    return _ranked(rows, snapshot, [AGE], month, memo)
 
 
 def _predictions(
@@ -99,12 +129,24 @@ def _predictions(
     rows = features.merge(scored, on=DEAL, validate="one_to_one").merge(
         values, on=DEAL, validate="one_to_one"
     )
-    rows = rows.assign(
+    return rows.assign(
         expected_revenue=rows["probability"] * rows["expected_value"],
         scored_by=scored_by,
         algorithm=algorithm,
         model_version=version,
     )
+
+
+def _ranked(
+    rows: pd.DataFrame, snapshot: pd.DataFrame, features: list[str], month: str, memo: dict[Any, Any] | None
+) -> pd.DataFrame:
+    """Add the longer horizons, and sort by probability."""
+    walk = Walk(History.of(snapshot, month), features, memo)
+    if len(rows) and walk.history.months:
+        rows = rows.merge(reach(walk, rows[[DEAL, "probability"]]), on=DEAL, validate="one_to_one")
+    else:
+        # While no deal is closed, nothing tells how long deals take.
+        rows = rows.assign(**dict.fromkeys(LONGER, pd.Series(dtype="float64")))
     ranked = rows.sort_values(["probability", DEAL], ascending=[False, True])
     return ranked[WIN_PREDICTIONS.having(ranked.columns).names].reset_index(drop=True)
 

@@ -9,6 +9,8 @@ ADMISSIBLE, INADMISSIBLE, UNPROVEN, ABSENT = "admissible", "inadmissible", "unpr
 SEASONAL_RATE = "seasonal_rate"
 # What speaks if the data is not enough for a model; it has no version.
 POOLED_RATE, NO_VERSION = "pooled_rate", "none"
+# What makes the predictions if no model does.
+RATES = (POOLED_RATE, SEASONAL_RATE)
 
 # Days after closing that a CRM may take to rewrite a value; the audit tries each.
 DELAYS = (0, 30, 75, 150)
@@ -44,9 +46,12 @@ MAX_SHIFT, MAX_BALANCED_STRENGTH = 0.20, 0.35
 MAX_SINGLE_FEATURE_AUC = 0.97
 
 # Two dumps convict a column that changes on so many more of the closed deals than of the open ones, and so
-# many times as often; they clear it if at most this share of its values changes, at closing or at any other
-# time.
+# many times as often; they clear it if at most this share of its values changes, then or at other times.
 MIN_EXCESS, MIN_TIMES_AS_OFTEN, MAX_CHANGES_IF_CLEARED = 0.02, 2.0, 0.02
+
+# The champion's mean score of the newest month has collapsed if it is less than this part of the lowest of
+# the six months before it, and lower by this many standard errors. In clean dumps it is 0.90 of it or more.
+COLLAPSED_RATIO, COLLAPSED_ERRORS = 0.85, 2.5
 
 # An unproven column that adds more than this to the validation ROC AUC stays out until an operator admits it.
 # The error of that AUC is about 0.008: less is hardly worth a doubt, and costs little if it is false.

@@ -105,7 +105,8 @@ class CsvFolder:
             one = len(missing) == 1
             raise SourceUnavailableError(
                 f"{', '.join(missing)} {'is' if one else 'are'} not in {self.folder}; put "
-                f"{'it' if one else 'them'} there or set CRM_DATA_DIR to the right folder."
+                f"{'it' if one else 'them'} there or set CRM_DATA_DIR to the right folder. For the export of "
+                "another CRM, say in CRM_MAPPING how it calls things; `make mapping` drafts it."
             )
         return found
 

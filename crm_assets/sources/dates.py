@@ -128,14 +128,17 @@ def _ways(texts: Texts) -> list[_Way]:
     found: list[_Way] = []
     left = np.ones(len(texts.distinct), dtype=bool)
     for layout in LAYOUTS:
-        one = parts(texts.distinct, layout)
+        # No text has two layouts: look first whether any of the texts that are left has this one.
+        rest = texts.distinct if left.all() else texts.distinct.filter(pa.array(left))
+        one = parts(rest, layout)
         if not one.fits.any():
             continue
+        if len(rest) < len(left):
+            one = parts(texts.distinct, layout)
         for sign in sorted(pc.unique(one.signs.filter(pa.array(one.fits))).to_pylist()):
             written = pc.fill_null(pc.equal(one.signs, sign), False).to_numpy(zero_copy_only=False)
             found.append(_Way(one, sign, one.fits & written))
         left &= ~one.fits
-        # No text has two layouts.
         if not left.any():
             break
     return found

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+import ibis
 import ibis.expr.types as ir
 import numpy as np
 import pyarrow as pa
@@ -74,13 +75,19 @@ def faults(table: ir.Table, rules: list[Rule]) -> Iterator[Fault]:
     """
     if not rules:
         return
-    marked = table.mutate(**{rule.name: rule.broken(table).cast("int64") for rule in rules})
-    sums = marked.agg(**{rule.name: marked[rule.name].sum() for rule in rules}).to_pyarrow().to_pylist()[0]
-    broken = [rule for rule in rules if sums[rule.name]]
-    numbers = table[SOURCE_ROW.name].to_pyarrow().to_numpy() if broken else np.array([], dtype="int64")
-    for rule in broken:
-        rows = marked.filter(marked[rule.name] == 1).select(SOURCE_ROW.name).to_pyarrow()
-        yield Fault.of(rule, np.searchsorted(numbers, np.sort(rows[SOURCE_ROW.name].to_numpy())))
+    marked = table.select(SOURCE_ROW.name, **{rule.name: rule.broken(table) for rule in rules})
+    # One query for all rules: a second one would look for repeated keys again.
+    bad = (
+        marked.filter(ibis.or_(*(marked[rule.name] for rule in rules))).to_pyarrow().sort_by(SOURCE_ROW.name)
+    )
+    if not bad.num_rows:
+        return
+    numbers = table[SOURCE_ROW.name].to_pyarrow().to_numpy()
+    positions = np.searchsorted(numbers, bad[SOURCE_ROW.name].to_numpy())
+    for rule in rules:
+        of_rule = bad[rule.name].to_numpy()
+        if of_rule.any():
+            yield Fault.of(rule, positions[of_rule])
 
 
 @dataclass

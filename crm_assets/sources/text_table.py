@@ -81,7 +81,7 @@ def picked(wanted: Wanted, header: Sequence[str]) -> list[str]:
     """
     if wanted is None:
         return list(dict.fromkeys(column for column in header if column))
-    names = wanted(header) if callable(wanted) else wanted
+    names = wanted if isinstance(wanted, Sequence) else wanted(header)
     return [column for column in dict.fromkeys(names) if column in header]
 
 

@@ -18,8 +18,8 @@ Fitted = dict[str, Pipeline]
 
 def test_the_algorithms_are_listed_from_simple_to_complex() -> None:
     assert NAMES == [
-        "logistic_regression",
         "closing_hazard",
+        "logistic_regression",
         "random_forest",
         "xgboost",
         "gradient_boosting",

@@ -6,14 +6,18 @@ import numpy as np
 import pandas as pd
 import pytest
 from pandas.testing import assert_frame_equal
+from sklearn.isotonic import IsotonicRegression
 
 from crm_assets.crm.feature_table import LABEL
 from crm_assets.modeling.calibration import (
     CalibratedModel,
     calibrate_walk_forward,
     calibrated,
+    choose_calibration,
     fit_calibrator,
 )
+from crm_assets.modeling.calibration_row import Calibration
+from crm_assets.modeling.calibrations import CALIBRATIONS
 from crm_assets.modeling.folds import Split
 from crm_assets.modeling.matrix import feature_matrix
 from crm_assets.modeling.metrics import expected_calibration_error, scores
@@ -82,13 +86,49 @@ def test_calibrated_probabilities_add_up_to_the_wins() -> None:
     assert test["probability"].sum() == pytest.approx(realized, rel=0.05)
 
 
-def test_calibration_never_changes_the_ranking() -> None:
-    calibrator = fit_calibrator(overconfident(n=20))
-    score = np.linspace(0, 1, 1_001)
-    probability = calibrated(calibrator, score)
+@pytest.mark.parametrize("row", CALIBRATIONS, ids=lambda row: row.name)
+@pytest.mark.parametrize("shape", ["overconfident", "steps", "few", "hopeless"])
+def test_calibration_never_changes_the_ranking_and_is_never_sure(row: Calibration, shape: str) -> None:
+    table = overconfident(n=20 if shape == "few" else 600)
+    score = table["probability"]
+    if shape == "steps":
+        # Nothing below 0.3 is ever won, everything above 0.9 is.
+        won = np.select([score < 0.3, score > 0.9], [0, 1], table[LABEL.name])
+        table[LABEL.name] = won
+    if shape == "hopeless":
+        table[LABEL.name] = (score < 0.5).astype("int64")
+    seen = np.linspace(0.001, 0.999, 999)
+    probability = calibrated(fit_calibrator(table, row), seen)
     assert (np.diff(probability) > 0).all()
-    assert probability.min() >= 0
-    assert probability.max() <= 1
+    ends = calibrated(fit_calibrator(table, row), np.array([0.0, 1.0]))
+    assert ends.min() > 0
+    assert ends.max() < 1
+
+
+@pytest.mark.parametrize("row", CALIBRATIONS[1:], ids=lambda row: row.name)
+def test_every_calibration_mends_overconfident_scores(row: Calibration) -> None:
+    seen = np.array([0.2, 0.4, 0.6, 0.8])
+    probability = calibrated(fit_calibrator(overconfident(n=5_000), row), seen)
+    assert probability == pytest.approx(seen / 2, abs=0.05)
+
+
+def test_a_calibration_is_kept_only_where_it_helps() -> None:
+    predictions = overconfident()
+    assert choose_calibration(predictions, SPLIT).name != "none"
+    honest = predictions.assign(probability=predictions["probability"] / 2)
+    assert choose_calibration(honest, SPLIT).name == "none"
+    # The test months have no say.
+    assert choose_calibration(inverted(honest, SPLIT.test), SPLIT).name == "none"
+
+
+def test_without_two_validation_months_to_compare_on_the_default_is_used() -> None:
+    few = Split(["2023-01"], ["2023-02"], ["2023-05", "2023-06"])
+    assert choose_calibration(overconfident(), few).name == "isotonic"
+
+
+def test_the_steps_of_older_stored_models_are_still_read() -> None:
+    steps = IsotonicRegression(out_of_bounds="clip").fit([0.1, 0.5, 0.9], [0, 0, 1])
+    assert calibrated(steps, np.array([0.5, 0.9])) == pytest.approx([0.0005, 0.9999])
 
 
 @pytest.mark.parametrize("outcomes", [[], [0, 0, 0], [1, 1]])

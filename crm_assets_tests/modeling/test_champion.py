@@ -11,11 +11,13 @@ from crm_assets.crm.feature_table import LABEL
 from crm_assets.crm.tables import CHAMPION
 from crm_assets.errors import NotEnoughDataError
 from crm_assets.modeling.algorithms import algorithm
-from crm_assets.modeling.calibration import calibrate_walk_forward, fit_calibrator
-from crm_assets.modeling.champion import Candidate, decided, leaderboard
+from crm_assets.modeling.baselines import seasonal_rate
+from crm_assets.modeling.calibration import calibrate_walk_forward, choose_calibration, fit_calibrator
+from crm_assets.modeling.champion import Candidate, calibration_of, decided, leaderboard
 from crm_assets.modeling.folds import last_lesson, learn
 from crm_assets.modeling.matrix import feature_matrix
 from crm_assets.modeling.metrics import METRICS, POOLED, pooled, scores_by_month
+from crm_assets.modeling.pooled import rate_in_force, seasonal_rates
 from crm_assets.modeling.training_rows import HeldRows
 from crm_assets.modeling.verdicts import SEASONAL_RATE
 from crm_assets_tests.modeling.conftest import NAMES, SEED, Training
@@ -98,7 +100,9 @@ def test_the_test_months_are_calibrated_on_validation_months_alone(
     scores = real_backtests[real_candidate.algorithm]
     in_test = scores["snapshot_month"].isin(real.split.test)
     other = scores.assign(**{LABEL.name: scores[LABEL.name].where(~in_test, 1 - scores[LABEL.name])})
-    again = calibrate_walk_forward(other, real.split)["probability"]
+    assert choose_calibration(other, real.split).name == real_candidate.calibration
+    calibration = calibration_of(real_candidate.leaderboard)
+    again = calibrate_walk_forward(other, real.split, calibration=calibration)["probability"]
     assert again.tolist() == real_candidate.walk_forward["probability"].tolist()
 
 
@@ -127,7 +131,8 @@ def test_the_champion_is_refitted_on_all_labeled_months_and_calibrated_on_all_sc
     matrix = row.matrix(real.table.tail(200), real.features)
     score = row.scores(refitted, matrix)
     assert real_candidate.model.pipeline.predict_proba(matrix)[:, 1].tolist() == score.tolist()
-    calibrator = fit_calibrator(real_backtests[real_candidate.algorithm])
+    scores = real_backtests[real_candidate.algorithm]
+    calibrator = fit_calibrator(scores, calibration_of(real_candidate.leaderboard))
     assert calibrator is not None
     assert real_candidate.model.calibrator is not None
     grid = np.linspace(0, 1, 101)
@@ -175,7 +180,7 @@ def test_among_algorithms_that_chance_cannot_tell_apart_the_simplest_is_chosen(s
     even = {name: _backtest(scored, noise=1 - step / 100) for step, name in enumerate(NAMES)}
     board, _ = leaderboard(sample.rows, even, sample.split)
     assert board["validation_roc_auc"].idxmax() > 0
-    assert chosen(board)["contender"] == "logistic_regression"
+    assert chosen(board)["contender"] == NAMES[0]
     better = even | {"gradient_boosting": _backtest(scored, noise=0.4)}
     board, _ = leaderboard(sample.rows, better, sample.split)
     assert chosen(board)["contender"] == "gradient_boosting"
@@ -208,3 +213,19 @@ def test_the_champion_in_force_stands_beside_the_contenders(sample_candidate: Ca
 def test_a_promoted_candidate_is_in_force(sample_candidate: Candidate) -> None:
     board = decided(sample_candidate.leaderboard, True, None, None)
     assert board["in_force"].equals(board["chosen"])
+
+
+def test_without_a_champion_the_seasonal_rate_makes_the_predictions(
+    sample: Training, sample_candidate: Candidate
+) -> None:
+    board = decided(sample_candidate.leaderboard, False, None, None)
+    assert board.loc[board["in_force"], "contender"].tolist() == [SEASONAL_RATE]
+    assert rate_in_force(board) == SEASONAL_RATE
+    assert rate_in_force(decided(sample_candidate.leaderboard, True, None, None)) is None
+    month = sample_candidate.split.test[-1]
+    deals = sample.rows.rows([month])
+    found = seasonal_rates(sample.rows, deals, month)
+    expected = seasonal_rate(sample.rows, [month])["probability"].to_numpy()
+    assert found["opportunity_id"].tolist() == deals["opportunity_id"].tolist()
+    assert found["probability"].to_numpy() == pytest.approx(expected)
+    assert seasonal_rates(sample.rows, deals, "2000-01").empty

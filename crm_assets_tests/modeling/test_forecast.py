@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import ibis
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
 
 from crm_assets.crm.tables import MONTHLY_SNAPSHOTS, REVENUE_FORECAST, WIN_PREDICTIONS
 from crm_assets.modeling.forecast import LEVELS, TOTAL, expected_values, revenue_forecast, without_price
+from crm_assets.modeling.frames import coded
+from crm_assets.modeling.outlook import past
+from crm_assets.modeling.outlook.cells import Cells
+from crm_assets.modeling.outlook.combine import bounds, combined
+from crm_assets.modeling.outlook.history import COLUMNS, History
+from crm_assets.modeling.outlook.walk import Walk, reach
 from crm_assets_tests.chain import Chain
-
-PREDICTIONS = pd.DataFrame(
-    {
-        "snapshot_month": "2023-06",
-        "opportunity_id": ["D1", "D2", "D3"],
-        "sales_agent": ["Ann", "Bob", "Ann"],
-        "manager": ["Max", None, "Max"],
-        "regional_office": ["East", "West", "East"],
-        "product": ["P", "P", "Q"],
-        "probability": [0.5, 0.25, 0.1],
-        "expected_revenue": [50.0, 25.0, 1.0],
-    }
-)
 
 
 def snapshot(*deals: tuple[str, str, str, float | None, float | None]) -> ibis.Table:
@@ -109,39 +103,122 @@ def test_every_open_deal_of_every_month_has_a_worth(small_chain: Chain) -> None:
         assert (worth["expected_value"] > 0).all()
 
 
-def test_a_forecast_adds_up_in_total_and_by_level() -> None:
-    forecast = revenue_forecast(PREDICTIONS, "2023-06")
+FEATURES = ["product", "sales_agent", "days_open", "month_of_quarter"]
+MONTH = "2023-12"
+
+
+@pytest.fixture(scope="module")
+def known(small_chain: Chain) -> pd.DataFrame:
+    return coded(small_chain.store.read("monthly_snapshots", [MONTH]).select(COLUMNS).to_pyarrow())
+
+
+@pytest.fixture(scope="module")
+def predictions(small_chain: Chain, known: pd.DataFrame) -> pd.DataFrame:
+    """Return the predictions of a champion whose chances are those of the hazard."""
+    walk = Walk(History.of(known, MONTH), FEATURES)
+    open_deals = walk.history.deals[walk.history.open_at(MONTH)]
+    first = open_deals[["opportunity_id"]].assign(probability=walk.chances(MONTH)[:, 0])
+    worth = small_chain.store.to_pandas(expected_values(small_chain.store.read("monthly_snapshots", [MONTH])))
+    made = first.merge(reach(walk, first)).merge(worth)
+    return made.assign(expected_revenue=made["probability"] * made["expected_value"])
+
+
+@pytest.fixture(scope="module")
+def forecast(predictions: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
+    return revenue_forecast(predictions, known, MONTH, FEATURES)
+
+
+def test_every_level_of_every_horizon_adds_up_to_the_total(
+    forecast: pd.DataFrame, predictions: pd.DataFrame
+) -> None:
     assert list(forecast.columns) == REVENUE_FORECAST.names
-    assert forecast["snapshot_month"].eq("2023-06").all()
-    assert forecast["forecast_month"].eq("2023-07").all()
-    sums = forecast.groupby("level")[["open_deals", "expected_wins", "expected_revenue"]].sum()
-    assert set(sums.index) == {TOTAL, *LEVELS}
-    for level in sums.index:
-        assert sums.loc[level].tolist() == pytest.approx([3, 0.85, 76.0])
-    ann = forecast[(forecast["level"] == "sales_agent") & (forecast["name"] == "Ann")].iloc[0]
-    assert ann[["open_deals", "expected_wins", "expected_revenue"]].tolist() == pytest.approx([2, 0.6, 51.0])
+    assert forecast["horizon_months"].unique().tolist() == [1, 2, 3]
+    assert forecast["forecast_month"].unique().tolist() == ["2024-01", "2024-02", "2024-03"]
+    means = [f"{part}_{what}" for part in ("expected", "new", "total") for what in ("wins", "revenue")]
+    sums = forecast.groupby(["horizon_months", "level"])[["open_deals", *means]].sum()
+    for horizon in (1, 2, 3):
+        assert set(sums.loc[horizon].index) == {TOTAL, *LEVELS}
+        for level in LEVELS:
+            assert sums.loc[(horizon, level)].tolist() == pytest.approx(sums.loc[(horizon, TOTAL)].tolist())
+    total = sums.loc[(1, TOTAL)]
+    assert total["open_deals"] == len(predictions)
+    assert total["expected_wins"] == pytest.approx(predictions["probability"].sum())
+    assert total["expected_revenue"] == pytest.approx(predictions["expected_revenue"].sum())
+    assert sums.loc[(3, TOTAL), "expected_wins"] == pytest.approx(predictions["probability_3_months"].sum())
+    assert (sums["total_wins"] - sums["expected_wins"] - sums["new_wins"]).abs().max() < 1e-9
 
 
-def test_the_total_comes_first_then_levels_with_their_names_in_order() -> None:
-    forecast = revenue_forecast(PREDICTIONS, "2023-06")
-    assert forecast["level"].iloc[0] == TOTAL
-    assert forecast["level"].unique().tolist() == [TOTAL, *LEVELS]
-    assert forecast.loc[forecast["level"] == "sales_agent", "name"].tolist() == ["Ann", "Bob"]
+def test_the_total_comes_first_then_levels_with_their_names_in_order(forecast: pd.DataFrame) -> None:
+    first = forecast[forecast["horizon_months"] == 1]
+    assert first["level"].unique().tolist() == [TOTAL, *LEVELS]
+    agents = first.loc[first["level"] == "sales_agent", "name"].tolist()
+    assert agents == sorted(agents)
 
 
-def test_deals_without_a_manager_are_not_left_out_of_the_forecast() -> None:
-    forecast = revenue_forecast(PREDICTIONS, "2023-06")
-    managers = forecast[forecast["level"] == "manager"]
-    assert len(managers) == 2
-    assert managers.loc[managers["name"].isna(), "expected_wins"].tolist() == [0.25]
+def test_longer_horizons_are_never_less_likely(predictions: pd.DataFrame) -> None:
+    chances = predictions[
+        ["probability", "probability_2_months", "probability_3_months", "probability_ever"]
+    ].to_numpy()
+    assert (np.diff(chances, axis=1) >= 0).all()
+    assert chances.min() > 0
+    assert chances.max() < 1
 
 
-def test_december_forecasts_january() -> None:
-    assert revenue_forecast(PREDICTIONS, "2023-12")["forecast_month"].unique().tolist() == ["2024-01"]
+def test_intervals_hold_their_mean_and_are_missing_while_months_are_too_few(
+    forecast: pd.DataFrame, predictions: pd.DataFrame, known: pd.DataFrame
+) -> None:
+    total = forecast[forecast["level"] == TOTAL]
+    for what in ("wins", "revenue"):
+        assert (total[f"total_{what}_low"] <= total[f"total_{what}"]).all()
+        assert (total[f"total_{what}"] <= total[f"total_{what}_high"]).all()
+    assert (forecast.filter(like="_low") >= 0).all(axis=None)
+    since = known["close_date"].isna() | (known["close_date"] >= pd.Timestamp("2023-11-01"))
+    young = revenue_forecast(predictions, known[since], MONTH, FEATURES)
+    assert young.filter(regex="_(low|high)$").isna().all(axis=None)
+    assert young["total_wins"].notna().all()
+
+
+def test_deals_without_a_manager_are_not_left_out_of_the_forecast(
+    predictions: pd.DataFrame, known: pd.DataFrame
+) -> None:
+    some = known.assign(manager=known["manager"].where(known["manager"] != known["manager"].iloc[0]))
+    forecast = revenue_forecast(predictions, some, MONTH, FEATURES)
+    managers = forecast[(forecast["level"] == "manager") & (forecast["horizon_months"] == 1)]
+    assert managers["name"].isna().sum() == 1
+    assert managers["expected_wins"].sum() == pytest.approx(predictions["probability"].sum())
+
+
+def test_the_forecast_of_a_month_knows_nothing_that_comes_later(small_chain: Chain) -> None:
+    later = coded(small_chain.store.read("monthly_snapshots", [MONTH]).select(COLUMNS).to_pyarrow())
+    then = coded(small_chain.store.read("monthly_snapshots", ["2023-09"]).select(COLUMNS).to_pyarrow())
+    whole, known = Walk(History.of(later, MONTH), FEATURES), Walk(History.of(then, "2023-09"), FEATURES)
+    assert known.chances("2023-09").tolist() == whole.chances("2023-09").tolist()
+    assert known.history.fingerprint("2023-08") == whole.history.fingerprint("2023-08")
+    cells = Cells(known.history)
+    made = past.forecasts(known, cells, 1, past.open_deals(known, "2023-09", 1))
+    again = past.forecasts(whole, Cells(whole.history), 1, past.open_deals(whole, MONTH, 1))
+    for one, other in zip(made, again, strict=False):
+        assert one.month == other.month
+        for part in past.PARTS:
+            assert one.mean[part, past.WINS][0] == pytest.approx(other.mean[part, past.WINS][0])
 
 
 def test_a_month_without_predictions_has_an_empty_forecast_that_can_be_stored(small_chain: Chain) -> None:
-    forecast = revenue_forecast(WIN_PREDICTIONS.arrow.empty_table().to_pandas(), "2022-10")
+    nothing = WIN_PREDICTIONS.arrow.empty_table().to_pandas()
+    forecast = revenue_forecast(nothing, small_chain.snapshot("2022-10"), "2022-10", FEATURES)
     assert len(forecast) == 0
     assert list(forecast.columns) == REVENUE_FORECAST.names
     assert small_chain.store.write("empty_forecast", forecast, REVENUE_FORECAST.arrow, "2022-10") == 0
+
+
+def test_the_better_method_so_far_decides() -> None:
+    past_months = [({"good": 101.0, "bad": 150.0}, 100.0), ({"good": 203.0, "bad": 300.0}, 200.0)]
+    assert combined({"good": 50.0, "bad": 90.0}, past_months) == pytest.approx(50.0, abs=0.5)
+    assert combined({"first": 7.0, "second": 9.0}, past_months[:1]) == 7.0
+
+
+def test_a_gamma_interval_holds_four_fifths() -> None:
+    low, high = bounds(np.array([100.0, 0.0]), np.array([400.0, 0.0]))
+    random = np.random.default_rng(1).gamma(100**2 / 400, 400 / 100, 20_000)
+    assert ((random >= low[0]) & (random <= high[0])).mean() == pytest.approx(0.8, abs=0.01)
+    assert (low[1], high[1]) == (0, 0)

@@ -142,9 +142,9 @@ def test_history_decides_against_the_slope_both_ways() -> None:
     history = pd.DataFrame(
         {
             "verdict": [ADMISSIBLE, INADMISSIBLE, INADMISSIBLE],
-            "reason": ["", "which changed", "which changed"],
+            "reason": ["", *["which changed"] * 2],
         },
-        index=["account", "sales_agent", "manager"],
+        index=pd.Index(["account", "sales_agent", "manager"]),
     )
     both = overruled(statistics, history)
     assert both["verdict"].to_dict() == {

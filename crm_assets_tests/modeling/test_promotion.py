@@ -75,8 +75,8 @@ def test_without_a_champion_a_candidate_must_be_no_worse_than_the_seasonal_rate(
     assert verdict.promoted == promoted
     if not promoted:
         assert verdict.reason == (
-            "There is no champion, and ROC AUC 0.2870 on the test months is worse than 0.6000 of the seasonal "
-            "rate, which makes the predictions. To use this version anyway: make promote VERSION=1."
+            "There is no champion, and ROC AUC 0.2870 on the test months is worse than 0.6000 of the "
+            "seasonal rate, which makes the predictions. To use this version anyway: make promote VERSION=1."
         )
     assert judge(scores(own), FORMER, FEATURES, "kaggle/a", "4", scores(0.99)).promoted == (own >= 0.8)
 

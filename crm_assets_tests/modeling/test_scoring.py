@@ -40,7 +40,9 @@ def champion_of(candidate: Candidate, model: Any = None) -> Champion:
 def predict(training: Training, champion: Champion, month: str) -> pd.DataFrame:
     store = training.chain.store
     values = store.to_pandas(expected_values(store.read("monthly_snapshots", [month])))
-    return win_predictions(training.chain.features(month), values, champion, month)
+    return win_predictions(
+        training.chain.features(month), values, training.chain.snapshot(month), champion, month
+    )
 
 
 def test_a_month_that_the_champion_learned_from_gets_its_walk_forward_prediction(
@@ -88,7 +90,7 @@ def test_expected_revenue_is_probability_times_worth_and_adds_up(
     predictions = predict(sample, champion_of(sample_candidate), LIVE)
     product = predictions["probability"] * predictions["expected_value"]
     assert predictions["expected_revenue"].tolist() == product.tolist()
-    total = revenue_forecast(predictions, LIVE).iloc[0]
+    total = revenue_forecast(predictions, sample.chain.snapshot(LIVE), LIVE, sample.features).iloc[0]
     assert total["level"] == TOTAL
     assert total["expected_revenue"] == pytest.approx(product.sum())
     assert total["expected_wins"] == pytest.approx(predictions["probability"].sum())
@@ -104,7 +106,7 @@ def test_a_month_before_which_too_little_had_happened_has_no_predictions_but_all
         assert len(predictions) == 0
         assert list(predictions.columns) == WIN_PREDICTIONS.names
         assert store.write("no_predictions", predictions, WIN_PREDICTIONS.arrow, month) == 0
-        forecast = revenue_forecast(predictions, month)
+        forecast = revenue_forecast(predictions, sample.chain.snapshot(month), month, sample.features)
         assert store.write("no_forecast", forecast, REVENUE_FORECAST.arrow, month) == 0
 
 
@@ -115,7 +117,8 @@ def test_a_live_month_without_open_deals_has_no_predictions(
     values = pd.DataFrame({"opportunity_id": [], "account": [], "expected_value": []}).astype(
         {"opportunity_id": object, "account": object}
     )
-    predictions = win_predictions(features, values, champion_of(sample_candidate), LIVE)
+    snapshot = sample.chain.snapshot(LIVE)
+    predictions = win_predictions(features, values, snapshot, champion_of(sample_candidate), LIVE)
     assert len(predictions) == 0
     assert list(predictions.columns) == WIN_PREDICTIONS.names
     assert sample.chain.store.write("nothing_open", predictions, WIN_PREDICTIONS.arrow, LIVE) == 0

@@ -38,7 +38,7 @@ def contributions(fitted: Any, matrix: pd.DataFrame, features: list[str]) -> np.
 ALGORITHM = Algorithm(
     name="toy_hazard",
     description="A toy that learns from snapshots.",
-    complexity=5,
+    complexity=3,
     build=lambda features, seed: WonShare(),
     contributions=contributions,
     learns_from=SNAPSHOT,

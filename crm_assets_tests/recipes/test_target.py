@@ -12,7 +12,7 @@ from pathlib import Path
 import sys
 import pandas as pd
 from crm_assets.crm.months import shift
-from crm_assets.crm.tables import TRAINING_SET, WIN_FEATURES
+from crm_assets.crm.tables import TRAINING_SET, WIN_FEATURES, WIN_PREDICTIONS
 from crm_assets.crm.targets import DEFAULT_TARGET, target
 from crm_assets.modeling.algorithms import algorithm
 from crm_assets.modeling.backtest import walk_forward
@@ -24,16 +24,17 @@ from crm_assets.registry.names import model_name
 from crm_assets.sources.sample import SyntheticSample
 from crm_assets_tests.chain import run_chain, write_dump
 
-folder, three = Path(sys.argv[1]), target("won_in_3_months")
-assert "won_in_3_months" in WIN_FEATURES.names
+folder, three, four = Path(sys.argv[1]), target("won_in_3_months"), target("won_in_4_months")
+assert "won_in_4_months" in WIN_FEATURES.names
+assert "probability_4_months" in WIN_PREDICTIONS.names
 chain = run_chain(write_dump(folder / "dump", SyntheticSample(1_500, seed=2)), folder / "tables")
 for month in chain.months:
     table = chain.features(month)
-    known = shift(month, 3) <= chain.horizon
-    assert table[three.name].notna().all() if known else table[three.name].isna().all(), month
+    known = shift(month, 4) <= chain.horizon
+    assert table[four.name].notna().all() if known else table[four.name].isna().all(), month
     if known:
-        assert (table[three.name] >= table[DEFAULT_TARGET.name]).all()
-assert (chain.features("2023-06")[three.name] > chain.features("2023-06")[DEFAULT_TARGET.name]).any()
+        assert (table[four.name] >= table[three.name]).all()
+assert (chain.features("2023-06")[four.name] > chain.features("2023-06")[DEFAULT_TARGET.name]).any()
 
 store = chain.store
 labeled = training_set(store.read("win_features", chain.months), store.read("opportunities"), three)
@@ -53,7 +54,7 @@ def test_a_target_is_one_row(tmp_path: Path) -> None:
     copy = scratch_copy(tmp_path / "copy")
     copy.edit(
         FILE,
-        ('(Target("won_next_month", 1),)', '(Target("won_next_month", 1), Target("won_in_3_months", 3))'),
+        ('Target("won_in_3_months", 3),', 'Target("won_in_3_months", 3), Target("won_in_4_months", 4),'),
     )
     assert copy.changed() == {FILE}
     done = copy.python("-c", CHECK, str(tmp_path))

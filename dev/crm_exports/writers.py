@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -33,7 +34,7 @@ class Style:
 
     encoding: str
     separator: str
-    quotes: int
+    quotes: Literal[0, 1, 2, 3]
     stamp: Callable[[date], str]
     day: Callable[[date], str]
     amount: Callable[[float], str]
@@ -154,6 +155,6 @@ def deals_of(company: Company) -> list[Deal]:
     return [Deal(at, **{str(k): v for k, v in row.items()}) for at, row in enumerate(none.to_dict("records"))]
 
 
-def table(frame: pd.DataFrame) -> list[dict[str, object]]:
+def table(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Return the rows of a table of the company."""
     return [{str(k): v for k, v in row.items()} for row in frame.astype(object).to_dict("records")]

@@ -12,8 +12,9 @@ from pathlib import Path
 from rich.table import Table
 
 from crm_assets.console.replay.live import Dagster, dagster_dev
-from crm_assets.console.replay.past import export_as_of
+from crm_assets.console.replay.past import Past
 from crm_assets.console.terminal import run_command
+from crm_assets.crm.archive import in_use
 from crm_assets.crm.months import MonthRange
 from crm_assets.defs.progress import console
 from crm_assets.errors import ReplayError
@@ -22,6 +23,8 @@ from crm_assets.sources.base import Source
 from crm_assets.sources.calendar import note
 from crm_assets.sources.csv_folder import CsvFolder
 from crm_assets.sources.select import month_range, select_source
+from crm_assets.storage.archive import Archive
+from crm_assets.storage.choice import open_store
 
 INSTANCE = Path(__file__).parents[3] / "dagster.yaml"
 # The replay takes over the settings that affect models; it sets all others itself.
@@ -60,22 +63,34 @@ def _replay(first: str | None, last: str | None, port: int | None) -> int:
         raise ReplayError(f"There is no month from {first} to {last} in {whole[0]} to {whole[-1]}.")
     folder = _fresh_folder(settings)
     start = time.monotonic()
-    _arrive(source, folder, first)
+    past = _past(settings, source)
+    if past.is_recorded:
+        names = ", ".join(dump.name for dump in past.dumps)
+        console.print(
+            f"Archived dumps: {names}. Their months are shown as they were recorded.", soft_wrap=True
+        )
+    _arrive(past, folder, first)
     with dagster_dev(folder, _environment(settings, folder, whole[0]), port) as dagster:
         console.print(f"Watch it at {dagster.address} (log: {folder / 'dagster.log'}).", soft_wrap=True)
         for month in MonthRange(first, last):
-            _arrive(source, folder, month)
+            _arrive(past, folder, month)
             _live_through(dagster, month)
-        agree = _report(folder, source, whole)
+        agree = _report(folder, past, whole, first)
         console.print(f"{first} to {last} in {time.monotonic() - start:.0f} s.")
         if sys.stdin.isatty():
             console.input(f"The UI stays at {dagster.address} until you press Enter.")
     return 0 if agree else 1
 
 
-def _arrive(source: Source, folder: Path, month: str) -> None:
+def _past(settings: Settings, source: Source) -> Past:
+    """Return the dumps to replay: those of the archive, if it has more than one, else today's."""
+    archive = Archive(open_store(settings))
+    return Past(source, archive, tuple(in_use(archive.dumps(), settings.withdrawn_dumps)))
+
+
+def _arrive(past: Past, folder: Path, month: str) -> None:
     """Write the files as they stood at the end of a month, and note the months that they cover."""
-    export_as_of(source, folder / "dump", month)
+    past.export(folder / "dump", month)
     dump = CsvFolder(folder / "dump", "the replay's dump")
     note(folder / "home", dump.identity, dump.month_range())
 
@@ -110,6 +125,7 @@ def _environment(settings: Settings, folder: Path, first_month: str) -> dict[str
     own = {
         "DAGSTER_HOME": str(folder / "dagster"),
         "CRM_SOURCE": "csv",
+        "CRM_MAPPING": "kaggle",
         "CRM_STORAGE": "local",
         "USE_S3_STORAGE": "",
         "CRM_DATA_DIR": str(folder / "dump"),
@@ -125,13 +141,14 @@ def _text(value: object) -> str:
     return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
-def _report(folder: Path, source: Source, whole: list[str]) -> bool:
+def _report(folder: Path, past: Past, whole: list[str], first: str) -> bool:
     """Print forecast, walk-forward and realized wins, and return whether the first two agree.
 
     Args:
         folder: the folder of the replay.
-        source: the dump that was replayed.
-        whole: all months of the dump.
+        past: the dumps that were replayed.
+        whole: all months of the data.
+        first: the first month that was replayed.
     """
     from crm_assets.console.replay import report
     from crm_assets.registry import models, tracking
@@ -147,7 +164,7 @@ def _report(folder: Path, source: Source, whole: list[str]) -> bool:
     compared = report.compare(
         TableStore(Folder(home / "tables"), settings.engine_memory),
         recipes,
-        report.whole_dump(source, whole[0], whole),
+        report.known_of(past, whole[0], whole, first),
         models.load_champion().walk_forward,
         settings,
     )

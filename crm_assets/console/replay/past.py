@@ -1,8 +1,10 @@
-"""Make the files that a CRM would have exported at the end of a month, from a later dump."""
+"""Make the files that a CRM exported at the end of a month: from an archived dump, or from a later one."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import ibis
@@ -12,31 +14,72 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
+from crm_assets.crm.archive import Dump, record_of
 from crm_assets.crm.months import month_end
 from crm_assets.crm.raw_rules import rules_of
 from crm_assets.crm.rules import applicable
 from crm_assets.crm.schema import RAW_TABLES, SOURCE_ROW, RawTable
 from crm_assets.sources.base import Source
 from crm_assets.sources.judge import faults, reader
+from crm_assets.storage.archive import Archive
+
+
+@dataclass(frozen=True)
+class Past:
+    """The raw tables of a CRM as they stood at the end of each month.
+
+    Attributes:
+        source: today's dump.
+        archive: the archived dumps of earlier days, if any.
+        dumps: those in use, in order.
+    """
+
+    source: Source
+    archive: Archive | None = None
+    dumps: tuple[Dump, ...] = ()
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether there are archived dumps of more than one day."""
+        return self.archive is not None and len(self.dumps) > 1
+
+    def tables(self, month: str) -> dict[str, pa.Table]:
+        """Return the raw tables as they stood at the end of `month`, by name.
+
+        An archived dump of the month's last days is returned as it is. Otherwise, what is dated later is
+        undone in the next dump.
+        """
+        if self.archive is None or not self.is_recorded:
+            return dump_as_of(self.today, month)
+        dump = record_of(month, list(self.dumps)).dump
+        tables = {name: rows.to_pyarrow() for name, rows in self.archive.tables(dump).items()}
+        return tables if dump.records(month) else dump_as_of(tables, month)
+
+    @cached_property
+    def today(self) -> dict[str, pa.Table]:
+        """The raw tables of today's dump, by name."""
+        return {name: taken.rows for name, taken in self.source.take(*RAW_TABLES).items()}
+
+    def export(self, folder: Path, month: str) -> None:
+        """Write the CSV files as they stood at the end of `month`; an optional file only if it had rows.
+
+        Args:
+            folder: where to write the files; made if needed.
+            month: `YYYY-MM`.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        known = self.tables(month)
+        for table in RAW_TABLES:
+            rows = known[table.name]
+            if table.is_there(rows.num_rows):
+                csv.write_csv(rows.drop_columns([SOURCE_ROW.name]), folder / table.file_name)
+            else:
+                (folder / table.file_name).unlink(missing_ok=True)
 
 
 def export_as_of(source: Source, folder: Path, month: str) -> None:
-    """Write the CSV files as they stood at the end of `month`; an optional file only if it had rows.
-
-    Args:
-        source: the later dump.
-        folder: where to write the files; made if needed.
-        month: `YYYY-MM`.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    dump = {name: taken.rows for name, taken in source.take(*RAW_TABLES).items()}
-    known = dump_as_of(dump, month)
-    for table in RAW_TABLES:
-        rows = known[table.name]
-        if table.is_there(rows.num_rows):
-            csv.write_csv(rows.drop_columns([SOURCE_ROW.name]), folder / table.file_name)
-        else:
-            (folder / table.file_name).unlink(missing_ok=True)
+    """Write the CSV files of a later dump as they stood at the end of `month`; see `Past.export`."""
+    Past(source).export(folder, month)
 
 
 def dump_as_of(dump: Mapping[str, pa.Table], month: str) -> dict[str, pa.Table]:

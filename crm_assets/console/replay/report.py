@@ -2,64 +2,89 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 
 import ibis
 import ibis.expr.types as ir
 import pandas as pd
+import pyarrow as pa
 
+from crm_assets.console.replay.past import Past
 from crm_assets.crm import cleaning
 from crm_assets.crm.feature_table import LABEL
 from crm_assets.crm.features import KEY, deal_features, win_features, with_deal_features
-from crm_assets.crm.schema import RAW_TABLES
 from crm_assets.crm.snapshots import month_rows, snapshots
+from crm_assets.crm.targets import DEFAULT_TARGET
 from crm_assets.modeling.algorithm import Snapshot
 from crm_assets.modeling.algorithms import ALGORITHMS
 from crm_assets.modeling.backtest import walk_forward
 from crm_assets.modeling.calibration import CalibratedModel, fit_calibrator
-from crm_assets.modeling.champion import chosen_of, leaderboard
+from crm_assets.modeling.champion import calibration_of, chosen_of, leaderboard
 from crm_assets.modeling.folds import last_lesson, learn, split_months
 from crm_assets.modeling.frames import coded
 from crm_assets.modeling.training_rows import HeldRows
 from crm_assets.registry.recipes import Recipe
 from crm_assets.settings import Settings
-from crm_assets.sources.base import Source
 from crm_assets.storage.tables import TableStore
 
 
 @dataclass(frozen=True)
-class WholeDump:
-    """What the whole dump says of some months.
+class Known:
+    """What the dumps say.
 
     Attributes:
-        features: columns of `win_features`, all months.
+        features: gives the features of all months, with the labels known at the end of a month.
         snapshot: reads the snapshot of a month.
     """
 
-    features: pd.DataFrame
+    features: Callable[[str], pd.DataFrame]
     snapshot: Snapshot
 
 
-def whole_dump(source: Source, first_month: str, months: list[str]) -> WholeDump:
-    """Return the features, labels and snapshots of some months, from the whole dump."""
-    dump = source.take(*RAW_TABLES)
-    deals = cleaning.opportunities({n: ibis.memtable(taken.rows) for n, taken in dump.items()}, first_month)
+def known_of(past: Past, first_month: str, months: list[str], first: str) -> Known:
+    """Return the features and snapshots of all months, as the dumps have them.
 
-    def rows(of: list[str]) -> ir.Table:
-        return ibis.memtable(month_rows(of, months[-1]))
+    Args:
+        past: the dumps.
+        first_month: first month of the data.
+        months: all months of the data.
+        first: the first month that is replayed: its dump tells the months before it, too.
+    """
+    # Without recorded months, each dump says the same of each month.
+    last = months[-1]
+    sources = {month: max(month, first) if past.is_recorded else last for month in months}
 
-    calendar = rows(months)
-    known = snapshots(deals, calendar)
-    joined = with_deal_features(win_features(deals, calendar, known), deal_features(calendar, known))
-    features = joined.order_by(KEY).to_pyarrow().to_pandas()
-    return WholeDump(features, lambda month: coded(snapshots(deals, rows([month])).to_pyarrow()))
+    @cache
+    def deals(month: str) -> ir.Table:
+        tables = past.tables(month) if past.is_recorded else past.today
+        made = cleaning.opportunities({n: ibis.memtable(rows) for n, rows in tables.items()}, first_month)
+        return ibis.memtable(made.to_pyarrow())
+
+    parts = [
+        snapshots(deals(source), ibis.memtable(month_rows([m for m in months if sources[m] == source])))
+        for source in dict.fromkeys(sources.values())
+    ]
+    known = ibis.memtable(pa.concat_tables([part.to_pyarrow() for part in parts], promote_options="default"))
+
+    @cache
+    def as_of(month: str) -> pd.DataFrame:
+        calendar = ibis.memtable(month_rows(months, month))
+        features = win_features(deals(sources[month]), calendar, known)
+        joined = with_deal_features(features, deal_features(calendar, known))
+        return joined.order_by(KEY).to_pyarrow().to_pandas()
+
+    def snapshot(month: str) -> pa.Table:
+        return coded(known.filter(known.snapshot_month == month).to_pyarrow())
+
+    return Known(as_of if past.is_recorded else lambda _: as_of(last), snapshot)
 
 
 def compare(
     store: TableStore,
     recipes: dict[str, Recipe],
-    whole: WholeDump,
+    known: Known,
     last_backtest: Mapping[str, pd.DataFrame],
     settings: Settings,
 ) -> pd.DataFrame:
@@ -68,7 +93,7 @@ def compare(
     Args:
         store: the tables of the replay.
         recipes: the champions of the replay, by version.
-        whole: what the whole dump says.
+        known: what `known_of` returns.
         last_backtest: calibrated walk-forward predictions of the replay's last champion by month, which
             calibrates its test months on its validation months alone.
         settings: the settings of the replay.
@@ -79,15 +104,16 @@ def compare(
         `difference` (the largest between the probabilities of a deal), `last_backtest` and `realized`
         (wins; NaN if unknown).
     """
-    features, rows = whole.features, []
+    rows = []
+    final = known.features(store.months("win_features")[-1])
     for month in store.months("win_predictions"):
         said = store.to_pandas(store.read("win_predictions", [month]))
         if said.empty:
             continue
         recipe = recipes[str(said["model_version"].iloc[0])]
-        chosen, again = _walk_forward(whole, recipe, month, settings)
+        chosen, again = _walk_forward(known, recipe, month, settings)
         both = said.merge(again, on="opportunity_id", how="outer", suffixes=("", "_again"))
-        labels = features.loc[features["snapshot_month"] == month, LABEL.name]
+        labels = final.loc[final["snapshot_month"] == month, LABEL.name]
         past = last_backtest[month]["probability"] if month in last_backtest else []
         rows.append(
             {
@@ -106,22 +132,23 @@ def compare(
     return pd.DataFrame(rows)
 
 
-def _walk_forward(
-    whole: WholeDump, recipe: Recipe, month: str, settings: Settings
-) -> tuple[str, pd.DataFrame]:
+def _walk_forward(known: Known, recipe: Recipe, month: str, settings: Settings) -> tuple[str, pd.DataFrame]:
     """Choose, calibrate and fit on the months that the champion knew, and score `month`."""
-    features, known, seed = whole.features, whole.snapshot, settings.seed
-    table = features[features["snapshot_month"].isin(recipe.trained_months)]
+    seed = settings.seed
+    learned = known.features(DEFAULT_TARGET.last_month(max(recipe.trained_months)))
+    table = learned[learned["snapshot_month"].isin(recipe.trained_months)]
     table = table.sort_values(["snapshot_month", "opportunity_id"], ignore_index=True)
     split = split_months(recipe.trained_months, settings.min_training_months, settings.test_months)
     rows = HeldRows(table)
     backtests = {
-        a.name: walk_forward(a, rows, recipe.features, split.scored, seed, None, known) for a in ALGORITHMS
+        a.name: walk_forward(a, rows, recipe.features, split.scored, seed, None, known.snapshot)
+        for a in ALGORITHMS
     }
     board, _ = leaderboard(rows, backtests, split)
     chosen = chosen_of(board)
-    fitted = learn(chosen, last_lesson(rows, recipe.features, seed, known))
-    model = CalibratedModel(fitted, fit_calibrator(backtests[chosen.name]), chosen.name)
-    scored = features[features["snapshot_month"] == month]
+    fitted = learn(chosen, last_lesson(rows, recipe.features, seed, known.snapshot))
+    calibrator = fit_calibrator(backtests[chosen.name], calibration_of(board))
+    model = CalibratedModel(fitted, calibrator, chosen.name)
+    scored = learned[learned["snapshot_month"] == month]
     probability = model.predict_proba(chosen.matrix(scored, recipe.features))[:, 1]
     return chosen.name, scored[["opportunity_id"]].assign(probability=probability)

@@ -91,7 +91,7 @@ def leak_audit(
     )
     evidence = {}
     if rates is not None:
-        evidence[Fact.BY_HISTORY] = table(told_by_history(rates, audit.JUDGED))
+        evidence[Fact.BY_HISTORY] = table(told_by_history(rates, list(audit.judged_columns(deals).columns)))
     for trace in leak_evidence.traces(verdicts, deals, last):
         evidence[by_month(trace.column)] = table(trace.months.round(4))
         evidence[rewriting(trace.column)] = picture(plots.leak_evidence(trace))
@@ -233,6 +233,7 @@ def champion(
     context.add_output_metadata(
         {
             Fact.ALGORITHM: candidate.algorithm,
+            Fact.CALIBRATION: candidate.calibration,
             Fact.LEARNED_FROM: _learns_from(by_name(candidate.algorithm), training_set),
             Fact.VERSION: decision.version,
             Fact.PROMOTED: decision.promoted,
@@ -260,9 +261,8 @@ def _snapshot(tables: Mapping[str, ir.Table]) -> Snapshot | None:
     from crm_assets.modeling.frames import coded
 
     snapshots = tables[MONTHLY_SNAPSHOTS.name]
-    deals = snapshots.select(
-        [name for name in SNAPSHOT_COLUMNS if name in snapshots.columns] or snapshots.columns
-    )
+    there = [name for name in SNAPSHOT_COLUMNS or snapshots.columns if name in snapshots.columns]
+    deals = snapshots.select(there)
 
     def read(month: str) -> pd.DataFrame:
         known = coded(deals.filter(deals.snapshot_month == month).to_pyarrow())

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import dagster as dg
+import ibis.expr.types as ir
 import pandas as pd
 
 from crm_assets.crm.features import KEY, with_deal_features
@@ -15,7 +16,7 @@ from crm_assets.defs.resources.mlflow import MlflowSession
 from crm_assets.defs.resources.store import TableStoreResource
 from crm_assets.modeling import forecast
 from crm_assets.modeling.training_rows import training_rows
-from crm_assets.modeling.verdicts import NO_VERSION, POOLED_RATE
+from crm_assets.modeling.verdicts import NO_VERSION, SEASONAL_RATE
 from crm_assets.storage.monthly import MonthlyFrames, MonthlyTables
 from crm_assets.storage.tables import TableStore
 
@@ -31,61 +32,110 @@ def win_predictions(
     mlflow: MlflowSession,
     tables: TableStoreResource,
 ) -> MonthlyFrames:
-    """One row per month and open deal: the chance to win it next month, its expected revenue, and why.
+    """One row per month and open deal: the chances to win it by horizon, its expected revenue, and why.
 
-    The champion of the registry scores win_features, joined with deal_features. Sales teams use the rows to
-    decide which deals to work on; revenue_forecast adds them up. If the data is not enough for a model, the
-    pooled rate of past deals takes the champion's place.
+    The champion of the registry scores win_features, joined with deal_features; the chances of longer
+    horizons come from monthly_snapshots. Sales teams use the rows to decide which deals to work on;
+    revenue_forecast adds them up. If the data is not enough for a model, or the only model is worse than the
+    seasonal rate, a rate of past deals takes the champion's place.
     """
     from crm_assets.modeling import scoring
 
-    pooled = _pooled(tables.store)
-    model = None if pooled else mlflow.load_champion()
+    rate = _rate_in_force(tables.store, mlflow)
+    rates = _rates(tables.store, rate)
+    model = None if rate else mlflow.load_champion()
+    memo: dict[Any, Any] = {}
 
     def predictions(month: str) -> pd.DataFrame:
         known = with_deal_features(win_features[month], deal_features[month]).order_by(KEY)
         deals = known.to_pyarrow().to_pandas()
         values = forecast.expected_values(monthly_snapshots[month]).to_pyarrow().to_pandas()
-        if model is None or pooled is not None:
-            frame = scoring.pooled_predictions(deals, values, pooled(month, deals))
+        snapshot = _known(monthly_snapshots[month])
+        if model is not None:
+            frame = scoring.win_predictions(deals, values, snapshot, model, month, memo)
         else:
-            frame = scoring.win_predictions(deals, values, model, month)
+            frame = scoring.predictions_of_rates(
+                deals, values, snapshot, rates(month, deals), str(rate), month, memo
+            )
         facts = {**_facts(frame), Fact.WITHOUT_PREDICTION: len(deals) - len(frame)}
         context.add_asset_metadata(facts, partition_key=month)
         return frame
 
-    version, algorithm = (NO_VERSION, POOLED_RATE) if model is None else (model.version, model.algorithm)
+    version, algorithm = (NO_VERSION, str(rate)) if model is None else (model.version, model.algorithm)
     context.add_output_metadata({Fact.CHAMPION_VERSION: version, Fact.ALGORITHM: algorithm})
     return MonthlyFrames(win_features, predictions)
 
 
 @table_asset(REVENUE_FORECAST, GROUP, "pandas", "parquet", by_month=True)
-def revenue_forecast(context: dg.AssetExecutionContext, win_predictions: MonthlyFrames) -> MonthlyFrames:
-    """One row per month and total, agent, manager, region or product: next month's expected wins and revenue.
+def revenue_forecast(
+    context: dg.AssetExecutionContext,
+    win_predictions: MonthlyFrames,
+    monthly_snapshots: MonthlyTables,
+    leak_audit: pd.DataFrame,
+) -> MonthlyFrames:
+    """One row per month, horizon, and total, agent, manager, region or product: wins and revenue to expect.
 
-    It adds up win_predictions. Sales managers plan with it.
+    It adds up win_predictions, and adds the new business that monthly_snapshots let expect. leak_audit says
+    which features it may use. Sales managers plan with it.
     """
+    from crm_assets.modeling.leak_audit import admissible_features
+
+    features, memo = admissible_features(leak_audit), {}
 
     def forecasts(month: str) -> pd.DataFrame:
-        frame = forecast.revenue_forecast(win_predictions[month], month)
-        totals = frame.loc[frame["level"] == forecast.TOTAL, ["expected_wins", "expected_revenue"]]
-        facts = {name.replace("_", " "): float(value) for name, value in totals.sum().items()}
-        context.add_asset_metadata(facts, partition_key=month)
+        known = _known(monthly_snapshots[month])
+        frame = forecast.revenue_forecast(win_predictions[month], known, month, features, memo)
+        context.add_asset_metadata(_totals(frame), partition_key=month)
         return frame
 
     return MonthlyFrames(win_predictions, forecasts)
 
 
-def _pooled(store: TableStore) -> Callable[[str, pd.DataFrame], pd.DataFrame] | None:
-    """Return the function that gives deals of a month their pooled rates; None if there is a champion."""
+def _known(snapshot: ir.Table) -> pd.DataFrame:
+    """Return what the horizons and the forecast need of a month's snapshot."""
+    from crm_assets.modeling.frames import coded
+    from crm_assets.modeling.outlook.history import needed
+
+    return coded(needed(snapshot).to_pyarrow())
+
+
+def _totals(frame: pd.DataFrame) -> dict[str, Any]:
+    """Return what the UI shows about a month's forecast: its totals by horizon."""
+    totals = frame[frame["level"] == forecast.TOTAL]
+    if totals.empty:
+        return {Fact.NO_PREDICTIONS: "There was too little history by then to learn from."}
+    first = totals.iloc[0]
+    shown = ("expected_wins", "new_wins", "total_wins", "expected_revenue", "new_revenue", "total_revenue")
+    facts: dict[str, Any] = {name.replace("_", " "): float(first[name]) for name in shown}
+    columns = ["horizon_months", "forecast_month", "total_wins", "total_wins_low", "total_wins_high"]
+    columns += ["total_revenue", "total_revenue_low", "total_revenue_high"]
+    return facts | {Fact.TOTALS_BY_HORIZON: table(totals[columns].round(1))}
+
+
+def _rate_in_force(store: TableStore, mlflow: MlflowSession) -> str | None:
+    """Return the rate that takes the champion's place; None if there is a champion."""
+    from crm_assets.modeling import pooled
+
+    if not store.has(CHAMPION.name):
+        return None
+    rate = pooled.rate_in_force(store.to_pandas(store.read(CHAMPION.name)))
+    # Somebody may have promoted the model since.
+    return None if rate == SEASONAL_RATE and mlflow.has_champion() else rate
+
+
+def _rates(store: TableStore, rate: str | None) -> Callable[[str, pd.DataFrame], pd.DataFrame]:
+    """Return the function that gives the open deals of a month their rates; it reads the tables it needs."""
     from crm_assets.modeling import pooled
     from crm_assets.modeling.leak_audit import admissible_features
 
-    if not store.has(CHAMPION.name) or not pooled.in_force(store.to_pandas(store.read(CHAMPION.name))):
-        return None
-    rows = training_rows(store.path(TRAINING_SET.name))
-    features = admissible_features(store.to_pandas(store.read(LEAK_AUDIT.name)))
-    return lambda month, deals: pooled.pooled_rates(rows, deals, month, features)
+    def rates(month: str, deals: pd.DataFrame) -> pd.DataFrame:
+        rows = training_rows(store.path(TRAINING_SET.name))
+        if rate == SEASONAL_RATE:
+            return pooled.seasonal_rates(rows, deals, month)
+        features = admissible_features(store.to_pandas(store.read(LEAK_AUDIT.name)))
+        return pooled.pooled_rates(rows, deals, month, features)
+
+    return rates
 
 
 def _facts(predictions: pd.DataFrame) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from crm_assets.defs.metadata import Fact, table
 from crm_assets.defs.partitions import monthly
 from crm_assets.defs.resources.mlflow import MlflowSession
 from crm_assets.defs.resources.store import TableStoreResource
-from crm_assets.modeling.pooled import in_force
+from crm_assets.modeling.pooled import rate_in_force
 from crm_assets.modeling.training_rows import TrainingRows
 from crm_assets.modeling.verdicts import (
     INADMISSIBLE,
@@ -45,7 +45,7 @@ def better_than_baselines(champion: pd.DataFrame) -> dg.AssetCheckResult:
     The champion must have a higher ROC AUC and a lower Brier score than the seasonal rate. A new
     champion needs a ROC AUC at least as high as the former one, as promotion requires.
     """
-    if in_force(champion):
+    if rate_in_force(champion):
         return _no_model()
     own = champion[champion["in_force"]].iloc[0]
     rivals = champion[champion["baseline"] & ~champion["in_force"]]
@@ -67,7 +67,7 @@ def better_than_baselines(champion: pd.DataFrame) -> dg.AssetCheckResult:
 @dg.asset_check(asset=champion, description="The expected calibration error on the test months is small.")
 def well_calibrated(champion: pd.DataFrame) -> dg.AssetCheckResult:
     """Check the calibration error: the forecast adds up probabilities, so they must match real rates."""
-    if in_force(champion):
+    if rate_in_force(champion):
         return _no_model()
     error = float(champion.loc[champion["in_force"], "test_ece"].iloc[0])
     return dg.AssetCheckResult(
@@ -88,7 +88,7 @@ def no_inadmissible_feature(
     champion: pd.DataFrame, leak_audit: pd.DataFrame, mlflow: MlflowSession
 ) -> dg.AssetCheckResult:
     """Check the features of the champion, since an older one may use a feature that was ruled out later."""
-    if in_force(champion):
+    if rate_in_force(champion):
         return _no_model()
     model = mlflow.load_champion()
     forbidden = set(leak_audit.loc[~leak_audit["used"], "feature"]) & set(model.features)
@@ -114,7 +114,7 @@ def training_and_scoring_agree(
     """Check that the rows the champion scores look like the rows it learned from."""
     from crm_assets.modeling.agreement import agreement
 
-    if in_force(champion):
+    if rate_in_force(champion):
         return _no_model()
     store = tables.store
     month = max(set(store.months("win_features")) & set(monthly.get_partition_keys()))
@@ -136,7 +136,7 @@ def training_and_scoring_agree(
 
 def _no_model() -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
-        passed=True, description="The data is not enough for a model, so there is none to check."
+        passed=True, description="A rate of past deals makes the predictions, so there is no model to check."
     )
 
 

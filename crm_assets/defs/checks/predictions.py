@@ -9,7 +9,7 @@ from crm_assets.crm.contract import contract
 from crm_assets.crm.rules import Between, InSet, NotNull, Read
 from crm_assets.crm.tables import WIN_PREDICTIONS
 from crm_assets.defs.checks.suite import Suite
-from crm_assets.modeling.verdicts import POOLED_RATE
+from crm_assets.modeling.verdicts import RATES
 
 KEY = WIN_PREDICTIONS.key
 
@@ -17,10 +17,14 @@ PREDICTIONS = Suite(
     WIN_PREDICTIONS,
     (
         *contract(WIN_PREDICTIONS),
-        Between(name="probability_from_0_to_1", column="probability", low=0, high=1),
+        *(
+            Between(name=f"{name}_from_0_to_1", column=name, low=0, high=1)
+            for name in WIN_PREDICTIONS.names
+            if name.startswith("probability")
+        ),
         Between(name="expected_value_not_negative", column="expected_value", low=0),
         Between(name="expected_revenue_not_negative", column="expected_revenue", low=0),
-        InSet(name="scored_by_known", column="scored_by", values=("champion", "walk_forward", POOLED_RATE)),
+        InSet(name="scored_by_known", column="scored_by", values=("champion", "walk_forward", *RATES)),
     ),
 )
 

@@ -109,6 +109,12 @@ class MlflowSession(dg.ConfigurableResource):
         _tell_parent(candidate, decision)
         return decision, tracking.run_link(run.info.run_id), version
 
+    def has_champion(self) -> bool:
+        """Return whether a version of the registered model is champion."""
+        from crm_assets.registry import aliases
+
+        return aliases.holder(aliases.CHAMPION) is not None
+
     def load_champion(self) -> "Champion":
         """Load the champion of the registry."""
         from crm_assets.registry import models

@@ -49,7 +49,8 @@ ALGORITHM = Algorithm(
     name="closing_hazard",
     description="Hazard of closing by age and season, with a share of deals that never close, fitted on the "
     "snapshot.",
-    complexity=15,
+    # It reads four of the features.
+    complexity=5,
     build=build,
     contributions=contributions,
     learns_from=SNAPSHOT,

@@ -104,6 +104,11 @@ class ClosingHazard(ClassifierMixin, BaseEstimator):
             X, len(months), lambda deals, month: parts.won_by(deals, _days(month, months), self.factors)
         )
 
+    def won_of_arriving(self, month: str, months: int) -> float:
+        """Return the wins within some months after a month if one deal is engaged on each of their days."""
+        (days,) = _days(month, [months])
+        return self._parts().won_of_arriving(last_day(month), days or 0)
+
     def curve(self, X: pd.DataFrame, days: int) -> np.ndarray:
         """Return the probability to be won within 1, 2, ... days of the month's end, shape (n, days)."""
         parts, reach = self._parts(), range(1, days + 1)

@@ -124,6 +124,19 @@ class Parts:
             found.append(np.stack([*parts, later], axis=1))
         return found
 
+    def won_of_arriving(self, last: int, days: int) -> float:
+        """Return the wins within some days if one deal of no known group or product is engaged on each.
+
+        Args:
+            last: the day before the first.
+            days: how many days.
+        """
+        day = np.arange(last + 1, last + days + 1)
+        stays, season = self._stays(day, day, FACTORS)
+        closes = np.exp(np.cumsum(stays, axis=1) - stays) * -np.expm1(stays)
+        won = expit(self.won + self.won_season)[season]
+        return float(expit(self.overall) * (closes * won).sum())
+
     def pushes(self, deals: Deals, days: int | None, factors: Sequence[str]) -> np.ndarray:
         """Return how far each factor moves each deal from the usual deal, shape (n, len(factors)).
 

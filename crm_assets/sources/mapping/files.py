@@ -14,7 +14,8 @@ from crm_assets.sources.files import File, files
 from crm_assets.sources.mapping.headers import column_in
 from crm_assets.sources.mapping.load import TABLES, LoadedMapping, parts
 from crm_assets.sources.mapping.rows import Rows, blank, cleaned, file_for
-from crm_assets.sources.mapping.schema import Mapping, Value
+from crm_assets.sources.mapping.schema import Mapping
+from crm_assets.sources.mapping.value import Value
 
 
 @dataclass

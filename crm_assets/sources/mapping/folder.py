@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from crm_assets.crm.months import MonthRange
 from crm_assets.crm.schema import RAW_SALES_PIPELINE, RawTable
@@ -20,11 +21,14 @@ from crm_assets.sources.judge import take
 from crm_assets.sources.mapping.files import CrmFiles
 from crm_assets.sources.mapping.load import TABLES, LoadedMapping
 from crm_assets.sources.mapping.money import divided, in_one_currency
+from crm_assets.sources.mapping.schema import Formats
 from crm_assets.sources.mapping.tables import CrmTables, MappedTable
 from crm_assets.sources.numbers import numbers
 from crm_assets.sources.quarantine import Sifted
 from crm_assets.sources.text_table import Forms
 
+# A time of day at the end of a text.
+_NO_ZONE = r"(\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?)$"
 _NAME_OF = {raw.name: name for name, raw in TABLES.items()}
 
 
@@ -104,9 +108,9 @@ class MappedFolder:
             files.notes.clear()
             return FileText(
                 mapped.table.file_name,
-                _labeled(mapped),
+                _labeled(_in_utc(mapped, formats)),
                 mapped.original,
-                len(mapped.original.column_names),
+                mapped.width,
                 pa.array(np.ones(mapped.text.num_rows, dtype=bool)),
                 mapped.ragged,
                 notes,
@@ -128,6 +132,18 @@ class MappedFolder:
             return rows.select([column for column in raw.names if column in rows.column_names])
 
         return finish
+
+
+def _in_utc(mapped: MappedTable, formats: Formats) -> MappedTable:
+    """Write the zone behind time stamps without one, if the CRM's clock stands in UTC."""
+    if formats.stamps_without_zone == "local" or formats.time_zone is None:
+        return mapped
+    text = mapped.text
+    for at, name in enumerate(text.column_names):
+        if mapped.table[name].dtype == "date":
+            stamped = pc.replace_substring_regex(text[name], _NO_ZONE, r"\1Z")
+            text = text.set_column(at, text.schema.field(at), stamped)
+    return replace(mapped, text=text)
 
 
 def _labeled(mapped: MappedTable) -> pa.Table:

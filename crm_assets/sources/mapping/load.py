@@ -13,13 +13,21 @@ from typing import Any, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
+from yaml.constructor import ConstructorError
+from yaml.resolver import BaseResolver
 
 from crm_assets.crm.schema import RAW_ACCOUNTS, RAW_PRODUCTS, RAW_SALES_PIPELINE, RAW_SALES_TEAMS, SOURCE_ROW
 from crm_assets.errors import SettingsError
-from crm_assets.sources.mapping.schema import Mapping, StageFile, Table, Value
+from crm_assets.sources.mapping.schema import Mapping, StageFile, Table
+from crm_assets.sources.mapping.value import Value
 
 DEFAULT, NOTHING = "kaggle", "none"
-PRESETS = (DEFAULT, "salesforce", "hubspot", "dynamics", "pipedrive", "odoo")
+_FOLDER = files("crm_assets.sources.mapping") / "presets"
+# Each file is a preset.
+PRESETS = (
+    DEFAULT,
+    *sorted({one.name.removesuffix(".yaml") for one in _FOLDER.iterdir()} - {DEFAULT}),
+)
 # Our tables, as a mapping calls them. The deals come last, since they refer to the others.
 TABLES = {
     "accounts": RAW_ACCOUNTS,
@@ -28,7 +36,8 @@ TABLES = {
     "deals": RAW_SALES_PIPELINE,
 }
 # Columns that follow from the stages and the way to tell won and lost, not from a line of their own.
-DERIVED = ("deal_stage", SOURCE_ROW.name)
+STAGE_COLUMNS = ("deal_stage", "stage_name", "stage_position")
+DERIVED = (*STAGE_COLUMNS, SOURCE_ROW.name)
 
 # The sections that are laid over the preset line by line; everything else is replaced as a whole.
 _TABLE_SECTIONS = {"columns": {}, "leave_out": {}, "keep": {}, "home_amounts": {}}
@@ -107,7 +116,7 @@ def parse(text: str, path: Path) -> LoadedMapping:
 
 @cache
 def _preset_text(name: str) -> str:
-    return (files(__package__) / "presets" / f"{name}.yaml").read_text("utf-8")
+    return (_FOLDER / f"{name}.yaml").read_text("utf-8")
 
 
 def preset(name: str) -> dict[str, Any]:
@@ -140,15 +149,15 @@ def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[str, Any]:
     for key_node, value_node in node.value:
         key = loader.construct_object(key_node, deep=True)
         if not isinstance(key, str):
-            raise yaml.constructor.ConstructorError(None, None, "a key should be a text", key_node.start_mark)
+            raise ConstructorError(None, None, "a key should be a text", key_node.start_mark)
         if key in seen:
             problem = f"{key!r} appears twice; keep one of them"
-            raise yaml.constructor.ConstructorError(None, None, problem, key_node.start_mark)
+            raise ConstructorError(None, None, problem, key_node.start_mark)
         seen[key] = loader.construct_object(value_node, deep=True)
     return seen
 
 
-_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
+_Loader.add_constructor(BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
 
 
 def _read_yaml(text: str, name: str) -> Any:

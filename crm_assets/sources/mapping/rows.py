@@ -17,14 +17,15 @@ import pyarrow.compute as pc
 from crm_assets.errors import BadInputError, SettingsError
 from crm_assets.sources.csv_file import trimmed_text
 from crm_assets.sources.mapping.headers import column_in, same
-from crm_assets.sources.mapping.schema import Formats, Value
+from crm_assets.sources.mapping.schema import Formats
+from crm_assets.sources.mapping.value import Value
 from crm_assets.sources.text_table import RaggedRow
 
 TEXT = pa.string()
-_WHOLE = re.compile(r"(\d+)\.0+")
-_GUID = re.compile(r"\{?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\}?", re.IGNORECASE)
-_SALESFORCE = re.compile(r"[A-Za-z0-9]{15}")
-_CHECKSUM = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
+# The first of several ids; a whole number without decimals; a GUID without braces.
+_ID_FORMS = ((r"\s*;.*$", ""), (r"^(\d+)\.0+$", r"\1"), (r"^\{([0-9A-Fa-f-]{36})\}$", r"\1"))
+_GUID = r"^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$"
+_SALESFORCE = r"^([A-Za-z0-9]{15})[A-Z0-5]{3}$"
 
 
 @dataclass(frozen=True)
@@ -161,36 +162,26 @@ class Values:
 
     def ids(self, keys: pa.Array) -> pa.Array:
         """Return ids in the form in which they compare equal."""
-        encoded = keys.dictionary_encode()
-        made = [
-            None if key is None else id_form(key, self.formats.ids) for key in encoded.dictionary.to_pylist()
-        ]
-        return pa.array(made, TEXT).take(encoded.indices)
+        return id_forms(keys, self.formats.ids)
 
 
-def id_form(key: str, kind: str = "text") -> str:
-    """Return an id in the form in which it compares equal to other spellings of it.
+def id_forms(keys: pa.Array, kind: str = "text") -> pa.Array:
+    """Return ids in the form in which they compare equal to other spellings of them.
 
     Programs write whole numbers as decimals and put braces around GUIDs; a field of several ids counts by the
-    first. Salesforce's ids of 15 characters get the three that make their case recoverable.
+    first. Of Salesforce's ids of 18 characters the last three only repeat the case of the others.
 
-    >>> id_form("17.0"), id_form("{6FA459EA-EE8A-3CA4-894E-DB77E160355E}"), id_form("9001;9002")
-    ('17', '6fa459ea-ee8a-3ca4-894e-db77e160355e', '9001')
-    >>> id_form("006q000000HddohAAB", "salesforce") == id_form("006q000000Hddoh", "salesforce")
-    True
+    >>> id_forms(pa.array(["17.0", "{6FA459EA-EE8A-3CA4-894E-DB77E160355E}", "9001;9002"])).to_pylist()
+    ['17', '6fa459ea-ee8a-3ca4-894e-db77e160355e', '9001']
+    >>> id_forms(pa.array(["006q000000HddohAAB", "006q000000Hddoh"]), "salesforce").to_pylist()
+    ['006q000000Hddoh', '006q000000Hddoh']
     """
-    key = key.partition(";")[0].strip()
-    if whole := _WHOLE.fullmatch(key):
-        return whole[1]
-    if guid := _GUID.fullmatch(key):
-        return guid[1].lower()
-    if kind == "salesforce" and _SALESFORCE.fullmatch(key):
-        groups = (key[at : at + 5] for at in (0, 5, 10))
-        return key + "".join(
-            _CHECKSUM[sum(1 << place for place, sign in enumerate(group) if "A" <= sign <= "Z")]
-            for group in groups
-        )
-    return key
+    for pattern, form in _ID_FORMS:
+        keys = pc.replace_substring_regex(keys, pattern, form)
+    guids = pc.fill_null(pc.match_substring_regex(keys, _GUID), False)
+    if pc.any(guids).as_py():
+        keys = pc.if_else(guids, pc.utf8_lower(keys), keys)
+    return pc.replace_substring_regex(keys, _SALESFORCE, r"\1") if kind == "salesforce" else keys
 
 
 def looked_up(keys: pa.Array, ids: pa.Array, values: pa.Array) -> pa.Array:

@@ -5,132 +5,38 @@ Every part has a description: the JSON Schema for editors is made from these cla
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    GetJsonSchemaHandler,
-    WithJsonSchema,
-    field_validator,
-    model_validator,
+from pydantic import Field, WithJsonSchema, field_validator
+
+from crm_assets.sources.date_forms import SPECIAL
+from crm_assets.sources.mapping.value import Part, Value
+
+__all__ = (
+    "ANY",
+    "Condition",
+    "Deals",
+    "Formats",
+    "Mapping",
+    "Money",
+    "Part",
+    "StageFile",
+    "Stages",
+    "Table",
+    "Value",
+    "Way",
 )
-from pydantic_core import CoreSchema
 
-Outcome = Literal["open", "closed", "won", "lost", "engaged"]
+_DATE_FORM = re.compile(r"(D([/.-])M\2|M([/.-])D\3)(YYYY|YY)|YYYY([/.-])MM\5DD|YY([/.-])M\6D")
 # The value that stands for any value in a condition.
 ANY = "*"
-
-_KINDS = "column, first_of, words, text, table, or file"
-
-
-class Part(BaseModel):
-    """A part of a mapping: it knows its keys and refuses others."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Value(Part):
-    """Where a value comes from. A column name or a list of alternatives is a short form of it."""
-
-    column: str | None = Field(None, description="A column of the file, by its name in the header.")
-    first_of: tuple[Value, ...] = Field(
-        (), description="Alternatives: in each row, the first that has a value. A list means the same."
-    )
-    words: tuple[Value, ...] = Field(
-        (), description="Values joined by blanks, for example a first and a last name."
-    )
-    text: str | None = Field(None, description="The same text in every row.")
-    table: Literal["accounts", "products", "teams"] | None = Field(
-        None, description="One of our tables: the value is the name that it gives the row with this `id`."
-    )
-    file: str | None = Field(
-        None, description="Another file, by its name under `files`: the value is looked up there by `id`."
-    )
-    id: Value | None = Field(None, description="The id to look up, in the file at hand.")
-    its: Value | None = Field(None, description="The id in the other file.")
-    take: Value | None = Field(None, description="The value to take from the other file.")
-    by: Value | None = Field(
-        None,
-        description="If the other file has several rows of an id: take the one with the largest value of "
-        "this, read as a number. Unset: the first row.",
-    )
-    when: Outcome | None = Field(None, description="Only deals with this outcome have the value.")
-    divided_by: float | None = Field(None, gt=0, description="Divide the number by this.")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _short_form(cls, given: Any) -> Any:
-        if isinstance(given, str):
-            return {"column": given}
-        if isinstance(given, list | tuple):
-            return {"first_of": given}
-        return given
-
-    @model_validator(mode="after")
-    def _one_kind(self) -> Value:
-        given = [name for name in ("column", "first_of", "words", "table", "file") if getattr(self, name)] + (
-            ["text"] if self.text is not None else []
-        )
-        if len(given) != 1:
-            raise ValueError(f"names {', '.join(given) or 'nothing to take'}; name one of {_KINDS}")
-        needed = {"table": ("id",), "file": ("id", "its", "take")}.get(given[0], ())
-        if missing := [name for name in needed if getattr(self, name) is None]:
-            raise ValueError(f"a value from another {given[0]} also needs {' and '.join(missing)}")
-        if extra := [
-            name
-            for name in ("id", "its", "take", "by")
-            if getattr(self, name) and name not in (*needed, "by")
-        ]:
-            raise ValueError(f"{', '.join(extra)} belongs to a value from another file; remove it")
-        return self
-
-    @property
-    def columns(self) -> list[str]:
-        """The columns of the file at hand that it may come from, in order."""
-        if self.column:
-            return [self.column]
-        parts = (*self.first_of, *self.words, *((self.id,) if self.id else ()))
-        return list(dict.fromkeys(name for part in parts for name in part.columns))
-
-    @property
-    def own_columns(self) -> list[str]:
-        """The columns of the file at hand that hold the value, or the id of one of our tables."""
-        if self.file:
-            return []
-        if not self.first_of and not self.words:
-            return self.columns
-        return list(
-            dict.fromkeys(name for part in (*self.first_of, *self.words) for name in part.own_columns)
-        )
-
-    @classmethod
-    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        """Offer the short forms to editors too."""
-        schema = handler(core)
-        target = handler.resolve_ref_schema(schema)
-        if "anyOf" not in target:
-            full = dict(target)
-            described = full.pop("description", "")
-            full.pop("title", None)
-            target.clear()
-            target.update(
-                title="Value",
-                description=described,
-                anyOf=[
-                    {"type": "string", "description": "A column of the file."},
-                    {"type": "array", "items": {"$ref": "#/$defs/Value"}},
-                    full,
-                    {"type": "null", "description": "Not there: removes the line of the preset."},
-                ],
-            )
-        return schema
-
-
 _SCALAR = {"type": ["string", "number", "boolean"]}
+_SPELLINGS = {"anyOf": [_SCALAR, {"type": "array", "items": _SCALAR}]}
+_ORDERED = {"anyOf": [_SCALAR, {"type": "array", "items": _SPELLINGS}]}
 # One text, or a list of texts.
-Names = Annotated[tuple[str, ...], WithJsonSchema({"anyOf": [_SCALAR, {"type": "array", "items": _SCALAR}]})]
+Names = Annotated[tuple[str, ...], WithJsonSchema(_SPELLINGS)]
 Condition = dict[str, Names]
 
 
@@ -176,7 +82,7 @@ class Stages(Part):
         description="Stages before a deal is engaged. Such deals get no prediction. Only list some if the "
         "files say when a deal left them.",
     )
-    open: tuple[Names, ...] = Field(
+    open: Annotated[tuple[Names, ...], WithJsonSchema(_ORDERED)] = Field(
         (), description="Stages of open deals, in order; a list in place of a name holds its spellings."
     )
     won: Names = Field((), description="Stages of won deals.")
@@ -202,14 +108,18 @@ class Formats(Part):
         description="How dates are written, for example `D.M.YYYY` or `M/D/YYYY`. Unset: each whole column "
         "decides.",
     )
-    numbers: str | None = Field(
+    numbers: Literal["1,234.5", "1.234,5"] | None = Field(
         None,
-        description="How numbers are written: `1,234.56` or `1.234,56`. Unset: each whole column decides.",
+        description="How numbers are written. Unset: each whole column decides.",
     )
-    time_zone: str = Field(
-        "UTC",
+    time_zone: str | None = Field(
+        None,
         description="The time zone of the company, for example `Europe/Berlin`: a time stamp with a zone "
-        "belongs to the day that it is there.",
+        "belongs to the day that it is there. Unset: to the day that is written.",
+    )
+    stamps_without_zone: Literal["local", "UTC"] = Field(
+        "local",
+        description="Where the clock of time stamps without a zone stands. `local`: in `time_zone`.",
     )
     empty: Names = Field(
         (), description="Texts that mean `no value`, beside an empty one, for example `n/a`."
@@ -221,6 +131,25 @@ class Formats(Part):
     )
 
     _lists = field_validator("empty", mode="before")(_listed)
+
+    @field_validator("dates")
+    @classmethod
+    def _known_form(cls, form: str | None) -> str | None:
+        if form is not None and not _DATE_FORM.fullmatch(form) and form not in SPECIAL:
+            raise ValueError(
+                f"{form!r} is no way to write dates; write, for example, D/M/YYYY, M/D/YY, YYYY-MM-DD, or "
+                f"{', '.join(SPECIAL)}"
+            )
+        return form
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, zone: str | None) -> str | None:
+        try:
+            ZoneInfo(zone or "UTC")
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError(f"there is no time zone {zone!r}; write, for example, Europe/Berlin") from None
+        return zone
 
 
 class Money(Part):

@@ -14,13 +14,15 @@ import pyarrow.compute as pc
 from crm_assets.crm.schema import SOURCE_ROW, RawTable
 from crm_assets.errors import BadInputError
 from crm_assets.sources.mapping.headers import among, column_in, counted, same
-from crm_assets.sources.mapping.load import TABLES, LoadedMapping, parts
+from crm_assets.sources.mapping.load import STAGE_COLUMNS, TABLES, LoadedMapping, parts
 from crm_assets.sources.mapping.outcomes import tell
 from crm_assets.sources.mapping.rows import TEXT, Rows, Values, required, shown_header
-from crm_assets.sources.mapping.schema import Table, Value
+from crm_assets.sources.mapping.schema import Table
+from crm_assets.sources.mapping.value import Value
 from crm_assets.sources.text_table import RaggedRow
 
-STAGE_COLUMNS = ("deal_stage", "stage_name", "stage_position")
+# One of them says since when a deal is known.
+_FIRST_DATES = TABLES["deals"].dated_by[0].dates
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,8 @@ class MappedTable:
         text: its columns that the CRM has, strings, and the rows' numbers.
         labels: what the CRM calls each of our columns, for messages.
         notes: what was decided, in sentences.
-        original: the CRM's own columns of the same rows.
+        original: the CRM's own columns of the same rows, as far as they are read.
+        width: how many columns the file has.
         ragged: rows of the file that have more or fewer fields than its header.
         extra: values beside our columns: amounts that the CRM has already converted.
     """
@@ -42,6 +45,7 @@ class MappedTable:
     labels: dict[str, str]
     notes: list[str]
     original: pa.Table
+    width: int
     ragged: tuple[RaggedRow, ...] = ()
     extra: dict[str, pa.Array] = field(default_factory=dict)
 
@@ -106,7 +110,8 @@ class CrmTables:
             _as_table(raw, columns, rows.numbers),
             self._labels(table, rows),
             [],
-            _original(rows),
+            pa.table(dict(rows.columns)),
+            len(rows.header),
             rows.ragged,
         )
 
@@ -122,6 +127,8 @@ class CrmTables:
         rows = self.rows_of(deals.file)
         if rows is None:
             raise BadInputError(f"No file fits files: {deals.file}.")
+        if len(rows) == 0:
+            raise BadInputError(f"{rows.name} has a header but no rows; export the table again.")
         told = tell(self.loaded, rows, self.values)
         self.values.masks = told.masks
         columns = dict(self._columns("deals", deals, rows))
@@ -134,21 +141,37 @@ class CrmTables:
         columns[key] = required(
             columns.get(key), key, deals.columns.get(key), rows, f"Name it in {self.loaded.remedy_file}."
         )
-        extra = {
-            name: array
+        if not any(name in columns for name in _FIRST_DATES):
+            looked_for = [
+                name for ours in _FIRST_DATES if (one := deals.columns.get(ours)) for name in one.columns
+            ]
+            raise BadInputError(
+                f"{rows.name}: nothing says since when a deal exists. The mapping looks for "
+                f"{', '.join(looked_for) or 'nothing'}; the file has {shown_header(rows.header)}. Name the "
+                f"day it was created as deals: columns: created_date in {self.loaded.remedy_file}."
+            )
+        extra: dict[str, pa.Array] = {
+            str(name): array
             for name, value in deals.home_amounts.items()
             if (array := self.values.take(value, rows)) is not None
         }
         kept, notes = self._kept_deals(rows, columns)
-        text = _as_table(raw, columns, rows.numbers).filter(kept)
-        extra = {name: array.filter(kept) for name, array in extra.items()}
+        for name in raw.names:
+            if name not in (*columns, *raw.optional, SOURCE_ROW.name):
+                columns[name] = pa.nulls(len(rows), TEXT)
+                notes.append(f"{rows.name} has no column for {name}: it is unknown of every deal.")
+        text = _as_table(raw, columns, rows.numbers)
+        if not pc.all(kept).as_py():
+            text, rows = text.filter(kept), rows.filtered(kept)
+            extra = {name: array.filter(kept) for name, array in extra.items()}
         labels = {**self._labels(deals, rows), **_stage_labels(deals.stage, rows)}
         return MappedTable(
             replace(raw, file_name=rows.name),
             text,
             labels,
             [*told.notes, *notes],
-            _original(rows.filtered(kept)),
+            pa.table(dict(rows.columns)),
+            len(rows.header),
             rows.ragged,
             extra,
         )
@@ -233,8 +256,8 @@ class CrmTables:
                         f"There are {counted(column)}."
                     )
                 notes.append(
-                    f"{rows.name}: {name} is {', '.join(wanted)} in every row, so {self.loaded.name} would "
-                    "leave out every deal; the line is not applied."
+                    f"{rows.name}: {name} is {', '.join(wanted)} in every row, so the preset's line would "
+                    "leave out every deal; it is not applied."
                 )
                 continue
             if count := int((kept & out).sum()):
@@ -263,11 +286,6 @@ def _id(table: Table) -> Value:
 def _stage_labels(stage: Value | None, rows: Rows) -> dict[str, str]:
     there = [name for one in (stage.columns if stage else []) if (name := column_in(rows.header, one))]
     return dict.fromkeys(STAGE_COLUMNS, there[0]) if there else {}
-
-
-def _original(rows: Rows) -> pa.Table:
-    """Return the CRM's own columns, empty texts in place of nulls."""
-    return pa.table({name: pc.fill_null(column, "") for name, column in rows.columns.items()})
 
 
 def _first_of_each(ids: pa.Array) -> pa.Array:

@@ -69,6 +69,9 @@ def predictions_of(features_of_month: pd.DataFrame) -> pd.DataFrame:
     return features_of_month[[*columns, "days_open"]].assign(
         account=None,
         probability=0.25,
+        probability_2_months=0.5,
+        probability_3_months=0.5,
+        probability_ever=0.5,
         expected_value=100.0,
         expected_revenue=25.0,
         pushed_up=[[] for _ in range(len(features_of_month))],

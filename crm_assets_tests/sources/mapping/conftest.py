@@ -62,3 +62,29 @@ def cleaned(taken: Taken, first_month: str) -> pa.Table:
         return opportunities(raw, first_month).to_pyarrow()
     finally:
         engine.disconnect()
+
+
+@pytest.fixture
+def put(tmp_path: Path) -> Callable[..., Path]:
+    """Return a function that writes files into a folder: texts by file name."""
+
+    def written(**files: str) -> Path:
+        folder = tmp_path / "crm"
+        folder.mkdir(exist_ok=True)
+        for name, text in files.items():
+            (folder / f"{name}.csv").write_text(text, "utf-8")
+        return folder
+
+    return written
+
+
+@pytest.fixture
+def mapping(tmp_path: Path) -> Callable[[str], Path]:
+    """Return a function that writes a `crm.yaml`."""
+
+    def written(text: str) -> Path:
+        path = tmp_path / "crm.yaml"
+        path.write_text(text, "utf-8")
+        return path
+
+    return written

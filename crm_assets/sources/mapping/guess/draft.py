@@ -2,62 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import yaml
 
 from crm_assets.crm.schema import SOURCE_ROW
 from crm_assets.sources.dates import dates
 from crm_assets.sources.mapping.guess.look import Look, guessed_columns, words
+from crm_assets.sources.mapping.guess.written import Draft, flow, scalar, shown
 from crm_assets.sources.mapping.headers import column_in, counted, plain, same
 from crm_assets.sources.mapping.load import DERIVED, NOTHING, TABLES
 from crm_assets.sources.mapping.rows import Rows
-from crm_assets.sources.mapping.schema import Value
 from crm_assets.sources.numbers import numbers
 
+# Editors complete and check a mapping by it.
+SCHEMA = Path(__file__).parents[1] / "crm.schema.json"
 _FEW = 40
 _RARELY = 0.05
-_UNSURE = "UNSURE: "
-
-
-@dataclass
-class Draft:
-    """The lines of a draft.
-
-    Attributes:
-        lines: its lines.
-        doubts: what is not sure, in sentences.
-    """
-
-    lines: list[str] = field(default_factory=list)
-    doubts: list[str] = field(default_factory=list)
-
-    @property
-    def text(self) -> str:
-        """The whole draft."""
-        return "\n".join(self.lines) + "\n"
-
-    def say(self, text: str, depth: int = 0) -> None:
-        """Add a comment."""
-        self.lines.append(f"{'  ' * depth}# {text}")
-
-    def doubt(self, text: str, depth: int = 0) -> None:
-        """Add a doubt: beside its line, and to the list of all."""
-        self.say(_UNSURE + text, depth)
-        self.doubts.append(text)
-
-    def put(self, key: str, value: Any, depth: int = 0, note: str = "") -> None:
-        """Add a line."""
-        line = f"{'  ' * depth}{_scalar(key)}: {_flow(value)}"
-        self.lines.append(line + (f"  # {note}" if note else ""))
-
-    def open(self, key: str, depth: int = 0) -> None:
-        """Add the line that begins a section."""
-        self.lines.append(f"{'  ' * depth}{key}:")
 
 
 def draft(found: Look, place: str) -> Draft:
@@ -68,6 +32,7 @@ def draft(found: Look, place: str) -> Draft:
         place: the folder, for the first comment.
     """
     out = Draft()
+    out.say(f"yaml-language-server: $schema={SCHEMA}")
     out.say(f"How this CRM calls things: a draft by `make mapping` from {place}.")
     out.say("Lines that begin with # are what the preset says already: remove the # to change one.")
     out.say("docs/bring-your-own-crm.md explains every part.")
@@ -92,10 +57,10 @@ def draft(found: Look, place: str) -> Draft:
         else:
             out.doubt("no column looks like the stage of a deal: name it as `stage: <column>`.", 1)
     elif stage:
-        out.say(f"stage: {_scalar(stage)}  # {_examples(deals, stage)}", 1)
+        out.say(f"stage: {scalar(stage)}  # {_examples(deals, stage)}", 1)
     _columns(out, found, columns, guessed)
     _kinds(out, deals, found)
-    _money(out, deals, {**columns, **guessed}.get("currency"))
+    _money(out, deals, {**columns, **guessed})
     return out
 
 
@@ -110,7 +75,7 @@ def _files(out: Draft, found: Look) -> None:
         if role in new:
             out.put(role, one.stem, 1)
         else:
-            out.say(f"  {role}: {_scalar(one.stem)}")
+            out.say(f"  {role}: {scalar(one.stem)}")
     for one in found.unused:
         out.say(f"  not used: {one.name}")
 
@@ -124,49 +89,6 @@ def _known_columns(found: Look) -> dict[str, str]:
         if there:
             known[ours] = there[0]
     return known
-
-
-def shown(value: Value, rows: Rows, found: Look) -> Any:
-    """Return a value as YAML, without the alternatives that the files do not have; None if none is left."""
-    if value.column is not None:
-        written: Any = column_in(rows.header, value.column)
-    elif value.first_of or value.words:
-        parts = [
-            one for part in (*value.first_of, *value.words) if (one := shown(part, rows, found)) is not None
-        ]
-        flat: list[Any] = []
-        for part in parts:
-            flat += [one for one in (part if isinstance(part, list) else [part]) if one not in flat]
-        written = {"words": flat} if value.words and flat else flat[0] if len(flat) == 1 else flat or None
-    elif value.text is not None:
-        written = {"text": value.text}
-    else:
-        written = _shown_lookup(value, rows, found)
-    if written is None or (value.when is None and value.divided_by is None):
-        return written
-    key = {str: "column", list: "first_of"}.get(type(written))
-    written = {key: written} if key else written
-    return written | {
-        name: one for name in ("when", "divided_by") if (one := getattr(value, name)) is not None
-    }
-
-
-def _shown_lookup(value: Value, rows: Rows, found: Look) -> Any:
-    key = shown(value.id, rows, found) if value.id else None
-    if value.table:
-        table = getattr(found.mapping, value.table)
-        there = table is not None and table.file in found.by_role
-        return {"table": value.table, "id": key} if there and key is not None else None
-    file = found.by_role.get(str(value.file))
-    if file is None or key is None:
-        return None
-    other = found.tables[file.name]
-    parts = {
-        name: shown(part, other, found) for name in ("its", "take", "by") if (part := getattr(value, name))
-    }
-    if parts.get("its") is None or parts.get("take") is None:
-        return None
-    return {"file": value.file, "id": key} | {name: one for name, one in parts.items() if one is not None}
 
 
 def _known_stage(found: Look) -> str | None:
@@ -184,7 +106,7 @@ def _columns(out: Draft, found: Look, columns: dict[str, str], guessed: dict[str
     out.open("columns", 1) if guessed or found.preset == NOTHING else out.say("columns:", 1)
     for ours in TABLES["deals"].names:
         if ours in columns:
-            value = _flow(shown(found.mapping.deals.columns[ours], found.deals, found))
+            value = flow(shown(found.mapping.deals.columns[ours], found.deals, found))
             out.say(f"  {ours}: {value}  # {_examples(found.deals, columns[ours])}", 1)
         elif ours in guessed:
             for name, value in _lines(ours, guessed, found.deals):
@@ -215,28 +137,28 @@ def _lines(ours: str, guessed: dict[str, str], rows: Rows) -> Iterator[tuple[str
 
 def _formats(out: Draft, deals: Rows, columns: dict[str, str]) -> None:
     types = {column.name: column.dtype for column in TABLES["deals"].columns if column != SOURCE_ROW}
-    undecided = {"dates": "", "numbers": ""}
+    undecided: dict[str, str] = {}
     for ours, column in columns.items():
         kind = {"date": "dates", "float64": "numbers", "int64": "numbers"}.get(types.get(ours, ""))
         if kind is None or column not in deals.columns:
             continue
         read = dates(deals.columns[column]) if kind == "dates" else numbers(deals.columns[column])
-        if read.refused and not undecided[kind]:
-            undecided[kind] = f"{column} {read.refused}"
-    if not any(undecided.values()):
+        if read.refused:
+            undecided.setdefault(kind, f"{column} {read.refused}")
+    if not undecided:
         return
     out.lines.append("")
     out.open("formats")
-    if undecided["dates"]:
+    if "dates" in undecided:
         forms = _date_forms(deals, columns, types)
         out.doubt(f"{undecided['dates']}. Choose {' or '.join(forms)}.", 1)
         out.put("dates", forms[0], 1)
-    if undecided["numbers"]:
+    if "numbers" in undecided:
         out.doubt(f"{undecided['numbers']}. Choose 1,234.5 or 1.234,5.", 1)
         out.put("numbers", "1,234.5", 1)
 
 
-def _date_forms(deals: Rows, columns: dict[str, str], types: dict[str, str]) -> list[str]:
+def _date_forms(deals: Rows, columns: dict[str, str], types: Mapping[str, str]) -> list[str]:
     """Return the two ways in which the undecided dates may be written."""
     for ours, column in columns.items():
         if types.get(ours) != "date" or not dates(deals.columns[column]).refused:
@@ -281,7 +203,7 @@ def _stages(out: Draft, found: Look, stage: str | None) -> None:
     if open_:
         out.doubt("the order of the open stages, from first to last.", 1)
         out.open("open", 1)
-        out.lines += [f"    - {_scalar(name)}" for name in open_]
+        out.lines += [f"    - {scalar(name)}" for name in open_]
     for key, chosen in (("won", won), ("lost", lost)):
         if chosen:
             out.put(key, chosen if len(chosen) > 1 else chosen[0], 1)
@@ -321,7 +243,7 @@ def _kinds(out: Draft, deals: Rows, found: Look) -> None:
         first = pc.unique(values.filter(pc.is_valid(values))).to_pylist()[0]
         out.say(
             f"{column}: {counted(values)}. To keep one kind only: "
-            f"keep: {{{_scalar(str(column))}: {_scalar(first)}}}",
+            f"keep: {{{scalar(str(column))}: {scalar(first)}}}",
             1,
         )
     for asked in words()["deleted"]:
@@ -331,10 +253,17 @@ def _kinds(out: Draft, deals: Rows, found: Look) -> None:
             break
 
 
-def _money(out: Draft, deals: Rows, column: str | None) -> None:
-    """Ask for the rates if there are several currencies."""
+def _money(out: Draft, deals: Rows, columns: dict[str, str]) -> None:
+    """Name the currency that stands beside the amounts, or ask for the rates if there are several."""
+    column = columns.get("currency")
     values = deals.columns.get(column) if column else None
     if values is None:
+        amounts = deals.columns.get(columns.get("amount", ""))
+        sign = numbers(amounts).currency if amounts is not None else None
+        if sign is not None:
+            out.lines.append("")
+            out.open("money")
+            out.put("currency", words()["signs"].get(sign, sign), 1, f"amounts have the sign {sign}")
         return
     codes = _codes(values)
     if len(codes) < 2:
@@ -343,7 +272,7 @@ def _money(out: Draft, deals: Rows, column: str | None) -> None:
     out.open("money")
     out.doubt(f"amounts are in {counted(values)}: what is one unit of each worth in {codes[0]}?", 1)
     out.put("currency", codes[0], 1)
-    out.say(f"rates: {{{', '.join(f'{_scalar(code)}: 1.1' for code in codes[1:])}}}", 1)
+    out.say(f"rates: {{{', '.join(f'{scalar(code)}: 1.1' for code in codes[1:])}}}", 1)
 
 
 def _codes(values: pa.Array) -> list[str]:
@@ -359,20 +288,3 @@ def _examples(rows: Rows, column: str) -> str:
     first = pc.unique(values.filter(pc.is_valid(values)).slice(0, 1_000)).to_pylist()[:3]
     shown = ", ".join(" ".join(text.split())[:30] for text in first)
     return f"for example {shown}" if first else "empty in every row"
-
-
-def _scalar(text: str) -> str:
-    """Return a text as YAML writes it within a line.
-
-    >>> _scalar("Deal Stage"), _scalar("yes: no"), _scalar("a, b")
-    ('Deal Stage', "'yes: no'", "'a, b'")
-    """
-    return yaml.safe_dump([text], default_flow_style=True, allow_unicode=True, width=10_000).strip()[1:-1]
-
-
-def _flow(value: Any) -> str:
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{_scalar(key)}: {_flow(one)}" for key, one in value.items()) + "}"
-    if isinstance(value, list):
-        return "[" + ", ".join(_flow(one) for one in value) + "]"
-    return f"{value:g}" if isinstance(value, float) else _scalar(value)

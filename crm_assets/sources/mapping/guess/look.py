@@ -19,11 +19,12 @@ from crm_assets.sources.files import File, files
 from crm_assets.sources.mapping.headers import column_in, plain
 from crm_assets.sources.mapping.load import DEFAULT, NOTHING, PRESETS, TABLES, load, parts
 from crm_assets.sources.mapping.rows import Rows, cleaned, file_for
-from crm_assets.sources.mapping.schema import Mapping, Value
+from crm_assets.sources.mapping.schema import Mapping
+from crm_assets.sources.mapping.value import Value
 from crm_assets.sources.numbers import numbers
 
-# A preset must know so many of our columns in a file to be guessed.
-ENOUGH = 4
+# A preset must know so many of our columns in a file to be guessed; more, if it does not know the deals' id.
+ENOUGH, WITHOUT_ID = 4, 7
 # A file is the one of a role if it has this share of the columns that the preset takes from it.
 FITS = 0.75
 FEWEST = 3
@@ -35,7 +36,7 @@ _SAMPLE = 2_000
 @cache
 def words() -> dict[str, Any]:
     """Return what people call our columns and stages."""
-    text = (package_files(__package__) / "words.yaml").read_text("utf-8")
+    text = (package_files("crm_assets.sources.mapping.guess") / "words.yaml").read_text("utf-8")
     return yaml.safe_load(text)
 
 
@@ -82,7 +83,7 @@ def look(place: Path) -> Look:
     tables = {one.name: _rows(one) for one in listed}
     scores = sorted(_scores(listed, tables), key=lambda one: one[:2], reverse=True)
     doubts: list[str] = []
-    if not scores or scores[0][0] < ENOUGH:
+    if not scores:
         deals, sure = _likeliest_deals(listed, tables)
         if not sure:
             doubts.append(f"Which file has the deals: {deals.name} looks most like it.")
@@ -145,6 +146,9 @@ def _scores(listed: Sequence[File], tables: dict[str, Rows]) -> Iterator[tuple[i
             known += sum(column_in(header, name) is not None for name in flags)
             names = {name for value in values for name in value.columns} | flags
             named = file_for("deals", mapping.files[mapping.deals.file], [file.stem]) is not None
+            key = any(column_in(header, name) for name in mapping.deals.columns["opportunity_id"].columns)
+            if known < (ENOUGH if key else WITHOUT_ID):
+                continue
             # Of equal files of one preset, the one with the right name is it.
             yield known, 2 * len(names & set(header)) + named, preset, file
 
