@@ -132,7 +132,8 @@ def observe(snapshot: pd.DataFrame, groups: np.ndarray, products: np.ndarray, ma
         counts = np.bincount(cell[chosen], minlength=many * days)
         return counts.reshape(many, days).astype("float64")
 
-    age, season = end - start[closed], season_of(end)
+    # A deal whose dates are in the wrong order counts as closed on its first day.
+    age, season = np.maximum(end - start[closed], 0), season_of(end)
     seen = age < ages
     closings = np.bincount(age[seen] * SEASONS + season[seen], minlength=ages * SEASONS)
     day = first + np.arange(days)
