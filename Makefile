@@ -13,9 +13,10 @@ MONTH ?=
 VERSION ?=
 ASSETS ?= *
 MAPPING ?= crm.yaml
+CRM ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-scale run check-data mapping dev replay mlflow promote rollback materialize checks validate storage-check up down status logs buckets ui stack stack-down stack-status stack-logs test-unit test test-deployed test-all coverage lint types format docs benchmark-tables benchmark lock clean
+.PHONY: help install install-scale run check-data mapping pull dev replay mlflow promote rollback materialize checks validate storage-check up down status logs buckets ui stack stack-down stack-status stack-logs test-unit test test-deployed test-all coverage lint types format docs benchmark-tables benchmark lock clean
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +51,9 @@ check-data: install ## Say whether the data is enough for a forecast, and what c
 
 mapping: install ## Draft MAPPING (default: crm.yaml) from the files in CRM_DATA_DIR: how their CRM calls things.
 	@python -m crm_assets.console.mapping '$(MAPPING)'
+
+pull: install ## Pull the deals of CRM (hubspot or pipedrive) into CSV files in CRM_DATA_DIR.
+	@python -m crm_assets.console.pull '$(CRM)'
 
 dev: install dagster-home ## Open the Dagster UI on this machine.
 	python -m crm_assets.console.start dagster dev

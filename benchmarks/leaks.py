@@ -79,7 +79,8 @@ def dump(name: str, source: CsvFolder | SyntheticSample, first_month: str) -> Du
 
 def training_rows(deals: pd.DataFrame, last: str) -> HeldRows:
     """Make the labeled rows of the months that train and validate."""
-    stored = pd.DataFrame({column.name: deals[column.name] for column in OPPORTUNITIES.columns})
+    there = OPPORTUNITIES.having(deals.columns).columns
+    stored = pd.DataFrame({column.name: deals[column.name] for column in there})
     table = ibis.memtable(stored).cast(dict.fromkeys(DATES, "date"))
     months = labeled_months(table, last)[: TRAINING_MONTHS + VALIDATION_MONTHS]
     calendar = ibis.memtable(month_rows(months, last))

@@ -14,6 +14,7 @@ from pathlib import Path
 import ibis
 import numpy as np
 import pandas as pd
+import pyarrow.compute as pc
 
 from benchmarks.report import MODELS, write_section
 from crm_assets.console.replay.past import dump_as_of
@@ -26,6 +27,7 @@ from crm_assets.crm.tables import OPPORTUNITIES
 from crm_assets.modeling.algorithm import Algorithm
 from crm_assets.modeling.algorithms import ALGORITHMS, algorithm
 from crm_assets.modeling.folds import last_lesson, learn
+from crm_assets.modeling.frames import coded
 from crm_assets.modeling.leak_audit import COLUMNS
 from crm_assets.modeling.training import labeled_months
 from crm_assets.modeling.training_rows import HeldRows
@@ -52,15 +54,18 @@ def as_of(whole: dict[str, object], first_month: str, month: str) -> pd.DataFram
 
 def judged(deals: pd.DataFrame, month: str, features: Sequence[str], by: Algorithm) -> Comparison | None:
     """Learn from an export, and compare its newest month with those before it."""
-    stored = pd.DataFrame({column.name: deals[column.name] for column in OPPORTUNITIES.columns})
+    there = OPPORTUNITIES.having(deals.columns).columns
+    stored = pd.DataFrame({column.name: deals[column.name] for column in there})
     table = ibis.memtable(stored).cast(dict.fromkeys(DATES, "date"))
     calendar = ibis.memtable(month_rows([*labeled_months(table, month), month], month))
-    known = ibis.memtable(snapshots(table, calendar).to_pyarrow())
+    snapshot = snapshots(table, calendar).to_pyarrow()
+    known = ibis.memtable(snapshot)
     made = win_features(table, calendar, known).to_pyarrow().to_pandas()
     labeled = made[made["won_next_month"].notna()].astype({"won_next_month": "int64"})
     rows = HeldRows(labeled.reset_index(drop=True))
     names = list(features)
-    fitted = learn(by, last_lesson(rows, names, SEED))
+    of_last = coded(snapshot.filter(pc.equal(snapshot["snapshot_month"], rows.horizon)))
+    fitted = learn(by, last_lesson(rows, names, SEED, lambda _: of_last))
     window = [*rows.months[-WINDOW:], month]
     return compare(
         {one: made[made["snapshot_month"] == one].reset_index(drop=True) for one in window},

@@ -17,7 +17,7 @@ from pyarrow import csv
 
 from crm_assets.console.replay.past import without_strays
 from crm_assets.crm import cleaning
-from crm_assets.crm.features import monthly_features
+from crm_assets.crm.features import monthly_deal_features, monthly_features
 from crm_assets.crm.horizon import horizon
 from crm_assets.crm.months import month_end
 from crm_assets.crm.name_rules import KnownName
@@ -32,7 +32,7 @@ from crm_assets.crm.schema import (
     RawTable,
 )
 from crm_assets.crm.snapshots import monthly_snapshots
-from crm_assets.crm.tables import MONTHLY_SNAPSHOTS, OPPORTUNITIES, WIN_FEATURES
+from crm_assets.crm.tables import DEAL_FEATURES_TABLE, MONTHLY_SNAPSHOTS, OPPORTUNITIES, WIN_FEATURES
 from crm_assets.sources.csv_folder import CsvFolder
 from crm_assets.sources.sample import FIRST_DAY, LAST_DAY, SyntheticSample
 from crm_assets.storage.folder import Folder
@@ -85,6 +85,7 @@ def write_months(store: TableStore, deals: ir.Table, months: list[str], last: st
     for table, query in (
         (MONTHLY_SNAPSHOTS, monthly_snapshots(deals, months)),
         (WIN_FEATURES, monthly_features(deals, months, last)),
+        (DEAL_FEATURES_TABLE, monthly_deal_features(deals, months)),
     ):
         assert [month for month, _ in store.write_months(table.name, query, table.arrow)] == months
 
@@ -260,7 +261,7 @@ def write_dump(folder: Path, sample: SyntheticSample) -> Path:
 def write_tables(folder: Path, dump: Mapping[str, pa.Table]) -> Path:
     """Write raw tables as the CSV files of a dump; optional ones without rows are left out."""
     folder.mkdir(parents=True, exist_ok=True)
-    for table in RAW_TABLES:
+    for table in (table for table in RAW_TABLES if table.name in dump):
         rows = dump[table.name].drop_columns([SOURCE_ROW.name])
         if table.is_there(rows.num_rows):
             csv.write_csv(rows, folder / table.file_name, csv.WriteOptions(quoting_style="needed"))

@@ -77,6 +77,8 @@ def show(found: Readiness, console: Console) -> None:
     if found.broken:
         count = sum(found.broken.values())
         line("Rules", f"{count:,} rows or values break one; `make check-data` lists them")
+    if found.notes:
+        line("Files", f"{len(found.notes):,} notes on how they are read; `make check-data` lists them")
     line("You get", _result(found))
 
 
@@ -89,6 +91,8 @@ def show_details(found: Readiness, console: Console) -> None:
     if found.broken:
         counts = {key: f"{rows:,}" for key, rows in found.broken.items()}
         console.print(_listed("Broken rules", ("rule", "rows"), counts))
+    for note in found.notes:
+        console.print(f"! {note}", soft_wrap=True, highlight=False)
 
 
 def _result(found: Readiness) -> str:

@@ -10,7 +10,7 @@ import ibis.expr.types as ir
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from crm_assets.crm.deals import DIMENSIONS, OPPORTUNITY_ID
+from crm_assets.crm.deals import DETAILS, DIMENSIONS, OPPORTUNITY_ID
 from crm_assets.crm.schema import CLOSED_STAGES, Column, Stage, TableSchema
 
 BEFORE_CLOSING, AT_CLOSING, AFTER_CLOSING = "before_closing", "at_closing", "after_closing"
@@ -20,7 +20,9 @@ OPEN = "open"
 DAYS_AFTER = (60, 120, 180)
 
 _DEAL = OPPORTUNITY_ID.name
-UNDATED = tuple(column.name for column in DIMENSIONS)
+# The CRM's own stage moves on with the deal, like the dates.
+_STAGE = ("stage_name", "stage_position", "stage_changed_date")
+UNDATED = tuple(column.name for column in (*DIMENSIONS, *DETAILS) if column.name not in _STAGE)
 # Columns that change as a deal goes on: only a change of what was there before is worth telling.
 DATED = ("stage", "engage_date", "close_date", "close_value")
 
@@ -90,13 +92,16 @@ def compared(earlier: ir.Table, later: ir.Table, until: date) -> ir.Table:
         of the later dump, those of the earlier one as `<name>_before`, and as `<name>_is_new` whether they
         differ.
     """
-    was = earlier.rename(**{f"{name}_before": name for name in (*UNDATED, *DATED)})
-    both = was.left_join(later, _DEAL, rname="{name}_later")
+    # A column that only one of the dumps has is new to the CRM: that is no change of its deals.
+    undated = [name for name in UNDATED if name in earlier.columns and name in later.columns]
+    names = (*undated, *DATED)
+    was = earlier.select(_DEAL, **{f"{name}_before": earlier[name] for name in names})
+    both = was.left_join(later.select(_DEAL, *names), _DEAL, rname="{name}_later")
     gone = ~_there(both[f"{_DEAL}_later"])
     closed = [stage.value for stage in CLOSED_STAGES]
     was_closed, is_closed = both.stage_before.isin(closed), both.stage.isin(closed)
     days = _days(both.close_date, until)
-    changed = {name: ~both[name].identical_to(both[f"{name}_before"]) & ~gone for name in (*UNDATED, *DATED)}
+    changed = {name: ~both[name].identical_to(both[f"{name}_before"]) & ~gone for name in names}
     for name in DATED:
         changed[name] = changed[name] & _there(both[f"{name}_before"])
     forward = ~was_closed & (is_closed | (both.stage_before == Stage.PROSPECTING.value)) & ~gone
@@ -104,9 +109,8 @@ def compared(earlier: ir.Table, later: ir.Table, until: date) -> ir.Table:
     stage = both.stage.fill_null(both.stage_before)
     return both.select(
         _DEAL,
-        *UNDATED,
-        *DATED,
-        *(f"{name}_before" for name in (*UNDATED, *DATED)),
+        *names,
+        *(f"{name}_before" for name in names),
         **{f"{name}_is_new": new for name, new in changed.items()},
         moment=ibis.cases(
             (gone, VANISHED),
@@ -122,6 +126,10 @@ def compared(earlier: ir.Table, later: ir.Table, until: date) -> ir.Table:
             else_=ibis.null("int64"),
         ),
     )
+
+
+def _compared_columns(both: ir.Table) -> list[str]:
+    return [name for name in (*UNDATED, *DATED) if name in both.columns]
 
 
 def _there(value: ir.Value) -> ir.BooleanValue:
@@ -140,7 +148,7 @@ def change_rates(both: ir.Table, since: date, until: date) -> pa.Table:
         since: day of the earlier dump.
         until: day of the later dump.
     """
-    names = (*UNDATED, *DATED)
+    names = _compared_columns(both)
     counted: Any = both.group_by(["moment", "outcome", "days_after"]).agg(
         deals=both.count(), **{name: both[f"{name}_is_new"].sum() for name in names}
     )
@@ -161,7 +169,7 @@ def changes(both: ir.Table, since: date, until: date) -> pa.Table:
         since: day of the earlier dump.
         until: day of the later dump.
     """
-    names = sorted((*UNDATED, *DATED))
+    names = sorted(_compared_columns(both))
     any_new = ibis.or_(both.moment == VANISHED, *(both[f"{name}_is_new"] for name in names))
     texts = {f"{name}_text": both[name].cast("string") for name in names}
     texts |= {f"{name}_text_before": both[f"{name}_before"].cast("string") for name in names}

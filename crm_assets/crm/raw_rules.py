@@ -34,7 +34,8 @@ from crm_assets.crm.schema import (
     Stage,
 )
 
-FIRST_YEAR, LAST_YEAR = 1000, 2200
+# The possible numbers of some units: the lowest, the highest, and what to call one.
+RANGES = {"year": (1000, 2200, "year"), "0 to 1": (0, 1, "share")}
 
 CLOSED = Where("deal_stage", tuple(CLOSED_STAGES))
 OPEN = Where("deal_stage", (Stage.PROSPECTING, Stage.ENGAGING))
@@ -52,29 +53,30 @@ def rules_of(table: RawTable) -> tuple[Rule, ...]:
 
 
 def _numbers(table: RawTable) -> tuple[Rule, ...]:
-    """Return the rules for numbers: each is an amount, a count or a year."""
+    """Return the rules for numbers: each is a year, a share, an amount or a count."""
     numbers = [c for c in table.columns if c.dtype in ("float64", "int64") and c != SOURCE_ROW]
-    return tuple(
-        Between(
+    return tuple(_number(column) for column in numbers)
+
+
+def _number(column: Column) -> Rule:
+    if column.unit in RANGES:
+        low, high, called = RANGES[column.unit]
+        return Between(
             name=f"{column.name}_possible",
             column=column.name,
-            low=FIRST_YEAR,
-            high=LAST_YEAR,
+            low=low,
+            high=high,
             then=_then(column),
-            what="is out of range for a year",
-            remedy=f"enter a year from {FIRST_YEAR} to {LAST_YEAR}",
+            what=f"is out of range for a {called}",
+            remedy=f"enter a {called} from {low} to {high}",
         )
-        if column.unit == "year"
-        else Between(
-            name=f"{column.name}_not_negative",
-            column=column.name,
-            low=0,
-            high=1 if column.unit == "0 to 1" else None,
-            then=_then(column),
-            what="is negative",
-            remedy="correct the number",
-        )
-        for column in numbers
+    return Between(
+        name=f"{column.name}_not_negative",
+        column=column.name,
+        low=0,
+        then=_then(column),
+        what="is negative",
+        remedy="correct the number",
     )
 
 

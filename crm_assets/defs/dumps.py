@@ -38,7 +38,8 @@ def deals_at_hand(store: TableStore, opportunities: ir.Table) -> tuple[ArchivedD
         own = Dump(day, AT_HAND, {})
         others = [dump for dump in dumps if dump.known_on != day]
         dumps = sorted([*others, own], key=lambda dump: dump.known_on)
-    return ArchivedDeals(archive, calendar().first, {own.name: opportunities}), dumps
+    deals = ArchivedDeals(archive, calendar().first, {own.name: opportunities}, opportunities.columns)
+    return deals, dumps
 
 
 def change_rates(store: TableStore) -> pd.DataFrame | None:

@@ -74,7 +74,7 @@ def without_price(snapshot: ir.Table) -> ir.Table:
     """
     deals: Any = snapshot.filter(snapshot.stage == Stage.ENGAGING.value)
     bases = [name for name in BASES if name in snapshot.columns]
-    return deals.filter([~(deals[name] > 0).fill_null(False) for name in bases])
+    return deals.filter([~(deals[name] > 0).fill_null(False) for name in bases]) if bases else deals
 
 
 def revenue_forecast(

@@ -1,8 +1,8 @@
 """The leak audit: features that know the outcome in a way no dated rule can catch.
 
-Four witnesses: `history_audit` reads from archived dumps what changed when deals closed, and decides where
-it can; `column_audit` judges the other columns that features are made from, by one dump, and `overwritten`
-their dates; `single_feature` judges the features themselves. A verdict on a column holds for all that is made
+Four witnesses: `history_audit` reads from archived dumps what changed when deals closed, and decides where it
+can; `column_audit` judges the other columns that features are made from, and `overwritten` their dates, by
+one dump; `single_feature` judges the features themselves. A verdict on a column holds for all that is made
 from it.
 """
 
@@ -82,13 +82,12 @@ def leak_audit(
     rankings = {feature.name: ranking(feature, rows[feature.name], known) for feature in there}
     judged = judged_columns(opportunities)
     evidence = strongest(audit_columns(judged, engaged_deals(opportunities, horizon)))
+    of_dates = overwritten_dates(opportunities, horizon)
     if change_rates is not None:
-        evidence = overruled(evidence, told_by_history(change_rates, list(judged.columns)))
-    reasons = _reasons(
-        evidence,
-        {name: found.reason for name, found in rankings.items()},
-        overwritten_dates(opportunities, horizon),
-    )
+        told = told_by_history(change_rates, list(judged.columns))
+        evidence = overruled(evidence, told)
+        of_dates = {name: reason for name, reason in of_dates.items() if name not in told.index}
+    reasons = _reasons(evidence, {name: found.reason for name, found in rankings.items()}, of_dates)
     reasons |= {row.name: _absence(row, opportunities) for row in FEATURES if row not in there}
     verdicts = {
         row.name: max(

@@ -7,9 +7,15 @@ from collections.abc import Mapping
 from crm_assets.crm.targets import DEFAULT_TARGET, Target
 from crm_assets.errors import NotEnoughDataError
 from crm_assets.modeling.folds import Split, split_months
+from crm_assets.modeling.training_rows import TrainingRows
 
 # With fewer wins to learn from, or fewer deals that are not won, a model would learn chance.
 FEWEST_OF_EACH = 40
+
+
+def split_of(rows: TrainingRows, min_training_months: int, test_months: int) -> Split:
+    """Divide the months of a training set; see `usable_split`."""
+    return usable_split(rows.deals, rows.wins, min_training_months, test_months, rows.target)
 
 
 def usable_split(

@@ -15,11 +15,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from crm_assets.modeling.training_rows import DEAL
+from crm_assets.crm.months import month_of_quarter, shift
+from crm_assets.modeling.training_rows import DEAL, MONTH
 from crm_assets.modeling.verdicts import COLLAPSED_ERRORS, COLLAPSED_RATIO
 
 AGE, SEASON = "days_open", "month_of_quarter"
-SEASONS = (1, 2, 3)
+# A quarter has this many seasons: the places of the month that is predicted.
+SEASONS = 3
 # Upper ends of the ages, in days, within which deals count as equally old; fewer deals of an age say nothing.
 AGES = (3, 7, 14, 21, 30, 45, 60, 90, 120, 180)
 MIN_DEALS = 10
@@ -84,7 +86,7 @@ def compare(months: Mapping[str, pd.DataFrame], features: list[str], score: Scor
     """
     rows = {month: _some(frame) for month, frame in months.items()}
     newest = list(rows)[-1]
-    scores = {month: _scores(frame, score) for month, frame in rows.items() if len(frame)}
+    scores = {month: _scores(frame, score, newest) for month, frame in rows.items() if len(frame)}
     if newest not in scores:
         return None
     of_ages = [np.bincount(_age(rows[month]), minlength=len(AGES) + 1) for month in scores]
@@ -114,9 +116,11 @@ def _some(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.iloc[np.sort(order[:MOST_DEALS])]
 
 
-def _scores(rows: pd.DataFrame, score: Scorer) -> np.ndarray:
-    """Return the mean score of each deal over all seasons."""
-    return np.mean([score(rows.assign(**{SEASON: season})) for season in SEASONS], axis=0)
+def _scores(rows: pd.DataFrame, score: Scorer, newest: str) -> np.ndarray:
+    """Return the mean score of each deal as of the newest month and of the two before it: of all seasons."""
+    months = [shift(newest, -back) for back in range(SEASONS)]
+    seasons = [{MONTH: month, SEASON: month_of_quarter(shift(month, 1))} for month in months]
+    return np.mean([score(rows.assign(**season)) for season in seasons], axis=0)
 
 
 def _age(rows: pd.DataFrame) -> np.ndarray:
@@ -136,12 +140,14 @@ def _explained(
     newest: pd.DataFrame, before: pd.DataFrame, features: list[str], score: Scorer, now: float, then: float
 ) -> pd.DataFrame:
     """Return how much of the fall disappears with the values of earlier deals of the same age."""
-    names = [name for name in features if name not in (AGE, SEASON)]
+    names, month = [name for name in features if name not in (AGE, SEASON)], str(newest[MONTH].iloc[0])
     like = _like(_age(newest), _age(before))
     rows = []
     for name in names:
         changed = newest.assign(**{name: before[name].to_numpy()[like]}).astype({name: before[name].dtype})
-        rows.append({"feature": name, "explains": (_scores(changed, score).mean() - now) / (then - now)})
+        rows.append(
+            {"feature": name, "explains": (_scores(changed, score, month).mean() - now) / (then - now)}
+        )
     table = pd.DataFrame(rows, columns=pd.Index(["feature", "explains"]))
     return table.sort_values(["explains", "feature"], ascending=[False, True], ignore_index=True)
 

@@ -50,8 +50,8 @@ MAX_SINGLE_FEATURE_AUC = 0.97
 MIN_EXCESS, MIN_TIMES_AS_OFTEN, MAX_CHANGES_IF_CLEARED = 0.02, 2.0, 0.02
 
 # The champion's mean score of the newest month has collapsed if it is less than this part of the lowest of
-# the six months before it, and lower by this many standard errors. In clean dumps it is 0.94 of it or more.
-COLLAPSED_RATIO, COLLAPSED_ERRORS = 0.90, 2.5
+# the six months before it, and lower by this many standard errors. In clean dumps it is 0.90 of it or more.
+COLLAPSED_RATIO, COLLAPSED_ERRORS = 0.85, 2.5
 
 # An unproven column that adds more than this to the validation ROC AUC stays out until an operator admits it.
 # The error of that AUC is about 0.008: less is hardly worth a doubt, and costs little if it is false.
@@ -60,3 +60,5 @@ MAX_UNPROVEN_PRICE = 0.02
 # Planned dates are overwritten at closing if this part of the closed deals has a plan for the very day they
 # closed: sellers who plan honestly hit the day in a few percent.
 MAX_PLANNED_FOR_THE_DAY = 0.20
+# They are moved while the deal is open if this part of the old open deals plans longer than the recent ones.
+MAX_PLANS_MOVED = 0.10

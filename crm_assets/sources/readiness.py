@@ -50,6 +50,7 @@ class Readiness:
         left_out: those of the 23 features that the CRM has nothing for.
         further: the features beyond the 23 that it allows.
         no_model: why the data is not enough for a model; empty if it is enough.
+        notes: what the source decided about the files, in sentences.
     """
 
     stages: dict[str, int]
@@ -63,6 +64,7 @@ class Readiness:
     left_out: list[str]
     further: list[str]
     no_model: str
+    notes: tuple[str, ...] = ()
 
     @property
     def deals(self) -> int:
@@ -139,6 +141,7 @@ def readiness(taken: Mapping[str, Sifted], months: MonthRange, settings: Setting
         left_out=[row.name for row in FEATURES if not row.available(columns)],
         further=[row.name for row in ALL_FEATURES if row not in FEATURES and row.available(columns)],
         no_model=_no_model(labeled, settings),
+        notes=tuple(note for one in taken.values() for note in one.notes),
     )
 
 

@@ -20,12 +20,18 @@ def select_source(settings: Settings) -> Source:
     """Return the source that `CRM_SOURCE` names; `auto` takes the first that is available.
 
     Raises:
-        SettingsError: the CSV source is chosen without a folder, or its mapping is not valid.
+        SettingsError: the CSV source is chosen without a folder, its mapping is not valid, or a mapping is
+            chosen without files to map.
     """
     quarantines = settings.on_bad_rows == "quarantine"
     chosen, why = settings.source, f"CRM_SOURCE={settings.source}"
     if chosen == "auto":
         chosen, why = _at_hand(settings)
+        if chosen != "csv" and settings.mapping != DEFAULT:
+            raise SettingsError(
+                f"CRM_MAPPING={settings.mapping} says how the files in CRM_DATA_DIR are called, but that is "
+                "not set; set it to the folder of the CRM's files, or unset CRM_MAPPING."
+            )
     if chosen == "csv":
         if settings.data_dir is None:
             raise SettingsError("CRM_SOURCE=csv needs CRM_DATA_DIR: set it to the folder of the CSV files.")

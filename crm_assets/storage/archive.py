@@ -85,14 +85,14 @@ class Archive:
         return dump
 
     def table(self, dump: Dump, table: RawTable) -> ir.Table:
-        """Return a raw table of a dump, with the columns and types that it has today.
+        """Return a raw table of a dump, with the types that it has today.
 
-        A column that the table did not have yet is empty, and so is a table that the dump did not have.
+        It lacks the optional columns that the dump did not have. A table that the dump did not have is empty.
         """
         if table.name not in dump.tables:
-            return ibis.memtable(table.arrow.empty_table())
+            return ibis.memtable(table.absent)
         stored = self.store.engine.read_parquet([str(self.file(dump, table.name))])
-        types: Any = ibis.Schema.from_pyarrow(table.arrow)
+        types: Any = ibis.Schema.from_pyarrow(table.having(stored.columns).arrow)
         columns = {
             name: stored[name].cast(kind) if name in stored.columns else ibis.null(kind)
             for name, kind in types.items()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
+from typing import Any
 
 import ibis
 import ibis.expr.types as ir
@@ -40,11 +41,18 @@ class ArchivedDeals:
         archive: where the dumps are.
         first_month: first month of the data; simulated creation days count from its start.
         known: deals of dumps that are cleaned already, by the dump's name.
+        columns: the columns of today's deals: snapshots have no other ones, whichever dump they come from.
     """
 
-    def __init__(self, archive: Archive, first_month: str, known: dict[str, ir.Table] | None = None) -> None:
+    def __init__(
+        self,
+        archive: Archive,
+        first_month: str,
+        known: dict[str, ir.Table] | None = None,
+        columns: Collection[str] = OPPORTUNITIES.names,
+    ) -> None:
         self.archive, self.store, self.first_month = archive, archive.store, first_month
-        self._known = dict(known or {})
+        self._known, self._columns = dict(known or {}), columns
 
     def of(self, dump: Dump) -> ir.Table:
         """Return the deals of a dump: columns of `crm.deals.OPPORTUNITIES`, sorted."""
@@ -66,11 +74,21 @@ class ArchivedDeals:
         ]
 
     def _record(self, record: Record) -> ir.Table:
-        later = self.of(record.dump)
+        later = self._of_today(self.of(record.dump))
         if record.before is None:
             return later
-        before = self.of(record.before)
+        before = self._of_today(self.of(record.before))
         return self._kept(completed(before, later, record.before.known_on))
+
+    def _of_today(self, deals: ir.Table) -> ir.Table:
+        """Return deals with the columns that the CRM has today; empty where a dump lacks one."""
+        wanted = OPPORTUNITIES.having(self._columns)
+        if set(deals.columns) == set(wanted.names):
+            return deals
+        types: Any = ibis.Schema.from_pyarrow(wanted.arrow)
+        lacks = [name for name in wanted.names if name not in deals.columns]
+        whole = deals.mutate(**{name: ibis.null(types[name]) for name in lacks})
+        return self._kept(whole.select(wanted.names))
 
     def _kept(self, deals: ir.Table) -> ir.Table:
         """Write deals to a file of this process, which many queries read faster than they clean."""

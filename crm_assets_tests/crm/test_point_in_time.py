@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from crm_assets.console.replay.past import dump_as_of, export_as_of
 from crm_assets.crm.feature_table import LABEL, LABELS
 from crm_assets.crm.months import month_end, shift
-from crm_assets.crm.schema import RAW_TABLES, SOURCE_ROW, Column, Dating, RawTable, Stage
+from crm_assets.crm.schema import RAW_SALES_PIPELINE, RAW_TABLES, SOURCE_ROW, RawTable, Stage
 from crm_assets.crm.tables import OPPORTUNITIES, WIN_FEATURES
 from crm_assets.sources.csv_folder import CsvFolder
 from crm_assets.sources.sample import SyntheticSample
@@ -34,6 +34,7 @@ from crm_assets_tests.chain import (
     full_dump,
     rewritten_after,
     run_chain,
+    with_details,
     write_months,
     write_tables,
 )
@@ -50,7 +51,9 @@ UNLABELED = pa.schema(
 
 @cache
 def deals() -> tuple[Deal, ...]:
-    return tuple(cleaned(SAMPLE).to_pyarrow().to_pylist())
+    """Return cleaned deals of a CRM that says everything it may say of a deal."""
+    pipeline = with_details(SAMPLE.read(RAW_SALES_PIPELINE))
+    return tuple(cleaned(SAMPLE, {RAW_SALES_PIPELINE.name: pipeline}).to_pyarrow().to_pylist())
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,14 @@ class Closing:
         return deal | {"stage": self.stage, "close_date": day, "close_value": self.value}
 
 
+NEVER_ENGAGED = {
+    "stage": Stage.PROSPECTING.value,
+    "engage_date": None,
+    "close_date": None,
+    "close_value": None,
+}
+
+
 @dataclass(frozen=True)
 class LaterDeal:
     """A deal that becomes known `days` after a month's end, with arbitrary values."""
@@ -79,11 +90,16 @@ class LaterDeal:
 
     def of(self, opportunity_id: str, end: date) -> Deal:
         day = end + timedelta(days=self.days)
-        deal = {**self.columns, "opportunity_id": opportunity_id, "created_date": day}
+        since = dict.fromkeys(("created_date", "crm_created_date", "stage_changed_date"), day)
+        deal = {
+            **self.columns,
+            **since,
+            "opportunity_id": opportunity_id,
+            "created_date_source": "created_date",
+        }
         if self.prospecting:
-            nothing = {"engage_date": None, "close_date": None, "close_value": None}
-            return deal | nothing | {"stage": Stage.PROSPECTING.value, "created_date_source": "simulated"}
-        return self.closing.of(deal | {"engage_date": day, "created_date_source": "engage_date"}, day)
+            return deal | NEVER_ENGAGED
+        return self.closing.of(deal | {"engage_date": day}, day)
 
 
 @dataclass(frozen=True)
@@ -111,9 +127,24 @@ class Future:
             if later is None or self.nothing_later:
                 return None
             return later.of(deal["opportunity_id"], end) if isinstance(later, LaterDeal) else deal
-        is_open = deal["engage_date"] is not None and not (deal["close_date"] and deal["close_date"] <= end)
         closing = self.closings.get(number, self.all_closings)
-        return closing.of(deal, end) if is_open and closing is not None else deal
+        if closing is None:
+            return deal
+        if deal["stage_changed_date"] and deal["stage_changed_date"] > end:
+            day = end + timedelta(days=closing.days)
+            deal = deal | {
+                "stage_changed_date": day,
+                "stage_name": closing.stage,
+                "stage_position": closing.days,
+            }
+        if deal["engage_date"] is None or deal["engage_date"] > end:
+            # It is engaged later, or never.
+            day = end + timedelta(days=closing.days)
+            if closing.stage == Stage.LOST.value:
+                return deal | NEVER_ENGAGED
+            return closing.of(deal | {"engage_date": day}, day)
+        is_open = not (deal["close_date"] and deal["close_date"] <= end)
+        return closing.of(deal, end) if is_open else deal
 
 
 def futures() -> st.SearchStrategy[Future]:
@@ -140,6 +171,14 @@ def futures() -> st.SearchStrategy[Future]:
             "account_employees": st.none() | number,
             "account_year_established": st.none() | st.integers(1, 9_999),
             "account_parent": st.none() | text,
+            "expected_close_date": st.none() | st.dates(),
+            "amount": st.none() | number,
+            "currency": st.just("EUR"),
+            "pipeline": st.none() | text,
+            "stage_name": st.none() | text,
+            "stage_position": st.none() | st.integers(1, 9),
+            "crm_probability": st.none() | st.floats(0, 1),
+            "forecast_category": st.none() | text,
         }
     )
     later = st.builds(LaterDeal, columns, st.integers(1, 800), st.booleans(), closings)
@@ -158,6 +197,7 @@ def futures() -> st.SearchStrategy[Future]:
 class Files:
     snapshot: bytes
     features: bytes
+    deal_features: bytes
     labeled_features: bytes
 
 
@@ -170,7 +210,7 @@ def files(rows: list[Deal] | tuple[Deal, ...], month: str) -> Files:
         known = store.read("opportunities")
         write_months(store, known, [month], HORIZON)
         store.write("features", pq.read_table(str(store.path("win_features", month))), UNLABELED, month)
-        names = ("monthly_snapshots", "features", "win_features")
+        names = ("monthly_snapshots", "features", "deal_features", "win_features")
         return Files(*(store.path(name, month).read_bytes() for name in names))
 
 
@@ -187,6 +227,7 @@ def test_future_deals_and_closings_do_not_change_a_past_snapshot_or_its_features
     before, after = files_as_they_were(month), files(future.rewrite(deals(), month), month)
     assert after.snapshot == before.snapshot
     assert after.features == before.features
+    assert after.deal_features == before.deal_features
 
 
 @settings(max_examples=20, deadline=None, derandomize=True, database=None)
@@ -219,6 +260,7 @@ def test_rewriting_the_later_rows_of_a_csv_dump_leaves_the_files_of_a_month(
     )
     assert not before.opportunities().equals(after.opportunities())
     assert after.file("monthly_snapshots", month) == before.file("monthly_snapshots", month)
+    assert after.file("deal_features", month) == before.file("deal_features", month)
     assert (
         after.features(month).drop(columns=LABEL.name).equals(before.features(month).drop(columns=LABEL.name))
     )
@@ -264,40 +306,6 @@ def test_what_a_replay_exports_of_a_month_is_dated_by_its_end(
 def later(dates: pa.ChunkedArray, month: str) -> list[date]:
     """Return the dates after a month's end, in order."""
     return sorted(day for day in dates.to_pylist() if day and day > month_end(month))
-
-
-DAY = Column("day", "date", "A day.")
-END = Column("end", "date", "Another day.")
-KIND = Column("kind", "string", "A text.")
-
-
-@pytest.mark.parametrize(
-    ("columns", "dated_by", "said"),
-    [
-        (
-            (DAY, KIND),
-            (),
-            "no dated_by names the date column day; add a Dating that says what",
-        ),
-        ((DAY, END), (Dating("day"),), "no dated_by names the date column end; add a Dating"),
-        (
-            (DAY, KIND),
-            (Dating("kind"),),
-            "dated_by names kind, which is not a date column of the table; name",
-        ),
-        ((KIND,), (Dating("day"),), "dated_by names day, which is not a date column of the table"),
-        (
-            (DAY,),
-            (Dating("day", known_with=("value",)),),
-            "the Dating by day names value, which the table",
-        ),
-    ],
-)
-def test_a_table_whose_dates_do_not_say_what_is_known_since_them_is_refused_when_it_is_declared(
-    columns: tuple[Column, ...], dated_by: tuple[Dating, ...], said: str
-) -> None:
-    with pytest.raises(ValueError, match=f"^raw_visits: {said}"):
-        RawTable("raw_visits", "Visits.", columns, ("day",), "visits.csv", dated_by=dated_by)
 
 
 def test_the_order_of_the_rows_of_a_dump_leaves_the_files_of_a_month() -> None:

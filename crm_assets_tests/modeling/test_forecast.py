@@ -38,6 +38,30 @@ def values(table: ibis.Table) -> dict[str, float]:
     return {row["opportunity_id"]: row["expected_value"] for row in rows}
 
 
+def test_a_deal_is_worth_its_own_amount_times_what_won_deals_fetched_of_theirs() -> None:
+    rows = [
+        {"opportunity_id": "W1", "stage": "Won", "product": "P", "amount": 100.0, "close_value": 80.0},
+        {"opportunity_id": "W2", "stage": "Won", "product": "P", "amount": None, "close_value": 60.0},
+        {"opportunity_id": "O1", "stage": "Engaging", "product": "P", "amount": 50.0, "list_price": 9.0},
+        {"opportunity_id": "O2", "stage": "Engaging", "product": "P", "list_price": 9.0},
+        {"opportunity_id": "O3", "stage": "Engaging", "product": "P", "amount": 0.0},
+    ]
+    table = ibis.memtable(pa.Table.from_pylist(rows, MONTHLY_SNAPSHOTS.arrow))
+    assert values(table) == pytest.approx({"O1": 40.0, "O2": 9.0, "O3": 70.0})
+
+
+def test_without_products_amounts_or_prices_a_deal_is_worth_what_won_deals_fetched() -> None:
+    table = snapshot(
+        ("W1", "Won", "P", 1.0, 80.0), ("W2", "Won", "Q", 1.0, 20.0), ("O1", "Engaging", "P", 1.0, None)
+    )
+    assert values(table.drop("product", "list_price", "amount", "account")) == {"O1": 50.0}
+
+
+def test_the_forecast_has_the_levels_that_the_crm_has() -> None:
+    forecast = revenue_forecast(PREDICTIONS.drop(columns=["manager", "regional_office"]), "2023-06")
+    assert set(forecast["level"]) == {TOTAL, "sales_agent", "product"}
+
+
 def test_a_deal_is_worth_its_list_price_times_what_won_deals_of_its_product_fetched_of_theirs() -> None:
     table = snapshot(
         ("W1", "Won", "P", 100.0, 80.0),

@@ -36,9 +36,8 @@ def score(rows: pd.DataFrame) -> np.ndarray:
     return young * season * np.where(rows["has_account"], 1.0, 0.05)
 
 
-def months(**newest: float) -> dict[str, pd.DataFrame]:
-    found = {name: month(name) for name in MONTHS}
-    return found | {NEWEST: month(NEWEST, **newest)}  # type: ignore[arg-type]
+def months(with_account: float = 0.8) -> dict[str, pd.DataFrame]:
+    return {name: month(name) for name in MONTHS} | {NEWEST: month(NEWEST, with_account=with_account)}
 
 
 def test_months_that_are_alike_raise_no_alarm() -> None:

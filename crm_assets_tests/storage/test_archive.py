@@ -83,14 +83,13 @@ def test_a_run_that_fails_leaves_no_entry_and_the_next_one_completes_it(
     assert Archive(TableStore(files)).dumps() == [kept]
 
 
-def test_an_older_table_gets_the_columns_of_today(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_older_dump_may_lack_columns_and_tables_of_today(tmp_path: Path) -> None:
     archive, whole = Archive(TableStore(Folder(tmp_path / "tables"))), dump_of(SAMPLE)
     kept = archive.add(whole, DECEMBER)
     path = archive.file(kept, RAW_PRODUCTS.name)
     pq.write_table(whole[RAW_PRODUCTS.name].drop_columns(["series"]), path)
     rows = archive.table(kept, RAW_PRODUCTS).to_pyarrow()
-    assert rows.schema.equals(RAW_PRODUCTS.arrow)
-    assert rows["series"].null_count == len(rows)
+    assert rows.column_names == ["product", "sales_price", "source_row"]
     older = type(kept)(kept.known_on, 1, {n: k for n, k in kept.tables.items() if n != RAW_PRODUCTS.name})
     assert archive.table(older, RAW_PRODUCTS).to_pyarrow().num_rows == 0
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 from crm_assets.console.replay.past import Past
 from crm_assets.crm import cleaning
 from crm_assets.crm.feature_table import LABEL
-from crm_assets.crm.features import win_features
+from crm_assets.crm.features import KEY, deal_features, win_features, with_deal_features
 from crm_assets.crm.snapshots import month_rows, snapshots
 from crm_assets.crm.targets import DEFAULT_TARGET
 from crm_assets.modeling.algorithm import Snapshot
@@ -66,12 +66,14 @@ def known_of(past: Past, first_month: str, months: list[str], first: str) -> Kno
         snapshots(deals(source), ibis.memtable(month_rows([m for m in months if sources[m] == source])))
         for source in dict.fromkeys(sources.values())
     ]
-    known = ibis.memtable(pa.concat_tables([part.to_pyarrow() for part in parts]))
+    known = ibis.memtable(pa.concat_tables([part.to_pyarrow() for part in parts], promote_options="default"))
 
     @cache
     def as_of(month: str) -> pd.DataFrame:
         calendar = ibis.memtable(month_rows(months, month))
-        return win_features(deals(sources[month]), calendar, known).to_pyarrow().to_pandas()
+        features = win_features(deals(sources[month]), calendar, known)
+        joined = with_deal_features(features, deal_features(calendar, known))
+        return joined.order_by(KEY).to_pyarrow().to_pandas()
 
     def snapshot(month: str) -> pa.Table:
         return coded(known.filter(known.snapshot_month == month).to_pyarrow())

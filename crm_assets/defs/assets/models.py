@@ -284,16 +284,9 @@ def _learns_from(algorithm: Algorithm, training_set: TrainingRows) -> str:
 
 
 def _split(training_set: TrainingRows) -> "Split":
-    from crm_assets.modeling.sufficiency import usable_split
+    from crm_assets.modeling.sufficiency import split_of
 
-    settings = get_settings()
-    return usable_split(
-        training_set.deals,
-        training_set.wins,
-        settings.min_training_months,
-        settings.test_months,
-        training_set.target,
-    )
+    return split_of(training_set, get_settings().min_training_months, get_settings().test_months)
 
 
 def _validation_months(training_set: TrainingRows) -> list[str]:

@@ -110,7 +110,7 @@ class MappedFolder:
                 mapped.table.file_name,
                 _labeled(_in_utc(mapped, formats)),
                 mapped.original,
-                len(mapped.original.column_names),
+                mapped.width,
                 pa.array(np.ones(mapped.text.num_rows, dtype=bool)),
                 mapped.ragged,
                 notes,
@@ -136,7 +136,7 @@ class MappedFolder:
 
 def _in_utc(mapped: MappedTable, formats: Formats) -> MappedTable:
     """Write the zone behind time stamps without one, if the CRM's clock stands in UTC."""
-    if formats.stamps_without_zone == "local" or formats.time_zone == "UTC":
+    if formats.stamps_without_zone == "local" or formats.time_zone is None:
         return mapped
     text = mapped.text
     for at, name in enumerate(text.column_names):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -18,7 +19,7 @@ from crm_assets.sources.mapping.load import LoadedMapping
 from crm_assets.sources.mapping.rows import TEXT, Rows, Values, both, shown_header
 from crm_assets.sources.mapping.schema import Condition, Mapping
 
-Meaning = str  # the value of a Stage, or empty for an unknown stage
+_IN_PIPELINE = re.compile(r"\s*\([^()]*\)\s*$")
 
 
 @dataclass(frozen=True)
@@ -156,8 +157,16 @@ def stage_list(mapping: Mapping, values: Values) -> StageList:
 
 
 def _positions_of(names: pa.Array, stages: StageList) -> np.ndarray:
-    known = {same(name): at for at, name in reversed(list(enumerate(stages.names.to_pylist())))}
-    return np.array([known.get(same(name), -1) if name else -1 for name in names.to_pylist()], dtype="int64")
+    """Return the positions of stages in the list, by name; -1 if a name is not listed."""
+    known = {same(name): at for at, name in reversed(list(enumerate(stages.names.to_pylist()))) if name}
+
+    def position(name: str | None) -> int:
+        if not name:
+            return -1
+        # Some exports write the pipeline behind the stage: `Closed Won (Sales)`.
+        return known.get(same(name), known.get(same(_IN_PIPELINE.sub("", name)), -1))
+
+    return np.array([position(name) for name in names.to_pylist()], dtype="int64")
 
 
 def _ranked(order: pa.Array | None, pipeline: pa.Array | None, meaning: np.ndarray) -> np.ndarray:

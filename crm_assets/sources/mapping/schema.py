@@ -112,10 +112,10 @@ class Formats(Part):
         None,
         description="How numbers are written. Unset: each whole column decides.",
     )
-    time_zone: str = Field(
-        "UTC",
+    time_zone: str | None = Field(
+        None,
         description="The time zone of the company, for example `Europe/Berlin`: a time stamp with a zone "
-        "belongs to the day that it is there.",
+        "belongs to the day that it is there. Unset: to the day that is written.",
     )
     stamps_without_zone: Literal["local", "UTC"] = Field(
         "local",
@@ -144,9 +144,9 @@ class Formats(Part):
 
     @field_validator("time_zone")
     @classmethod
-    def _known_zone(cls, zone: str) -> str:
+    def _known_zone(cls, zone: str | None) -> str | None:
         try:
-            ZoneInfo(zone)
+            ZoneInfo(zone or "UTC")
         except (ZoneInfoNotFoundError, ValueError, OSError):
             raise ValueError(f"there is no time zone {zone!r}; write, for example, Europe/Berlin") from None
         return zone

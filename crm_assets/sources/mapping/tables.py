@@ -21,6 +21,9 @@ from crm_assets.sources.mapping.schema import Table
 from crm_assets.sources.mapping.value import Value
 from crm_assets.sources.text_table import RaggedRow
 
+# One of them says since when a deal is known.
+_FIRST_DATES = TABLES["deals"].dated_by[0].dates
+
 
 @dataclass(frozen=True)
 class MappedTable:
@@ -31,7 +34,8 @@ class MappedTable:
         text: its columns that the CRM has, strings, and the rows' numbers.
         labels: what the CRM calls each of our columns, for messages.
         notes: what was decided, in sentences.
-        original: the CRM's own columns of the same rows.
+        original: the CRM's own columns of the same rows, as far as they are read.
+        width: how many columns the file has.
         ragged: rows of the file that have more or fewer fields than its header.
         extra: values beside our columns: amounts that the CRM has already converted.
     """
@@ -41,6 +45,7 @@ class MappedTable:
     labels: dict[str, str]
     notes: list[str]
     original: pa.Table
+    width: int
     ragged: tuple[RaggedRow, ...] = ()
     extra: dict[str, pa.Array] = field(default_factory=dict)
 
@@ -106,6 +111,7 @@ class CrmTables:
             self._labels(table, rows),
             [],
             pa.table(dict(rows.columns)),
+            len(rows.header),
             rows.ragged,
         )
 
@@ -121,6 +127,8 @@ class CrmTables:
         rows = self.rows_of(deals.file)
         if rows is None:
             raise BadInputError(f"No file fits files: {deals.file}.")
+        if len(rows) == 0:
+            raise BadInputError(f"{rows.name} has a header but no rows; export the table again.")
         told = tell(self.loaded, rows, self.values)
         self.values.masks = told.masks
         columns = dict(self._columns("deals", deals, rows))
@@ -133,6 +141,15 @@ class CrmTables:
         columns[key] = required(
             columns.get(key), key, deals.columns.get(key), rows, f"Name it in {self.loaded.remedy_file}."
         )
+        if not any(name in columns for name in _FIRST_DATES):
+            looked_for = [
+                name for ours in _FIRST_DATES if (one := deals.columns.get(ours)) for name in one.columns
+            ]
+            raise BadInputError(
+                f"{rows.name}: nothing says since when a deal exists. The mapping looks for "
+                f"{', '.join(looked_for) or 'nothing'}; the file has {shown_header(rows.header)}. Name the "
+                f"day it was created as deals: columns: created_date in {self.loaded.remedy_file}."
+            )
         extra: dict[str, pa.Array] = {
             str(name): array
             for name, value in deals.home_amounts.items()
@@ -154,6 +171,7 @@ class CrmTables:
             labels,
             [*told.notes, *notes],
             pa.table(dict(rows.columns)),
+            len(rows.header),
             rows.ragged,
             extra,
         )

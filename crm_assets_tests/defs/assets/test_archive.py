@@ -102,3 +102,20 @@ def test_one_dump_of_the_months_before_changes_nothing_in_them(there: Place, tmp
     names = [name for name in alone.contents() if name.startswith("monthly_snapshots/")]
     assert len(names) == 13
     assert {n: alone.contents()[n] for n in names} == {n: there.contents()[n] for n in names}
+    # An older export that is only archived changes neither the raw tables nor the months.
+    before, calendar = alone.contents(), (alone.folder / "home" / "calendar.json").read_text()
+    write_tables(folder, as_of(dump_of(SyntheticSample(4_000, seed=7)), "2023-09"))
+    done = alone.dagster("asset", "materialize", *MODULE, "--select", "raw_archive")
+    assert done.returncode == 0, done.stderr
+    now = alone.contents()
+    assert {name for name in before if now[name] != before[name]} == {"raw_archive.parquet"}
+    assert (alone.folder / "home" / "calendar.json").read_text() == calendar
+    assert alone.frame("raw_archive")["dump"].unique().tolist() == ["2023-09-30", "2023-10-31"]
+
+
+def test_a_day_before_the_newest_date_is_refused_and_nothing_is_stored(tmp_path: Path) -> None:
+    there = place(tmp_path / "place", CRM_SAMPLE_OPPORTUNITIES="300", CRM_KNOWN_ON="2023-11-30")
+    done = there.dagster("asset", "materialize", *MODULE, "--select", RAW)
+    assert done.returncode != 0
+    assert "CRM_KNOWN_ON is 2023-11-30, but the data has a date of 2023-12-31" in done.stderr
+    assert not there.tables.exists()

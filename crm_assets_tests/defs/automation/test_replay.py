@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from crm_assets.console.replay.past import Past, export_as_of, rows_as_of
-from crm_assets.console.replay.report import features_of
+from crm_assets.console.replay.report import known_of
 from crm_assets.crm.archive import in_use
 from crm_assets.crm.months import month_end
 from crm_assets.crm.schema import RAW_SALES_PIPELINE
@@ -81,7 +81,8 @@ def test_a_month_with_an_archived_dump_is_shown_as_recorded(recorded: Past, tmp_
 
 def test_the_comparison_takes_each_month_from_the_dump_that_the_replay_showed(recorded: Past) -> None:
     months = ["2023-08", "2023-09", "2023-10", "2023-11", "2023-12"]
-    features = features_of(recorded, "2022-10", months, "2023-10")
+    told = known_of(recorded, "2022-10", months, "2023-10")
+    features = told.features
     then, now = features("2023-10"), features("2023-12")
     assert then.loc[then["snapshot_month"] == "2023-10", "won_next_month"].isna().all()
     assert now.loc[now["snapshot_month"] == "2023-10", "won_next_month"].notna().all()
@@ -89,5 +90,6 @@ def test_the_comparison_takes_each_month_from_the_dump_that_the_replay_showed(re
     pd.testing.assert_frame_equal(then[same], now[same])
     has = now.groupby("snapshot_month")["has_account"].mean()
     assert has["2023-10"] < 0.5
-    alone = features_of(Past(SAMPLE), "2022-10", months, "2023-10")("2023-12")
+    assert told.snapshot("2023-10")["account"].isna().mean() > 0.1
+    alone = known_of(Past(SAMPLE), "2022-10", months, "2023-10").features("2023-12")
     assert alone.groupby("snapshot_month")["has_account"].mean()["2023-10"] > 0.9

@@ -83,7 +83,6 @@ CASES = [
     Case("raw_accounts", put("sector", "technolgy"), {"sector_spelled_right": 2}),
     Case("raw_accounts", put("subsidiary_of", "Nobody"), {"parent_is_an_account": 2}),
     Case("raw_products", put("sales_price", -5.0, 1), {"sales_price_not_negative": 1, "price_above_zero": 1}),
-    Case("raw_products", put("sales_price", None, 1), {"sales_price_is_there": 1}),
     Case("raw_sales_teams", put("manager", None), {"manager_recorded": 2}),
     Case("raw_sales_teams", put("regional_office", None), {"office_recorded": 2}),
     Case("raw_sales_teams", repeat(1), {"sales_agent_unique": 2}),
@@ -103,7 +102,7 @@ CASES = [
         {"open_deals_have_no_close_date": 2},
     ),
     Case(PIPELINE, put("close_date", date(2020, 1, 1), 2, staged("Lost")), {"close_not_before_engage": 2}),
-    Case(PIPELINE, put("close_value", None, 2, staged("Won")), {"closed_deals_have_close_value": 2}),
+    Case(PIPELINE, put("close_value", None, 2, staged("Won")), {"won_deals_have_close_value": 2}),
     Case(PIPELINE, put("close_value", 9.0, 2, staged("Engaging")), {"open_deals_have_no_close_value": 2}),
     Case(
         PIPELINE,
@@ -124,10 +123,9 @@ CASES = [
         put("engage_date", date(2190, 1, 1), 2, staged("Engaging")),
         {"engage_date_not_in_the_future": 2},
     ),
-    Case("raw_products", put("product", "product-a-PRO", 1), {"product_in_one_spelling": 2}),
+    Case("raw_products", put("product", "product-a-PRO", 1), {"product_not_confusable": 2}),
     Case(PIPELINE, lambda frame: frame.drop(columns="close_value"), {COLUMNS: 1}),
     Case(DEALS, repeat(2), {"opportunity_id_unique": 4}),
-    Case(DEALS, put("list_price", None), {"list_price_is_there": 2}),
     Case(DEALS, put("list_price", -1.0), {"list_price_not_negative": 2}),
     Case(DEALS, put("product", "Product X"), {"product_in_products": 2}),
     Case(DEALS, put("sales_agent", "Nobody"), {"agent_in_sales_teams": 2}),
@@ -165,12 +163,6 @@ CASES = [
         {"open_deals_have_no_close_date": 2},
         MONTH,
     ),
-    Case(
-        SNAPSHOTS,
-        put("close_value", None, 2, staged("Won", column="stage")),
-        {"closed_deals_have_close_value": 2},
-        MONTH,
-    ),
     Case(SNAPSHOTS, lambda frame: frame.head(10), {"deals_not_far_below_history": 1}, MONTH),
     Case(FEATURES, put("days_open", -1), {"days_open_in_range": 2}, MONTH),
     Case(FEATURES, put("agent_win_rate", 1.5), {"agent_win_rate_in_range": 2}, MONTH),
@@ -180,7 +172,7 @@ CASES = [
     Case(FEATURES, put("has_account", None), {"has_account_is_there": 2}, MONTH),
     Case(FEATURES, put("won_next_month", 2), {"label_is_0_or_1": 2}, MONTH),
     Case(FEATURES, put("won_next_month", 1, 10**6), {"win_rate_not_far_above_history": 1}, MONTH),
-    Case(FEATURES, lambda frame: frame.drop(columns="sector"), {COLUMNS: 1}, None),
+    Case(FEATURES, lambda frame: frame.drop(columns="days_open"), {COLUMNS: 1}, None),
     Case(TRAINING, put("won_next_month", None), {"label_is_there": 2}),
     Case(TRAINING, repeat(1), {"snapshot_month_and_opportunity_id_unique": 2}),
     Case(PREDICTIONS, put("probability", 1.01), {"probability_from_0_to_1": 2}, MONTH),
@@ -289,8 +281,9 @@ def test_a_rule_about_a_table_that_is_not_stored_is_told_and_stops_where_nobody_
 ) -> None:
     tables.store.path("raw_products").unlink()
     verdict = tables.judge(PIPELINE, on_rows=True)
-    assert verdict.unjudged == dict.fromkeys(
-        ("product_in_products", "product_spelled_as_in_products"), "raw_products"
+    why = {rule: text for rule, text in verdict.unjudged.items() if not text.startswith("there is no ")}
+    assert why == dict.fromkeys(
+        ("product_in_products", "product_spelled_as_in_products"), "raw_products is not stored"
     )
     with pytest.raises(StorageError, match="raw_products"):
         tables.judge(DEALS, on_rows=True)

@@ -32,6 +32,7 @@ def test_dates_are_read_as_the_mapping_or_the_column_says(
 @pytest.mark.parametrize(
     ("made", "formats", "day"),
     [
+        ("2024-03-01T23:30:00-05:00", "empty: x", date(2024, 3, 1)),
         ("2024-03-01T23:30:00Z", "time_zone: Europe/Berlin", date(2024, 3, 2)),
         ("2024-03-01 23:30:00", "time_zone: Europe/Berlin", date(2024, 3, 1)),
         ("2024-03-01 23:30:00", "time_zone: Europe/Berlin, stamps_without_zone: UTC", date(2024, 3, 2)),

@@ -83,6 +83,7 @@ def test_a_crm_that_no_preset_knows_gets_a_draft_that_can_be_used(
     made = drafted(folder)
     assert made.doubts == ["the order of the open stages, from first to last."]
     taken = take(folder, mapping(made.text))
+    assert set(deals(taken, "currency")) == {"EUR"}
     columns = ("opportunity_id", "sales_agent", "deal_stage", "stage_position", "amount", "close_value")
     assert deals(taken, *columns) == [
         ("A1", "Anna", "Engaging", 1, 1200.0, None),

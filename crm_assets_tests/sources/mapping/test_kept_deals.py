@@ -6,7 +6,7 @@ import pytest
 
 from crm_assets.errors import BadInputError, SettingsError, SourceUnavailableError
 from crm_assets_tests.sources.mapping.conftest import Take
-from crm_assets_tests.sources.mapping.small import HEADER, THREE, Put, Write, deals, notes
+from crm_assets_tests.sources.mapping.small import HEADER, SALESFORCE, THREE, Put, Write, deals, notes
 
 
 def test_deleted_deals_are_left_out_and_told(put: Put, take: Take) -> None:
@@ -79,3 +79,33 @@ def test_two_files_that_could_be_the_deals_are_told(put: Put, take: Take) -> Non
 
 def test_a_single_file_is_the_deals_whatever_its_name(put: Put, take: Take) -> None:
     assert len(deals(take(put(whatever=THREE), "salesforce"), "deal_stage")) == 3
+
+
+def test_deals_without_any_date_are_told(put: Put, take: Take) -> None:
+    text = "Id,StageName,IsClosed,IsWon,Amount\n1,Closed Won,true,true,5\n"
+    with pytest.raises(
+        BadInputError,
+        match=r"nothing says since when a deal exists\. The mapping looks for CreatedDate; the file",
+    ):
+        take(put(Opportunity=text), "salesforce")
+
+
+def test_a_file_without_rows_is_told(put: Put, take: Take) -> None:
+    with pytest.raises(
+        BadInputError, match=r"Opportunity\.csv has a header but no rows; export the table again"
+    ):
+        take(put(Opportunity=SALESFORCE), "salesforce")
+
+
+def test_empty_files_beside_the_deals_do_no_harm(put: Put, take: Take) -> None:
+    folder = put(
+        Opportunity=THREE, User="Id,Name\n", Account="Id,Name\n", OpportunityStage="MasterLabel,SortOrder\n"
+    )
+    taken = take(folder, "salesforce")
+    assert deals(taken, "sales_agent", "stage_position") == [("005A", None), ("005A", None), ("005B", 2)]
+    assert taken["raw_accounts"].rows.num_rows == 0
+
+
+def test_the_path_of_a_single_file_will_do(put: Put, take: Take) -> None:
+    path = put(whatever=THREE) / "whatever.csv"
+    assert len(deals(take(path, "salesforce"), "deal_stage")) == 3

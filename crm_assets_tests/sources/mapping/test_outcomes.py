@@ -114,3 +114,12 @@ def test_each_pipeline_counts_its_own_stages(put: Put, take: Take) -> None:
         ("Engaging", "Renew", 1),
         ("Won", "Yes", None),
     ]
+
+
+def test_a_stage_may_stand_with_its_pipeline(put: Put, take: Take) -> None:
+    text = (
+        "Record ID,Deal Stage,Create Date,Close Date,Amount\n1,Closed Won (Sales),2024-01-05,2024-02-05,1\n"
+    )
+    text += "2,Contract Sent (Sales),2024-01-05,2024-08-05,1\n3,Closed Lost (Sales),2024-01-05,2024-02-05,1\n"
+    taken = take(put(deals=text), "hubspot")
+    assert deals(taken, "deal_stage", "stage_position") == [("Won", None), ("Engaging", 5), ("Lost", None)]

@@ -60,7 +60,7 @@ def draft(found: Look, place: str) -> Draft:
         out.say(f"stage: {scalar(stage)}  # {_examples(deals, stage)}", 1)
     _columns(out, found, columns, guessed)
     _kinds(out, deals, found)
-    _money(out, deals, {**columns, **guessed}.get("currency"))
+    _money(out, deals, {**columns, **guessed})
     return out
 
 
@@ -253,10 +253,17 @@ def _kinds(out: Draft, deals: Rows, found: Look) -> None:
             break
 
 
-def _money(out: Draft, deals: Rows, column: str | None) -> None:
-    """Ask for the rates if there are several currencies."""
+def _money(out: Draft, deals: Rows, columns: dict[str, str]) -> None:
+    """Name the currency that stands beside the amounts, or ask for the rates if there are several."""
+    column = columns.get("currency")
     values = deals.columns.get(column) if column else None
     if values is None:
+        amounts = deals.columns.get(columns.get("amount", ""))
+        sign = numbers(amounts).currency if amounts is not None else None
+        if sign is not None:
+            out.lines.append("")
+            out.open("money")
+            out.put("currency", words()["signs"].get(sign, sign), 1, f"amounts have the sign {sign}")
         return
     codes = _codes(values)
     if len(codes) < 2:
