@@ -183,6 +183,37 @@ def test_deals_without_a_manager_are_not_left_out_of_the_forecast(
     assert managers["expected_wins"].sum() == pytest.approx(predictions["probability"].sum())
 
 
+@pytest.mark.parametrize("lacking", [["sales_agent", "manager"], ["product", "list_price"], list(LEVELS)])
+def test_a_crm_that_lacks_columns_is_forecast_by_the_levels_that_it_has(
+    predictions: pd.DataFrame, known: pd.DataFrame, lacking: list[str]
+) -> None:
+    forecast = revenue_forecast(predictions, known.drop(columns=lacking), MONTH, FEATURES)
+    there = [level for level in LEVELS if level not in lacking]
+    assert forecast["level"].unique().tolist() == [TOTAL, *there]
+    total = forecast[(forecast["level"] == TOTAL) & (forecast["horizon_months"] == 1)].iloc[0]
+    assert total["expected_wins"] == pytest.approx(predictions["probability"].sum())
+    assert total["total_wins"] >= total["expected_wins"]
+
+
+def test_while_no_deal_is_closed_only_open_deals_are_forecast(
+    predictions: pd.DataFrame, known: pd.DataFrame
+) -> None:
+    young = known[known["stage"] == "Engaging"]
+    forecast = revenue_forecast(predictions, young, MONTH, FEATURES)
+    assert forecast["new_wins"].eq(0).all()
+    assert forecast["total_wins_low"].isna().all()
+    totals = forecast[forecast["level"] == TOTAL]
+    assert totals["total_wins"].iloc[0] == pytest.approx(predictions["probability"].sum())
+
+
+def test_closed_deals_without_an_engage_date_count_among_the_wins(known: pd.DataFrame) -> None:
+    undated = known["close_date"].notna() & (known["sales_agent"] == known["sales_agent"].iloc[0])
+    some = known.assign(engage_date=known["engage_date"].where(~undated))
+    whole, history = History.of(known, MONTH), History.of(some, MONTH)
+    assert history.won_within("2023-08", 2).sum() == whole.won_within("2023-08", 2).sum()
+    assert Walk(history, FEATURES).chances(MONTH).shape == Walk(whole, FEATURES).chances(MONTH).shape
+
+
 def test_the_forecast_of_a_month_knows_nothing_that_comes_later(small_chain: Chain) -> None:
     later = coded(small_chain.store.read("monthly_snapshots", [MONTH]).select(COLUMNS).to_pyarrow())
     then = coded(small_chain.store.read("monthly_snapshots", ["2023-09"]).select(COLUMNS).to_pyarrow())
