@@ -79,7 +79,7 @@ def test_a_folder_without_activities_works_and_the_graph_says_so(small_dump: Pat
 def test_activities_of_a_header_alone_are_none(small_dump: Path) -> None:
     for text in ("opportunity_id,date,kind", "opportunity_id,date\\n\\n,\\n"):
         (small_dump / "activities.csv").write_text(text)
-        assert CsvFolder(small_dump, "test").read(RAW_ACTIVITIES) == RAW_ACTIVITIES.arrow.empty_table()
+        assert CsvFolder(small_dump, "test").read(RAW_ACTIVITIES).num_rows == 0
 
 
 def test_the_activities_of_a_folder_are_stored(dump: Path, tmp_path: Path) -> None:
