@@ -107,7 +107,7 @@ def measure(name: str, source: Source, folder: Path) -> Measured:
     settings, known_at, models = get_settings(), snapshots_of(store), folds.FoldModels()
     seed = settings.seed
     split = folds.split_months(rows.months, settings.min_training_months, settings.test_months)
-    known = store.to_pandas(deals.select(leak_audit.DEAL_COLUMNS))
+    known = store.to_pandas(deals.select([name for name in leak_audit.DEAL_COLUMNS if name in deals.columns]))
     audit = leak_audit.leak_audit(rows, known, last, validation=split.validation, seed=seed)
     features = leak_audit.admissible_features(audit)
     backtests = {

@@ -40,7 +40,9 @@ def part(name: str, folder: Path) -> None:
     if name == "leak_audit":
         deals = store.read("opportunities")
         last = horizon(deals, settings.last_month)
-        known = store.to_pandas(deals.select(leak_audit.DEAL_COLUMNS))
+        known = store.to_pandas(
+            deals.select([name for name in leak_audit.DEAL_COLUMNS if name in deals.columns])
+        )
         split = folds.split_months(rows.months, settings.min_training_months, settings.test_months)
         audit = leak_audit.leak_audit(rows, known, last, validation=split.validation, seed=settings.seed)
         audit.to_parquet(folder / "audit.parquet")

@@ -194,6 +194,11 @@ class Settings(BaseSettings):
     exclude_features: Names = Field(
         (), description="Features that the models never use, whatever the audit says, comma-separated."
     )
+    as_of: str = Field(
+        "month_end",
+        description="The day of `current_predictions`. `month_end`: the end of the last complete month. "
+        "`data`: the day of the data's last event. Or a day, `YYYY-MM-DD`. It changes no monthly table.",
+    )
     seed: int = Field(20161020, ge=0, lt=2**32, description="The seed of everything random in the models.")
 
     @field_validator("admit_features", "exclude_features", "withdrawn_dumps", mode="before")
@@ -217,6 +222,16 @@ class Settings(BaseSettings):
         allowed = (OPEN_END,) if getattr(info, "field_name", "") == "last_month" else ()
         if value is not None and value not in allowed and not is_month(value):
             raise ValueError(f"{value!r} is not a month; write YYYY-MM, for example 2017-03")
+        return value
+
+    @field_validator("as_of")
+    @classmethod
+    def _as_of(cls, value: str) -> str:
+        if value not in ("month_end", "data"):
+            try:
+                date.fromisoformat(value)
+            except ValueError:
+                raise ValueError(f"{value!r} is not a day; write month_end, data, or YYYY-MM-DD") from None
         return value
 
     @field_validator("home", "data_dir")

@@ -11,6 +11,7 @@ from crm_assets.crm.targets import TARGETS
 __all__ = (
     "BACKTEST",
     "CHAMPION",
+    "CURRENT_PREDICTIONS",
     "DATA_QUALITY",
     "DEAL_FEATURES_TABLE",
     "LEAK_AUDIT",
@@ -231,6 +232,39 @@ WIN_PREDICTIONS = TableSchema(
         ),
         Column("algorithm", "string", "Algorithm of the champion.", nullable=False),
         Column("model_version", "string", "Registered version of the champion.", nullable=False),
+    ),
+)
+
+_PREDICTED = {column.name: column for column in WIN_PREDICTIONS.columns}
+
+CURRENT_PREDICTIONS = TableSchema(
+    name="current_predictions",
+    description="One row per deal open on the day that `CRM_AS_OF` asks for: its chances to be won.",
+    key=("opportunity_id",),
+    optional=WIN_PREDICTIONS.optional,
+    columns=(
+        OPPORTUNITY_ID,
+        Column("as_of", "string", "The day, YYYY-MM-DD.", nullable=False),
+        *(_PREDICTED[name] for name in ("sales_agent", "manager", "regional_office", "product")),
+        Column("days_open", "int64", "The day minus engage date.", "days", nullable=False),
+        Column(
+            "probability_this_month",
+            "float64",
+            "Probability of being won in the rest of the day's month; 0 on its last day.",
+            "0 to 1",
+            nullable=False,
+        ),
+        *(
+            Column(
+                "probability" if target.months == 1 else f"probability_{target.months}_months",
+                "float64",
+                f"Probability of being won by the end of month {target.months} after the day's.",
+                "0 to 1",
+                nullable=False,
+            )
+            for target in TARGETS
+        ),
+        Column("probability_ever", "float64", "Probability of ever being won.", "0 to 1", nullable=False),
     ),
 )
 

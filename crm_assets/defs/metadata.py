@@ -79,6 +79,7 @@ class Fact:
     # Of predictions.
     EXPECTED_WINS = "expected wins"
     SCORED_BY = "scored by"
+    AS_OF = "as of"
     TOTALS_BY_HORIZON = "totals by horizon"
     LIKELIEST_WINS = "likeliest wins"
     WITHOUT_PREDICTION = "open deals without a prediction"

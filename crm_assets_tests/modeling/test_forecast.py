@@ -57,11 +57,6 @@ def test_without_products_amounts_or_prices_a_deal_is_worth_what_won_deals_fetch
     assert values(table.drop("product", "list_price", "amount", "account")) == {"O1": 50.0}
 
 
-def test_the_forecast_has_the_levels_that_the_crm_has() -> None:
-    forecast = revenue_forecast(PREDICTIONS.drop(columns=["manager", "regional_office"]), "2023-06")
-    assert set(forecast["level"]) == {TOTAL, "sales_agent", "product"}
-
-
 def test_a_deal_is_worth_its_list_price_times_what_won_deals_of_its_product_fetched_of_theirs() -> None:
     table = snapshot(
         ("W1", "Won", "P", 100.0, 80.0),
@@ -186,6 +181,37 @@ def test_deals_without_a_manager_are_not_left_out_of_the_forecast(
     managers = forecast[(forecast["level"] == "manager") & (forecast["horizon_months"] == 1)]
     assert managers["name"].isna().sum() == 1
     assert managers["expected_wins"].sum() == pytest.approx(predictions["probability"].sum())
+
+
+@pytest.mark.parametrize("lacking", [["sales_agent", "manager"], ["product", "list_price"], list(LEVELS)])
+def test_a_crm_that_lacks_columns_is_forecast_by_the_levels_that_it_has(
+    predictions: pd.DataFrame, known: pd.DataFrame, lacking: list[str]
+) -> None:
+    forecast = revenue_forecast(predictions, known.drop(columns=lacking), MONTH, FEATURES)
+    there = [level for level in LEVELS if level not in lacking]
+    assert forecast["level"].unique().tolist() == [TOTAL, *there]
+    total = forecast[(forecast["level"] == TOTAL) & (forecast["horizon_months"] == 1)].iloc[0]
+    assert total["expected_wins"] == pytest.approx(predictions["probability"].sum())
+    assert total["total_wins"] >= total["expected_wins"]
+
+
+def test_while_no_deal_is_closed_only_open_deals_are_forecast(
+    predictions: pd.DataFrame, known: pd.DataFrame
+) -> None:
+    young = known[known["stage"] == "Engaging"]
+    forecast = revenue_forecast(predictions, young, MONTH, FEATURES)
+    assert forecast["new_wins"].eq(0).all()
+    assert forecast["total_wins_low"].isna().all()
+    totals = forecast[forecast["level"] == TOTAL]
+    assert totals["total_wins"].iloc[0] == pytest.approx(predictions["probability"].sum())
+
+
+def test_closed_deals_without_an_engage_date_count_among_the_wins(known: pd.DataFrame) -> None:
+    undated = known["close_date"].notna() & (known["sales_agent"] == known["sales_agent"].iloc[0])
+    some = known.assign(engage_date=known["engage_date"].where(~undated))
+    whole, history = History.of(known, MONTH), History.of(some, MONTH)
+    assert history.won_within("2023-08", 2).sum() == whole.won_within("2023-08", 2).sum()
+    assert Walk(history, FEATURES).chances(MONTH).shape == Walk(whole, FEATURES).chances(MONTH).shape
 
 
 def test_the_forecast_of_a_month_knows_nothing_that_comes_later(small_chain: Chain) -> None:

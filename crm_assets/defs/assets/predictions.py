@@ -8,15 +8,24 @@ import ibis.expr.types as ir
 import pandas as pd
 
 from crm_assets.crm.features import KEY, with_deal_features
-from crm_assets.crm.tables import CHAMPION, LEAK_AUDIT, REVENUE_FORECAST, TRAINING_SET, WIN_PREDICTIONS
+from crm_assets.crm.tables import (
+    CHAMPION,
+    CURRENT_PREDICTIONS,
+    LEAK_AUDIT,
+    REVENUE_FORECAST,
+    TRAINING_SET,
+    WIN_PREDICTIONS,
+)
 from crm_assets.defs.assets.models import champion
 from crm_assets.defs.assets.options import table_asset
 from crm_assets.defs.metadata import Fact, table
+from crm_assets.defs.partitions import data_horizon
 from crm_assets.defs.resources.mlflow import MlflowSession
 from crm_assets.defs.resources.store import TableStoreResource
 from crm_assets.modeling import forecast
 from crm_assets.modeling.training_rows import training_rows
 from crm_assets.modeling.verdicts import NO_VERSION, SEASONAL_RATE
+from crm_assets.settings import get_settings
 from crm_assets.storage.monthly import MonthlyFrames, MonthlyTables
 from crm_assets.storage.tables import TableStore
 
@@ -64,6 +73,24 @@ def win_predictions(
     version, algorithm = (NO_VERSION, str(rate)) if model is None else (model.version, model.algorithm)
     context.add_output_metadata({Fact.CHAMPION_VERSION: version, Fact.ALGORITHM: algorithm})
     return MonthlyFrames(win_features, predictions)
+
+
+@table_asset(CURRENT_PREDICTIONS, GROUP, "scikitlearn", "parquet")
+def current_predictions(
+    context: dg.AssetExecutionContext, opportunities: ir.Table, leak_audit: pd.DataFrame
+) -> pd.DataFrame:
+    """One row per deal open on the day that CRM_AS_OF asks for: its chances this month, the next, and ever.
+
+    They come from opportunities; leak_audit says which features they may use. Sales teams use them within a
+    month.
+    """
+    from crm_assets.modeling.leak_audit import admissible_features
+    from crm_assets.modeling.outlook import current
+
+    day = current.day_of(get_settings().as_of, opportunities, data_horizon(opportunities))
+    frame = current.current_predictions(opportunities, day, admissible_features(leak_audit))
+    context.add_output_metadata({Fact.AS_OF: f"{day}"})
+    return frame
 
 
 @table_asset(REVENUE_FORECAST, GROUP, "pandas", "parquet", by_month=True)
@@ -151,4 +178,4 @@ def _facts(predictions: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-prediction_assets = [win_predictions, revenue_forecast]
+prediction_assets = [win_predictions, revenue_forecast, current_predictions]

@@ -96,8 +96,10 @@ class ClosingHazard(ClassifierMixin, BaseEstimator):
         """Return the probability to be won within some numbers of months, shape (n, len(months)).
 
         Args:
-            X: `snapshot_month`, `days_open`, and the columns `group` and `product`.
-            months: numbers of months, or None for ever. The result never falls with the number.
+            X: `snapshot_month` (a month, or a day for deals as of that day), `days_open`, and the columns
+                `group` and `product`.
+            months: numbers of months, 0 for the rest of the day's month, or None for ever. The result never
+                falls with the number.
         """
         parts = self._parts()
         return self._by_month(
@@ -174,7 +176,7 @@ def _odds(share: float | np.ndarray) -> np.ndarray:
     return logit(np.clip(share, NEVER, 1 - NEVER))
 
 
-def _days(month: str, months: Sequence[int | None]) -> list[int | None]:
-    """Return the days from the end of a month to the end of months after it."""
-    last = last_day(month)
+def _days(moment: str, months: Sequence[int | None]) -> list[int | None]:
+    """Return the days from the end of a month or a day to the end of later months; 0 is its own month."""
+    last, month = last_day(moment), moment[: len("YYYY-MM")]
     return [None if ahead is None else last_day(shift(month, ahead)) - last for ahead in months]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from crm_assets.crm.months import month_end
+from crm_assets.crm.months import is_month, month_end
 from crm_assets.crm.schema import CLOSED_STAGES, Stage
 from crm_assets.errors import NotEnoughDataError
 from crm_assets.modeling.matrix import NO_CATEGORY
@@ -38,13 +38,14 @@ def season_of(days: np.ndarray) -> np.ndarray:
     return days.astype("datetime64[D]").astype("datetime64[M]").astype("int64") % SEASONS
 
 
-def last_day(month: str) -> int:
-    """Return the last day of a month, in days since 1970-01-01.
+def last_day(moment: str) -> int:
+    """Return the last day of a month, or a day itself, in days since 1970-01-01.
 
-    >>> last_day("1970-01")
-    30
+    >>> last_day("1970-01"), last_day("1970-01-15")
+    (30, 14)
     """
-    return int(np.datetime64(month_end(month), "D").astype("int64"))
+    day = month_end(moment) if is_month(moment) else moment
+    return int(np.datetime64(day, "D").astype("int64"))
 
 
 def places(values: pd.Series, names: list[str]) -> np.ndarray:
@@ -132,7 +133,8 @@ def observe(snapshot: pd.DataFrame, groups: np.ndarray, products: np.ndarray, ma
         counts = np.bincount(cell[chosen], minlength=many * days)
         return counts.reshape(many, days).astype("float64")
 
-    age, season = end - start[closed], season_of(end)
+    # A deal whose dates are in the wrong order counts as closed on its first day.
+    age, season = np.maximum(end - start[closed], 0), season_of(end)
     seen = age < ages
     closings = np.bincount(age[seen] * SEASONS + season[seen], minlength=ages * SEASONS)
     day = first + np.arange(days)
