@@ -57,11 +57,6 @@ def test_without_products_amounts_or_prices_a_deal_is_worth_what_won_deals_fetch
     assert values(table.drop("product", "list_price", "amount", "account")) == {"O1": 50.0}
 
 
-def test_the_forecast_has_the_levels_that_the_crm_has() -> None:
-    forecast = revenue_forecast(PREDICTIONS.drop(columns=["manager", "regional_office"]), "2023-06")
-    assert set(forecast["level"]) == {TOTAL, "sales_agent", "product"}
-
-
 def test_a_deal_is_worth_its_list_price_times_what_won_deals_of_its_product_fetched_of_theirs() -> None:
     table = snapshot(
         ("W1", "Won", "P", 100.0, 80.0),
