@@ -65,19 +65,12 @@ def story(
     return story
 
 
-def test_better_is_promoted_worse_is_not_and_rollback_restores_the_old_predictions(story: Story) -> None:
+def test_better_is_promoted_and_rollback_restores_the_old_predictions(story: Story) -> None:
     old = story.predict()
     story.train()
     assert (story.holder("champion"), story.holder("challenger")) == ("2", "1")
     new = story.predict()
     assert new != old
-
-    # It learns from few months, but has the same test months.
-    story.train(f"training_set,{MODELS}", CRM_FIRST_MONTH="2023-03")
-    assert (story.holder("champion"), story.holder("challenger")) == ("2", "3")
-    worse = story.client.get_model_version(MODEL, "3").tags
-    assert worse["decision"] == "not promoted"
-    assert float(worse["test_roc_auc"]) < float(worse["champion_test_roc_auc"])
 
     back = story.registry("rollback")
     assert back.returncode == 0, back.stderr
@@ -100,7 +93,7 @@ def test_metadata_and_runs_link_to_each_other(story: Story, tracking_server: str
     parent = story.client.get_run(run.data.tags["mlflow.parentRunId"])
     assert (run.info.status, parent.info.status) == ("FINISHED", "FINISHED")
     assert parent.data.metrics["test_roc_auc"] == run.data.metrics["test_roc_auc"]
-    assert {"algorithm", "features", "seed"} < set(run.data.params)
+    assert {"algorithm", "features", "seed"} <= set(run.data.params)
     assert run.inputs is not None
     assert run.inputs.dataset_inputs[0].dataset.digest == run.data.tags["data_version"]
 
