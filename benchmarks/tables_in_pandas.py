@@ -11,7 +11,9 @@ import pyarrow.parquet as pq
 from crm_assets.crm.as_of import SMOOTHING_DEALS
 from crm_assets.crm.months import month_end, month_of_quarter, month_start, shift
 from crm_assets.crm.schema import CLOSED_STAGES, Stage
+from crm_assets.crm.snapshots import RECONSTRUCTED
 from crm_assets.crm.tables import MONTHLY_SNAPSHOTS, WIN_FEATURES
+from crm_assets.crm.targets import TARGETS
 
 CLOSED = [stage.value for stage in CLOSED_STAGES]
 
@@ -19,8 +21,9 @@ CLOSED = [stage.value for stage in CLOSED_STAGES]
 def snapshots(folder: Path, months: list[str], out: Path) -> None:
     """Write the snapshots of some months."""
     deals = _read(folder / "opportunities.parquet").sort_values("opportunity_id", ignore_index=True)
+    schema = MONTHLY_SNAPSHOTS.having(deals.columns).arrow
     for month in months:
-        _write(_snapshot(deals, month), MONTHLY_SNAPSHOTS.arrow, out / "monthly_snapshots", month)
+        _write(_snapshot(deals, month), schema, out / "monthly_snapshots", month)
 
 
 def features(folder: Path, months: list[str], out: Path, horizon: str) -> None:
@@ -44,6 +47,7 @@ def _snapshot(deals: pd.DataFrame, month: str) -> pd.DataFrame:
         stage=known["stage"].where(closed, engaged),
         close_date=known["close_date"].where(closed),
         close_value=known["close_value"].where(closed),
+        known_from=RECONSTRUCTED,
     )
 
 
@@ -80,12 +84,12 @@ def _features(snapshot: pd.DataFrame, won: pd.Series, month: str, horizon: str) 
         product_open_deals=table["product_open"],
         account_win_rate=table["account_rate"],
         account_closed_deals=table["account_closed"],
-        won_next_month=None,
     )
-    after = shift(month, 1)
-    if after <= horizon:
-        wins = won.index[won.between(pd.Timestamp(month_start(after)), pd.Timestamp(month_end(after)))]
-        table["won_next_month"] = table["opportunity_id"].isin(wins).astype("int64")
+    won_on = table["opportunity_id"].map(won)
+    for target in TARGETS:
+        last = target.last_month(month)
+        in_time = won_on.between(pd.Timestamp(month_start(shift(month, 1))), pd.Timestamp(month_end(last)))
+        table[target.name] = None if last > horizon else in_time.astype("int64")
     return table
 
 

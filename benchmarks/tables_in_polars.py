@@ -10,7 +10,9 @@ import polars as pl
 from crm_assets.crm.as_of import SMOOTHING_DEALS
 from crm_assets.crm.months import month_end, month_of_quarter, month_start, shift
 from crm_assets.crm.schema import CLOSED_STAGES, Stage
+from crm_assets.crm.snapshots import RECONSTRUCTED
 from crm_assets.crm.tables import MONTHLY_SNAPSHOTS, WIN_FEATURES
+from crm_assets.crm.targets import TARGETS
 
 CLOSED = [stage.value for stage in CLOSED_STAGES]
 
@@ -45,8 +47,9 @@ def _snapshot(deals: pl.LazyFrame, month: str) -> pl.LazyFrame:
             .otherwise(pl.lit(Stage.PROSPECTING.value)),
             close_date=pl.when(closed).then("close_date"),
             close_value=pl.when(closed).then("close_value"),
+            known_from=pl.lit(RECONSTRUCTED),
         )
-        .select(MONTHLY_SNAPSHOTS.names)
+        .select(MONTHLY_SNAPSHOTS.having(deals.collect_schema().names()).names)
         .sort("opportunity_id")
     )
 
@@ -83,18 +86,19 @@ def _features(snapshot: pl.LazyFrame, deals: pl.LazyFrame, month: str, horizon: 
         account_win_rate=_smoothed("account"),
         account_closed_deals="account_closed",
     )
-    return _labeled(table, deals, shift(month, 1), horizon).select(WIN_FEATURES.names).sort("opportunity_id")
+    return _labeled(table, deals, month, horizon).select(WIN_FEATURES.names).sort("opportunity_id")
 
 
-def _labeled(table: pl.LazyFrame, deals: pl.LazyFrame, after: str, horizon: str) -> pl.LazyFrame:
-    if after > horizon:
-        return table.with_columns(won_next_month=pl.lit(None, pl.Int64))
-    first: date = month_start(after)
-    wins = deals.filter(
-        pl.col("stage") == Stage.WON.value, pl.col("close_date").is_between(first, month_end(after))
-    ).select("opportunity_id", won_next_month=pl.lit(1, pl.Int64))
-    joined = table.join(wins, on="opportunity_id", how="left")
-    return joined.with_columns(pl.col("won_next_month").fill_null(0))
+def _labeled(table: pl.LazyFrame, deals: pl.LazyFrame, month: str, horizon: str) -> pl.LazyFrame:
+    first: date = month_start(shift(month, 1))
+    wins = deals.filter(pl.col("stage") == Stage.WON.value, pl.col("close_date") >= first)
+    table = table.join(wins.select("opportunity_id", won_on="close_date"), on="opportunity_id", how="left")
+    labels = {}
+    for target in TARGETS:
+        last = target.last_month(month)
+        won = (pl.col("won_on") <= month_end(last)).fill_null(value=False).cast(pl.Int64)
+        labels[target.name] = pl.lit(None, pl.Int64) if last > horizon else won
+    return table.with_columns(**labels)
 
 
 def _smoothed(who: str) -> pl.Expr:

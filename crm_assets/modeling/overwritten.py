@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
 from crm_assets.crm.months import month_end
@@ -27,7 +29,7 @@ def overwritten_dates(opportunities: pd.DataFrame, horizon: str) -> dict[str, st
             has.
         horizon: last month that the data covers; what closes after it has not closed.
     """
-    end = pd.Timestamp(month_end(horizon))
+    end: Any = pd.Timestamp(month_end(horizon))
     engaged, closed = (pd.to_datetime(opportunities[name]) for name in ("engage_date", "close_date"))
     found = {
         name: "which keeps only the last change, and so tells of a past month which deals changed later"

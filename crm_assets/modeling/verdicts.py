@@ -50,7 +50,7 @@ MAX_SINGLE_FEATURE_AUC = 0.97
 MIN_EXCESS, MIN_TIMES_AS_OFTEN, MAX_CHANGES_IF_CLEARED = 0.02, 2.0, 0.02
 
 # The champion's mean score of the newest month has collapsed if it is less than this part of the lowest of
-# the six months before it, and lower by this many standard errors. In clean dumps it is 0.90 of it or more.
+# the six months before it, and lower by this many standard errors. In clean dumps it is 0.87 of it or more.
 COLLAPSED_RATIO, COLLAPSED_ERRORS = 0.85, 2.5
 
 # An unproven column that adds more than this to the validation ROC AUC stays out until an operator admits it.

@@ -7,11 +7,11 @@ from dataclasses import replace
 import ibis
 import pytest
 
-from crm_assets.crm.all_features import ALL_FEATURES
+from crm_assets.crm.all_features import ALL_FEATURES, feature
 from crm_assets.crm.as_of import as_of
-from crm_assets.crm.deals import DIMENSIONS, MONTHLY_SNAPSHOTS, MONTHS, OPPORTUNITIES
+from crm_assets.crm.deals import DETAILS, DIMENSIONS, MONTHLY_SNAPSHOTS, MONTHS, OPPORTUNITIES
 from crm_assets.crm.feature import Feature, carried_columns
-from crm_assets.crm.feature_table import FEATURE_NAMES, FEATURES, LABEL, feature
+from crm_assets.crm.feature_table import FEATURE_NAMES, FEATURES, LABEL
 from crm_assets.crm.lineage import origins
 from crm_assets.crm.monthly import unbound
 from crm_assets.defs.checks.features import FEATURES as GATES
@@ -90,7 +90,8 @@ def test_an_aggregate_of_a_column_is_made_from_it_and_from_what_it_is_grouped_an
 
 
 def test_the_audit_looks_at_what_features_are_made_from_and_at_nothing_a_snapshot_rebuilds() -> None:
-    assert [column.name for column in DIMENSIONS] == JUDGED
+    assert {column.name for column in (*DIMENSIONS, *DETAILS)} - set(JUDGED) == {"currency"}
+    assert COLUMNS["amount_vs_list_price"] == ["amount", "list_price", "product"]
     assert COLUMNS["is_subsidiary"] == ["account_parent", "account"]
     assert COLUMNS["manager"] == ["manager", "sales_agent"]
     assert COLUMNS["days_open"] == ["engage_date"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,7 @@ LEAST = ("opportunity_id", "deal_stage", "created_date", "close_date", "close_va
 MONTH = "2023-06"
 
 
-def dump(columns: Iterable[str] = (), tables: Iterable[str] = ()) -> dict[str, pa.Table]:
+def dump(columns: tuple[str, ...] = (), tables: tuple[str, ...] = ()) -> dict[str, pa.Table]:
     """Return a dump with only some columns of deals (default: all), and only some other tables."""
     pipeline = with_details(SAMPLE.read(RAW_SALES_PIPELINE))
     kept = [*columns, "source_row"] if columns else pipeline.column_names

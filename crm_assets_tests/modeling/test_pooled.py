@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from crm_assets.errors import NotEnoughDataError
-from crm_assets.modeling.pooled import in_force, leaderboard, pooled_rates
+from crm_assets.modeling.pooled import POOLED_RATE, leaderboard, pooled_rates, rate_in_force
 from crm_assets.modeling.sufficiency import usable_split
 from crm_assets.modeling.training_rows import HeldRows
 
@@ -70,8 +70,8 @@ def test_a_month_without_open_deals_has_no_rates() -> None:
 
 def test_its_leaderboard_says_who_speaks() -> None:
     board = leaderboard()
-    assert in_force(board)
-    assert not in_force(board.assign(contender="xgboost"))
+    assert rate_in_force(board) == POOLED_RATE
+    assert rate_in_force(board.assign(contender="xgboost")) is None
 
 
 def test_few_wins_are_told_with_their_number() -> None:

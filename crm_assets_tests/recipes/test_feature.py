@@ -18,14 +18,14 @@ ROW = """    Feature(
         description="Smoothed win rate of the agent's office, as for the agent; null without an office.",
         expression=lambda known: known.record_of("regional_office").win_rate,
         bounds=(0, 1),
-        label=lambda rate: f"the office wins {_percent(rate)} of closed deals",
+        label=lambda rate: f"the office wins {percent(rate)} of closed deals",
         missing="office's win rate unknown",
     ),
 )
 
 FEATURE_NAMES"""
 MADE = """
-from crm_assets.crm.feature_table import feature
+from crm_assets.crm.all_features import feature
 from crm_assets.crm.tables import TRAINING_SET
 from crm_assets.defs.checks.features import TRAINING
 row = feature("office_win_rate")

@@ -163,6 +163,15 @@ def one_workbook(folder: Path) -> None:
     book.save(folder.with_name("dump.xlsx"))
 
 
+def damaged_products(folder: Path) -> None:
+    (folder / "products.xlsx").write_bytes(b"PK\3\4 no more")
+
+
+def accounts_twice(folder: Path) -> None:
+    (folder / "ACCOUNTS.TXT").write_text("account\nA\n")
+    (folder / "accounts.csv").rename(folder / "Accounts.csv")
+
+
 ACCENTS = each(
     put(TEAMS, 3, manager="Ren\u00e9 M\u00fcller"), put(ACCOUNTS, 4, office_location="S\u00e3o Paulo")
 )
@@ -320,17 +329,13 @@ TOLD = [
     ),
     Refusal(
         "a damaged workbook",
-        each(workbooks, lambda folder: (folder / "products.xlsx").write_bytes(b"PK\3\4 no more") and None),
+        each(workbooks, damaged_products),
         "products.xlsx is not a readable workbook; ",
         "save it again",
     ),
     Refusal(
         "two files that could be meant",
-        lambda folder: (
-            (folder / "ACCOUNTS.TXT").write_text("account\nA\n")
-            and (folder / "accounts.csv").rename(folder / "Accounts.csv")
-            and None
-        ),
+        accounts_twice,
         "ACCOUNTS.TXT, Accounts.csv: each of them could be accounts; ",
         "keep one of them",
     ),

@@ -3,8 +3,8 @@
 import dagster as dg
 import pandas as pd
 
-from crm_assets.crm.features import with_deal_features
 from crm_assets.defs.assets.models import champion, leak_audit
+from crm_assets.defs.checks.scored_rows import scored_rows
 from crm_assets.defs.metadata import Fact, table
 from crm_assets.defs.partitions import monthly
 from crm_assets.defs.resources.mlflow import MlflowSession
@@ -118,10 +118,7 @@ def training_and_scoring_agree(
         return _no_model()
     store = tables.store
     month = max(set(store.months("win_features")) & set(monthly.get_partition_keys()))
-    scoring = store.to_pandas(
-        with_deal_features(store.read("win_features", [month]), store.read("deal_features", [month]))
-    )
-    compared = agreement(training_set, scoring, mlflow.load_champion().features)
+    compared = agreement(training_set, scored_rows(store, month), mlflow.load_champion().features)
     differing = compared[compared["training_type"] != compared["scoring_type"]]
     strange = compared[compared["outside"] > MAX_OUTSIDE]
     said = [f"{row.feature} is {row.training_type} and {row.scoring_type}" for row in differing.itertuples()]

@@ -4,18 +4,26 @@ import dagster as dg
 import pandas as pd
 
 from crm_assets.crm.snapshots import RECONSTRUCTED
-from crm_assets.crm.tables import MONTHLY_SNAPSHOTS, WIN_FEATURES, WIN_PREDICTIONS
+from crm_assets.crm.tables import (
+    CHAMPION,
+    DEAL_FEATURES_TABLE,
+    MONTHLY_SNAPSHOTS,
+    WIN_FEATURES,
+    WIN_PREDICTIONS,
+)
+from crm_assets.defs.checks.scored_rows import scored_rows
 from crm_assets.defs.metadata import Fact, table
 from crm_assets.defs.partitions import monthly
 from crm_assets.defs.resources.mlflow import MlflowSession
 from crm_assets.defs.resources.store import TableStoreResource
+from crm_assets.modeling.pooled import rate_in_force
 from crm_assets.modeling.tripwire import AGES, LEAST, SHOWN, WINDOW, Comparison, compare
 from crm_assets.storage.tables import TableStore
 
 
 @dg.asset_check(
     asset=WIN_PREDICTIONS.name,
-    additional_deps=[WIN_FEATURES.name, MONTHLY_SNAPSHOTS.name],
+    additional_deps=[WIN_FEATURES.name, DEAL_FEATURES_TABLE.name, MONTHLY_SNAPSHOTS.name],
     description="The champion scores the newest month like the months before it, at the same age and season.",
 )
 def scores_have_not_collapsed(mlflow: MlflowSession, tables: TableStoreResource) -> dg.AssetCheckResult:
@@ -26,6 +34,8 @@ def scores_have_not_collapsed(mlflow: MlflowSession, tables: TableStoreResource)
     store = tables.store
     stored = sorted(set(store.months(WIN_FEATURES.name)) & set(monthly.get_partition_keys()))
     newest = stored[-1]
+    if not mlflow.has_champion() or _rate_speaks(store):
+        return _passed(newest, "There is no champion: a rate of past deals makes the predictions.")
     champion = mlflow.load_champion()
     if not champion.may_score(newest):
         return _passed(newest, f"The champion learned from months that were not over in {newest}.")
@@ -36,7 +46,7 @@ def scores_have_not_collapsed(mlflow: MlflowSession, tables: TableStoreResource)
             f"Only {len(before)} of the {WINDOW} months before {newest} are stored and reconstructed; "
             f"{LEAST} are needed to compare.",
         )
-    frames = {month: store.to_pandas(store.read(WIN_FEATURES.name, [month])) for month in [*before, newest]}
+    frames = {month: scored_rows(store, month) for month in [*before, newest]}
     found = compare(
         frames,
         champion.features,
@@ -60,6 +70,11 @@ def scores_have_not_collapsed(mlflow: MlflowSession, tables: TableStoreResource)
 def _reconstructed(store: TableStore, month: str) -> bool:
     rows = store.read(MONTHLY_SNAPSHOTS.name, [month])
     return bool((rows.known_from == RECONSTRUCTED).any().to_pyarrow().as_py())
+
+
+def _rate_speaks(store: TableStore) -> bool:
+    """Return whether a rate takes the place of the champion, which an earlier run may have left."""
+    return store.has(CHAMPION.name) and bool(rate_in_force(store.to_pandas(store.read(CHAMPION.name))))
 
 
 def _passed(month: str, why: str) -> dg.AssetCheckResult:

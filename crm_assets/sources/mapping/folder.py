@@ -104,6 +104,7 @@ class MappedFolder:
             mapped = made.deals if name == "deals" else made.table(name)
             if mapped is None:
                 return None
+            mapped, percent = _without_percent(mapped)
             notes = (*files.notes, *mapped.notes)
             files.notes.clear()
             return FileText(
@@ -115,23 +116,35 @@ class MappedFolder:
                 mapped.ragged,
                 notes,
                 forms,
-                self._finish(name, mapped, forms),
+                self._finish(name, mapped, forms, percent),
             )
 
         return read
 
-    def _finish(self, name: str, mapped: MappedTable, forms: Forms) -> Callable[[pa.Table], pa.Table]:
+    def _finish(
+        self, name: str, mapped: MappedTable, forms: Forms, percent: list[str]
+    ) -> Callable[[pa.Table], pa.Table]:
         table = getattr(self.loaded.mapping, name)
         raw = TABLES[name]
 
         def finish(rows: pa.Table) -> pa.Table:
-            rows = divided(rows, table)
+            rows = divided(rows, table, percent)
             if name == "deals":
                 home = {ours: numbers(text, form=forms.numbers).values for ours, text in mapped.extra.items()}
                 rows = in_one_currency(rows, self.loaded, home, mapped.table.file_name)
             return rows.select([column for column in raw.names if column in rows.column_names])
 
         return finish
+
+
+def _without_percent(mapped: MappedTable) -> tuple[MappedTable, list[str]]:
+    """Take the signs of percent off, and return the columns that have them."""
+    text, found = mapped.text, []
+    for at, name in enumerate(text.column_names):
+        if mapped.table[name].dtype == "float64" and pc.any(pc.ends_with(text[name], "%")).as_py():
+            text = text.set_column(at, name, pc.replace_substring_regex(text[name], r"\s*%$", ""))
+            found.append(name)
+    return (replace(mapped, text=text) if found else mapped), found
 
 
 def _in_utc(mapped: MappedTable, formats: Formats) -> MappedTable:

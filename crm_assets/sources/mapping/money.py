@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import pyarrow as pa
@@ -15,17 +16,19 @@ from crm_assets.sources.mapping.schema import Table
 AMOUNTS = ("amount", "close_value")
 
 
-def divided(rows: pa.Table, table: Table) -> pa.Table:
+def divided(rows: pa.Table, table: Table, percent: Collection[str] = ()) -> pa.Table:
     """Divide the numbers of columns that the CRM counts in another unit.
 
     Args:
         rows: the typed rows.
         table: the table of the mapping.
+        percent: the columns whose numbers have the sign of percent.
     """
     for name, value in table.columns.items():
-        if value.divided_by is not None and name in rows.column_names:
+        by = 100.0 if name in percent else value.divided_by
+        if by is not None and name in rows.column_names:
             at = rows.column_names.index(name)
-            quotient = pc.divide(rows[name].cast(pa.float64()), value.divided_by)
+            quotient = pc.divide(rows[name].cast(pa.float64()), by)
             rows = rows.set_column(at, rows.schema.field(at), quotient.cast(rows.schema.field(at).type))
     return rows
 

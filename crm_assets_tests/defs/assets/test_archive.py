@@ -8,16 +8,20 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
-from crm_assets.crm.schema import RAW_TABLES
+from crm_assets.crm.schema import RAW_SALES_PIPELINE, RAW_TABLES
 from crm_assets.sources.sample import SyntheticSample
 from crm_assets_tests.chain import write_tables
 from dev.dumps import account_missing_while_open, as_of, dump_of, rewritten
 from dev.place import MODULE, Place, place
 
 RAW = ",".join([*(table.name for table in RAW_TABLES), "quarantined_rows", "raw_archive"])
-MADE = "field_history,change_rates,opportunities,monthly_snapshots,win_features,training_set,leak_audit"
+MADE = (
+    "field_history,change_rates,opportunities,monthly_snapshots,win_features,deal_features,training_set,"
+    "leak_audit"
+)
 OCTOBER, DECEMBER = "2023-10", "2023-12"
 
 
@@ -26,9 +30,20 @@ def take_in(
 ) -> None:
     """Export the CRM as of a month into the folder, and read it."""
     whole = dump_of(SyntheticSample(4_000, seed=7))
+    if month == DECEMBER:
+        deals = whole[RAW_SALES_PIPELINE.name]
+        there_still = pc.invert(pc.is_in(deals["opportunity_id"], pa.array(deleted())))
+        whole |= {RAW_SALES_PIPELINE.name: deals.filter(there_still)}
     write_tables(folder, rewritten(as_of(whole, month), "account", change))
     done = there.dagster("asset", "materialize", *MODULE, "--select", RAW)
     assert done.returncode == 0, done.stderr
+
+
+def deleted() -> list[str]:
+    """Return some deals that were open for months when somebody deleted them."""
+    deals = SyntheticSample(4_000, seed=7).read(RAW_SALES_PIPELINE).to_pandas()
+    old = pd.to_datetime(deals["engage_date"]) < pd.Timestamp(2023, 6, 1)
+    return deals.loc[old & (deals["deal_stage"] == "Engaging"), "opportunity_id"].tolist()[:20]
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +85,18 @@ def test_a_column_rewritten_at_closing_is_convicted_by_history(there: Place) -> 
         "account_closed_deals",
     }
     history = there.frame("field_history")
-    assert history["moment"].unique().tolist() == ["at_closing"]
+    assert set(history["moment"]) == {"at_closing", "vanished"}
+
+
+def test_deals_that_vanished_are_told_and_stay_in_the_months_that_knew_them(there: Place) -> None:
+    history = there.frame("field_history")
+    gone = history.loc[history["moment"] == "vanished", "opportunity_id"]
+    assert sorted(gone) == sorted(deleted())
+    assert not set(gone) & set(there.frame("opportunities")["opportunity_id"])
+    for month, known in (("2023-08", True), (OCTOBER, True), (DECEMBER, False)):
+        assert gone.isin(there.frame("monthly_snapshots", month)["opportunity_id"]).all() == known
+    labels = there.frame("training_set").set_index("opportunity_id")["won_next_month"]
+    assert labels.loc[labels.index.isin(gone)].eq(0).all()
 
 
 def test_snapshots_have_what_the_dump_of_their_month_recorded(there: Place) -> None:

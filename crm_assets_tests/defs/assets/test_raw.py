@@ -27,8 +27,12 @@ def materialized(folder: Path, dump: Path, assets: list[str], **settings: str) -
 
 @pytest.fixture
 def spoiled(small_dump: Path) -> Path:
-    """Return a dump with a product without a price, and two deals with the same id."""
-    each(put(RAW_PRODUCTS, 4, sales_price="?"), put(RAW_SALES_PIPELINE, 5, 9, opportunity_id="X"))(small_dump)
+    """Return a dump with a price that is none, a product without a name, and two deals with the same id."""
+    each(
+        put(RAW_PRODUCTS, 4, sales_price="?"),
+        put(RAW_PRODUCTS, 5, product=""),
+        put(RAW_SALES_PIPELINE, 5, 9, opportunity_id="X"),
+    )(small_dump)
     return small_dump
 
 
@@ -40,7 +44,7 @@ def rows(shown: dg.MetadataValue) -> list[list[object]]:
 
 def test_a_run_sets_bad_rows_aside_counts_them_and_goes_on(spoiled: Path, tmp_path: Path) -> None:
     assets = [*RAW, QUARANTINED_ROWS.name, "opportunities"]
-    there = materialized(tmp_path / "place", spoiled, assets, CRM_ON_BAD_ROWS="quarantine")
+    there = materialized(tmp_path / "place", spoiled, assets, CRM_MAX_BAD_SHARE="0.2")
     quarantined = there.frame(QUARANTINED_ROWS.name)
     assert quarantined.columns.tolist() == QUARANTINED_ROWS.names
     for table in tables_of(spoiled):
@@ -49,21 +53,20 @@ def test_a_run_sets_bad_rows_aside_counts_them_and_goes_on(spoiled: Path, tmp_pa
         assert len(there.frame(table.name)) + aside == in_file
         shown = there.metadata(table.name)
         assert (shown["rows read"].value, shown["rows set aside"].value) == (in_file, aside)
-    assert set(quarantined["rule"]) == {
-        "sales_price_is_a_number",
-        "opportunity_id_unique",
-        "product_in_products",
-    }
-    assert len(there.frame("opportunities")) == len(there.frame("raw_sales_pipeline")) < 900
+    assert set(quarantined["rule"]) == {"product_is_there", "opportunity_id_unique"}
+    assert len(there.frame("opportunities")) == len(there.frame("raw_sales_pipeline")) == 898
+    (left_out,) = rows(there.metadata("raw_products")[Fact.LEFT_OUT])
+    assert left_out[:2] == ["sales_price_is_a_number", 1]
+    assert "row 4: '?' cannot be read as a number" in str(there.metadata("raw_products")[Fact.HOW_READ].value)
     shown = there.metadata(QUARANTINED_ROWS.name)
-    assert ["raw_products", "sales_price_is_a_number", 1] in rows(shown[Fact.SET_ASIDE_BY_RULE])
+    assert ["raw_products", "product_is_there", 1] in rows(shown[Fact.SET_ASIDE_BY_RULE])
     assert ["raw_products", 7, 1] in rows(shown[Fact.SET_ASIDE_BY_TABLE])
     by_rule = there.metadata("raw_sales_pipeline")[Fact.SET_ASIDE_BY_RULE]
     assert ["raw_sales_pipeline", "opportunity_id_unique", 2] in rows(by_rule)
 
 
 def test_where_bad_rows_stop_the_run_the_quarantine_is_an_empty_table(spoiled: Path, tmp_path: Path) -> None:
-    there = materialized(tmp_path / "place", spoiled, [QUARANTINED_ROWS.name])
+    there = materialized(tmp_path / "place", spoiled, [QUARANTINED_ROWS.name], CRM_ON_BAD_ROWS="stop")
     assert there.frame(QUARANTINED_ROWS.name).columns.tolist() == QUARANTINED_ROWS.names
     assert there.frame(QUARANTINED_ROWS.name).empty
     stopped = there.dagster("asset", "materialize", *MODULE, "--select", "raw_products")
@@ -107,10 +110,10 @@ def test_one_bad_file_leaves_all_tables_as_they_are(small_dump: Path, tmp_path: 
     there = materialized(tmp_path / "place", small_dump, [*RAW, QUARANTINED_ROWS.name])
     before = there.contents()
     put(RAW_ACCOUNTS, 5, sector="mining")(small_dump)
-    put(RAW_SALES_PIPELINE, 7, product="Warp")(small_dump)
+    put(RAW_SALES_PIPELINE, *range(7, 70), deal_stage="Maybe")(small_dump)
     stopped = there.dagster("asset", "materialize", *MODULE, "--select", ",".join(RAW))
     assert stopped.returncode != 0
-    said = "sales_pipeline.csv, column product, row 7: 'Warp' is not in products.csv; add the missing product"
+    said = "stage_known: 63 rows, column deal_stage, rows 7, 8, 9, 10, 11 and 58 more: 'Maybe' is not a stage"
     assert said in stopped.stdout + stopped.stderr
     assert there.contents() == before
 

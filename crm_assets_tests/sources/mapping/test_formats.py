@@ -94,3 +94,9 @@ def test_amounts_that_the_crm_has_converted_need_no_rate(put: Put, take: Take) -
     text += "1,closedwon,2024-01-05,2024-02-06,10,11,EUR\n2,contractsent,2024-01-05,2024-09-01,20,20,USD\n"
     taken = take(put(deals=text), "hubspot")
     assert deals(taken, "amount", "close_value") == [(11.0, 11.0), (20.0, None)]
+
+
+@pytest.mark.parametrize("chance", ["60%", "60 %", "60"])
+def test_a_probability_is_a_share_of_one(put: Put, take: Take, chance: str) -> None:
+    text = f"id,status,stage_id,add_time,value,probability\n1,open,4,2024-01-05,5,{chance}\n"
+    assert deals(take(put(deals=text), "pipedrive"), "crm_probability") == [0.6]

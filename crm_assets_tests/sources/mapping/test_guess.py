@@ -156,3 +156,47 @@ def test_the_command_needs_a_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.argv", ["mapping"])
     with pytest.raises(SettingsError, match="make mapping needs CRM_DATA_DIR"):
         command.main()
+
+
+def test_the_crms_own_probability_says_what_a_new_stage_means(put: Put, take: Take, mapping: Write) -> None:
+    text = "Record ID,Deal Stage,Amount,Close Date,Create Date,Deal owner,Deal probability\n"
+    text += "1,Closed won,1,2024-02-03,2024-01-02,Ann,100%\n2,Closed lost,1,2024-02-03,2024-01-02,Ann,0%\n"
+    text += "3,Offer,1,2024-08-03,2024-01-02,Ann,60%\n4,First call,1,2024-08-03,2024-01-02,Ann,20%\n"
+    text += "5,Renewed,1,2024-02-03,2024-01-02,Ann,100%\n6,Gone quiet,1,2024-02-03,2024-01-02,Ann,0%\n"
+    folder = put(deals=text)
+    made = drafted(folder)
+    assert made.doubts == [
+        "the order of the open stages, from first to last; the CRM's probability says this one."
+    ]
+    taken = take(folder, mapping(made.text))
+    assert deals(taken, "deal_stage", "stage_position", "crm_probability") == [
+        ("Won", None, 1.0),
+        ("Lost", None, 0.0),
+        ("Engaging", 2, 0.6),
+        ("Engaging", 1, 0.2),
+        ("Won", None, 1.0),
+        ("Lost", None, 0.0),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("header", "values"),
+    [
+        ("state", ("Open", "Won", "Lost")),
+        ("is_won,is_closed", ("false,false", "true,true", "false,true")),
+        ("Won,Closed", ("0,0", "1,1", "0,1")),
+    ],
+)
+def test_another_column_than_the_stage_may_tell_won_and_lost(
+    put: Put, take: Take, mapping: Write, header: str, values: tuple[str, str, str]
+) -> None:
+    text = f"deal_id,rep,stage,created_at,closed_at,value,{header}\n"
+    text += f"1,Ann,Demo,2024-01-13,,5,{values[0]}\n2,Ann,Offer,2024-01-14,2024-02-15,5,{values[1]}\n"
+    text += f"3,Bob,Demo,2024-01-15,2024-02-16,6,{values[2]}\n"
+    folder = put(export=text, notes="a,b\n1,2\n")
+    taken = take(folder, mapping(drafted(folder).text))
+    assert deals(taken, "deal_stage", "stage_name", "close_value") == [
+        ("Engaging", "Demo", None),
+        ("Won", "Offer", 5.0),
+        ("Lost", "Demo", None),
+    ]

@@ -12,15 +12,15 @@ import pyarrow.compute as pc
 from crm_assets.crm.schema import SOURCE_ROW
 from crm_assets.sources.dates import dates
 from crm_assets.sources.mapping.guess.look import Look, guessed_columns, words
+from crm_assets.sources.mapping.guess.stages import FEW, write_stages
 from crm_assets.sources.mapping.guess.written import Draft, flow, scalar, shown
-from crm_assets.sources.mapping.headers import column_in, counted, plain, same
+from crm_assets.sources.mapping.headers import column_in, counted, plain
 from crm_assets.sources.mapping.load import DERIVED, NOTHING, TABLES
 from crm_assets.sources.mapping.rows import Rows
 from crm_assets.sources.numbers import numbers
 
 # Editors complete and check a mapping by it.
 SCHEMA = Path(__file__).parents[1] / "crm.schema.json"
-_FEW = 40
 _RARELY = 0.05
 
 
@@ -48,7 +48,7 @@ def draft(found: Look, place: str) -> Draft:
     guessed = guessed_columns(deals, taken, _worth_guessing(missing, stage))
     stage = stage or guessed.pop("stage", None)
     _formats(out, deals, {**columns, **guessed})
-    _stages(out, found, stage)
+    write_stages(out, found, stage, {**columns, **guessed}.get("crm_probability"))
     out.lines.append("")
     out.open("deals")
     if found.preset == NOTHING or stage != _known_stage(found):
@@ -86,7 +86,9 @@ def _known_columns(found: Look) -> dict[str, str]:
     known = {}
     for ours, value in found.mapping.deals.columns.items():
         there = [column for name in value.columns if (column := column_in(header, name))]
-        if there:
+        # A text alone only fills the gaps of a column that is not there.
+        written = shown(value, found.deals, found)
+        if there and written is not None and not (isinstance(written, dict) and "text" in written):
             known[ours] = there[0]
     return known
 
@@ -172,73 +174,12 @@ def _date_forms(deals: Rows, columns: dict[str, str], types: Mapping[str, str]) 
     return ["M/D/YYYY", "D/M/YYYY"]
 
 
-def _stages(out: Draft, found: Look, stage: str | None) -> None:
-    """Write the stages that the mapping does not know, with what their names say."""
-    if stage is None:
-        return
-    stages, values = found.mapping.stages, found.deals.columns[stage]
-    listed = stages.listed_in
-    if listed and listed.file in found.by_role:
-        out.lines.append("")
-        out.say(f"stages: listed in {found.by_role[listed.file].name}, with their order and meaning.")
-        return
-    known = {same(name) for names in stages.open for name in names}
-    known |= {same(name) for name in (*stages.prospecting, *stages.won, *stages.lost)}
-    names = [text for text in pc.unique(values).to_pylist() if text]
-    new = [name for name in names if same(name) not in known]
-    out.lines.append("")
-    if not new:
-        out.say(f"stages: the preset knows all of them: {counted(values)}")
-        return
-    if len(names) > _FEW:
-        out.doubt(f"{stage} has {len(names)} different values, too many for stages: is it the right column?")
-        return
-    won, lost = _said(new, "won"), _said(new, "lost")
-    both = [name for name in won if name in lost]
-    won, lost = [name for name in won if name not in both], [name for name in lost if name not in both]
-    open_ = _in_order([name for name in new if name not in (*won, *lost)])
-    told_otherwise = bool(found.mapping.outcome)
-    out.say(f"Stages in {found.deals.name}: {counted(values, _FEW)}")
-    out.open("stages")
-    if open_:
-        out.doubt("the order of the open stages, from first to last.", 1)
-        out.open("open", 1)
-        out.lines += [f"    - {scalar(name)}" for name in open_]
-    for key, chosen in (("won", won), ("lost", lost)):
-        if chosen:
-            out.put(key, chosen if len(chosen) > 1 else chosen[0], 1)
-        elif not getattr(stages, key) and not told_otherwise:
-            out.doubt(
-                f"no stage looks like {key}: write `{key}: <stage>`, or outcome: with another column.", 1
-            )
-
-
-def _said(names: list[str], outcome: str) -> list[str]:
-    """Return the stages whose name has one of the words of an outcome."""
-    asked = [same(word) for word in words()[outcome]]
-    return [name for name in names if any(f" {word} " in f" {_spaced(name)} " for word in asked)]
-
-
-def _spaced(name: str) -> str:
-    return " ".join("".join(sign if sign.isalnum() else " " for sign in same(name)).split())
-
-
-def _in_order(names: list[str]) -> list[str]:
-    """Sort stages by a number in their name, if all have one; else keep the order of the file.
-
-    >>> _in_order(["2 - Demo", "10 - Offer", "1 - Call"])
-    ['1 - Call', '2 - Demo', '10 - Offer']
-    """
-    numbers_ = ["".join(sign for sign in name if sign.isdigit()) for name in names]
-    return sorted(names, key=lambda name: int(numbers_[names.index(name)])) if all(numbers_) else names
-
-
 def _kinds(out: Draft, deals: Rows, found: Look) -> None:
     """Show the columns by which people may want to leave deals out."""
     for asked in words()["kinds"]:
         column = next((name for name in deals.header if name and plain(name) == plain(asked)), None)
         values = deals.columns.get(column) if column else None
-        if values is None or not 1 < pc.count_distinct(values).as_py() <= _FEW:
+        if values is None or not 1 < pc.count_distinct(values).as_py() <= FEW:
             continue
         first = pc.unique(values.filter(pc.is_valid(values))).to_pylist()[0]
         out.say(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files as package_files
@@ -23,8 +23,8 @@ from crm_assets.sources.mapping.schema import Mapping
 from crm_assets.sources.mapping.value import Value
 from crm_assets.sources.numbers import numbers
 
-# A preset must know so many of our columns in a file to be guessed; more, if it does not know the deals' id.
-ENOUGH, WITHOUT_ID = 4, 7
+# A preset must know so many of our columns in a file to be guessed.
+ENOUGH = 4
 # A file is the one of a role if it has this share of the columns that the preset takes from it.
 FITS = 0.75
 FEWEST = 3
@@ -146,11 +146,24 @@ def _scores(listed: Sequence[File], tables: dict[str, Rows]) -> Iterator[tuple[i
             known += sum(column_in(header, name) is not None for name in flags)
             names = {name for value in values for name in value.columns} | flags
             named = file_for("deals", mapping.files[mapping.deals.file], [file.stem]) is not None
-            key = any(column_in(header, name) for name in mapping.deals.columns["opportunity_id"].columns)
-            if known < (ENOUGH if key else WITHOUT_ID):
+            if known < ENOUGH or not all(_essentials(mapping, header)):
                 continue
             # Of equal files of one preset, the one with the right name is it.
             yield known, 2 * len(names & set(header)) + named, preset, file
+
+
+def _essentials(mapping: Mapping, header: Sequence[str]) -> Iterator[bool]:
+    """Yield whether a file says what no deal can do without: its id, a first date, its stage or outcome."""
+
+    def there(names: Iterable[str]) -> bool:
+        return any(column_in(header, name) for name in names)
+
+    columns = mapping.deals.columns
+    yield there(columns["opportunity_id"].columns)
+    firsts = (columns[name] for name in TABLES["deals"].dated_by[0].dates if name in columns)
+    yield there(name for value in firsts for name in value.columns)
+    stage = mapping.deals.stage.columns if mapping.deals.stage else []
+    yield there([*stage, *(name for way in mapping.outcome for name in (*way.won, *way.lost))])
 
 
 def _likeliest_deals(listed: Sequence[File], tables: dict[str, Rows]) -> tuple[File, bool]:
