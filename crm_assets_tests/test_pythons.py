@@ -25,7 +25,9 @@ def test_every_python_gets_the_same_version_of_each_package(lock: str) -> None:
     lines = (ROOT / lock).read_text("utf-8").splitlines()
     entries = [line for line in lines if re.match(r"[a-z0-9]", line)]
     assert entries
-    assert [line for line in entries if "python_version" in line or "python_full_version" in line] == []
+    # On Windows alone, one package of a library is not needed from 3.13 on.
+    elsewhere = [line for line in entries if "os_name == 'nt'" not in line]
+    assert [line for line in elsewhere if "python_version" in line or "python_full_version" in line] == []
 
 
 def test_the_image_runs_on_a_python_that_is_promised() -> None:

@@ -49,7 +49,7 @@ def no_space() -> None:
     [
         (too_large_for_numpy, "There is too little memory", "lower CRM_ENGINE_MEMORY=4GB"),
         (too_large_for_arrow, "There is too little memory", "lower CRM_ENGINE_MEMORY=4GB"),
-        (too_large_for_duckdb, "The table engine needs more memory than CRM_ENGINE_MEMORY=4GB", "raise it"),
+        (too_large_for_duckdb, "The table engine needs more memory than CRM_ENGINE_MEMORY=4GB", "If this"),
         (too_large_for_sqlite, "The disk is full (database or disk is full)", "set CRM_HOME, DAGSTER_HOME"),
         (no_space, "The disk is full ([Errno 28] No space left on device)", "set CRM_HOME, DAGSTER_HOME"),
     ],
