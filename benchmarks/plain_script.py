@@ -65,7 +65,7 @@ def main(folder: Path) -> None:
         from crm_assets.modeling.outlook import history
     split = folds.split_months(learned.months, settings.min_training_months, settings.test_months)
     with timed("leak audit"):
-        known = store.to_pandas(
+        known = frames.read_coded(
             deals.select([name for name in leak_audit.DEAL_COLUMNS if name in deals.columns])
         )
         audit = leak_audit.leak_audit(learned, known, last, validation=split.validation, seed=settings.seed)

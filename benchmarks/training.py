@@ -29,8 +29,9 @@ PARTS = ["leak_audit", *NAMES, "champion"]
 
 def part(name: str, folder: Path) -> None:
     """Do the work of one asset, from stored tables to stored result."""
+    from benchmarks.plain_script import snapshots_of
     from crm_assets.crm.frames import Frames
-    from crm_assets.modeling import backtest, champion, folds, leak_audit
+    from crm_assets.modeling import backtest, champion, folds, frames, leak_audit
     from crm_assets.modeling.frames import compact
     from crm_assets.registry.past import write_past
 
@@ -40,7 +41,7 @@ def part(name: str, folder: Path) -> None:
     if name == "leak_audit":
         deals = store.read("opportunities")
         last = horizon(deals, settings.last_month)
-        known = store.to_pandas(
+        known = frames.read_coded(
             deals.select([name for name in leak_audit.DEAL_COLUMNS if name in deals.columns])
         )
         split = folds.split_months(rows.months, settings.min_training_months, settings.test_months)
@@ -49,14 +50,15 @@ def part(name: str, folder: Path) -> None:
         return
     used = leak_audit.admissible_features(pd.read_parquet(folder / "audit.parquet"))
     split = folds.split_months(rows.months, settings.min_training_months, settings.test_months)
+    known_at = snapshots_of(store)
     if name == "champion":
         backtests = Frames(NAMES, lambda name: compact(pq.read_table(folder / f"{name}.parquet")))
-        chosen = champion.candidate(rows, used, backtests, split, settings.seed)
+        chosen = champion.candidate(rows, used, backtests, split, settings.seed, None, known_at)
         write_past(chosen, folder)
         columns = ["contender", "chosen", "validation_roc_auc", "test_roc_auc", "test_brier", "test_ece"]
         print(chosen.leaderboard[columns].round(4).to_string(index=False), flush=True)
         return
-    scores = backtest.walk_forward(algorithm(name), rows, used, split.scored, settings.seed)
+    scores = backtest.walk_forward(algorithm(name), rows, used, split.scored, settings.seed, None, known_at)
     scores.to_parquet(folder / f"{name}.parquet")
 
 

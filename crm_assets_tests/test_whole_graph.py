@@ -131,4 +131,6 @@ def test_explanations_use_admissible_features_only(real_run: tuple[Place, str]) 
         pushes = predicted[column].explode().dropna()
         assert {push["feature"] for push in pushes} <= admissible
         assert all(push["contribution"] * sign > 0 for push in pushes)
-        assert predicted[column].map(len).between(1, 3).all()
+        assert predicted[column].map(len).le(3).all()
+    # A model of few parts may push a deal in one direction only.
+    assert (predicted["pushed_up"].map(len) + predicted["pushed_down"].map(len)).ge(1).all()

@@ -20,10 +20,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crm_assets.console.replay.past import dump_as_of, export_as_of
-from crm_assets.crm.feature_table import LABEL, LABELS
+from crm_assets.crm.feature_table import LABELS
+from crm_assets.crm.features import KEY
 from crm_assets.crm.months import month_end, shift
 from crm_assets.crm.schema import RAW_SALES_PIPELINE, RAW_TABLES, SOURCE_ROW, RawTable, Stage
 from crm_assets.crm.tables import OPPORTUNITIES, WIN_FEATURES
+from crm_assets.crm.targets import TARGETS, Target
 from crm_assets.sources.csv_folder import CsvFolder
 from crm_assets.sources.sample import SyntheticSample
 from crm_assets.storage.folder import Folder
@@ -200,6 +202,11 @@ class Files:
     deal_features: bytes
     labeled_features: bytes
 
+    def labels(self, target: Target) -> pa.Table:
+        """Return the labels of a target and of all shorter ones."""
+        names = [other.name for other in TARGETS if other.months <= target.months]
+        return pq.read_table(pa.BufferReader(self.labeled_features), columns=[*KEY, *names])
+
 
 def files(rows: list[Deal] | tuple[Deal, ...], month: str) -> Files:
     """Return the parquet files that the graph writes for a month."""
@@ -231,12 +238,12 @@ def test_future_deals_and_closings_do_not_change_a_past_snapshot_or_its_features
 
 
 @settings(max_examples=20, deadline=None, derandomize=True, database=None)
-@given(month=st.sampled_from(MONTHS[:-1]), future=st.deferred(futures))
-def test_the_label_of_a_month_depends_on_the_month_after_it_and_no_later_one(
-    month: str, future: Future
+@given(month=st.sampled_from(MONTHS[:-1]), target=st.sampled_from(TARGETS), future=st.deferred(futures))
+def test_the_label_of_a_month_depends_on_the_months_of_its_target_and_no_later_one(
+    month: str, target: Target, future: Future
 ) -> None:
-    after = files(future.rewrite(deals(), shift(month, 1)), month)
-    assert after.labeled_features == files_as_they_were(month).labeled_features
+    after = files(future.rewrite(deals(), target.last_month(month)), month)
+    assert after.labels(target).equals(files_as_they_were(month).labels(target))
 
 
 def test_the_label_does_depend_on_the_month_after() -> None:
@@ -261,12 +268,15 @@ def test_rewriting_the_later_rows_of_a_csv_dump_leaves_the_files_of_a_month(
     assert not before.opportunities().equals(after.opportunities())
     assert after.file("monthly_snapshots", month) == before.file("monthly_snapshots", month)
     assert after.file("deal_features", month) == before.file("deal_features", month)
-    assert (
-        after.features(month).drop(columns=LABEL.name).equals(before.features(month).drop(columns=LABEL.name))
-    )
-    # The label of the previous month is the same in both dumps.
+    labels = [target.name for target in TARGETS]
+    assert after.features(month).drop(columns=labels).equals(before.features(month).drop(columns=labels))
+    # The first label of the previous month is the same in both dumps.
     earlier = shift(month, -1)
-    assert after.file("win_features", earlier) == before.file("win_features", earlier)
+    assert (
+        after.features(earlier)
+        .drop(columns=labels[1:])
+        .equals(before.features(earlier).drop(columns=labels[1:]))
+    )
 
 
 @pytest.mark.parametrize("table", RAW_TABLES, ids=lambda table: table.name)

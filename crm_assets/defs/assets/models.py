@@ -72,12 +72,13 @@ def leak_audit(
     """
     from crm_assets.modeling import leak_audit as audit
     from crm_assets.modeling import leak_evidence, plots
+    from crm_assets.modeling.frames import read_coded
     from crm_assets.modeling.history_audit import told_by_history
 
     settings = get_settings()
     last = data_horizon(opportunities)
     columns = [name for name in audit.DEAL_COLUMNS if name in opportunities.columns]
-    deals = opportunities.select(columns).to_pyarrow().to_pandas()
+    deals = read_coded(opportunities.select(columns))
     verdicts = audit.leak_audit(
         training_set,
         deals,
