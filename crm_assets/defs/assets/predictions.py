@@ -20,6 +20,7 @@ from crm_assets.defs.assets.models import champion
 from crm_assets.defs.assets.options import table_asset
 from crm_assets.defs.metadata import Fact, table
 from crm_assets.defs.partitions import data_horizon
+from crm_assets.defs.resources.fold_models import RunFoldModels
 from crm_assets.defs.resources.mlflow import MlflowSession
 from crm_assets.defs.resources.store import TableStoreResource
 from crm_assets.modeling import forecast
@@ -40,6 +41,7 @@ def win_predictions(
     monthly_snapshots: MonthlyTables,
     mlflow: MlflowSession,
     tables: TableStoreResource,
+    fold_models: RunFoldModels,
 ) -> MonthlyFrames:
     """One row per month and open deal: the chances to win it by horizon, its expected revenue, and why.
 
@@ -53,7 +55,6 @@ def win_predictions(
     rate = _rate_in_force(tables.store, mlflow)
     rates = _rates(tables.store, rate)
     model = None if rate else mlflow.load_champion()
-    memo: dict[Any, Any] = {}
 
     def predictions(month: str) -> pd.DataFrame:
         known = with_deal_features(win_features[month], deal_features[month]).order_by(KEY)
@@ -61,10 +62,10 @@ def win_predictions(
         values = forecast.expected_values(monthly_snapshots[month]).to_pyarrow().to_pandas()
         snapshot = _known(monthly_snapshots[month])
         if model is not None:
-            frame = scoring.win_predictions(deals, values, snapshot, model, month, memo)
+            frame = scoring.win_predictions(deals, values, snapshot, model, month, fold_models.outlook)
         else:
             frame = scoring.predictions_of_rates(
-                deals, values, snapshot, rates(month, deals), str(rate), month, memo
+                deals, values, snapshot, rates(month, deals), str(rate), month, fold_models.outlook
             )
         facts = {**_facts(frame), Fact.WITHOUT_PREDICTION: len(deals) - len(frame)}
         context.add_asset_metadata(facts, partition_key=month)
@@ -99,6 +100,7 @@ def revenue_forecast(
     win_predictions: MonthlyFrames,
     monthly_snapshots: MonthlyTables,
     leak_audit: pd.DataFrame,
+    fold_models: RunFoldModels,
 ) -> MonthlyFrames:
     """One row per month, horizon, and total, agent, manager, region or product: wins and revenue to expect.
 
@@ -107,7 +109,7 @@ def revenue_forecast(
     """
     from crm_assets.modeling.leak_audit import admissible_features
 
-    features, memo = admissible_features(leak_audit), {}
+    features, memo = admissible_features(leak_audit), fold_models.outlook
 
     def forecasts(month: str) -> pd.DataFrame:
         known = _known(monthly_snapshots[month])

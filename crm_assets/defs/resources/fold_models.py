@@ -1,8 +1,8 @@
-"""The models of past months that a run has fitted, so that its champion does not fit them again."""
+"""What a run has fitted and computed for past months, so that no asset does it again."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 from pydantic import PrivateAttr
@@ -18,6 +18,7 @@ class RunFoldModels(dg.ConfigurableResource):
     """
 
     _kept: FoldModels | None = PrivateAttr(default=None)
+    _outlook: dict[Any, Any] = PrivateAttr(default_factory=dict)
 
     @property
     def kept(self) -> FoldModels:
@@ -27,3 +28,8 @@ class RunFoldModels(dg.ConfigurableResource):
         if self._kept is None:
             self._kept = FoldModels()
         return self._kept
+
+    @property
+    def outlook(self) -> dict[Any, Any]:
+        """The memo of `modeling.outlook.walk.Walk`: predictions and forecast need the same past months."""
+        return self._outlook
