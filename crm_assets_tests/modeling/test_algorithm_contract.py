@@ -24,6 +24,7 @@ from crm_assets.modeling.explanation import PUSHED_DOWN, PUSHED_UP, contribution
 from crm_assets.modeling.folds import FoldModels, Split, last_lesson, learn
 from crm_assets.modeling.training_rows import HeldRows
 from crm_assets.registry import models, tracking
+from crm_assets.registry.aliases import CHAMPION
 from crm_assets.registry.names import MODEL
 from crm_assets_tests.modeling import toy_hazard
 from crm_assets_tests.modeling.conftest import SEED, Training

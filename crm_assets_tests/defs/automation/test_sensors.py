@@ -151,6 +151,7 @@ def test_what_trains_and_what_writes_predictions_waits_in_line(history: History)
         "champion",
     }
     assert {name for name, pool in pools.items() if pool == "predictions"} == {
+        "current_predictions",
         "win_predictions",
         "revenue_forecast",
     }
