@@ -23,7 +23,6 @@ from crm_assets.defs.partitions import data_horizon
 from crm_assets.defs.resources.fold_models import RunFoldModels
 from crm_assets.defs.resources.mlflow import MlflowSession
 from crm_assets.defs.resources.store import TableStoreResource
-from crm_assets.modeling import forecast
 from crm_assets.modeling.training_rows import training_rows
 from crm_assets.modeling.verdicts import NO_VERSION, SEASONAL_RATE
 from crm_assets.settings import get_settings
@@ -50,7 +49,7 @@ def win_predictions(
     revenue_forecast adds them up. If the data is not enough for a model, or the only model is worse than the
     seasonal rate, a rate of past deals takes the champion's place.
     """
-    from crm_assets.modeling import scoring
+    from crm_assets.modeling import forecast, scoring
 
     rate = _rate_in_force(tables.store, mlflow)
     rates = _rates(tables.store, rate)
@@ -107,6 +106,7 @@ def revenue_forecast(
     It adds up win_predictions, and adds the new business that monthly_snapshots let expect. leak_audit says
     which features it may use. Sales managers plan with it.
     """
+    from crm_assets.modeling import forecast
     from crm_assets.modeling.leak_audit import admissible_features
 
     features, memo = admissible_features(leak_audit), fold_models.outlook
@@ -130,7 +130,9 @@ def _known(snapshot: ir.Table) -> pd.DataFrame:
 
 def _totals(frame: pd.DataFrame) -> dict[str, Any]:
     """Return what the UI shows about a month's forecast: its totals by horizon."""
-    totals = frame[frame["level"] == forecast.TOTAL]
+    from crm_assets.modeling.forecast import TOTAL
+
+    totals = frame[frame["level"] == TOTAL]
     if totals.empty:
         return {Fact.NO_PREDICTIONS: "There was too little history by then to learn from."}
     first = totals.iloc[0]

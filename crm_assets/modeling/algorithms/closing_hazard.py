@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
 
 from crm_assets.modeling.algorithm import SNAPSHOT, Algorithm
-from crm_assets.modeling.hazard.estimator import ClosingHazard
+from crm_assets.modeling.hazard.factors import AGE, COHORT, GROUP, PRODUCT, SEASON
 from crm_assets.modeling.hazard.observed import SNAPSHOT_COLUMNS
-from crm_assets.modeling.hazard.reach import AGE, COHORT, GROUP, PRODUCT, SEASON
+
+if TYPE_CHECKING:
+    from crm_assets.modeling.hazard.estimator import ClosingHazard
 
 # It pools by the first of these that may be used.
 GROUPS, PRODUCTS = ("sales_agent", "manager", "regional_office"), ("product", "product_series")
@@ -18,6 +22,8 @@ AGE_FEATURE, SEASON_FEATURE = "days_open", "month_of_quarter"
 
 def build(features: list[str], seed: int) -> ClosingHazard:
     """Build an estimator that uses only what the features reveal; it has nothing random."""
+    from crm_assets.modeling.hazard.estimator import ClosingHazard
+
     group, product = _first(GROUPS, features), _first(PRODUCTS, features)
     aged = AGE_FEATURE in features
     used = {AGE: aged, SEASON: SEASON_FEATURE in features, GROUP: group, COHORT: aged, PRODUCT: product}

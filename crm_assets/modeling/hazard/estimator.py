@@ -11,6 +11,7 @@ from scipy.special import logit
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from crm_assets.crm.months import shift
+from crm_assets.modeling.hazard.factors import AGE, FACTORS
 from crm_assets.modeling.hazard.fit import SMOOTHING, fit, shares_won
 from crm_assets.modeling.hazard.observed import (
     SEASONS,
@@ -20,7 +21,7 @@ from crm_assets.modeling.hazard.observed import (
     observe,
     places,
 )
-from crm_assets.modeling.hazard.reach import AGE, FACTORS, Deals, Parts
+from crm_assets.modeling.hazard.reach import Deals, Parts
 
 # The smallest closable share.
 NEVER = 1e-6

@@ -10,9 +10,9 @@ from math import factorial
 import numpy as np
 from scipy.special import expit, logit
 
+from crm_assets.modeling.hazard.factors import AGE, COHORT, FACTORS, GROUP, PRODUCT, SEASON
 from crm_assets.modeling.hazard.observed import SEASONS, season_of
 
-AGE, SEASON, GROUP, COHORT, PRODUCT = FACTORS = ("age", "season", "group", "cohort", "product")
 # "Ever" follows the calendar for a year; what is open then closes later, with the share won of all seasons.
 YEAR = 366
 
