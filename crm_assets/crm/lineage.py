@@ -74,7 +74,9 @@ def _of_column(rel: Any, name: str) -> set[Origin]:
             joined = [link for link in rel.rest if link.table in value.relations]
             looked_up = _of_values(predicate for link in joined for predicate in link.predicates)
             return _of_value(value).union(looked_up, *(_of_rows(link.table) for link in joined))
-        case ops.Filter() | ops.Sort() | ops.DropColumns() | ops.Reference():
+        case (
+            ops.Filter() | ops.Sort() | ops.DropColumns() | ops.Reference() | ops.Distinct() | ops.DropNull()
+        ):
             return _of_column(rel.parent, name)
     # Unknown operation: report too many columns rather than miss one.
     return _everything_below(rel)
@@ -90,8 +92,13 @@ def _of_rows(rel: Any) -> set[Origin]:
         case ops.Aggregate():
             return _of_rows(rel.parent) | _of_values(rel.groups.values())
         case ops.JoinChain():
-            links = (_of_rows(link.table) | _of_values(link.predicates) for link in rel.rest)
+            # A left join keeps all rows; every join here looks up at most one row for each.
+            others = [link for link in rel.rest if link.how != "left"]
+            links = (_of_rows(link.table) | _of_values(link.predicates) for link in others)
             return _of_rows(rel.first).union(*links)
+        case ops.Distinct() | ops.DropNull():
+            columns = (_of_column(rel.parent, name) for name in rel.parent.schema.names)
+            return _of_rows(rel.parent).union(*columns)
         case ops.Project() | ops.Sort() | ops.DropColumns() | ops.Reference():
             return _of_rows(rel.parent)
     return _everything_below(rel)

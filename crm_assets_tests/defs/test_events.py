@@ -49,7 +49,8 @@ def stale(there: Place) -> dict[str, str]:
 def test_each_column_says_what_it_is_made_from(sample_run: tuple[Place, str]) -> None:
     there, _ = sample_run
     deals = made_from(there, "opportunities")
-    assert deals["close_value"] == {"raw_sales_pipeline.close_value"}
+    stage = "raw_sales_pipeline.deal_stage"
+    assert deals["close_value"] == {"raw_sales_pipeline.close_value", stage}
     # Which price a deal has depends on its product as well.
     assert deals["list_price"] == {
         "raw_products.sales_price",
@@ -61,9 +62,10 @@ def test_each_column_says_what_it_is_made_from(sample_run: tuple[Place, str]) ->
     dated_by = {"opportunities.close_date", "opportunities.created_date"}
     assert snapshot["close_value"] == {"opportunities.close_value"} | dated_by
     features = made_from(there, "win_features", MONTH)
-    rate = {f"monthly_snapshots.{name}" for name in ("sales_agent", "snapshot_month", "stage")}
+    rate = {f"monthly_snapshots.{name}" for name in ("sales_agent", "snapshot_month", "stage", "close_date")}
     assert features["agent_win_rate"] == rate
-    assert features["days_open"] == {"monthly_snapshots.engage_date"}
+    days = {"monthly_snapshots.engage_date", "monthly_snapshots.snapshot_month"}
+    assert features["days_open"] == days
     assert any(column.startswith("opportunities.") for column in features["won_next_month"])
 
 
