@@ -124,13 +124,11 @@ def make_tables(store: TableStore) -> tuple[ir.Table, str]:
 
 def snapshots_of(store: TableStore) -> Callable[[str], pd.DataFrame]:
     """Return a function that reads the columns of a month's snapshot that algorithms need."""
-    from crm_assets.modeling.algorithms import SNAPSHOT_COLUMNS
+    from crm_assets.modeling.algorithms import needed_of
     from crm_assets.modeling.frames import coded
 
     def read(month: str) -> pd.DataFrame:
-        deals = store.read(MONTHLY_SNAPSHOTS.name, [month])
-        there = [name for name in SNAPSHOT_COLUMNS or deals.columns if name in deals.columns]
-        return coded(deals.select(there).to_pyarrow())
+        return coded(needed_of(store.read(MONTHLY_SNAPSHOTS.name, [month])).to_pyarrow())
 
     return read
 

@@ -31,7 +31,7 @@ from crm_assets.defs.resources.store import TableStoreResource
 from crm_assets.errors import NotEnoughDataError
 from crm_assets.modeling import training
 from crm_assets.modeling.algorithm import SNAPSHOT, Algorithm, Snapshot
-from crm_assets.modeling.algorithms import ALGORITHMS, LEARNS_FROM_SNAPSHOTS, SNAPSHOT_COLUMNS
+from crm_assets.modeling.algorithms import ALGORITHMS, LEARNS_FROM_SNAPSHOTS, needed_of
 from crm_assets.modeling.algorithms import algorithm as by_name
 from crm_assets.modeling.training_rows import TrainingRows
 from crm_assets.modeling.verdicts import ABSENT, INADMISSIBLE, UNPROVEN
@@ -261,9 +261,7 @@ def _snapshot(tables: Mapping[str, ir.Table]) -> Snapshot | None:
         return None
     from crm_assets.modeling.frames import coded
 
-    snapshots = tables[MONTHLY_SNAPSHOTS.name]
-    there = [name for name in SNAPSHOT_COLUMNS or snapshots.columns if name in snapshots.columns]
-    deals = snapshots.select(there)
+    deals = needed_of(tables[MONTHLY_SNAPSHOTS.name])
 
     def read(month: str) -> pd.DataFrame:
         known = coded(deals.filter(deals.snapshot_month == month).to_pyarrow())

@@ -10,6 +10,8 @@ from __future__ import annotations
 from importlib import import_module
 from pkgutil import iter_modules
 
+import ibis.expr.types as ir
+
 from crm_assets.modeling.algorithm import SNAPSHOT, Algorithm
 
 
@@ -43,3 +45,10 @@ def algorithm(name: str) -> Algorithm:
         if row.name == name:
             return row
     raise KeyError(name)
+
+
+def needed_of(snapshots: ir.Table) -> ir.Table:
+    """Return the columns of snapshots that algorithms need, as far as the CRM has them."""
+    return snapshots.select(
+        [name for name in SNAPSHOT_COLUMNS or snapshots.columns if name in snapshots.columns]
+    )
