@@ -140,10 +140,11 @@ format: install ## Fix style.
 	ruff check --fix .
 	ruff format .
 
-docs: install ## Update the generated tables of README.md, .env.example and crm.schema.json.
+docs: install ## Update what docs/, .env.example and crm.schema.json take from the code.
 	python -m dev.settings_docs
 	python -m dev.mapping_docs
 	python -m dev.tables_docs
+	python -m dev.graph_docs
 
 benchmark-tables: install-scale ## Time snapshots and features against pandas and Polars, up to 8.8 million deals.
 	python -m benchmarks.tables

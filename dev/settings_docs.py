@@ -1,4 +1,4 @@
-"""`python -m dev.settings_docs`: write README.md's table of settings, and .env.example."""
+"""`python -m dev.settings_docs`: write the table of settings in docs/reference, and .env.example."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from pathlib import Path
 from pydantic.fields import FieldInfo
 
 from crm_assets.settings import Settings, variable
+from dev.place import ROOT
 
-ROOT = Path(__file__).parent.parent
+PAGE = ROOT / "docs" / "reference" / "settings.md"
 BEGIN, END = "<!-- settings: begin, written by `make docs` -->", "<!-- settings: end -->"
 
 
-def readme_table() -> str:
+def settings_table() -> str:
     """Return the settings as a Markdown table."""
     rows = [
         f"| `{variable(name)}` | {_type(field)} | {_default(field) or 'unset'} | {field.description} |"
@@ -32,17 +33,16 @@ def env_example() -> str:
     return "\n\n".join([header, *blocks]) + "\n"
 
 
-def with_table(readme: str) -> str:
-    """Return the text of README.md with an up-to-date table between its marks."""
-    before, rest = readme.split(BEGIN)
+def with_table(page: str) -> str:
+    """Return the text of the page with an up-to-date table between its marks."""
+    before, rest = page.split(BEGIN)
     _, after = rest.split(END)
-    return f"{before}{BEGIN}\n{readme_table()}\n{END}{after}"
+    return f"{before}{BEGIN}\n{settings_table()}\n{END}{after}"
 
 
 def main() -> None:
     """Write both files."""
-    readme = ROOT / "README.md"
-    readme.write_text(with_table(readme.read_text("utf-8")), "utf-8")
+    PAGE.write_text(with_table(PAGE.read_text("utf-8")), "utf-8")
     (ROOT / ".env.example").write_text(env_example(), "utf-8")
 
 

@@ -1,32 +1,31 @@
-"""`python -m dev.tables_docs`: write README.md's table of the files that the graph reads."""
+"""`python -m dev.tables_docs`: write the table of files in docs/reference/input.md."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from crm_assets.crm.schema import RAW_TABLES, SOURCE_ROW, RawTable
+from dev.place import ROOT
 
-README = Path(__file__).parent.parent / "README.md"
+PAGE = ROOT / "docs" / "reference" / "input.md"
 BEGIN, END = "<!-- tables: begin, written by `make docs` -->", "<!-- tables: end -->"
 
 
-def readme_table() -> str:
+def files_table() -> str:
     """Return the raw tables as a Markdown table, required ones first."""
     header = "| file | columns that it needs | columns that it uses if they are there |"
     ordered = sorted(RAW_TABLES, key=lambda table: table.optional_table)
     return "\n".join([header, "| --- | --- | --- |", *map(_row, ordered)])
 
 
-def with_tables(readme: str) -> str:
-    """Return the text of README.md with the table between its marks brought up to date."""
-    before, rest = readme.split(BEGIN)
+def with_tables(page: str) -> str:
+    """Return the text of the page with the table between its marks brought up to date."""
+    before, rest = page.split(BEGIN)
     _, after = rest.split(END)
-    return f"{before}{BEGIN}\n{readme_table()}\n{END}{after}"
+    return f"{before}{BEGIN}\n{files_table()}\n{END}{after}"
 
 
 def main() -> None:
-    """Write README.md."""
-    README.write_text(with_tables(README.read_text("utf-8")), "utf-8")
+    """Write the page."""
+    PAGE.write_text(with_tables(PAGE.read_text("utf-8")), "utf-8")
 
 
 def _row(table: RawTable) -> str:

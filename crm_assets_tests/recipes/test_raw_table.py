@@ -160,7 +160,7 @@ def test_an_optional_raw_table_takes_three_places(tmp_path: Path) -> None:
     written = scratch.python("-m", "dev.tables_docs")
     assert written.returncode == 0, written.stderr
     row = "| `activities.csv`, if it is there | `opportunity_id`, `date` | `kind` |"
-    assert row in (tmp_path / "README.md").read_text()
+    assert row in (tmp_path / "docs/reference/input.md").read_text()
 
     renewed = scratch.python("-m", "crm_assets_tests.defs.described", "--renew", CRM_SOURCE="sample")
     assert renewed.returncode == 0, renewed.stderr
