@@ -11,11 +11,10 @@ import pytest
 from crm_assets.definitions import defs
 from crm_assets.settings import Settings, variable
 from dev.graph_docs import PICTURE, assets_by_group, edges
+from dev.marks import Part
 from dev.place import ROOT
-from dev.settings_docs import PAGE as SETTINGS_PAGE
-from dev.settings_docs import env_example, with_table
-from dev.tables_docs import PAGE as INPUT_PAGE
-from dev.tables_docs import with_tables
+from dev.reference_docs import PARTS
+from dev.settings_docs import SETTINGS, env_example
 
 MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
 TARGETS = set(re.findall(r"^([a-z-]+):.*## .+\.$", MAKEFILE, re.MULTILINE))
@@ -30,15 +29,14 @@ def test_readme_can_be_read_in_a_few_minutes() -> None:
     assert len((ROOT / "README.md").read_text("utf-8").splitlines()) <= 130
 
 
-def test_the_settings_of_the_documents_are_those_of_the_code() -> None:
-    page = SETTINGS_PAGE.read_text("utf-8")
-    assert with_table(page) == page, "run `make docs`"
+@pytest.mark.parametrize("part", PARTS, ids=lambda part: part.name)
+def test_what_follows_from_the_code_is_up_to_date(part: Part) -> None:
+    page = part.path.read_text("utf-8")
+    assert part.renewed(page) == page, "run `make docs`"
+
+
+def test_the_example_of_an_environment_file_has_the_settings_of_the_code() -> None:
     assert (ROOT / ".env.example").read_text("utf-8") == env_example(), "run `make docs`"
-
-
-def test_the_files_that_the_documents_name_are_the_raw_tables_of_the_code() -> None:
-    page = INPUT_PAGE.read_text("utf-8")
-    assert with_tables(page) == page, "run `make docs`"
 
 
 @pytest.mark.parametrize("name", Settings.model_fields)
@@ -46,7 +44,7 @@ def test_every_setting_has_a_sentence(name: str) -> None:
     text = Settings.model_fields[name].description
     assert text
     assert text.endswith(".")
-    assert f"`{variable(name)}`" in SETTINGS_PAGE.read_text("utf-8")
+    assert f"`{variable(name)}`" in SETTINGS.path.read_text("utf-8")
 
 
 def test_the_picture_shows_the_assets_and_arrows_of_the_definitions() -> None:

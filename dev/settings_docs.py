@@ -8,19 +8,19 @@ from pathlib import Path
 from pydantic.fields import FieldInfo
 
 from crm_assets.settings import Settings, variable
+from dev.marks import Part, table
 from dev.place import ROOT
-
-PAGE = ROOT / "docs" / "reference" / "settings.md"
-BEGIN, END = "<!-- settings: begin, written by `make docs` -->", "<!-- settings: end -->"
 
 
 def settings_table() -> str:
     """Return the settings as a Markdown table."""
-    rows = [
-        f"| `{variable(name)}` | {_type(field)} | {_default(field) or 'unset'} | {field.description} |"
-        for name, field in Settings.model_fields.items()
-    ]
-    return "\n".join(["| variable | type | default | meaning |", "| --- | --- | --- | --- |", *rows])
+    return table(
+        ("variable", "type", "default", "meaning"),
+        (
+            (f"`{variable(name)}`", _type(field), _default(field) or "unset", field.description)
+            for name, field in Settings.model_fields.items()
+        ),
+    )
 
 
 def env_example() -> str:
@@ -33,16 +33,12 @@ def env_example() -> str:
     return "\n\n".join([header, *blocks]) + "\n"
 
 
-def with_table(page: str) -> str:
-    """Return the text of the page with an up-to-date table between its marks."""
-    before, rest = page.split(BEGIN)
-    _, after = rest.split(END)
-    return f"{before}{BEGIN}\n{settings_table()}\n{END}{after}"
+SETTINGS = Part("docs/reference/settings.md", "settings", settings_table)
 
 
 def main() -> None:
     """Write both files."""
-    PAGE.write_text(with_table(PAGE.read_text("utf-8")), "utf-8")
+    SETTINGS.write()
     (ROOT / ".env.example").write_text(env_example(), "utf-8")
 
 
