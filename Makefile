@@ -16,7 +16,7 @@ MAPPING ?= crm.yaml
 CRM ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-scale run check-data mapping pull dev replay mlflow promote rollback materialize checks validate storage-check up down status logs buckets ui stack stack-down stack-status stack-logs test-unit test test-deployed test-all coverage lint types format docs docs-site benchmark-tables benchmark lock clean
+.PHONY: help install install-scale run check-data mapping pull dev replay mlflow promote rollback materialize checks validate storage-check up down status logs buckets ui stack stack-down stack-status stack-logs test-unit test test-deployed test-all coverage lint types format docs docs-site architecture benchmark-tables benchmark lock clean
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -148,6 +148,9 @@ docs: install ## Update what docs/, .env.example and crm.schema.json take from t
 
 docs-site: install ## Build docs/ as a site in site/, and fail on a broken link.
 	NO_MKDOCS_2_WARNING=1 python -m mkdocs build --strict --quiet
+
+architecture: docs-site ## Print where the built page with the diagrams is.
+	@echo "$(CURDIR)/site/architecture.html"
 
 benchmark-tables: install-scale ## Time snapshots and features against pandas and Polars, up to 8.8 million deals.
 	python -m benchmarks.tables

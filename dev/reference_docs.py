@@ -15,6 +15,7 @@ from crm_assets.defs.checks import crm, features, predictions, raw, snapshots
 from crm_assets.defs.checks.suite import Suite
 from crm_assets.defs.metadata import OPTIONAL_TAG
 from crm_assets.defs.partitions import last_month
+from dev.architecture_docs import ARCHITECTURE
 from dev.marks import Part, code, table
 from dev.place import ROOT
 from dev.settings_docs import SETTINGS
@@ -190,6 +191,7 @@ PARTS = (
     Part("docs/reference/checks.md", "rules", rules),
     Part("docs/reference/commands.md", "targets", targets),
     Part("docs/reference/commands.md", "jobs", jobs),
+    *ARCHITECTURE,
 )
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ strict build refuses it.
 
 from __future__ import annotations
 
+import base64
 import posixpath
 import re
 from pathlib import Path
@@ -75,5 +76,6 @@ def _of_site(link: re.Match[str], page: str, files: Files) -> str:
 
 
 def _drawn(block: re.Match[str]) -> str:
-    picture = mmdr.render(block[1]).svg()
-    return f'<div class="diagram">{picture}</div>'
+    # As an image of its own: pictures on one page would share names of styles and arrow heads.
+    picture = base64.b64encode(mmdr.render(block[1]).svg().encode()).decode()
+    return f'<img alt="diagram" src="data:image/svg+xml;base64,{picture}">'
