@@ -10,6 +10,7 @@ import pytest
 
 from crm_assets.definitions import defs
 from crm_assets.settings import Settings, variable
+from dev.doc_commands import blocks, pages, problem
 from dev.graph_docs import PICTURE, assets_by_group, edges
 from dev.marks import Part
 from dev.place import ROOT
@@ -73,3 +74,32 @@ def test_every_file_that_a_page_links_to_or_lists_is_there(page: Path) -> None:
         assert (page.parent / name).exists(), name
     for name in re.findall(r"^\| `((?:crm_assets/|benchmarks|dev|docker)[a-z_/.]*)` \|", text, re.MULTILINE):
         assert (ROOT / name).exists(), name
+
+
+@pytest.mark.parametrize("page", pages(), ids=of_root)
+def test_every_command_in_a_page_exists(page: Path) -> None:
+    wrong = [
+        f"{block.place}: {command}: {said}"
+        for block in blocks(page)
+        for command in block.commands
+        if (said := problem(command))
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "make no-such-target",
+        "make run NOSUCH=1",
+        "CRM_NOSUCH=1 make run",
+        "export CRM_NOSUCH=1",
+        "python -m crm_assets.nosuch",
+        "dagster asset materialise -m x",
+        "dagster asset materialize --no-such-option",
+        "cp docker/nosuch docker/.env",
+        "nosuch",
+    ],
+)
+def test_a_command_that_does_not_exist_is_told(wrong: str) -> None:
+    assert problem(wrong)
