@@ -132,9 +132,10 @@ coverage: install ## Run all tests and show which lines they miss.
 	coverage combine --quiet
 	coverage report
 
-lint: install ## Check style.
+lint: install ## Check style and spelling.
 	ruff check .
 	ruff format --check .
+	codespell
 
 types: install ## Check types.
 	ty check
