@@ -24,8 +24,8 @@ def test_a_setting_is_one_field_and_the_documents_follow(tmp_path: Path) -> None
     assert "run `make docs`" in copy.tests("crm_assets_tests/test_documents.py", "-k", "setting").stdout
     written = copy.python("-m", "dev.settings_docs")
     assert written.returncode == 0, written.stderr
-    assert copy.changed() == {"crm_assets/settings.py", "README.md", ".env.example"}
-    for document in ("README.md", ".env.example"):
+    assert copy.changed() == {"crm_assets/settings.py", "docs/reference/settings.md", ".env.example"}
+    for document in ("docs/reference/settings.md", ".env.example"):
         assert (
             "Days before the end of a month on which a greeting is due." in (copy.root / document).read_text()
         )
