@@ -126,11 +126,9 @@ test-deployed: install install-scale ## Run the tests of the deployed stack, of 
 
 test-all: test test-deployed ## Run all tests.
 
-coverage: install ## Run all tests and show which lines they miss.
-	coverage erase
-	$(MAKE) --no-print-directory test-all PYTEST='coverage run -m pytest'
-	coverage combine --quiet
-	coverage report
+coverage: ## Run all tests, and show which lines those in the tests' own processes miss.
+	$(MAKE) --no-print-directory test PYTEST='pytest --cov'
+	$(MAKE) --no-print-directory test-deployed
 
 lint: install ## Check style and spelling.
 	ruff check .

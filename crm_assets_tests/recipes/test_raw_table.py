@@ -123,15 +123,10 @@ def test_an_activity_of_no_deal_is_told(dump: Path) -> None:
 # The tests that go over all raw tables, in the rooms that the recipe touches.
 CONTRACTS = (
     "crm_assets_tests/defs/test_activities.py",
-    "crm_assets_tests/crm/test_cleaning.py",
     "crm_assets_tests/crm/test_rules.py",
     "crm_assets_tests/crm/test_point_in_time.py::"
     "test_rewriting_what_is_later_changes_every_date_column_and_nothing_of_what_was_known",
     "crm_assets_tests/crm/test_point_in_time.py::test_what_a_replay_exports_of_a_month_is_dated_by_its_end",
-    "crm_assets_tests/sources/test_csv_folder.py",
-    "crm_assets_tests/sources/test_kaggle.py",
-    "crm_assets_tests/sources/test_sample.py",
-    "crm_assets_tests/defs/automation/test_replay.py",
     "crm_assets_tests/defs/test_definitions.py",
     "crm_assets_tests/defs/checks/test_suites.py::test_sound_tables_break_no_rule_that_stops_the_run",
     "crm_assets_tests/test_documents.py::test_what_follows_from_the_code_is_up_to_date[tables]",
