@@ -99,7 +99,7 @@ def _script(block: Block, place: Path, dump: Path) -> str:
         "path/to/folder": str(dump),
         "$PWD/.dagster_home": "$DAGSTER_HOME",
         "data/tables": str(place / "home" / "tables"),
-        "CRM_HOME=data-trial": f"CRM_HOME={place / 'trial'}",
+        "CRM_HOME=data-": f"CRM_HOME={place}/home-",
         "/var/backups/crm": str(place / "backups"),
     }
     for theirs, ours in replaced.items():
