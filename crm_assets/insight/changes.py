@@ -21,7 +21,7 @@ SMALL = 0.005
 TINY = 1e-9
 CENT = Decimal("0.01")
 SHOWN = ("sales_agent", "manager", "regional_office", "product", "account")
-OF_SNAPSHOT = (DEAL, "stage", "close_date", "close_value", "expected_close_date", *SHOWN)
+OF_SNAPSHOT = (DEAL, "stage", "stage_name", "close_date", "close_value", "expected_close_date", *SHOWN)
 
 
 class Change(StrEnum):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from typing import Any
 
 import ibis
-import ibis.expr.types as ir
 import pandas as pd
+import pyarrow as pa
 
 from crm_assets.crm import as_of, cleaning
 from crm_assets.crm.deals import MONTHS
@@ -18,6 +19,7 @@ from crm_assets.crm.names import meant
 from crm_assets.crm.schema import RAW_SALES_PIPELINE, Stage
 from crm_assets.crm.snapshots import month_rows, snapshots
 from crm_assets.crm.tables import MONTHLY_SNAPSHOTS
+from crm_assets.engine.duckdb import connect
 from crm_assets.engine.rows import Lookup, Row, RowQuery
 from crm_assets.modeling import forecast
 from crm_assets.storage.tables import TableStore
@@ -31,24 +33,33 @@ WHAT = {"sales_agent": "agent", "product": "product", "account": "account"}
 class Names:
     """What each spelling of a product, agent or account means, as `crm.names.meant` finds it."""
 
-    def __init__(self, store: TableStore, column: str, listed: ir.Table) -> None:
-        self._store, self._column = store, column
-        self._listed = store.engine.to_pyarrow(listed.select(column).distinct())
+    def __init__(self, column: str, listed: pa.Table) -> None:
+        self._column, self._listed = column, listed.select([column])
+        # An engine of its own: others may be in use by another thread.
+        self._engine, self._lock = connect("200MB"), threading.Lock()
         self._known: dict[str, str | None] = {}
-        self.learn({str(name) for name in self._listed[column].to_pylist() if name is not None})
+        self.learn(self._own())
 
     def learn(self, spelled: set[str]) -> None:
         """Look up spellings that were not seen before, all in one query."""
-        new = sorted(spelled - self._known.keys())
-        if not new:
+        if spelled <= self._known.keys():
             return
+        with self._lock:
+            self._learn(spelled)
+
+    def _learn(self, spelled: set[str]) -> None:
+        new = spelled - self._known.keys()
         if len(self._known) > MOST_SPELLINGS:
-            self._known.clear()
-            self.learn({str(name) for name in self._listed[self._column].to_pylist() if name is not None})
-        given = ibis.memtable({"spelled": new}, schema={"spelled": "string"})
+            new = new | self._own()
+        given = ibis.memtable(pa.table({"spelled": pa.array(sorted(new), "string")}))
         listed = ibis.memtable(self._listed)
-        found = self._store.engine.to_pyarrow(meant(given.spelled, listed[self._column]))
-        self._known.update(zip(found["name"].to_pylist(), found["means"].to_pylist(), strict=True))
+        found = self._engine.to_pyarrow(meant(given["spelled"], listed[self._column])).to_pydict()
+        learned = dict(zip(found["name"], found["means"], strict=True))
+        # Replaced and not changed: another thread may read it now.
+        self._known = learned if len(self._known) > MOST_SPELLINGS else self._known | learned
+
+    def _own(self) -> set[str]:
+        return {str(name) for name in self._listed[self._column].to_pylist() if name is not None}
 
     def row(self, key: Row) -> Row | None:
         """Return the row of the table of meanings for a spelling."""
@@ -81,12 +92,12 @@ class OnlineFeatures:
         lookups = {MONTHS.name: Lookup(month_rows([month]).to_pylist())}
         meanings, self._names = {}, {}
         for table in cleaning.LOOKUPS:
-            listed = store.read(table.name)
-            raw[table.name] = ibis.table(listed.schema(), name=table.name)
-            lookups[table.name] = Lookup(store.engine.to_pyarrow(listed).to_pylist())
+            listed = store.engine.to_pyarrow(store.read(table.name))
+            raw[table.name] = ibis.table(ibis.Schema.from_pyarrow(listed.schema), name=table.name)
+            lookups[table.name] = Lookup(listed.to_pylist())
             (column,) = table.key
             if column in self.columns:
-                self._names[column] = Names(store, column, listed)
+                self._names[column] = Names(column, listed)
                 meanings[column] = ibis.table({"name": "string", "means": "string"}, name=f"means_{column}")
                 lookups[f"means_{column}"] = Lookup([], self._names[column].row)
         known = {}

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -99,13 +98,10 @@ class Fresh:
 
     def __init__(self, online: OnlineFeatures, scorer: Scorer, reach: Horizons | None) -> None:
         self.online, self.scorer, self.reach = online, scorer, reach
-        # The tables of names, and the engine behind them, serve one request at a time.
-        self._lock = threading.Lock()
 
     def features(self, deals: list[dict[str, Any]]) -> tuple[pd.DataFrame, list[int]]:
         """Return the features of deals, and the places of those that are not open; see `OnlineFeatures.of`."""
-        with self._lock:
-            return self.online.of(deals)
+        return self.online.of(deals)
 
     def predict(
         self, deals: list[dict[str, Any]], table: pd.DataFrame, limits: Sequence[float], why: bool
@@ -217,8 +213,3 @@ def _calibration(champion: Champion) -> Any:
     kind = type(champion.model.calibrator)
     name = f"{kind.__module__}.{kind.__qualname__}"
     return next((row for row in CALIBRATIONS if name in row.trusted_types), None)
-
-
-def as_records(columns: Sequence[str], data: Sequence[Sequence[Any]]) -> list[Mapping[str, Any]]:
-    """Return rows of a table given as columns and data."""
-    return [dict(zip(columns, row, strict=True)) for row in data]
