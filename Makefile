@@ -14,9 +14,11 @@ VERSION ?=
 ASSETS ?= *
 MAPPING ?= crm.yaml
 CRM ?=
+NAME ?=
+SEES ?= all
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-scale run check-data mapping pull dev replay mlflow promote rollback materialize checks validate storage-check up down status logs buckets ui stack stack-down stack-status stack-logs test-unit test test-deployed test-all coverage lint types format docs benchmark-tables benchmark lock clean
+.PHONY: help install install-scale run check-data mapping pull dev serve api-key replay mlflow promote rollback materialize checks validate storage-check up down status logs buckets ui stack stack-down stack-status stack-logs test-unit test test-deployed test-all coverage lint types format docs benchmark-tables benchmark lock clean
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +59,12 @@ pull: install ## Pull the deals of CRM (hubspot or pipedrive) into CSV files in 
 
 dev: install dagster-home ## Open the Dagster UI on this machine.
 	python -m crm_assets.console.start dagster dev
+
+serve: install ## Serve predictions and forecast as a REST API on this machine.
+	python -m crm_assets.serving
+
+api-key: install ## Make a key of the REST API for NAME that sees SEES (default: all).
+	@python -m crm_assets.console.api_key '$(NAME)' --sees '$(SEES)'
 
 replay: install ## Replay the data month by month as if it were live, and compare the forecasts with a backtest.
 	python -m crm_assets.console.replay

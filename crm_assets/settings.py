@@ -211,14 +211,14 @@ class Settings(BaseSettings):
     api_host: str = Field(
         "127.0.0.1",
         min_length=1,
-        description="The address that the REST API listens on. Without `CRM_API_KEYS` only this machine's own "
-        "(`127.0.0.1`, `::1`, `localhost`) is allowed.",
+        description="The address that the REST API listens on. Without `CRM_API_KEYS` it must be one of this "
+        "machine only: `127.0.0.1`, `::1` or `localhost`.",
     )
     api_port: int = Field(8000, ge=0, le=65535, description="The port of the REST API; 0 for any free one.")
     api_keys: Path | None = Field(
         None,
-        description="The YAML file with the hashed keys of the REST API; `make api-key` makes a key. Unset: no "
-        "key is asked for, and only this machine is served.",
+        description="The YAML file with the hashed keys of the REST API; `make api-key` makes a key. Unset: "
+        "no key is asked for, and only this machine is served.",
     )
     api_rate: str = Field(
         "60000/minute",

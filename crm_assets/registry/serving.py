@@ -52,8 +52,8 @@ def champion(settings: Settings) -> Found | None:
     except (MlflowException, SQLAlchemyError) as error:
         database.check(uri)
         raise SourceUnavailableError(
-            f"MLflow at {without_password(uri)} does not answer; the last good model goes on, and the next look "
-            "is soon."
+            f"MLflow at {without_password(uri)} does not answer; the last good model goes on, and the "
+            "next look is soon."
         ) from error
     return None if version is None else Found(version)
 

@@ -62,8 +62,8 @@ def check(settings: Settings) -> None:
         read_keys(settings.api_keys)
     elif settings.api_host not in LOOPBACK:
         raise SettingsError(
-            f"CRM_API_HOST={settings.api_host} would serve other machines without API keys: make a key with make "
-            "api-key and set CRM_API_KEYS, or set CRM_API_HOST=127.0.0.1."
+            f"CRM_API_HOST={settings.api_host} would serve other machines without API keys: make a key with "
+            "make api-key and set CRM_API_KEYS, or set CRM_API_HOST=127.0.0.1."
         )
 
 

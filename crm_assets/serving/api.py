@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
+from anyio import to_thread
 from fastapi import Depends, Request, Response
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 from limits import RateLimitItem, parse
@@ -159,6 +160,6 @@ async def remembered(of: Service, state: State, key: Key, what: str, make: Calla
     place = of.cache.key(state.tag, str(key.sees), what)
     body = await of.cache.get(place)
     if body is None:
-        body = written(make())
+        body = await to_thread.run_sync(lambda: written(make()))
         await of.cache.put(place, body)
     return sent(body)

@@ -1,7 +1,7 @@
 """Answers that cannot have changed: in this process, and in Redis if several APIs share one.
 
-A key holds the model version, the version of the tables, and who may see what; so nothing is ever invalidated.
-Redis is only a help: if it is away, or slow, the API computes the answer itself and tries again later.
+A key holds the model version, the version of the tables, and who may see what, so no answer is ever out of
+date. Redis is only a help: if it is away, or slow, the API computes the answer itself and tries again later.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cachetools import LRUCache
 
@@ -83,7 +83,8 @@ class Cache:
         if self._redis is None or time.monotonic() < self._away_until:
             return None
         try:
-            return await self._redis.get(f"{PREFIX}{key}")
+            found: Any = await self._redis.get(f"{PREFIX}{key}")
+            return found
         except Exception as error:  # any fault of a cache is a miss
             self._failed(error)
             return None

@@ -1,4 +1,4 @@
-"""Features of deals that are posted: the expressions of the batch, with the stored aggregates of the month."""
+"""Features of posted deals: the expressions of the batch, with the stored aggregates of the month."""
 
 from __future__ import annotations
 
@@ -148,13 +148,13 @@ class OnlineFeatures:
             name = names.means(spelled)
             if name is None:
                 told.append(
-                    f"The {what} is in no table of this CRM: nothing else is known of it, and it counts as new, "
-                    "with the win rate of all deals."
+                    f"The {what} is in no table of this CRM: nothing else is known of it, and it counts as "
+                    "new, with the win rate of all deals."
                 )
             elif name not in self._known[column]:
                 told.append(
-                    f"The {what} had no deal by the end of {self.month}: it counts as new, with the win rate of "
-                    "all deals."
+                    f"The {what} had no deal by the end of {self.month}: it counts as new, with the win "
+                    "rate of all deals."
                 )
         return told
 

@@ -153,7 +153,11 @@ class Follower:
     def _prepare(self, state: State) -> None:
         """Make fresh predictions of the newest month ready before anybody asks."""
         if state.stored is not None and (state.champion is not None or state.rate is not None):
-            state.fresh(self.store, state.stored.month, self.settings.seed)
+            ready = state.fresh(self.store, state.stored.month, self.settings.seed)
+            # The first prediction imports what the model needs.
+            deal = {"opportunity_id": "", "engage_date": month_end(state.stored.month)}
+            table, _ = ready.features([deal])
+            ready.predict([deal], table, self.settings.band_limits, why=True)
 
     def _tables(self, state: State) -> tuple[State, str | None]:
         reader = Reader(self.store)

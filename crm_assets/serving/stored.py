@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from crm_assets.crm.months import month_end
@@ -16,12 +17,13 @@ from crm_assets.insight import bands
 from crm_assets.insight.changes import OF_SNAPSHOT, Changes, Moment, compared
 from crm_assets.insight.reading import Reader
 from crm_assets.insight.scope import TEAM, Scope
-from crm_assets.insight.words import reasons
+from crm_assets.insight.words import RECORD_OF, reasons
 from crm_assets.modeling.outlook.walk import column_of
 
 DEAL = "opportunity_id"
 # A deal's history goes back so many months.
 MONTHS_OF_HISTORY = 12
+MADE_BY = ("scored_by", "algorithm", "model_version")
 WHO_AND_WHAT = ("sales_agent", "manager", "regional_office", "product", "account")
 
 
@@ -53,7 +55,8 @@ class Stored:
     read_at: datetime
     _now: Moment
     _earlier: Moment | None
-    _features: pd.DataFrame
+    _columns: dict[str, np.ndarray]
+    _facts: dict[str, np.ndarray]
     _limits: Sequence[float]
     _places: dict[str, int] = field(default_factory=dict)
 
@@ -73,12 +76,12 @@ class Stored:
 
     def summary(self, place: int) -> dict[str, Any]:
         """Return what lists show of a deal."""
-        return summaries(self.deals.iloc[[place]])[0]
+        return plain({name: _item(self._columns[name][place]) for name in _shown(self._columns)})
 
     def detail(self, place: int) -> dict[str, Any]:
         """Return all that is known of a deal: reasons and history as well."""
-        row = self.deals.iloc[place].to_dict()
-        features = self._features.loc[row[DEAL]].to_dict() if row[DEAL] in self._features.index else {}
+        row = {name: values[place] for name, values in self._columns.items()}
+        features = {name: values[place] for name, values in self._facts.items()}
         why = [
             {
                 "feature": one.feature,
@@ -107,17 +110,17 @@ class Stored:
 
 def summaries(deals: pd.DataFrame) -> list[dict[str, Any]]:
     """Return what lists show of deals, with None for missing values."""
-    shown = [DEAL, *(name for name in WHO_AND_WHAT if name in deals), "stage", "days_open", *_chances(deals)]
-    shown += [
-        "band",
-        "trend",
-        "expected_value",
-        "expected_revenue",
-        "scored_by",
-        "algorithm",
-        "model_version",
-    ]
-    return [plain(row) for row in deals[shown].to_dict("records")]
+    return [plain(row) for row in deals[_shown(deals)].to_dict("records")]
+
+
+def _shown(columns: Collection[str]) -> list[str]:
+    chances = [name for name in columns if name == "probability" or name.startswith("probability_")]
+    shown = [DEAL, *(name for name in WHO_AND_WHAT if name in columns), "stage", "days_open", *chances]
+    return [*shown, "band", "trend", "expected_value", "expected_revenue", *MADE_BY]
+
+
+def _item(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def plain(row: dict[Any, Any]) -> dict[str, Any]:
@@ -129,10 +132,6 @@ def _missing(value: Any) -> bool:
     return (
         value is None or value is pd.NaT or value is pd.NA or (isinstance(value, float) and math.isnan(value))
     )
-
-
-def _chances(deals: pd.DataFrame) -> list[str]:
-    return [name for name in deals.columns if name == "probability" or name.startswith("probability_")]
 
 
 def version_of(reader: Reader) -> str:
@@ -162,7 +161,7 @@ def read_stored(reader: Reader, limits: Sequence[float]) -> Stored:
     before = reader.month_before(month)
     predictions = {earlier: reader.predictions(earlier) for earlier in months}
     now = predictions[month].reset_index(drop=True)
-    earlier = predictions[before] if before in predictions else None
+    earlier = predictions.get(before) if before else None
     trend = bands.trends(now, earlier) if earlier is not None else pd.Series(bands.NEW, index=now.index)
     snapshot = reader.snapshot(month, OF_SNAPSHOT)
     deals = now.assign(stage=_stages(now, snapshot), band=bands.bands(now, limits), trend=trend)
@@ -185,7 +184,8 @@ def read_stored(reader: Reader, limits: Sequence[float]) -> Stored:
         read_at=datetime.now(UTC),
         _now=Moment(month, now, snapshot),
         _earlier=was,
-        _features=_facts(reader, month),
+        _columns={name: deals[name].to_numpy() for name in deals},
+        _facts=_facts(reader, month, deals[DEAL]),
         _limits=limits,
         _places={str(deal): place for place, deal in enumerate(deals[DEAL])},
     )
@@ -203,11 +203,12 @@ def _team(reader: Reader) -> pd.DataFrame:
     return team if len(team.columns) else pd.DataFrame(columns=pd.Index(TEAM))
 
 
-def _facts(reader: Reader, month: str) -> pd.DataFrame:
-    """Return the features that give reasons their facts, by deal."""
+def _facts(reader: Reader, month: str, deals: pd.Series) -> dict[str, np.ndarray]:
+    """Return the features that give reasons their facts, in the order of the deals."""
     features = reader.features(month)
-    kept = [name for name in ("agent_win_rate", "product_win_rate", "account_win_rate") if name in features]
-    return features.set_index(DEAL)[kept]
+    kept = [name for name in RECORD_OF.values() if name in features]
+    found = features.set_index(DEAL)[kept].reindex(deals)
+    return {name: found[name].to_numpy() for name in kept}
 
 
 def _history(
