@@ -30,6 +30,7 @@ ROOMS = (
     "insight",
     "defs",
     "definitions",
+    "serving",
     "console",
     "__main__",
 )
@@ -38,7 +39,7 @@ CORE = ("errors", "crm", "engine", "modeling")
 MAY_IMPORT = {
     "dagster": ("defs", "definitions"),
     "mlflow": ("registry", "defs"),
-    "fastapi": (),
+    "fastapi": ("serving",),
     "streamlit": (),
 }
 

@@ -1,4 +1,4 @@
-"""Fresh predictions: deals as of a month's end, by the champion, or by its walk-forward model of a past month."""
+"""Fresh predictions as of a month's end: by the champion, or by its walk-forward model of a past month."""
 
 from __future__ import annotations
 
@@ -74,9 +74,7 @@ class Scorer:
         else:
             found = pooled.pooled_rates(rows, deals, self.month, self.features)
         if len(found) != len(deals):
-            raise NotEnoughDataError(
-                f"No label is known by the end of {self.month}: nothing can be predicted."
-            )
+            raise NotEnoughDataError(f"No label is known by the end of {self.month} to predict from.")
         return found
 
 

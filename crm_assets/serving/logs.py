@@ -30,7 +30,9 @@ def configure() -> None:
     handler.setFormatter(JsonLines())
     for name in ("crm_assets.serving", "uvicorn.error"):
         logger = logging.getLogger(name)
-        logger.handlers, logger.propagate = [handler], False
+        logger.handlers.clear()
+        logger.addHandler(handler)
+        logger.propagate = False
         logger.setLevel(logging.INFO)
     # Its lines hold addresses with ids; the API writes its own.
     logging.getLogger("uvicorn.access").disabled = True

@@ -90,7 +90,7 @@ class PredictionsRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    deals: list[Deal] = Field(min_length=1, max_length=MOST_DEALS, description="1 to 1,000 deals.")  # ty: ignore[invalid-type-form]
+    deals: list[Deal] = Field(min_length=1, max_length=MOST_DEALS, description="1 to 1,000.")  # ty: ignore[invalid-type-form]
     as_of: dt.date | None = Field(
         None,
         description="The day that the deals are as of: the last day of a month with a stored snapshot. Unset: "
@@ -152,7 +152,7 @@ class Page(BaseModel):
 class Opportunities(Page):
     """Open deals, a page of them."""
 
-    opportunities: list[Opportunity]
+    opportunities: list[Opportunity]  # ty: ignore[invalid-type-form]
 
 
 class HistoryMonth(BaseModel):
@@ -186,7 +186,7 @@ class Forecast(BaseModel):
 
     as_of: str
     currency: str
-    rows: list[ForecastRow]
+    rows: list[ForecastRow]  # ty: ignore[invalid-type-form]
 
 
 class Step(BaseModel):
@@ -254,7 +254,7 @@ class Predictions(BaseModel):
     model_version: str
     algorithm: str
     scored_by: str
-    predictions: list[PredictionOut]
+    predictions: list[PredictionOut]  # ty: ignore[invalid-type-form]
     warnings: list[str] = Field(
         description="What holds for all deals, for example fields that were left out."
     )

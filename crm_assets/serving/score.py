@@ -53,7 +53,7 @@ async def predictions(request: Request, of: Serving, key: Scores) -> Response:
     place = of.cache.key(state.tag, str(key.sees), "predictions", body.decode("utf-8", "replace"))
     if (known := await of.cache.get(place)) is not None:
         return sent(known)
-    ready = await _fresh(of, state, asked.as_of and f"{asked.as_of}")
+    ready = await _fresh(of, state, None if asked.as_of is None else f"{asked.as_of}")
 
     def make() -> bytes:
         given = [deal.model_dump(exclude_none=True) for deal in asked.deals]

@@ -1,4 +1,4 @@
-"""What the API answers from: one immutable state, replaced as a whole when the champion or a table changes."""
+"""What the API answers from: one state, replaced as a whole when the champion or a table changes."""
 
 from __future__ import annotations
 

@@ -21,6 +21,8 @@ from crm_assets.insight.words import RECORD_OF, reasons
 from crm_assets.modeling.outlook.walk import column_of
 
 DEAL = "opportunity_id"
+# The tables of the newest month that the stored answers are read from.
+MONTHLY = ("win_predictions", "revenue_forecast", "monthly_snapshots", "win_features")
 # A deal's history goes back so many months.
 MONTHS_OF_HISTORY = 12
 MADE_BY = ("scored_by", "algorithm", "model_version")
@@ -71,7 +73,7 @@ class Stored:
         if place is None or scope.everything:
             return place
         column = scope.level.value
-        shown = column in self.deals and self.deals.at[place, column] in scope.names
+        shown = column in self._columns and self._columns[column][place] in scope.names
         return place if shown else None
 
     def summary(self, place: int) -> dict[str, Any]:
@@ -142,8 +144,7 @@ def version_of(reader: Reader) -> str:
     """
     month = reader.newest_month()
     tables: list[tuple[str, str | None]] = [("opportunities", None), ("champion", None), ("leak_audit", None)]
-    for name in ("win_predictions", "revenue_forecast", "monthly_snapshots", "win_features"):
-        tables.append((name, month))
+    tables += [(name, month) for name in MONTHLY]
     if before := reader.month_before(month):
         tables.append(("win_predictions", before))
     return f"{month}:{hash(tuple(reader.version_of(*table) for table in tables)) & 0xFFFFFFFFFFFF:012x}"

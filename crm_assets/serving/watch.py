@@ -32,7 +32,7 @@ _METRIC = "test_"
 
 @router.get("/v1/model", response_model=schemas.ModelOut, responses=responses(400, 401, 403, 429, 500, 503))
 async def model(of: Serving, _: Reads) -> Response:
-    """Return the model in force: its features, metrics beside baselines, and the verdicts of the leak audit."""
+    """Return the model in force: features, metrics beside baselines, and the verdicts of the leak audit."""
     state = of.state()
     champion, facts, stored = state.champion, state.facts, state.stored
     metrics = {name.removeprefix(_METRIC): facts[name] for name in facts if name.startswith(_METRIC)}
