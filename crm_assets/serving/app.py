@@ -21,7 +21,8 @@ from crm_assets.storage.choice import open_store
 
 DESCRIPTION = (
     "Which open deals will be won, with what probability, and how much revenue that adds up "
-    "to. Stored answers come from the last run of the graph; fresh predictions come from the same model and the same features."
+    "to. Stored answers come from the last run of the graph; fresh predictions come from the same model "
+    "and the same features."
 )
 # Bodies that endpoints read by hand, and so are not documented by FastAPI.
 _BODIES = (schemas.PredictionsRequest, schemas.Invocation, problems.ProblemBody)

@@ -74,7 +74,7 @@ class Scorer:
         else:
             found = pooled.pooled_rates(rows, deals, self.month, self.features)
         if len(found) != len(deals):
-            raise NotEnoughDataError(f"No label is known by the end of {self.month} to predict from.")
+            raise NotEnoughDataError(f"No label is known by the end of {self.month}.")
         return found
 
 
@@ -98,7 +98,7 @@ class Fresh:
         self.online, self.scorer, self.reach = online, scorer, reach
 
     def features(self, deals: list[dict[str, Any]]) -> tuple[pd.DataFrame, list[int]]:
-        """Return the features of deals, and the places of those that are not open; see `OnlineFeatures.of`."""
+        """Return the features of deals, and the places of those that are not open."""
         return self.online.of(deals)
 
     def predict(

@@ -90,11 +90,11 @@ class PredictionsRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    deals: list[Deal] = Field(min_length=1, max_length=MOST_DEALS, description="1 to 1,000.")  # ty: ignore[invalid-type-form]
+    deals: list[Deal] = Field(min_length=1, max_length=MOST_DEALS)  # ty: ignore[invalid-type-form]
     as_of: dt.date | None = Field(
         None,
-        description="The day that the deals are as of: the last day of a month with a stored snapshot. Unset: "
-        "the newest scored month's.",
+        description="The day that the deals are as of: the last day of a month with a stored snapshot. "
+        "Unset: the newest scored month's.",
         examples=["2017-12-31"],
     )
     reasons: bool = Field(True, description="Whether to say why, which takes longest.")

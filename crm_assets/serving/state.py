@@ -178,13 +178,12 @@ class Follower:
 
         try:
             version = registry.champion(self.settings)
+            if version is None and state.champion is not None:
+                # Somebody may be moving the alias right now, or the registry was moved away.
+                return state, f"No version has the alias champion now; version {state.version} goes on."
             if version is None:
-                if state.champion is not None:
-                    # Nobody may score with a version whose alias was taken away.
-                    state = _with(state, None, {})
-                return replace(state, rate=_rate(state.leaderboard, None)) if _changes_rate(
-                    state
-                ) else state, None
+                rate = _rate(state.leaderboard, None)
+                return (state if state.rate == rate else replace(state, rate=rate)), None
             if state.champion is not None and version.key == state.facts.get("key"):
                 return state, None
             return _with(state, *registry.load(self.settings, version)), None
@@ -215,10 +214,6 @@ def _with(state: State, champion: Champion | None, facts: dict[str, str]) -> Sta
         _months={},
         _lock=threading.Lock(),
     )
-
-
-def _changes_rate(state: State) -> bool:
-    return state.champion is None and state.rate != _rate(state.leaderboard, None)
 
 
 def _rate(board: pd.DataFrame, champion: Champion | None) -> str | None:
