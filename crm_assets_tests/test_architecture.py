@@ -28,6 +28,7 @@ ROOMS = (
     "storage",
     "registry",
     "insight",
+    "writeback",
     "defs",
     "definitions",
     "serving",

@@ -108,5 +108,6 @@ def _connect(settings: Settings) -> Redis | None:
         settings.redis_url.get_secret_value(),
         socket_timeout=PATIENCE,
         socket_connect_timeout=PATIENCE,
-        retry=Retry(NoBackoff(), 0),
+        # A connection from before an outage fails once.
+        retry=Retry(NoBackoff(), 1),
     )

@@ -15,6 +15,7 @@ import skops.io
 from mlflow.tracking import MlflowClient
 
 from crm_assets.insight.scope import scope_of
+from crm_assets.modeling.calibrations.platt import Platt
 from crm_assets.registry.aliases import CHAMPION, MODEL
 from crm_assets.registry.past import WALK_FORWARD_FILE
 from crm_assets.registry.reading import MODEL_FILE
@@ -71,7 +72,7 @@ def second_version(client: MlflowClient, folder: Path) -> str:
     )
     untrusted = skops.io.get_untrusted_types(file=files / MODEL_FILE)
     model = skops.io.load(files / MODEL_FILE, trusted=untrusted)
-    model.calibrator = None
+    model.calibrator = Platt(0.5, 0.1)
     skops.io.dump(model, files / MODEL_FILE)
     run = client.create_run(client.get_run(first.run_id).info.experiment_id)
     client.log_artifact(run.info.run_id, str(files / MODEL_FILE), "model")

@@ -36,7 +36,11 @@ def got(path: str, **headers: str) -> Send:
 # What is sent, with which key, and the statuses that are right for it.
 HOSTILE: dict[str, tuple[Send, str, tuple[int, ...]]] = {
     "no key": (got("/v1/opportunities"), "", (401,)),
-    "a key that nobody has": (got("/v1/model", Authorization=f"Bearer crm_{'0' * 12}_{'a' * 43}"), "", (401,)),
+    "a key that nobody has": (
+        got("/v1/model", Authorization=f"Bearer crm_{'0' * 12}_{'a' * 43}"),
+        "",
+        (401,),
+    ),
     "a key of another form": (got("/v1/model", Authorization="Bearer ' OR 1=1 --"), "", (401,)),
     "a password instead of a key": (got("/v1/model", Authorization="Basic YTpi"), "", (401,)),
     "an expired key": (got("/v1/opportunities"), "expired", (401,)),
@@ -53,7 +57,11 @@ HOSTILE: dict[str, tuple[Send, str, tuple[int, ...]]] = {
     "NaN": (posted(b'{"deals": [{"engage_date": "2017-11-04", "amount": NaN}]}'), "all", (422,)),
     "infinity": (posted(b'{"deals": [{"engage_date": "2017-11-04", "amount": 1e999}]}'), "all", (422,)),
     "a number beyond all": (deal(amount=1e300), "all", (422,)),
-    "a whole number of 5,000 digits": (posted(b'{"deals": [{"stage_position": ' + b"9" * 5000 + b"}]}"), "all", (400, 422)),
+    "a whole number of 5,000 digits": (
+        posted(b'{"deals": [{"stage_position": ' + b"9" * 5000 + b"}]}"),
+        "all",
+        (400, 422),
+    ),
     "a text for a number": (deal(amount="12"), "all", (422,)),
     "a list for a text": (deal(product=["GTX"]), "all", (422,)),
     "a number for a text": (deal(sales_agent=7), "all", (422,)),
@@ -69,7 +77,11 @@ HOSTILE: dict[str, tuple[Send, str, tuple[int, ...]]] = {
     "too many deals": (posted({"deals": [DEAL] * 1001}), "all", (422,)),
     "null for the deals": (posted({"deals": None}), "all", (422,)),
     "a control character": (deal(product="GTX\u0000"), "all", (422,)),
-    "half a surrogate": (posted(b'{"deals": [{"engage_date": "2017-11-04", "product": "\\ud800"}]}'), "all", (400, 422)),
+    "half a surrogate": (
+        posted(b'{"deals": [{"engage_date": "2017-11-04", "product": "\\ud800"}]}'),
+        "all",
+        (400, 422),
+    ),
     "a very long name": (deal(sales_agent="a" * 100_000), "all", (422,)),
     "SQL in a name": (deal(sales_agent="'; DROP TABLE months; --"), "all", (200, 422)),
     "SQL in an id": (got("/v1/opportunities/" + quote("' OR '1'='1", safe="")), "all", (404,)),
