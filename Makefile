@@ -14,9 +14,12 @@ VERSION ?=
 ASSETS ?= *
 MAPPING ?= crm.yaml
 CRM ?=
+NAME ?=
+SEES ?= all
+SEND ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-scale run check-data mapping pull dev replay mlflow notebooks promote rollback materialize checks validate storage-check up down status logs buckets ui stack stack-down stack-status stack-logs test-unit test test-deployed test-all coverage lint types format docs docs-site architecture benchmark-tables benchmark lock clean
+.PHONY: help install install-scale run check-data mapping pull dev replay mlflow notebooks promote rollback materialize checks validate storage-check up down status logs buckets ui stack stack-down stack-status stack-logs test-unit test test-deployed test-all coverage lint types format docs docs-site architecture benchmark-tables benchmark lock clean serve api-key write-back
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +60,15 @@ pull: install ## Pull the deals of CRM (hubspot or pipedrive) into CSV files in 
 
 dev: install dagster-home ## Open the Dagster UI on this machine.
 	python -m crm_assets.console.start dagster dev
+
+serve: install ## Serve predictions and forecast as a REST API on this machine.
+	python -m crm_assets.serving
+
+api-key: install ## Make a key of the REST API for NAME that sees SEES (default: all).
+	@python -m crm_assets.console.api_key '$(NAME)' --sees '$(SEES)'
+
+write-back: install ## Write scores of changed deals for CRM: a file to import; SEND=yes sends them.
+	@python -m crm_assets.console.write_back '$(CRM)' $(if $(SEND),--send)
 
 replay: install ## Replay the data month by month as if it were live, and compare the forecasts with a backtest.
 	python -m crm_assets.console.replay

@@ -28,8 +28,11 @@ ROOMS = (
     "sources",
     "storage",
     "registry",
+    "insight",
+    "writeback",
     "defs",
     "definitions",
+    "serving",
     "console",
     "__main__",
 )
@@ -38,7 +41,7 @@ CORE = ("errors", "crm", "engine", "modeling")
 MAY_IMPORT = {
     "dagster": ("defs", "definitions"),
     "mlflow": ("registry", "defs"),
-    "fastapi": (),
+    "fastapi": ("serving",),
     "streamlit": (),
 }
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import ibis.expr.types as ir
 import pandas as pd
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from crm_assets.crm.all_features import feature
 from crm_assets.crm.months import MonthRange
 from crm_assets.crm.targets import DEFAULT_TARGET
+from crm_assets.insight.reading import currency_of
+from crm_assets.insight.words import UP, reasons
+from crm_assets.modeling.explanation import TOP
 from crm_assets.modeling.forecast import TOTAL, without_price
 from crm_assets.modeling.pooled import rate_in_force
 from crm_assets.modeling.verdicts import ABSENT, INADMISSIBLE, POOLED_RATE, SEASONAL_RATE, UNPROVEN
@@ -65,13 +66,6 @@ def read_results(store: TableStore, months: MonthRange, source: str, synthetic: 
         .to_pyarrow()
         .as_py(),
     )
-
-
-def currency_of(opportunities: ir.Table) -> str:
-    """Return the currency of the amounts; if the CRM does not say, dollars."""
-    if "currency" not in opportunities.columns:
-        return "USD"
-    return opportunities.currency.min().to_pyarrow().as_py() or "USD"
 
 
 def show(results: Results, console: Console) -> None:
@@ -230,7 +224,7 @@ def _likeliest(predictions: pd.DataFrame, column: str, month: str, currency: str
             f"{row['days_open']}",
             f"{row[column]:.1%}",
             f"{row[column] * row['expected_value']:,.0f}",
-            ", ".join(feature(push["feature"]).said(push["value"]) for push in row["pushed_up"][:REASONS]),
+            ", ".join([why.words for why in reasons(row, 2 * TOP) if why.direction == UP][:REASONS]),
         )
     return table
 
