@@ -5,8 +5,10 @@ from __future__ import annotations
 import codecs
 import io
 import logging
+import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager
 
 import dagster as dg
 from rich.console import Console
@@ -39,7 +41,32 @@ for stream in (sys.stdout, sys.stderr):
     if isinstance(stream, io.TextIOWrapper) and (stream.encoding or "").lower() not in ("utf-8", "utf8"):
         stream.reconfigure(errors=UNWRITABLE)
 
-console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH_OF_FILES)
+
+def _open_console() -> Console:
+    """Return the console of this process.
+
+    In a terminal it has a file of its own: while a step runs, Dagster leads the process's output through a
+    pipe, and a console that writes into a pipe cannot erase its spinner.
+    """
+    if not sys.stdout.isatty():
+        return Console(highlight=False, width=WIDTH_OF_FILES)
+    encoding, errors = sys.stdout.encoding, sys.stdout.errors
+    terminal = open(os.dup(sys.stdout.fileno()), "w", encoding=encoding, errors=errors)  # noqa: PTH123, SIM115
+    return Console(highlight=False, file=terminal)
+
+
+console = _open_console()
+# Dagster makes several loggers per run. They share one spinner, since two on one screen garble each other.
+status = Status("", console=console, spinner="line" if console.options.ascii_only else "dots")
+
+
+@contextmanager
+def spinning() -> Generator[None]:
+    """Remove the spinner and show the cursor again when a run ends, in whatever way."""
+    try:
+        yield
+    finally:
+        status.stop()
 
 
 class ProgressHandler(logging.Handler):
@@ -48,7 +75,6 @@ class ProgressHandler(logging.Handler):
     def __init__(self, console: Console) -> None:
         super().__init__()
         self.console = console
-        self.status = Status("", console=console)
         self.rows: dict[str, dict[str, int]] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -57,8 +83,8 @@ class ProgressHandler(logging.Handler):
         if event is None:
             return
         if event.event_type is dg.DagsterEventType.STEP_START:
-            self.status.update(f"[bold]{event.step_key}[/bold] …")
-            self.status.start()
+            status.update(f"[bold]{event.step_key}[/bold] …")
+            status.start()
         elif event.event_type is dg.DagsterEventType.ASSET_MATERIALIZATION:
             self._count(event)
         elif event.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION:
@@ -68,8 +94,6 @@ class ProgressHandler(logging.Handler):
         elif event.event_type is dg.DagsterEventType.STEP_FAILURE:
             if not _is_interrupt(event):
                 self.console.print(f"[red]✗[/red] {event.step_key}")
-        elif event.event_type in (dg.DagsterEventType.RUN_SUCCESS, dg.DagsterEventType.RUN_FAILURE):
-            self.status.stop()
 
     def _count(self, event: dg.DagsterEvent) -> None:
         made = event.step_materialization_data.materialization

@@ -27,6 +27,7 @@ def run_months(job: Callable[[], dg.JobDefinition], first: str, last: str) -> li
     tags = dict(zip(RANGE_TAGS, (first, last), strict=True))
     config = {"loggers": {progress.LOGGER: {}}}
     with (
+        progress.spinning(),
         history.kept_open(),
         dg.DagsterInstance.get() as instance,
         dg.execute_job(dg.reconstructable(job), instance, config, tags) as result,
