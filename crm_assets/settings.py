@@ -25,6 +25,7 @@ OPEN_END = "open"
 MISSPELT = 0.85
 
 Names = Annotated[tuple[str, ...], NoDecode]
+Numbers = Annotated[tuple[float, ...], NoDecode]
 
 
 class Settings(BaseSettings):
@@ -201,7 +202,13 @@ class Settings(BaseSettings):
     )
     seed: int = Field(20161020, ge=0, lt=2**32, description="The seed of everything random in the models.")
 
-    @field_validator("admit_features", "exclude_features", "withdrawn_dumps", mode="before")
+    band_limits: Numbers = Field(
+        (0.4, 0.2, 0.05),
+        description="The lowest probabilities of the bands A, B and C, comma-separated; all other deals are "
+        "in D. They compare with the probability of being won within three months.",
+    )
+
+    @field_validator("admit_features", "exclude_features", "withdrawn_dumps", "band_limits", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
@@ -214,6 +221,13 @@ class Settings(BaseSettings):
         unknown = sorted(set(value) - set(ALL_FEATURE_NAMES))
         if unknown:
             raise ValueError(f"no such feature: {', '.join(unknown)}; known: {', '.join(ALL_FEATURE_NAMES)}")
+        return value
+
+    @field_validator("band_limits")
+    @classmethod
+    def _falling(cls, value: tuple[float, ...]) -> tuple[float, ...]:
+        if len(value) != 3 or not 1 > value[0] > value[1] > value[2] > 0:
+            raise ValueError("write three falling numbers between 0 and 1, for example 0.4,0.2,0.05")
         return value
 
     @field_validator("first_month", "last_month")

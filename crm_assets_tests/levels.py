@@ -17,6 +17,7 @@ LEVEL_OF: dict[str, str] = {
     "crm/test_point_in_time.py": INTEGRATION,
     "engine/": UNIT,
     "engine/test_duckdb.py::test_no_progress_bar": INTEGRATION,
+    "insight/": UNIT,
     "modeling/": UNIT,
     "modeling/test_algorithm_contract.py": INTEGRATION,
     "modeling/test_algorithms.py": INTEGRATION,

@@ -27,6 +27,7 @@ ROOMS = (
     "sources",
     "storage",
     "registry",
+    "insight",
     "defs",
     "definitions",
     "console",

@@ -5,17 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import ibis.expr.types as ir
 import pandas as pd
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from crm_assets.console.likeliest import likeliest
-from crm_assets.crm.all_features import feature
 from crm_assets.crm.months import MonthRange
 from crm_assets.crm.schema import Stage
 from crm_assets.crm.targets import DEFAULT_TARGET
+from crm_assets.insight.reading import currency_of
+from crm_assets.insight.words import UP, reasons
+from crm_assets.modeling.explanation import TOP
 from crm_assets.modeling.forecast import TOTAL, without_price
 from crm_assets.modeling.pooled import rate_in_force
 from crm_assets.modeling.verdicts import ABSENT, INADMISSIBLE, POOLED_RATE, SEASONAL_RATE, UNPROVEN
@@ -80,13 +81,6 @@ def _quarantined(rows: pd.DataFrame) -> tuple[tuple[str, int], ...]:
     """Return how many rows of which table were quarantined; a row may break several rules."""
     counts = rows.drop_duplicates(["table", "source_row"]).groupby("table").size()
     return tuple((str(table), int(count)) for table, count in counts.items())
-
-
-def currency_of(opportunities: ir.Table) -> str:
-    """Return the currency of the amounts; if the CRM does not say, dollars."""
-    if "currency" not in opportunities.columns:
-        return "USD"
-    return opportunities.currency.min().to_pyarrow().as_py() or "USD"
 
 
 def show(results: Results, console: Console) -> None:
@@ -250,12 +244,12 @@ def _likeliest(deals: pd.DataFrame, month: str, horizon_months: int, currency: s
     table.add_column(f"{currency} if won", justify="right")
     table.add_column("why")
     for row in deals.to_dict("records"):
-        reasons = [feature(push["feature"]).said(push["value"]) for push in row["pushed_up"][:REASONS]]
+        why = [reason.words for reason in reasons(row, 2 * TOP) if reason.direction == UP][:REASONS]
         table.add_row(
             *(row[name] or NO_NUMBER for name in shown),
             f"{row['chance']:.1%}",
             f"{row['expected_value']:,.0f}",
-            ", ".join(reasons) or f"open for {row['days_open']:,} days",
+            ", ".join(why) or f"open for {row['days_open']:,} days",
         )
     return table
 

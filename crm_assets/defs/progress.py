@@ -91,9 +91,8 @@ class ProgressHandler(logging.Handler):
             self._check(event)
         elif event.event_type is dg.DagsterEventType.STEP_SUCCESS:
             self._success(event)
-        elif event.event_type is dg.DagsterEventType.STEP_FAILURE:
-            if not _is_interrupt(event):
-                self.console.print(f"[red]✗[/red] {event.step_key}")
+        elif event.event_type is dg.DagsterEventType.STEP_FAILURE and not _is_interrupt(event):
+            self.console.print(f"[red]✗[/red] {event.step_key}")
 
     def _count(self, event: dg.DagsterEvent) -> None:
         made = event.step_materialization_data.materialization
