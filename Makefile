@@ -4,13 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DAGSTER_HOME ?= $(CURDIR)/.dagster_home
-DEFINITIONS := -m crm_assets.definitions
 COMPOSE = python -m dev.stack.docker
 LARGE := pyspark py4j polars polars-runtime-32
 PYTEST := pytest
 ON_BOTH_CORES := --numprocesses 2 --dist loadfile
 MONTH ?=
 VERSION ?=
+PORT ?=
 ASSETS ?= *
 MAPPING ?= crm.yaml
 CRM ?=
@@ -61,8 +61,8 @@ dev: install dagster-home ## Open the Dagster UI on this machine.
 replay: install ## Replay the data month by month as if it were live, and compare the forecasts with a backtest.
 	python -m crm_assets.console.replay
 
-mlflow: install ## Open the MLflow UI of the embedded registry.
-	python -m crm_assets.console.mlflow_ui
+mlflow: install ## Open the MLflow UI of the embedded registry (PORT: 5000).
+	@python -m crm_assets.console.mlflow_ui $(if $(PORT),--port '$(PORT)')
 
 promote: install ## Make model version VERSION the champion.
 	@python -m crm_assets.console.registry promote '$(VERSION)'
@@ -71,10 +71,10 @@ rollback: install ## Make the previous champion the champion again.
 	@python -m crm_assets.console.registry rollback
 
 materialize: install dagster-home ## Materialize ASSETS (default: all) for MONTH, for example 2017-06 or 2017-06...2017-08.
-	python -m crm_assets.console.start dagster asset materialize $(DEFINITIONS) --select '$(ASSETS)' $(if $(findstring ...,$(MONTH)),--partition-range,--partition) '$(MONTH)'
+	@python -m crm_assets.console.materialize --select '$(ASSETS)' --month '$(MONTH)'
 
 checks: install dagster-home ## Run all asset checks on the stored tables.
-	dagster job execute $(DEFINITIONS) --job data_quality_checks
+	@python -m crm_assets.console.checks
 
 validate: install dagster-home ## Check that Dagster can load the definitions.
 	dagster definitions validate

@@ -76,6 +76,6 @@ def _ties(ranked: pd.DataFrame, shown: pd.DataFrame) -> list[str]:
         return []
     which = "one" if listed == 1 else str(listed)
     return [
-        f"{tied:,} deals tie at {last:.1%}; the list shows the most valuable {which}. Their order says nothing "
-        "about their chance."
+        f"{tied:,} deals tie at {last:.1%}; the list shows the most valuable {which}. Their order says "
+        "nothing about their chance."
     ]

@@ -70,7 +70,13 @@ def spinning() -> Generator[None]:
 
 
 class ProgressHandler(logging.Handler):
-    """A log handler that turns Dagster's events into lines that a person reads."""
+    """A log handler that turns Dagster's events into lines that a person reads.
+
+    Attributes:
+        shows_checks: whether broken rules are shown when they are found.
+    """
+
+    shows_checks = True
 
     def __init__(self, console: Console) -> None:
         super().__init__()
@@ -114,7 +120,7 @@ class ProgressHandler(logging.Handler):
 
     def _check(self, event: dg.DagsterEvent) -> None:
         evaluation = event.asset_check_evaluation_data
-        if not evaluation.passed:
+        if not evaluation.passed and self.shows_checks:
             failed = evaluation.severity is dg.AssetCheckSeverity.ERROR
             mark = "[red]✗[/red]" if failed else "[yellow]![/yellow]"
             what = evaluation.description or evaluation.check_name
@@ -127,6 +133,11 @@ class ProgressHandler(logging.Handler):
             # A step that makes several tables shows its time once.
             time = seconds if number == len(tables) else ""
             self.console.print(f"[green]✓[/green] {name:<24}{rows:>9,} rows {time}".rstrip())
+
+
+def quiet_checks() -> None:
+    """Show no broken rules while a run is on, since the command shows all of them at the end."""
+    ProgressHandler.shows_checks = False
 
 
 @dg.logger({}, "Prints a line for each finished step.")

@@ -52,7 +52,10 @@ def post(address: str, message: Message) -> None:
         session.post(address, json=message, timeout=SECONDS_TO_ANSWER).raise_for_status()
 
 
-@dg.run_failure_sensor(default_status=dg.DefaultSensorStatus.RUNNING)
+@dg.run_failure_sensor(
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="When a run fails: posts what failed, and why, to CRM_ALERT_WEBHOOK.",
+)
 def run_failed(context: dg.RunFailureSensorContext) -> dg.SkipReason | None:
     """Post what failed, where and why to `CRM_ALERT_WEBHOOK`; if the webhook is down, send no alert."""
     import requests
