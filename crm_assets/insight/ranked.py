@@ -62,6 +62,6 @@ def _said(deal: dict, features: dict, facts: AgeFacts) -> str:
     found = []
     for reason in reasons(deal, 2, features):
         fact = facts.said(int(deal["days_open"])) if reason.feature == "days_open" else reason.fact
-        sign = "+" if reason.direction == UP else "-"
-        found.append(f"{sign} {reason.words}" + (f" ({fact})" if fact else ""))
+        side = "for it" if reason.direction == UP else "against it"
+        found.append(f"{side}: {reason.words}" + (f" ({fact})" if fact else ""))
     return "; ".join(found) or facts.said(int(deal["days_open"])) or f"open for {deal['days_open']:,} days"

@@ -41,8 +41,8 @@ def at_risk(reader: Reader, month: str, limits: Limits) -> pd.DataFrame:
         limits: from when on a deal is at risk.
 
     Returns:
-        Columns of `win_predictions` without reasons, `within_3_months`, `worth` (that chance times the value),
-        `risks` (how many) and `risk` (in words).
+        Columns of `win_predictions` without reasons, `within_3_months`, `worth` (that chance times the
+        value), `risks` (how many) and `risk` (in words).
 
     Raises:
         StorageError: a table is missing or damaged.
