@@ -13,7 +13,7 @@ APP = Path(__file__).with_name("app.py")
 
 
 def main() -> int:
-    """Replace this process by Streamlit's server."""
+    """Replace this process by Streamlit's server; return 1 if it cannot start."""
     try:
         settings = get_settings()
         import streamlit
@@ -21,9 +21,14 @@ def main() -> int:
         print(f"✗ {error}", file=sys.stderr)
         return 1
     except ModuleNotFoundError as error:
-        print(f"✗ The dashboard needs {error.name}: install the extra `dashboard` (make install).", file=sys.stderr)
+        print(
+            f"✗ The dashboard needs {error.name}: install the extra `dashboard` (make install).",
+            file=sys.stderr,
+        )
         return 1
+    address = f"http://{settings.dashboard_address}:{settings.dashboard_port}"
     options = {
+        "global.developmentMode": "false",
         "server.address": settings.dashboard_address,
         "server.port": str(settings.dashboard_port),
         "server.headless": "true",
@@ -35,10 +40,10 @@ def main() -> int:
         "client.showErrorDetails": "none",
         "runner.magicEnabled": "false",
     }
-    print(f"Dashboard  http://{settings.dashboard_address}:{settings.dashboard_port}", file=sys.stderr, flush=True)
+    print(f"Dashboard  {address}", file=sys.stderr, flush=True)
     command = [sys.executable, "-m", streamlit.__name__, "run", str(APP)]
     command += [f"--{name}={value}" for name, value in options.items()]
-    os.execv(sys.executable, command)  # noqa: S606 - our own command line
+    return os.execv(sys.executable, command)  # noqa: S606 - our own command line
 
 
 if __name__ == "__main__":

@@ -81,7 +81,9 @@ def write_person(path: Path, person: Person) -> None:
     ]
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.part")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+    with os.fdopen(
+        os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8"
+    ) as file:
         yaml.safe_dump(entries, file, sort_keys=False, allow_unicode=True)
     draft.replace(path)
 
