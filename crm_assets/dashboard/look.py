@@ -25,7 +25,7 @@ TITLES = {
     "band": "Band",
     "trend": "Trend",
     "probability": "Next month",
-    "probability_before": "Before",
+    "probability_before": "Chance before",
     "within_3_months": "Within 3 months",
     "expected_value": "If won",
     "expected_value_before": "If won, before",
@@ -39,12 +39,13 @@ TITLES = {
     "expected_revenue_before": "Expected before",
 }
 PERCENTS = ("probability", "probability_before", "within_3_months", "attainment", "bias_wins", "bias_revenue")
-COUNTS = ("days_open", "months", "deals")
+COUNTS = ("days_open", "open_deals", "months", "deals")
 TEXTS = ("why", "risk")
 # The table's own download would write text that a spreadsheet runs as a formula; ours does not.
 STYLE = """<style>
 [data-testid="stElementToolbar"] {display: none;}
 [data-testid="stMetricValue"] {font-size: 1.6rem;}
+.stMainBlockContainer {padding: 3rem 2rem 2rem;}
 </style>"""
 
 
@@ -54,7 +55,7 @@ def columns(desk: Desk, frame: pd.DataFrame, titles: Mapping[str, str] | None = 
     for name in map(str, frame.columns):
         title = (titles or {}).get(name) or TITLES.get(name) or name.replace("_", " ").capitalize()
         if name in PERCENTS:
-            shown[name] = st.column_config.NumberColumn(title, format="percent")
+            shown[name] = st.column_config.NumberColumn(title, format="%.1f %%")
         elif name in COUNTS or "wins" in name:
             shown[name] = st.column_config.NumberColumn(title, format="localized", step=1)
         elif pd.api.types.is_float_dtype(frame[name]):
@@ -78,9 +79,8 @@ def table(
         st.info(f"No {what}.", icon=":material/info:")
         return
     rows = frame.head(MOST_ROWS)
-    amounts = [n for n in rows.select_dtypes("float") if n not in PERCENTS]
     st.dataframe(
-        rows.assign(**{name: rows[name].round() for name in amounts}),
+        for_screen(rows),
         column_config=columns(desk, rows, titles),
         hide_index=True,
         width="stretch",
@@ -91,10 +91,23 @@ def table(
         st.caption(f"The first {MOST_ROWS:,} of {len(frame):,} {what}. The files below have all of them.")
 
 
+def for_screen(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return rows as the screen shows them: whole amounts, shares in percent, nothing for missing text."""
+    shown = rows.copy()
+    for name in map(str, rows.columns):
+        if name in PERCENTS:
+            shown[name] = 100 * rows[name]
+        elif pd.api.types.is_float_dtype(rows[name]):
+            shown[name] = rows[name].round()
+        elif not pd.api.types.is_numeric_dtype(rows[name]):
+            shown[name] = rows[name].fillna("")
+    return shown
+
+
 def downloads(desk: Desk, frame: pd.DataFrame, name: str) -> None:
     """Offer the page's rows as CSV, and the month as an Excel workbook."""
-    left, right, _ = st.columns([1, 1, 2])
-    left.download_button(
+    row = st.container(horizontal=True)
+    row.download_button(
         "This table as CSV",
         lambda: csv_bytes(frame),
         f"{name}-{desk.month}.csv",
@@ -102,7 +115,7 @@ def downloads(desk: Desk, frame: pd.DataFrame, name: str) -> None:
         on_click="ignore",
         key=f"csv-{name}",
     )
-    right.download_button(
+    row.download_button(
         "The month as Excel workbook",
         lambda: desk.read(month_workbook, desk.month, desk.source),
         f"forecast-{desk.month}.xlsx",

@@ -15,6 +15,24 @@ from crm_assets.insight.reading import Reader
 WORDS = {kind.value: kind.value.replace("_", " ") for kind in Change} | {"value": "worth more or less"}
 
 
+TITLES = {"probability": "Chance now"}
+# What a person looks at first stands first.
+SHOWN = (
+    "opportunity_id",
+    "change",
+    "expected_revenue_before",
+    "expected_revenue",
+    "probability_before",
+    "probability",
+    "sales_agent",
+    "product",
+    "account",
+    "close_value",
+    "manager",
+    "regional_office",
+)
+
+
 def compared(reader: Reader, month: str, before: str, months: int) -> Changes:
     """Return the changes for a horizon of so many months."""
     target: Target = next(one for one in TARGETS if one.months == months)
@@ -52,7 +70,8 @@ def show(desk: Desk) -> None:
         key="kinds",
     )
     rows = found.deals[found.deals["change"].isin(chosen)]
-    table(desk, rows.assign(change=rows["change"].map(WORDS)), "changed deals", key="changed")
+    shown = rows[[name for name in SHOWN if name in rows]].assign(change=rows["change"].map(WORDS))
+    table(desk, shown, "changed deals", TITLES, key="changed")
     with st.expander("What the words mean"):
         for kind in kinds:
             st.markdown(f"- **{WORDS[kind.value]}**: {MEANING[kind]}")
@@ -74,7 +93,7 @@ def _waterfall(desk: Desk, found: Changes) -> None:
         alt.Chart(frame)
         .mark_bar()
         .encode(
-            x=alt.X("step:N", sort=None, title=None, axis=alt.Axis(labelAngle=-30)),
+            x=alt.X("step:N", sort=None, title=None, axis=alt.Axis(labelAngle=-30, labelOverlap=False)),
             y=alt.Y(
                 "from:Q", axis=alt.Axis(format="~s"), title=f"Expected revenue ({desk.formats.currency})"
             ),

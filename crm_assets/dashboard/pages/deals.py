@@ -12,6 +12,23 @@ from crm_assets.insight.ranked import DEAL, FIRST, ranked, why
 FILTERS = ("band", "trend", "manager", "sales_agent", "product")
 # At most so many deals get their reasons looked up for the screen.
 WITH_REASONS = MOST_ROWS
+# What a person looks at first stands first.
+SHOWN = (
+    "opportunity_id",
+    "band",
+    "within_3_months",
+    "expected_value",
+    "worth",
+    "trend",
+    "sales_agent",
+    "product",
+    "account",
+    "days_open",
+    "why",
+    "probability",
+    "manager",
+    "regional_office",
+)
 
 
 def show(desk: Desk) -> None:
@@ -28,7 +45,7 @@ def show(desk: Desk) -> None:
     reasons = _reasons(desk, shown)
     rows = chosen.drop(columns=["pushed_up", "pushed_down"]).assign(why=reasons.reindex(chosen.index))
     st.caption(f"{len(chosen):,} of {len(deals):,} open deals. {_bands(desk)}")
-    table(desk, rows, "deals", key="deals")
+    table(desk, rows[[name for name in SHOWN if name in rows]], "deals", key="deals")
     downloads(desk, rows, "deals")
 
 
@@ -53,14 +70,14 @@ def _first(desk: Desk, deals: pd.DataFrame) -> None:
         )
         return
     reasons = _reasons(desk, worthwhile)
-    for place, deal in worthwhile.iterrows():
+    for number, (place, deal) in enumerate(worthwhile.iterrows(), start=1):
         who = ", ".join(str(deal[name]) for name in ("sales_agent", "product", "account") if deal.get(name))
         chance = desk.formats.percent(deal["within_3_months"])
         said = (
             f"**{deal[DEAL]}** · {who} · **{chance}** within 3 months, "
             f"{desk.formats.money(deal['expected_value'])} if won · {reasons[place]}"
         )
-        st.markdown(f"1. {said}".replace("$", "\\$"))
+        st.markdown(f"{number}. {said}".replace("$", "\\$"))
 
 
 def _reasons(desk: Desk, deals: pd.DataFrame) -> pd.Series:

@@ -56,10 +56,11 @@ def show(desk: Desk) -> None:
 def _sentence(desk: Desk, row: pd.Series) -> None:
     words = desk.formats
     open_deals, month = words.number(row["open_deals"]), words.month(desk.month)
+    wins, revenue = words.number(row["total_wins"]), words.money(row["total_revenue"])
     said = (
-        f"**{words.number(row['total_wins'])} wins** and **{words.money(row['total_revenue'])}** are expected. "
-        f"Wins from the {open_deals} deals open at the end of {month}: {words.number(row['expected_wins'])}. "
-        f"Wins from deals that are not open yet: {words.number(row['new_wins'])}."
+        f"**{wins} wins** and **{revenue}** are expected. Wins from the {open_deals} deals open at the end of "
+        f"{month}: {words.number(row['expected_wins'])}. Wins from deals that are not open yet: "
+        f"{words.number(row['new_wins'])}."
     )
     if pd.notna(row["total_revenue_low"]):
         said += (

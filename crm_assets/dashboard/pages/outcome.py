@@ -32,11 +32,11 @@ def show(desk: Desk) -> None:
     said, came = rows["expected_revenue"].sum(), rows["actual_revenue"].sum()
     words = desk.formats
     more = "more" if said > came else "less"
-    share = f" ({words.percent(abs(said - came) / came, 1)} {more} than came)" if came else ""
+    share = f", {words.percent(abs(said - came) / came, 1)} {more} than what came," if came else ""
     st.markdown(
         (
-            f"Over {len(rows)} months, **{words.money(said)}** was forecast and **{words.money(came)}** "
-            f"came{share}. Each forecast used only what was known before its month."
+            f"Over {len(rows)} months, **{words.money(said)}** was forecast{share} and "
+            f"**{words.money(came)}** came. Each forecast used only what was known before its month."
         ).replace("$", "\\$")
     )
     _chart(desk, rows)

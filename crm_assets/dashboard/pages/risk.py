@@ -10,15 +10,15 @@ from crm_assets.insight.risk import Limits, at_risk
 
 SHOWN = (
     "opportunity_id",
-    "sales_agent",
-    "manager",
-    "regional_office",
-    "product",
-    "account",
     "within_3_months",
     "expected_value",
-    "days_open",
     "risk",
+    "sales_agent",
+    "product",
+    "account",
+    "days_open",
+    "manager",
+    "regional_office",
 )
 
 

@@ -104,7 +104,7 @@ def _leaderboard(desk: Desk) -> None:
             title, format="%.3f" if "wins" not in name else "localized", step=None
         )
         if pd.api.types.is_numeric_dtype(rows[name])
-        else st.column_config.TextColumn(title)
+        else st.column_config.TextColumn(title, width="medium")
         for name, title in METRICS.items()
     }
     wins = ["test_expected_wins", "test_realized_wins"]
