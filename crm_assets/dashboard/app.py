@@ -1,5 +1,5 @@
 """The script that Streamlit runs for each visit."""
 
-from crm_assets.dashboard.pages.all import show
+from crm_assets.dashboard.views.all import show
 
 show()

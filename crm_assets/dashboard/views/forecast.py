@@ -58,8 +58,8 @@ def _sentence(desk: Desk, row: pd.Series) -> None:
     open_deals, month = words.number(row["open_deals"]), words.month(desk.month)
     wins, revenue = words.number(row["total_wins"]), words.money(row["total_revenue"])
     said = (
-        f"**{wins} wins** and **{revenue}** are expected. Wins from the {open_deals} deals open at the end of "
-        f"{month}: {words.number(row['expected_wins'])}. Wins from deals that are not open yet: "
+        f"**{wins} wins** and **{revenue}** are expected. Wins from the {open_deals} deals open at the "
+        f"end of {month}: {words.number(row['expected_wins'])}. Wins from deals that are not open yet: "
         f"{words.number(row['new_wins'])}."
     )
     if pd.notna(row["total_revenue_low"]):
