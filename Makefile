@@ -14,9 +14,12 @@ PORT ?=
 ASSETS ?= *
 MAPPING ?= crm.yaml
 CRM ?=
+MANAGER ?=
+NAME ?=
+SCOPE ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-scale run check-data mapping pull dev replay mlflow promote rollback materialize checks validate storage-check up down status logs buckets ui stack stack-down stack-status stack-logs test-unit test test-deployed test-all coverage lint types format docs benchmark-tables benchmark lock clean
+.PHONY: help install install-scale run check-data mapping pull dev replay dashboard dashboard-user export digest-preview digest mlflow promote rollback materialize checks validate storage-check up down status logs buckets ui stack stack-down stack-status stack-logs test-unit test test-deployed test-all coverage lint types format docs benchmark-tables benchmark lock clean
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,6 +63,21 @@ dev: install dagster-home ## Open the Dagster UI on this machine.
 
 replay: install ## Replay the data month by month as if it were live, and compare the forecasts with a backtest.
 	python -m crm_assets.console.replay
+
+dashboard: install ## Open the sales dashboard on this machine.
+	@python -m crm_assets.dashboard
+
+dashboard-user: install ## Let NAME see the deals of SCOPE in the dashboard, for example SCOPE='office:West'.
+	@python -m crm_assets.dashboard.users '$(NAME)' '$(SCOPE)'
+
+export: install ## Write MONTH (default: the newest), of all deals or of MANAGER, as Excel and CSV files to exports/.
+	@python -m crm_assets.console.export --month '$(MONTH)' --manager '$(MANAGER)'
+
+digest-preview: install ## Write the digest of each manager as a page to exports/.
+	@python -m crm_assets.console.digest
+
+digest: install ## Send the digests now.
+	@python -m crm_assets.console.digest --send
 
 mlflow: install ## Open the MLflow UI of the embedded registry (PORT: 5000).
 	@python -m crm_assets.console.mlflow_ui $(if $(PORT),--port '$(PORT)')

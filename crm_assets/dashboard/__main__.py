@@ -9,6 +9,8 @@ from pathlib import Path
 from crm_assets.errors import CrmAssetsError
 from crm_assets.settings import get_settings
 
+# Okabe and Ito's blues, each with enough contrast on its background.
+BLUE, LIGHT_BLUE = "#0072B2", "#56B4E9"
 APP = Path(__file__).with_name("app.py")
 
 
@@ -39,6 +41,8 @@ def main() -> int:
         "client.toolbarMode": "minimal",
         "client.showErrorDetails": "none",
         "runner.magicEnabled": "false",
+        "theme.light.primaryColor": BLUE,
+        "theme.dark.primaryColor": LIGHT_BLUE,
     }
     print(f"Dashboard  {address}", file=sys.stderr, flush=True)
     command = [sys.executable, "-m", streamlit.__name__, "run", str(APP)]

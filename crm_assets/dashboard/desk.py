@@ -11,9 +11,9 @@ from typing import Any, TypeVar
 import streamlit as st
 
 from crm_assets import shortage
-from crm_assets.dashboard.access import Person
 from crm_assets.delivery.formats import Formats
 from crm_assets.errors import CrmAssetsError, NotEnoughDataError
+from crm_assets.insight.people import Person
 from crm_assets.insight.reading import Reader
 from crm_assets.settings import Settings, get_settings
 from crm_assets.storage.choice import open_store

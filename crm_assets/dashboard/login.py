@@ -6,8 +6,8 @@ import hmac
 
 import streamlit as st
 
-from crm_assets.dashboard.access import MOST_TRIES, Person, Throttle, is_password, read_people, users_file
 from crm_assets.errors import SettingsError
+from crm_assets.insight.people import MOST_TRIES, Person, Throttle, is_password, read_people, users_file
 from crm_assets.insight.scope import EVERYTHING
 from crm_assets.settings import Settings
 

@@ -85,6 +85,7 @@ def table(
         hide_index=True,
         width="stretch",
         key=key,
+        placeholder="",
         alt=f"Table of {what}",
     )
     if len(frame) > MOST_ROWS:

@@ -6,8 +6,8 @@ import argparse
 import getpass
 import sys
 
-from crm_assets.dashboard.access import Person, hash_password, users_file, write_person
 from crm_assets.errors import CrmAssetsError, SettingsError
+from crm_assets.insight.people import Person, hash_password, users_file, write_person
 from crm_assets.insight.scope import scope_of
 from crm_assets.settings import get_settings
 
@@ -17,6 +17,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m crm_assets.dashboard.users")
     parser.add_argument("name", help="what they log in as, or what the proxy or provider calls them")
     parser.add_argument("scope", help="all, office:West, manager:Dustin Brinkmann or agent:Anna Snelling")
+    parser.add_argument("--email", help="where their digest goes; nowhere by default")
     asked = parser.parse_args()
     try:
         settings = get_settings()
@@ -24,7 +25,7 @@ def main() -> int:
             raise SettingsError("NAME is empty; write what the person logs in as.")
         needs = settings.dashboard_login in ("password", "none")
         password = hash_password(_password()) if needs else None
-        person = Person(asked.name.strip(), scope_of(asked.scope), password)
+        person = Person(asked.name.strip(), scope_of(asked.scope), password, asked.email)
         write_person(users_file(settings), person)
     except CrmAssetsError as error:
         print(f"✗ {error}", file=sys.stderr)

@@ -60,7 +60,7 @@ def why(reader: Reader, month: str, deals: pd.DataFrame) -> pd.Series:
 
 def _said(deal: dict, features: dict, facts: AgeFacts) -> str:
     found = []
-    for reason in reasons(deal, 2, features):
+    for reason in sorted(reasons(deal, 2, features), key=lambda one: one.direction != UP):
         fact = facts.said(int(deal["days_open"])) if reason.feature == "days_open" else reason.fact
         side = "for it" if reason.direction == UP else "against it"
         found.append(f"{side}: {reason.words}" + (f" ({fact})" if fact else ""))

@@ -7,12 +7,12 @@ from collections.abc import Callable
 import streamlit as st
 
 from crm_assets.dashboard import login
-from crm_assets.dashboard.access import Person
 from crm_assets.dashboard.desk import Desk, open_reader, told
 from crm_assets.dashboard.look import STYLE
 from crm_assets.dashboard.views import changed, deals, forecast, outcome, risk, trust
 from crm_assets.delivery.formats import formats
 from crm_assets.errors import SettingsError
+from crm_assets.insight.people import Person
 from crm_assets.settings import get_settings
 from crm_assets.sources.select import select_source
 

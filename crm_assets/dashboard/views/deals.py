@@ -102,7 +102,9 @@ def _filtered(deals: pd.DataFrame) -> pd.DataFrame:
             picked = st.multiselect(TITLES[name], options, key=f"filter-{name}", placeholder="all")
             if picked:
                 deals = deals[deals[name].isin(picked)]
-        searched = st.text_input("Search deal, account or agent", key="search").strip().casefold()
+        searched = (
+            st.text_input("Search", key="search", placeholder="deal, account, agent").strip().casefold()
+        )
     if searched:
         columns = [name for name in (DEAL, "account", "sales_agent") if name in deals]
         found = [

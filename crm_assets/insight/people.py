@@ -1,4 +1,4 @@
-"""Who may open the dashboard and which deals they see: a file of people, with hashed passwords."""
+"""People: which deals they see, how they log in, and where their digest goes."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import os
+import re
 import secrets
 import time
 from dataclasses import dataclass, field
@@ -34,11 +35,13 @@ class Person:
         name: what they log in as: a name, or what the proxy or provider calls them.
         scope: the deals that they see.
         password: its hash; None if a proxy or a provider logs them in.
+        email: where their digest goes; None for nowhere.
     """
 
     name: str
     scope: Scope
     password: str | None = None
+    email: str | None = None
 
 
 def users_file(settings: Settings) -> Path:
@@ -76,7 +79,9 @@ def write_person(path: Path, person: Person) -> None:
     people = read_people(path) if path.exists() else {}
     people[person.name.casefold()] = person
     entries = [
-        {"name": one.name, "scope": str(one.scope)} | ({"password": one.password} if one.password else {})
+        {"name": one.name, "scope": str(one.scope)}
+        | ({"password": one.password} if one.password else {})
+        | ({"email": one.email} if one.email else {})
         for one in people.values()
     ]
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -145,6 +150,9 @@ def _person(entry: Any, path: Path, number: int) -> Person:
     if not isinstance(entry, dict) or not isinstance(entry.get("name"), str) or not entry.get("scope"):
         raise SettingsError(f"{path}, entry {number}: write name and scope, for example scope: office:West.")
     try:
-        return Person(entry["name"], scope_of(str(entry["scope"])), entry.get("password"))
+        email = entry.get("email")
+        if email is not None and not re.fullmatch(r"[^@\s,<>]+@[^@\s,<>]+", str(email)):
+            raise SettingsError(f"{email!r} is not an e-mail address.")
+        return Person(entry["name"], scope_of(str(entry["scope"])), entry.get("password"), email)
     except SettingsError as error:
         raise SettingsError(f"{path}, entry {number}: {error}") from None
