@@ -91,6 +91,13 @@ def _kept(
 
 
 @contextmanager
+def locked() -> Generator[None]:
+    """Read or write tables past the cache, when no other session does."""
+    with _LOCK:
+        yield
+
+
+@contextmanager
 def told() -> Generator[None]:
     """Show what is wrong in a sentence, with a next step, and stop the page there."""
     try:

@@ -7,6 +7,8 @@ import streamlit as st
 
 from crm_assets.dashboard.desk import Desk
 from crm_assets.dashboard.look import MOST_ROWS, TITLES, downloads, table
+from crm_assets.dashboard.own import own_numbers
+from crm_assets.insight.overrides import DEAL_SUBJECT
 from crm_assets.insight.ranked import DEAL, FIRST, ranked, why
 
 FILTERS = ("band", "trend", "manager", "sales_agent", "product")
@@ -46,6 +48,8 @@ def show(desk: Desk) -> None:
     rows = chosen.drop(columns=["pushed_up", "pushed_down"]).assign(why=reasons.reindex(chosen.index))
     st.caption(f"{len(chosen):,} of {len(deals):,} open deals. {_bands(desk)}")
     table(desk, rows[[name for name in SHOWN if name in rows]], "deals", key="deals")
+    if len(chosen):
+        own_numbers(desk, DEAL_SUBJECT, chosen[DEAL].head(MOST_ROWS).tolist())
     downloads(desk, rows, "deals")
 
 

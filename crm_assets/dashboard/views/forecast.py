@@ -8,6 +8,7 @@ import streamlit as st
 
 from crm_assets.dashboard.desk import Desk
 from crm_assets.dashboard.look import BLUE, ORANGE, chart, downloads, table
+from crm_assets.dashboard.own import own_numbers
 from crm_assets.insight.headline import headline
 from crm_assets.insight.reading import Reader
 
@@ -136,4 +137,6 @@ def _by_level(desk: Desk, rows: pd.DataFrame, levels: list[str]) -> None:
         "At least and at most hold the revenue four times out of five. A short row with few deals says "
         "little: compare it with its interval."
     )
+    if len(part):
+        own_numbers(desk, level or levels[0], part["name"].dropna().tolist())
     downloads(desk, part, f"forecast-{level or levels[0]}")

@@ -6,9 +6,10 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
-from crm_assets.dashboard.desk import Desk
+from crm_assets.dashboard.desk import Desk, locked
 from crm_assets.dashboard.look import BLUE, ORANGE, chart, downloads, table
 from crm_assets.insight.accuracy import bias, said_and_came
+from crm_assets.insight.overrides import judged
 
 TITLES = {
     "forecast_month": "Month",
@@ -52,7 +53,36 @@ def show(desk: Desk) -> None:
         "Bias: how much more was forecast than came, as a share of what came. With few wins it moves a lot "
         "by chance."
     )
+    _own(desk)
     downloads(desk, shown, "said-and-came")
+
+
+def _own(desk: Desk) -> None:
+    """Compare people's own numbers with the model's and with what came."""
+    with locked():
+        rows = judged(desk.reader)
+    if rows.empty:
+        return
+    st.subheader("Own numbers")
+    closer = (rows["number"] - rows["came"]).abs() < (rows["model"] - rows["came"]).abs()
+    st.markdown(f"{int(closer.sum())} of {len(rows)} own numbers were closer to what came than the model.")
+    shown = rows[["forecast_month", "subject", "name", "number", "model", "came", "author", "note"]]
+    st.dataframe(
+        shown,
+        hide_index=True,
+        alt="Own numbers, the model's and what came",
+        column_config={
+            "forecast_month": "Month",
+            "subject": "Level",
+            "name": "Name",
+            "number": st.column_config.NumberColumn("Own number", format="localized"),
+            "model": st.column_config.NumberColumn("Model", format="localized"),
+            "came": st.column_config.NumberColumn("Came", format="localized"),
+            "author": "By",
+            "note": "Why",
+        },
+    )
+    st.caption("Deals: a chance from 0 to 1, and 1 if won. Others: revenue.")
 
 
 def _bias(reader, level: str) -> pd.DataFrame:  # noqa: ANN001

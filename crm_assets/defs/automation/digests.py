@@ -31,7 +31,8 @@ monday_digest = dg.ScheduleDefinition(
     cron_schedule=MONDAY,
     execution_timezone="UTC",
     default_status=SCHEDULES,
-    description="Every Monday at 07:00 UTC: sends each manager what to expect, what changed, and what is at risk.",
+    description="Every Monday at 07:00 UTC: sends each manager what to expect, what changed, and what is at "
+    "risk.",
 )
 
 # Without an address, there is no digest.
