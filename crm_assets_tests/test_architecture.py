@@ -28,6 +28,8 @@ ROOMS = (
     "storage",
     "registry",
     "insight",
+    "delivery",
+    "dashboard",
     "defs",
     "definitions",
     "console",
@@ -39,7 +41,7 @@ MAY_IMPORT = {
     "dagster": ("defs", "definitions"),
     "mlflow": ("registry", "defs"),
     "fastapi": (),
-    "streamlit": (),
+    "streamlit": ("dashboard",),
 }
 
 

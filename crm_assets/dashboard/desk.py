@@ -57,7 +57,7 @@ class Desk:
 
         Nobody may change the result.
         """
-        name = f"{what.__module__}.{what.__qualname__}"
+        name = f"{what.__module__}.{getattr(what, '__qualname__', what)}"
         return _kept(name, fingerprint(), str(self.reader.scope), arguments, what, self.reader)
 
 

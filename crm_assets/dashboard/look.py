@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import altair as alt
 import pandas as pd
@@ -49,9 +50,9 @@ STYLE = """<style>
 </style>"""
 
 
-def columns(desk: Desk, frame: pd.DataFrame, titles: Mapping[str, str] | None = None) -> dict[str, object]:
+def columns(desk: Desk, frame: pd.DataFrame, titles: Mapping[str, str] | None = None) -> dict[str, Any]:
     """Return how `st.dataframe` shows each column: title, unit and format."""
-    shown: dict[str, object] = {}
+    shown: dict[str, Any] = {}
     for name in map(str, frame.columns):
         title = (titles or {}).get(name) or TITLES.get(name) or name.replace("_", " ").capitalize()
         if name in PERCENTS:

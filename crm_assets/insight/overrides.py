@@ -102,10 +102,8 @@ def _seen(reader: Reader, rows: pd.DataFrame) -> list[bool]:
     shown = set(reader.scope.of_forecast(named, team).index)
     deals = set(reader.snapshot(reader.newest_month(), (DEAL,))[DEAL])
     return [
-        row.name_ in deals if row.subject == DEAL_SUBJECT else place in shown
-        for place, row in zip(
-            rows.index, rows.rename(columns={"name": "name_"}).itertuples(index=False), strict=True
-        )
+        name in deals if subject == DEAL_SUBJECT else place in shown
+        for place, subject, name in zip(rows.index, rows["subject"], rows["name"], strict=True)
     ]
 
 

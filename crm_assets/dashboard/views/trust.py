@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import altair as alt
 import pandas as pd
 import streamlit as st
@@ -99,7 +101,7 @@ def _leaderboard(desk: Desk) -> None:
         for row in board.to_dict("records")
     ]
     rows = board.assign(role=roles)[list(METRICS)]
-    config: dict[str, object] = {
+    config: dict[str, Any] = {
         name: st.column_config.NumberColumn(
             title, format="%.3f" if "wins" not in name else "localized", step=None
         )
