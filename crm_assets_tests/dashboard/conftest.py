@@ -19,7 +19,7 @@ from dev.place import Place
 from dev.screenshots import browser_program, settled
 from dev.waiting import wait_until
 
-PASSWORD = "correct horse battery"
+PASSWORD = "correct horse battery"  # noqa: S105 - of people who are made up
 MANAGERS = 2
 
 

@@ -1,4 +1,4 @@
-"""The dashboard in a real browser: every page, downloads, scopes, and what it says when something is broken."""
+"""The dashboard in a real browser: pages, downloads, scopes, and what it says when something is broken."""
 
 from __future__ import annotations
 
