@@ -18,6 +18,7 @@ LEVEL_OF: dict[str, str] = {
     "engine/": UNIT,
     "engine/test_duckdb.py::test_no_progress_bar": INTEGRATION,
     "insight/": UNIT,
+    "insight/test_looking.py": INTEGRATION,
     "modeling/": UNIT,
     "modeling/test_algorithm_contract.py": INTEGRATION,
     "modeling/test_algorithms.py": INTEGRATION,
