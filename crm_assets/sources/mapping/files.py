@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pyarrow.compute as pc
 
-from crm_assets.errors import SourceUnavailableError
+from crm_assets.errors import SettingsError, SourceUnavailableError
 from crm_assets.sources.files import File, files
 from crm_assets.sources.mapping.headers import column_in
 from crm_assets.sources.mapping.load import TABLES, LoadedMapping, parts
@@ -52,10 +52,16 @@ class CrmFiles:
         Raises:
             SettingsError: several files fit.
         """
-        by_name = {one.stem: one for one in self.listed}
-        found = file_for(role, self.loaded.mapping.files.get(role, ()), list(by_name))
+        found = file_for(role, self.loaded.mapping.files.get(role, ()), [one.stem for one in self.listed])
         if found is not None:
-            return by_name[found]
+            fitting = [one for one in self.listed if one.stem == found]
+            if len(fitting) > 1:
+                raise SettingsError(
+                    f"{', '.join(one.name for one in fitting)}: each of these files could be {role}; keep one of "
+                    "them, or give them different names and write the right one into crm.yaml, for example "
+                    f"`files: {{{role}: {found}}}`."
+                )
+            return fitting[0]
         if role == self.loaded.mapping.deals.file and len(self.listed) == 1:
             # A single file can only be the deals, whatever its name.
             return self.listed[0]

@@ -80,7 +80,7 @@ def file_for(role: str, patterns: Sequence[str], names: Sequence[str]) -> str | 
         wanted = _file_key(pattern)
         fitting = [name for name in names if fnmatchcase(_file_key(name), wanted)]
         exact = [name for name in fitting if same(name) == same(pattern)]
-        if len(exact or fitting) > 1:
+        if len(set(exact or fitting)) > 1:
             raise SettingsError(
                 f"{', '.join(fitting)}: each of these files could be {role}; write the right one into "
                 f"crm.yaml, for example `files: {{{role}: {fitting[0]}}}`."
