@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 
 from crm_assets.crm.months import MonthRange, shift
-from crm_assets.errors import SettingsError
+from crm_assets.errors import BadInputError, SettingsError
 from crm_assets.settings import OPEN_END, Settings
 from crm_assets.sources import calendar
 from crm_assets.sources.base import Source
@@ -108,9 +108,15 @@ def within(settings: Settings, found: MonthRange) -> MonthRange:
 
     Raises:
         SettingsError: the range is empty or ends after the data.
+        BadInputError: the data covers no whole month.
     """
     first = settings.first_month or found.first
     last = found.last if settings.last_month in (None, OPEN_END) else str(settings.last_month)
+    if found.first > found.last and (first, last) == (found.first, found.last):
+        raise BadInputError(
+            f"The deals begin in {found.first} and end before that month is over: they cover no whole month. "
+            "A forecast needs two months or more, and won and lost deals: export older and closed deals too."
+        )
     if first > last:
         raise SettingsError(
             f"The first month, {first}, is after the last month, {last}: correct CRM_FIRST_MONTH or "

@@ -105,6 +105,13 @@ def among(values: pa.Array, wanted: Iterable[str]) -> pa.Array:
     return pc.fill_null(found, "" in wanted)
 
 
+def truths(values: pa.Array) -> pa.Array:
+    """Mark the values that mean true or false."""
+    encoded = values.dictionary_encode()
+    known = [bool(_forms(text) & {"true", "false"}) for text in encoded.dictionary.to_pylist()]
+    return pc.fill_null(pa.array(known, pa.bool_()).take(encoded.indices), False)
+
+
 def counted(values: pa.Array, limit: int = 8) -> str:
     """Return the most frequent texts with their counts, for a sentence.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,9 @@ from crm_assets.sources.mapping.guess.stages import FEW, write_stages
 from crm_assets.sources.mapping.guess.written import Draft, flow, scalar, shown
 from crm_assets.sources.mapping.headers import column_in, counted, plain
 from crm_assets.sources.mapping.load import DERIVED, NOTHING, TABLES
+from crm_assets.sources.mapping.money import codes_of
 from crm_assets.sources.mapping.rows import Rows
-from crm_assets.sources.numbers import numbers
+from crm_assets.sources.numbers import numbers, without_currency
 
 # Editors complete and check a mapping by it.
 SCHEMA = Path(__file__).parents[1] / "crm.schema.json"
@@ -55,10 +56,18 @@ def draft(found: Look, place: str) -> Draft:
         if stage:
             out.put("stage", stage, 1, _examples(deals, stage))
         else:
-            out.doubt("no column looks like the stage of a deal: name it as `stage: <column>`.", 1)
+            few = [
+                f"{name}: {counted(deals.columns[name], 3)}"
+                for name in _unused(deals, {**columns, **guessed}.values())
+                if 1 < pc.count_distinct(deals.columns[name]).as_py() <= min(FEW, len(deals) / 2)
+            ]
+            shown_few = f" These have few values: {'; '.join(few)}." if few else ""
+            out.doubt(
+                f"no column looks like the stage of a deal: name it as `stage: <column>`.{shown_few}", 1
+            )
     elif stage:
         out.say(f"stage: {scalar(stage)}  # {_examples(deals, stage)}", 1)
-    _columns(out, found, columns, guessed)
+    _columns(out, found, columns, guessed, stage)
     _kinds(out, deals, found)
     _money(out, deals, {**columns, **guessed})
     return out
@@ -104,7 +113,9 @@ def _worth_guessing(missing: list[str], stage: str | None) -> list[str]:
     return [*([] if stage else ["stage"]), *(name for name in missing if name != "engage_date")]
 
 
-def _columns(out: Draft, found: Look, columns: dict[str, str], guessed: dict[str, str]) -> None:
+def _columns(
+    out: Draft, found: Look, columns: dict[str, str], guessed: dict[str, str], stage: str | None
+) -> None:
     out.open("columns", 1) if guessed or found.preset == NOTHING else out.say("columns:", 1)
     for ours in TABLES["deals"].names:
         if ours in columns:
@@ -115,11 +126,24 @@ def _columns(out: Draft, found: Look, columns: dict[str, str], guessed: dict[str
                 out.put(name, value, 2, _examples(found.deals, guessed[ours]))
             if found.preset != NOTHING:
                 out.doubts.append(f"{ours} is guessed to be {guessed[ours]}.")
-    there = {*columns, *guessed}
+    there = {**columns, **guessed}
     needed = [] if "opportunity_id" in there else ["opportunity_id"]
-    needed += [] if {"created_date", "engage_date"} & there else ["created_date"]
+    needed += [] if {"created_date", "engage_date"} & set(there) else ["created_date"]
+    unused = _unused(found.deals, [*there.values(), *([stage] if stage else [])])
     for ours in needed:
-        out.doubt(f"no column looks like {ours}: name it as `{ours}: <column>`.", 2)
+        days = [name for name in unused if ours == "created_date" and _has_dates(found.deals.columns[name])]
+        hint = f" These hold dates: {', '.join(days)}." if days else ""
+        out.doubt(f"no column looks like {ours}: name it as `{ours}: <column>`.{hint}", 2)
+    for name in unused if found.preset == NOTHING else ():
+        out.say(f"not used: {scalar(name)}  # {_examples(found.deals, name)}", 2)
+
+
+def _unused(rows: Rows, used: Iterable[str]) -> list[str]:
+    return [name for name in rows.columns if name not in set(used)]
+
+
+def _has_dates(values: pa.Array) -> bool:
+    return len(values) > values.null_count and dates(values).values.null_count < 0.5 * len(values)
 
 
 def _lines(ours: str, guessed: dict[str, str], rows: Rows) -> Iterator[tuple[str, Any]]:
@@ -200,13 +224,14 @@ def _money(out: Draft, deals: Rows, columns: dict[str, str]) -> None:
     values = deals.columns.get(column) if column else None
     if values is None:
         amounts = deals.columns.get(columns.get("amount", ""))
-        sign = numbers(amounts).currency if amounts is not None else None
-        if sign is not None:
-            out.lines.append("")
-            out.open("money")
-            out.put("currency", words()["signs"].get(sign, sign), 1, f"amounts have the sign {sign}")
-        return
-    codes = _codes(values)
+        values = without_currency(amounts)[1] if amounts is not None else None
+        if values is None:
+            return
+    codes = _codes(codes_of(values))
+    if len(codes) == 1 and column is None:
+        out.lines.append("")
+        out.open("money")
+        out.put("currency", codes[0], 1, f"amounts have the sign {pc.unique(values.drop_null())[0]}")
     if len(codes) < 2:
         return
     out.lines.append("")
