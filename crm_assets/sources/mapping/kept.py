@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import pyarrow as pa
@@ -16,14 +16,18 @@ _REMEDY = "Correct the line, or remove it."
 
 
 def kept_deals(
-    loaded: LoadedMapping, rows: Rows, columns: Mapping[str, pa.Array]
+    loaded: LoadedMapping,
+    rows: Rows,
+    column_of: Callable[[str], pa.Array | None],
+    ours: Iterable[str],
 ) -> tuple[pa.Array, list[str]]:
     """Return which deals to keep, and how many each line of the mapping leaves out.
 
     Args:
         loaded: the mapping.
         rows: the deals in the CRM's own columns.
-        columns: the deals in our columns.
+        column_of: returns a column of the deals by name, ours or the CRM's; None if there is none.
+        ours: the names of our columns, for messages.
 
     Raises:
         BadInputError: a line that the user wrote names no column, fits no deal, or leaves out all deals.
@@ -35,14 +39,12 @@ def kept_deals(
     for section, name, wanted in lines:
         where = f"{loaded.name}, deals: {section}: {name}"
         written = loaded.wrote("deals", section, name)
-        column = columns.get(name)
-        if column is None:
-            column = rows.column(name)
+        column = column_of(name)
         if column is None:
             if written:
                 raise BadInputError(
                     f"{where}: {rows.name} has no such column. It has {shown_header(rows.header)}; ours are "
-                    f"{', '.join(columns)}."
+                    f"{', '.join(ours)}."
                 )
             continue
         found = among(column, wanted).to_numpy(zero_copy_only=False)

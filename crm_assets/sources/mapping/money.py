@@ -12,6 +12,7 @@ from crm_assets.errors import BadInputError
 from crm_assets.sources.mapping.headers import counted
 from crm_assets.sources.mapping.load import LoadedMapping
 from crm_assets.sources.mapping.schema import Table
+from crm_assets.sources.numbers import without_currency
 
 AMOUNTS = ("amount", "close_value")
 # What CRMs write in place of a code.
@@ -44,6 +45,22 @@ def codes_of(currencies: pa.Array) -> pa.Array:
     encoded = pc.utf8_upper(currencies).dictionary_encode()
     codes = [_CALLED.get(one, one) for one in encoded.dictionary.to_pylist()]
     return pa.array(codes, pa.string()).take(encoded.indices)
+
+
+def split_currencies(columns: dict[str, pa.Array]) -> None:
+    """Make a column of currencies from the signs beside amounts, if the CRM has no such column.
+
+    Args:
+        columns: our columns of the deals, as text; the amounts lose their signs.
+    """
+    if "currency" in columns:
+        return
+    signs = []
+    for name in (name for name in AMOUNTS if name in columns):
+        columns[name], found = without_currency(columns[name])
+        signs += [] if found is None else [found]
+    if signs:
+        columns["currency"] = pc.coalesce(*signs)
 
 
 def _code(name: str) -> str:

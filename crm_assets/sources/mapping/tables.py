@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -16,13 +16,12 @@ from crm_assets.errors import BadInputError
 from crm_assets.sources.mapping.headers import among, column_in, same
 from crm_assets.sources.mapping.kept import kept_deals
 from crm_assets.sources.mapping.load import STAGE_COLUMNS, TABLES, LoadedMapping, parts
-from crm_assets.sources.mapping.money import AMOUNTS
+from crm_assets.sources.mapping.money import split_currencies
 from crm_assets.sources.mapping.outcomes import tell
 from crm_assets.sources.mapping.rows import TEXT, Listed, Rows, Values, required, shown_header
 from crm_assets.sources.mapping.salesforce_ids import long_ids
 from crm_assets.sources.mapping.schema import Table
 from crm_assets.sources.mapping.value import Value
-from crm_assets.sources.numbers import without_currency
 from crm_assets.sources.text_table import RaggedRow
 
 # One of them says since when a deal is known.
@@ -133,6 +132,14 @@ class CrmTables:
             raise BadInputError(f"No file fits files: {deals.file}.")
         if len(rows) == 0:
             raise BadInputError(f"{rows.name} has a header but no rows; export the table again.")
+        # First: the stages of deals that are left out need no meaning.
+        early = {
+            name: value for name, value in deals.columns.items() if not any(p.when for p in parts(value))
+        }
+        kept, notes = kept_deals(
+            self.loaded, rows, lambda name: self._ours_or_theirs(name, early, rows), early
+        )
+        rows = rows if pc.all(kept).as_py() else rows.filtered(kept)
         told = tell(self.loaded, rows, self.values)
         self.values.masks = told.masks
         columns = dict(self._columns("deals", deals, rows))
@@ -155,24 +162,20 @@ class CrmTables:
             for name, value in deals.home_amounts.items()
             if (array := self.values.take(value, rows)) is not None
         }
-        _split_currencies(columns)
+        split_currencies(columns)
         if "close_date" not in columns and pc.any(told.masks["closed"]).as_py():
             raise BadInputError(self._no_date("when deals were won or lost", ("close_date",), rows))
-        kept, notes = kept_deals(self.loaded, rows, columns)
         for name in raw.names:
             if name not in (*columns, *raw.optional, SOURCE_ROW.name):
                 columns[name] = pa.nulls(len(rows), TEXT)
                 notes.append(f"{rows.name} has no column for {name}: it is unknown of every deal.")
         text = _as_table(raw, columns, rows.numbers)
-        if not pc.all(kept).as_py():
-            text, rows = text.filter(kept), rows.filtered(kept)
-            extra = {name: array.filter(kept) for name, array in extra.items()}
         labels = {**self._labels(deals, rows), **_stage_labels(deals.stage, rows)}
         return MappedTable(
             replace(raw, file_name=rows.name),
             text,
             labels,
-            [*told.notes, *notes, *self._new_notes()],
+            [*notes, *told.notes, *self._new_notes()],
             pa.table(dict(rows.columns)),
             len(rows.header),
             rows.ragged,
@@ -189,14 +192,22 @@ class CrmTables:
 
     def _missing(self, name: str, column: str, value: Value, rows: Rows) -> str:
         """Say what a line of the user looks for, and what there is."""
-        others = [part.file for part in parts(value) if part.file]
-        absent = [role for role in dict.fromkeys(others) if self.rows_of(role) is None]
+        others = [part for part in parts(value) if part.file]
+        for part in others:
+            other = self.rows_of(str(part.file))
+            for one in (part.its, part.take) if other else ():
+                if one and other and not any(column_in(other.header, own) for own in one.columns):
+                    return (
+                        f"{self.loaded.name}, {name}: columns: {column}: {', '.join(one.columns)} is not in "
+                        f"{other.name}, which has {shown_header(other.header)}. {_correct(column)}"
+                    )
+        absent = [role for role in dict.fromkeys(str(p.file) for p in others) if self.rows_of(role) is None]
         there = f"{rows.name} has {shown_header(rows.header)}"
         if absent:
             there += f", and there is no file for {', '.join(absent)}"
         return (
             f"{self.loaded.name}, {name}: columns: {column}: {', '.join(value.columns) or 'its column'} is "
-            f"not there. {there}. Correct the line, or write `{column}: null` to go without."
+            f"not there. {there}. {_correct(column)}"
         )
 
     def _kept(self, table: Table) -> Rows | None:
@@ -227,6 +238,11 @@ class CrmTables:
         frame.loc[shared, "name"] = frame["name"] + " (" + frame["id"] + ")"
         return Listed(rows.name, pa.array(frame["id"], TEXT), pa.array(frame["name"], TEXT), is_table=True)
 
+    def _ours_or_theirs(self, name: str, ours: Mapping[str, Value], rows: Rows) -> pa.Array | None:
+        """Return a column of the deals by our name, else by the CRM's."""
+        found = self.values.take(ours[name], rows) if name in ours else None
+        return rows.column(name) if found is None else found
+
     def _no_date(self, what: str, names: Sequence[str], rows: Rows) -> str:
         """Say that none of our dates that are needed is there."""
         given = self.mapping.deals.columns
@@ -254,16 +270,8 @@ class CrmTables:
         return found
 
 
-def _split_currencies(columns: dict[str, pa.Array]) -> None:
-    """Make a column of currencies from the signs beside amounts, if the CRM has no such column."""
-    if "currency" in columns:
-        return
-    signs = []
-    for name in (name for name in AMOUNTS if name in columns):
-        columns[name], found = without_currency(columns[name])
-        signs += [] if found is None else [found]
-    if signs:
-        columns["currency"] = pc.coalesce(*signs)
+def _correct(column: str) -> str:
+    return f"Correct the line, or write `{column}: null` to go without."
 
 
 def _id(table: Table) -> Value:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -66,7 +66,7 @@ class Case:
     settings: dict[str, str] | None = None
 
 
-def sheets(**tables: list[list[object]]) -> Callable[[Path], Path]:
+def sheets(**tables: Sequence[Sequence[object]]) -> Callable[[Path], Path]:
     def write(folder: Path) -> Path:
         book = Workbook()
         book.remove(book.worksheets[0])
@@ -162,6 +162,15 @@ READ = {
         {"Opportunity.csv": SF.replace("IsClosed,IsWon", "a,b") + SF_OPEN},
         "preset: salesforce\nstages: {lost: [Closed Lost, Qualification]}\n",
         rows=["Lost"],
+    ),
+    "stages of a pipeline that is left out": Case(
+        {
+            "deals.csv": HEADER.replace("\n", ",pipe\n")
+            + "1,Won,2024-01-05,2024-02-06,1,new\n2,Renewed,2024-01-05,,1,old\n"
+        },
+        PLAIN.replace("deals:\n", "deals:\n  keep: {pipe: new}\n"),
+        rows=["Won"],
+        says="deals.csv: 1 deals are left out: pipe is not new.",
     ),
     "a row of totals": Case(
         sheets(
@@ -353,6 +362,14 @@ TOLD = {
         {"deals.csv": HEADER + "1,Won,2024-01-05,2024-02-06,1,200\n" + OPEN},
         says="1 of 2 (50.0%) rows cannot be used, more than CRM_MAX_BAD_SHARE=0.05 allows. "
         "as_many_fields_as_the_",
+    ),
+    "a history without the column of its ids": Case(
+        {"deals.csv": HEADER + ALL, "history.csv": "deal,at\n3,2024-01-20\n"},
+        PLAIN.replace("files: {", "files: {history: history, ").replace(
+            "amount:",
+            "engage_date: {file: history, id: id, its: deal_id, take: at}, amount:",
+        ),
+        says="deals: columns: engage_date: deal_id is not in history.csv, which has deal, at. Correct the line",
     ),
     "a history without the column of its condition": Case(
         {"deals.csv": HEADER + ALL, "history.csv": "deal,at\n3,2024-01-20\n"},

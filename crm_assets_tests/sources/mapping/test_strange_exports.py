@@ -17,7 +17,7 @@ from crm_assets_tests.sources.mapping.strange_exports import READ, SF, SF_OPEN, 
 
 def place_of(case: Case, folder: Path) -> Path:
     folder.mkdir()
-    if callable(case.files):
+    if not isinstance(case.files, dict):
         return case.files(folder)
     for name, text in case.files.items():
         (folder / name).write_bytes(text if isinstance(text, bytes) else text.encode())
