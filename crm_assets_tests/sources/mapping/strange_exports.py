@@ -369,7 +369,7 @@ TOLD = {
             "amount:",
             "engage_date: {file: history, id: id, its: deal_id, take: at}, amount:",
         ),
-        says="deals: columns: engage_date: deal_id is not in history.csv, which has deal, at. Correct the line",
+        says="deals: columns: engage_date: deal_id is not in history.csv, which has deal, at. Correct",
     ),
     "a history without the column of its condition": Case(
         {"deals.csv": HEADER + ALL, "history.csv": "deal,at\n3,2024-01-20\n"},
