@@ -99,6 +99,12 @@ class Readiness:
             yield (
                 f"No deal is open at the end of {self.months.last}, so there is nothing to forecast, and no "
                 "model can learn from closed deals alone how long deals stay open: export open deals too."
+                + (
+                    f" {self.stages[Stage.ENGAGING]:,} open deals begin later, in a month that the data does "
+                    "not cover completely."
+                    if self.stages[Stage.ENGAGING]
+                    else ""
+                )
             )
         if not any(self.stages[stage] for stage in CLOSED_STAGES):
             yield f"{where} has no closed deal: a forecast needs won and lost ones; export them too."

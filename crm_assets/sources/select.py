@@ -27,27 +27,30 @@ def select_source(settings: Settings) -> Source:
     chosen, why = settings.source, f"CRM_SOURCE={settings.source}"
     if chosen == "auto":
         chosen, why = _at_hand(settings)
-        if chosen != "csv" and settings.mapping != DEFAULT:
+        if chosen != "csv" and settings.mapping != DEFAULT and settings.pull is None:
             raise SettingsError(
                 f"CRM_MAPPING={settings.mapping} says how the files in CRM_DATA_DIR are called, but that is "
                 "not set; set it to the folder of the CRM's files, or unset CRM_MAPPING."
             )
     if chosen == "csv":
-        if settings.data_dir is None:
+        if settings.data_dir is None and settings.pull is None:
             raise SettingsError("CRM_SOURCE=csv needs CRM_DATA_DIR: set it to the folder of the CSV files.")
-        described = f"CSV files in {settings.data_dir} ({why})"
-        if settings.mapping != DEFAULT:
-            loaded = load(settings.mapping)
+        folder, mapping = settings.pulled_dir, settings.mapping
+        if settings.pull is not None and mapping == DEFAULT:
+            mapping = settings.pull
+        described = f"CSV files in {folder} ({why})"
+        if mapping != DEFAULT:
+            loaded = load(mapping)
             return MappedFolder(
-                settings.data_dir,
+                folder,
                 loaded,
-                f"CRM files in {settings.data_dir} ({why}; mapped by {loaded.name})",
+                f"CRM files in {folder} ({why}; mapped by {loaded.name})",
                 quarantines=quarantines,
                 max_bad_share=settings.max_bad_share,
                 given_name=settings.source_name,
             )
         return CsvFolder(
-            settings.data_dir,
+            folder,
             described,
             quarantines=quarantines,
             max_bad_share=settings.max_bad_share,
@@ -132,6 +135,8 @@ def within(settings: Settings, found: MonthRange) -> MonthRange:
 
 
 def _at_hand(settings: Settings) -> tuple[str, str]:
+    if settings.pull is not None:
+        return "csv", f"CRM_PULL={settings.pull}"
     if settings.data_dir is not None:
         return "csv", "CRM_DATA_DIR is set"
     if kaggle_credentials_present():

@@ -106,12 +106,14 @@ class Listed:
         file: the file, for messages.
         ids: shape (m,), the ids.
         texts: shape (m,), their values.
+        every: all ids of the file, also those without a value.
         is_table: whether it is one of our tables, which should list every id.
     """
 
     file: str
     ids: pa.Array
     texts: pa.Array
+    every: pa.Array
     is_table: bool = False
 
 
@@ -170,6 +172,8 @@ class Values:
 
     def _tell_misses(self, value: Value, rows: Rows, keys: pa.Array, at: pa.Array, listed: Listed) -> None:
         """Note ids that one of our tables does not list, and a file in which no id is found."""
+        if not listed.is_table:
+            at = pc.index_in(self.ids(keys), value_set=self.ids(listed.every), skip_nulls=True)
         missed = pc.and_(pc.is_valid(keys), pc.is_null(at))
         # Some exports write the name in the place of the id.
         missed = pc.and_(missed, pc.invert(pc.is_in(keys, value_set=listed.texts, skip_nulls=True)))
@@ -208,7 +212,7 @@ class Values:
             frame["by"] = _sortable(order).iloc[frame["at"]]
             frame = frame.sort_values("by", ascending=value.pick == "smallest", kind="stable")
         at = pa.array(frame.drop_duplicates("id")["at"].to_numpy())
-        return Listed(rows.name, ids.take(at), values.take(at))
+        return Listed(rows.name, ids.take(at), values.take(at), ids)
 
     def ids(self, keys: pa.Array) -> pa.Array:
         """Return ids in the form in which they compare equal."""

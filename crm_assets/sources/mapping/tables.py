@@ -236,7 +236,8 @@ class CrmTables:
         shared = frame["name"].map(lambda text: same(text) if text else text).duplicated(keep=False)
         shared &= frame["id"].notna()
         frame.loc[shared, "name"] = frame["name"] + " (" + frame["id"] + ")"
-        return Listed(rows.name, pa.array(frame["id"], TEXT), pa.array(frame["name"], TEXT), is_table=True)
+        known = pa.array(frame["id"], TEXT)
+        return Listed(rows.name, known, pa.array(frame["name"], TEXT), known, is_table=True)
 
     def _ours_or_theirs(self, name: str, ours: Mapping[str, Value], rows: Rows) -> pa.Array | None:
         """Return a column of the deals by our name, else by the CRM's."""

@@ -17,7 +17,7 @@ from crm_assets.errors import SettingsError, SourceUnavailableError
 
 _FOLDER = files("crm_assets.sources.pull") / "apis"
 CRMS = tuple(sorted(one.name.removesuffix(".yaml") for one in _FOLDER.iterdir()))
-INSTALL = "install it with `.venv/bin/uv pip install 'dlt>=1.20,<2'`"
+INSTALL = "run `make install`, or install the extra `pull` where the project is installed otherwise"
 _LOCAL = ("127.0.0.1", "localhost")
 
 
@@ -80,8 +80,8 @@ def refusal(crm: str, error: BaseException, address: str) -> SourceUnavailableEr
     if "oauth2/token" in str(getattr(response, "url", "")):
         variables = ", ".join(_read(crm)["secrets"].values())
         return SourceUnavailableError(
-            f"{crm} refuses the credentials ({status}): check {variables}, and that the app may use the client "
-            "credentials flow."
+            f"{crm} refuses the credentials ({status}): check {variables}, and that the app may use the "
+            "client credentials flow."
         )
     if status in (401, 403):
         return SourceUnavailableError(
