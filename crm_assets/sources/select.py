@@ -43,11 +43,11 @@ def select_source(settings: Settings) -> Source:
             loaded = load(mapping)
             return MappedFolder(
                 folder,
-                loaded,
                 f"CRM files in {folder} ({why}; mapped by {loaded.name})",
                 quarantines=quarantines,
                 max_bad_share=settings.max_bad_share,
                 given_name=settings.source_name,
+                loaded=loaded,
             )
         return CsvFolder(
             folder,

@@ -109,7 +109,7 @@ def _source(crm: str, config: dict[str, Any]) -> Any:
     """Return dlt's source of a CRM, whose records are texts: types are decided when files are read."""
     from dlt.sources.rest_api import rest_api_source
 
-    source = rest_api_source(config, name=crm)  # ty: ignore[invalid-argument-type]
+    source = rest_api_source(config, name=crm)
     for detection in tuple(source.schema.settings.get("detections") or ()):
         source.schema.remove_type_detection(detection)
     for resource in source.resources.values():

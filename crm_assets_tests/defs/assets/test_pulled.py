@@ -26,7 +26,8 @@ with dg.DagsterInstance.ephemeral() as instance:
 made = [event.asset_key for event in done.get_asset_materialization_events()]
 failed = [event.step_failure_data for event in done.get_step_failure_events()]
 counts = done.asset_value("raw_archive")["rows"].to_list() if done.success else []
-json.dump([[key.to_user_string() for key in made], counts, [str(one.error.cause) for one in failed]], sys.stdout)
+reasons = [str(one.error.cause) for one in failed]
+json.dump([[key.to_user_string() for key in made], counts, reasons], sys.stdout)
 """
 
 
