@@ -56,7 +56,7 @@ check-data: install ## Say whether the data is enough for a forecast, and what c
 mapping: install ## Draft MAPPING (default: crm.yaml) from the files in CRM_DATA_DIR: how their CRM calls things.
 	@python -m crm_assets.console.mapping '$(MAPPING)'
 
-pull: install ## Pull the deals of CRM (hubspot or pipedrive) into CSV files in CRM_DATA_DIR.
+pull: install ## Pull the deals of CRM (hubspot, pipedrive or salesforce) into CSV files in CRM_DATA_DIR.
 	@python -m crm_assets.console.pull '$(CRM)'
 
 dev: install dagster-home ## Open the Dagster UI on this machine.
