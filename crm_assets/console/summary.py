@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 import ibis.expr.types as ir
@@ -12,7 +13,8 @@ from rich.console import Console
 from rich.table import Table
 
 from crm_assets.crm.all_features import feature
-from crm_assets.crm.months import MonthRange
+from crm_assets.crm.months import MonthRange, month_end, month_of
+from crm_assets.crm.tables import CURRENT_PREDICTIONS
 from crm_assets.crm.targets import DEFAULT_TARGET
 from crm_assets.modeling.forecast import TOTAL, without_price
 from crm_assets.modeling.pooled import rate_in_force
@@ -38,6 +40,7 @@ class Results:
     forecast: pd.DataFrame
     currency: str = "USD"
     without_price: int = 0
+    current: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 def read_results(store: TableStore, months: MonthRange, source: str, synthetic: bool) -> Results:
@@ -64,6 +67,7 @@ def read_results(store: TableStore, months: MonthRange, source: str, synthetic: 
         .count()
         .to_pyarrow()
         .as_py(),
+        current=read(CURRENT_PREDICTIONS.name),
     )
 
 
@@ -97,6 +101,8 @@ def show(results: Results, console: Console) -> None:
     console.print()
     console.print(_totals(results.forecast, results.currency))
     console.print(_likeliest(results.predictions, *_horizon(results), results.currency))
+    if within := _within_a_month(results):
+        console.print(within)
     if rate_in_force(results.leaderboard) != POOLED_RATE:
         console.print(_leaderboard(results.leaderboard))
 
@@ -214,17 +220,12 @@ def _mark(row: dict[str, Any]) -> str:
 def _likeliest(predictions: pd.DataFrame, column: str, month: str, currency: str) -> Table:
     when = f"in {month}" if column == "probability" else f"until the end of {month}"
     table = _table(f"Most likely wins {when}")
-    shown = {"opportunity_id": "deal", "sales_agent": "agent", "product": "product"}
-    shown = {name: title for name, title in shown.items() if name in predictions.columns}
-    for name, title in shown.items():
-        # An id that is cut off finds no deal; names may wrap.
-        ids = predictions[name].head(LIKELIEST) if name == "opportunity_id" else ()
-        table.add_column(title, min_width=max(map(len, ids), default=None), overflow="fold")
+    likeliest = predictions.sort_values([column, "opportunity_id"], ascending=[False, True]).head(LIKELIEST)
+    shown = _add_deal_columns(table, likeliest)
     for name in ("days open", "probability", f"expected {currency}"):
         table.add_column(name, justify="right")
     table.add_column("why")
-    likeliest = predictions.sort_values([column, "opportunity_id"], ascending=[False, True])
-    for row in likeliest.head(LIKELIEST).to_dict("records"):
+    for row in likeliest.to_dict("records"):
         table.add_row(
             *(row[name] or NO_NUMBER for name in shown),
             f"{row['days_open']}",
@@ -232,6 +233,42 @@ def _likeliest(predictions: pd.DataFrame, column: str, month: str, currency: str
             f"{row[column] * row['expected_value']:,.0f}",
             ", ".join(feature(push["feature"]).said(push["value"]) for push in row["pushed_up"][:REASONS]),
         )
+    return table
+
+
+def _add_deal_columns(table: Table, deals: pd.DataFrame) -> list[str]:
+    """Add the columns that say which deal a row is, and return their names in `deals`."""
+    shown = {"opportunity_id": "deal", "sales_agent": "agent", "product": "product"}
+    shown = {name: title for name, title in shown.items() if name in deals.columns}
+    for name, title in shown.items():
+        # An id that is cut off finds no deal; names may wrap.
+        ids = deals[name] if name == "opportunity_id" else ()
+        table.add_column(title, min_width=max(map(len, ids), default=None), overflow="fold")
+    return list(shown)
+
+
+def _within_a_month(results: Results) -> Table | None:
+    """Return the likeliest wins as of the day that CRM_AS_OF asks for, unless it is the last month's end."""
+    current = results.current
+    if current.empty or current["as_of"].iloc[0] == f"{month_end(results.months.last)}":
+        return None
+    day = current["as_of"].iloc[0]
+    month, column = month_of(date.fromisoformat(day)), "probability_this_month"
+    # On a month's last day nothing is left of it.
+    rest = current[column].sum() > 0
+    until = month if rest else DEFAULT_TARGET.last_month(month)
+    chance = column if rest else "probability"
+    table = _table(
+        f"As of {day}: {len(current):,} deals are open; {current[chance].sum():,.0f} should be won "
+        f"by the end of {until}"
+    )
+    likeliest = current.sort_values([chance, "opportunity_id"], ascending=[False, True]).head(LIKELIEST)
+    shown = _add_deal_columns(table, likeliest)
+    for name in ("days open", f"by the end of {until}", "ever"):
+        table.add_column(name, justify="right")
+    for row in likeliest.to_dict("records"):
+        chances = (f"{row[name]:.1%}" for name in (chance, "probability_ever"))
+        table.add_row(*(row[name] or NO_NUMBER for name in shown), f"{row['days_open']}", *chances)
     return table
 
 

@@ -94,8 +94,8 @@ def revenue_forecast(
         memo: see `outlook.walk.Walk`.
 
     Returns:
-        Columns of `crm.tables.REVENUE_FORECAST`: by horizon, the total first, then by level and name. Empty
-        without predictions.
+        Columns of `crm.tables.REVENUE_FORECAST`: by horizon, the total first, then by level and name. It
+        leaves out a horizon without probabilities; empty without predictions.
     """
     columns = REVENUE_FORECAST.names
     if predictions.empty:
@@ -103,7 +103,11 @@ def revenue_forecast(
     history = History.of(snapshot, month)
     walk, cells = Walk(history, features, memo), Cells(history)
     shorter: dict[str, np.ndarray] = {}
-    found = [_of_target(walk, cells, target, predictions, shorter) for target in TARGETS]
+    found = [
+        _of_target(walk, cells, target, predictions, shorter)
+        for target in TARGETS
+        if predictions[column_of(target)].notna().all()
+    ]
     return pd.concat(found, ignore_index=True)[columns]
 
 
