@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from benchmarks.forecast_blends import blends
 from benchmarks.forecast_ranking import top_lines
-from benchmarks.forecast_totals import Walked, coverage, totals
+from benchmarks.forecast_totals import Walked, coverage, hindsight, totals
 from benchmarks.growing import write_growing
 from benchmarks.plain_script import snapshots_of
 from benchmarks.report import MODELS, write_section
@@ -80,8 +81,9 @@ def main(folder: Path) -> None:
     if settings.data_dir is not None:
         sources = {"dump": CsvFolder(settings.data_dir, "dump"), **sources}
     measured = [measure(name, source, folder / name) for name, source in sources.items()]
-    walked = [Walked(one.name, one.split, one.forecasts, one.last) for one in measured]
-    parts = [_chances(measured), totals(walked), coverage(walked)]
+    walked = [Walked(one.name, one.split, one.forecasts, one.last, one.features) for one in measured]
+    parts = [_chances(measured), blends({one.name: (one.split, one.backtests) for one in measured})]
+    parts += [totals(walked), hindsight(walked), coverage(walked)]
     parts.append(top_lines([(one.name, one.split, one.predictions, one.last) for one in measured]))
     text = "\n\n".join(parts)
     print(text)
