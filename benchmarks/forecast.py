@@ -28,6 +28,7 @@ from crm_assets.crm.snapshots import monthly_snapshots
 from crm_assets.crm.tables import MONTHLY_SNAPSHOTS, OPPORTUNITIES, WIN_FEATURES
 from crm_assets.crm.targets import TARGETS, Target
 from crm_assets.modeling import backtest, bootstrap, champion, folds, frames, leak_audit, scoring, training
+from crm_assets.modeling.algorithm import TRAINING_ROWS
 from crm_assets.modeling.algorithms import ALGORITHMS, algorithm
 from crm_assets.modeling.calibration import calibrate_walk_forward, choose_calibration
 from crm_assets.modeling.forecast import expected_values, revenue_forecast
@@ -145,7 +146,7 @@ def _chances(measured: list[Measured]) -> str:
 
 
 def _three_months(one: Measured) -> Iterator[tuple[str, pd.DataFrame, folds.Split]]:
-    """Yield the scores of the hazard, of its one-month score, and of a regression on the longer label."""
+    """Yield the scores of the hazard, of its one-month score, and of the others on the longer label."""
     table = one.rows.table[one.rows.table[THREE.name].notna()]
     rows = HeldRows(table.astype({THREE.name: "int64"}), THREE)
     known, seed = snapshots_of(one.store), get_settings().seed
@@ -163,8 +164,9 @@ def _three_months(one: Measured) -> Iterator[tuple[str, pd.DataFrame, folds.Spli
     both = pd.concat(parts, ignore_index=True)
     yield "closing_hazard", both.assign(probability=both["three"]), split
     yield "its one-month score", both.assign(probability=both["one"]), split
-    regression = algorithm("logistic_regression")
-    yield regression.name, backtest.walk_forward(regression, rows, one.features, months, seed), split
+    for row in ALGORITHMS:
+        if row.learns_from == TRAINING_ROWS:
+            yield row.name, backtest.walk_forward(row, rows, one.features, months, seed), split
 
 
 def _scored(

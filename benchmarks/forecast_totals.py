@@ -144,7 +144,8 @@ def hindsight(walked: list[Walked]) -> str:
 
 def coverage(walked: list[Walked]) -> str:
     """Return how many of the 80 % intervals hold what came, and how wide they are."""
-    found = pd.concat([_held(one, month) for one in walked for month in one.split.scored])
+    parts = [_held(one, month) for one in walked for month in one.split.scored]
+    found = pd.concat([part for part in parts if len(part)])
     lines = ["| level | part | measure | intervals | hold | width / mean |", f"|{' --- |' * 6}"]
     for level in ("total", *LEVELS, "all"):
         rows = found if level == "all" else found[found["level"] == level]
