@@ -25,6 +25,7 @@ LEVEL_OF: dict[str, str] = {
     "modeling/test_backtest.py": INTEGRATION,
     "modeling/test_calibration.py": INTEGRATION,
     "modeling/test_champion.py": INTEGRATION,
+    "modeling/test_odd_dumps.py": INTEGRATION,
     "modeling/test_sizes.py": INTEGRATION,
     "modeling/test_target.py": INTEGRATION,
     "serving/test_keys.py": UNIT,
