@@ -18,13 +18,13 @@ import numpy as np
 import pandas as pd
 
 from crm_assets.crm import cleaning
-from crm_assets.crm.features import win_features
+from crm_assets.crm.features import deal_features, win_features, with_deal_features
 from crm_assets.crm.horizon import horizon
 from crm_assets.crm.schema import RAW_TABLES
 from crm_assets.crm.snapshots import month_rows, snapshots
 from crm_assets.crm.tables import OPPORTUNITIES
 from crm_assets.modeling.column_audit import audit_columns, engaged_deals
-from crm_assets.modeling.leak_audit import COLUMNS, JUDGED, SEVERITY, leak_audit, strongest
+from crm_assets.modeling.leak_audit import COLUMNS, SEVERITY, judged_columns, leak_audit, strongest
 from crm_assets.modeling.price import Prices
 from crm_assets.modeling.training import labeled_months
 from crm_assets.modeling.training_rows import HeldRows
@@ -85,7 +85,8 @@ def training_rows(deals: pd.DataFrame, last: str) -> HeldRows:
     months = labeled_months(table, last)[: TRAINING_MONTHS + VALIDATION_MONTHS]
     calendar = ibis.memtable(month_rows(months, last))
     known = ibis.memtable(snapshots(table, calendar).to_pyarrow())
-    return HeldRows(win_features(table, calendar, known).to_pyarrow().to_pandas())
+    features = with_deal_features(win_features(table, calendar, known), deal_features(calendar, known))
+    return HeldRows(features.to_pyarrow().to_pandas())
 
 
 def of_leak(kind: Kind, of: Dump, seed: int) -> dict[str, object]:
@@ -108,7 +109,7 @@ def of_leak(kind: Kind, of: Dump, seed: int) -> dict[str, object]:
 def of_honest(kind: Kind, of: Dump, seed: int) -> dict[str, object]:
     """Put an honest column into a dump and judge all columns; measure its price if it is in doubt."""
     column, deals = made(kind, of, seed)
-    evidence = strongest(audit_columns(deals[JUDGED], engaged_deals(deals, of.horizon)))
+    evidence = strongest(audit_columns(judged_columns(deals), engaged_deals(deals, of.horizon)))
     row = evidence.loc[column]
     worth = audited(column, deals, of)[1] if row["verdict"] == UNPROVEN else float("nan")
     return {
@@ -118,6 +119,7 @@ def of_honest(kind: Kind, of: Dump, seed: int) -> dict[str, object]:
         "adds": worth,
         "verdict": row["verdict"],
         "used": row["verdict"] != INADMISSIBLE and not worth > MAX_UNPROVEN_PRICE,
+        "columns": len(evidence),
         "columns_convicted": int(evidence["verdict"].eq(INADMISSIBLE).sum()),
         **{name: row[name] for name in ("slope", "error", "fit")},
     }
@@ -157,7 +159,7 @@ def page(found: pd.DataFrame) -> str:
         HEAD,
         f"- Leaks that add {MATTERS} or more to the validation ROC AUC: **{convicted} of "
         f"{len(telling)} convicted**, {_kept_out(telling)} more unproven and kept out.",
-        f"- Honest columns that look like leaks: {len(honest)} dumps of {len(JUDGED)} columns, and "
+        f"- Honest columns that look like leaks: {len(honest)} dumps of {int(honest['columns'].max())} columns, and "
         f"**{int(honest['columns_convicted'].sum())} columns convicted**. Of the columns in question "
         f"{int(honest['verdict'].eq(UNPROVEN).sum())} are unproven, {_kept_out(honest)} of them kept out.",
         "\n## Leaks\n",

@@ -10,7 +10,7 @@ import pandas as pd
 
 from crm_assets.crm.months import month_end
 from crm_assets.crm.schema import Stage
-from crm_assets.modeling.cohorts import Evidence, Moments, within, within_between
+from crm_assets.modeling.cohorts import Evidence, Moments, standard_errors, within, within_between
 from crm_assets.modeling.levels import Sorting, sortings
 from crm_assets.modeling.verdicts import (
     ADMISSIBLE,
@@ -188,7 +188,7 @@ def _learned(m: Moments) -> np.ndarray:
     deals = max(m.deals.sum(), 1)
     weight = m.deals.sum(axis=0)[1:]
     ways = np.vstack([np.eye(len(weight)), weight / max(weight.sum(), 1)])
-    error = np.sqrt(np.einsum("ws,lst,wt->wl", ways, covariance, ways))
+    error = standard_errors(ways, covariance)
     effects = ways @ effects
     share = m.sums.sum(axis=(0, 1)) / deals
     linear = effects / (share + PSEUDO_DEALS / deals)

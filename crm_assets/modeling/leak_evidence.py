@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from crm_assets.crm.months import shift
-from crm_assets.modeling.cohorts import Moments, within
+from crm_assets.modeling.cohorts import Moments, standard_errors, within
 from crm_assets.modeling.column_audit import ALL_VALUES, CLEARLY, Deals, counts, engaged_deals, merge_of
 from crm_assets.modeling.leak_audit import judged_columns
 from crm_assets.modeling.levels import Sorting, sortings
@@ -98,6 +98,6 @@ def _gainers(m: Moments, sorting: Sorting) -> np.ndarray:
     """Return which levels closed deals clearly have more often than open ones."""
     effects, covariance = within(m)
     weight = m.deals.sum(axis=0)[1:] / max(m.deals[:, 1:].sum(), 1)
-    error = np.sqrt(np.einsum("s,lst,t->l", weight, covariance, weight))
+    error = standard_errors(weight[None], covariance)[0]
     gains = weight @ effects > CLEARLY * error
     return gains if gains.any() else np.arange(len(sorting.names)) == int(np.argmax(weight @ effects))
