@@ -96,14 +96,15 @@ def leak_audit(
     for trace in leak_evidence.traces(verdicts, deals, last):
         evidence[by_month(trace.column)] = table(trace.months.round(4))
         evidence[rewriting(trace.column)] = picture(plots.leak_evidence(trace))
-    price = verdicts["auc_with"] - verdicts["auc_without"]
+    figures = ["slope", "error", "auc_without", "auc_with", "brier_without", "brier_with"]
+    shown = verdicts[["feature", "verdict", "used", "reason", *figures]]
     context.add_output_metadata(
         {
             Fact.INADMISSIBLE: int((verdicts["verdict"] == INADMISSIBLE).sum()),
             Fact.UNPROVEN: int((verdicts["verdict"] == UNPROVEN).sum()),
             Fact.ABSENT_FEATURES: ", ".join(verdicts.loc[verdicts["verdict"] == ABSENT, "feature"]) or "none",
             Fact.OVERRULED: ", ".join(verdicts.loc[verdicts["overruled"], "feature"]) or "none",
-            Fact.VERDICTS: table(verdicts[["feature", "verdict", "used", "reason"]].assign(price=price)),
+            Fact.VERDICTS: table(shown.assign(price=shown["auc_with"] - shown["auc_without"])),
             **evidence,
         }
     )
