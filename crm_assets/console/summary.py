@@ -12,15 +12,10 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-<<<<<<< HEAD
-from crm_assets.console.likeliest import likeliest
-from crm_assets.crm.months import MonthRange
-from crm_assets.crm.schema import Stage
-=======
-from crm_assets.crm.all_features import feature
+from crm_assets.console.likeliest import LIKELIEST, likeliest
 from crm_assets.crm.months import MonthRange, month_end, month_of
+from crm_assets.crm.schema import Stage
 from crm_assets.crm.tables import CURRENT_PREDICTIONS
->>>>>>> b-fc
 from crm_assets.crm.targets import DEFAULT_TARGET
 from crm_assets.insight.reading import currency_of
 from crm_assets.insight.words import UP, reasons
@@ -50,12 +45,9 @@ class Results:
     forecast: pd.DataFrame
     currency: str = "USD"
     without_price: int = 0
-<<<<<<< HEAD
     prospects: int = 0
     quarantined: tuple[tuple[str, int], ...] = ()
-=======
     current: pd.DataFrame = field(default_factory=pd.DataFrame)
->>>>>>> b-fc
 
 
 def read_results(store: TableStore, months: MonthRange, source: str, synthetic: bool) -> Results:
@@ -79,17 +71,10 @@ def read_results(store: TableStore, months: MonthRange, source: str, synthetic: 
         predictions=read("win_predictions", months.last),
         forecast=read("revenue_forecast", months.last),
         currency=currency_of(store.read("opportunities")),
-<<<<<<< HEAD
         without_price=_count(without_price(snapshot)),
         prospects=_count(snapshot.filter(snapshot.stage == Stage.PROSPECTING.value)),
         quarantined=_quarantined(read("quarantined_rows")),
-=======
-        without_price=without_price(store.read("monthly_snapshots", [months.last]))
-        .count()
-        .to_pyarrow()
-        .as_py(),
         current=read(CURRENT_PREDICTIONS.name),
->>>>>>> b-fc
     )
 
 
@@ -129,7 +114,6 @@ def show(results: Results, console: Console) -> None:
             soft_wrap=True,
         )
     console.print()
-<<<<<<< HEAD
     wide = console.width >= WIDE
     console.print(_totals(results.forecast, results.currency, wide))
     console.print()
@@ -140,12 +124,9 @@ def show(results: Results, console: Console) -> None:
         for note in found.notes:
             console.print(f"[dim]{note}[/dim]")
         console.print()
-=======
-    console.print(_totals(results.forecast, results.currency))
-    console.print(_likeliest(results.predictions, *_horizon(results), results.currency))
     if within := _within_a_month(results):
         console.print(within)
->>>>>>> b-fc
+        console.print()
     if rate_in_force(results.leaderboard) != POOLED_RATE:
         console.print(_leaderboard(results.leaderboard, wide))
         console.print()
@@ -261,26 +242,12 @@ def _mark(row: dict[str, Any]) -> str:
 def _likeliest(deals: pd.DataFrame, month: str, horizon_months: int, currency: str) -> Table:
     when = f"in {month}" if horizon_months == 1 else f"until the end of {month}"
     table = _table(f"Most likely wins {when}")
-<<<<<<< HEAD
-    shown = {"opportunity_id": "deal", "sales_agent": "agent", "product": "product"}
-    shown = {name: title for name, title in shown.items() if name in deals.columns}
-    for name, title in shown.items():
-        # An id that is cut off finds no deal; names may wrap.
-        ids = deals[name] if name == "opportunity_id" else ()
-        table.add_column(title, min_width=max(map(len, ids), default=None), overflow="fold")
+    shown = _add_deal_columns(table, deals)
     table.add_column("chance", justify="right", no_wrap=True)
     table.add_column(f"{currency} if won", justify="right")
     table.add_column("why")
     for row in deals.to_dict("records"):
         why = [reason.words for reason in reasons(row, 2 * TOP) if reason.direction == UP][:REASONS]
-=======
-    likeliest = predictions.sort_values([column, "opportunity_id"], ascending=[False, True]).head(LIKELIEST)
-    shown = _add_deal_columns(table, likeliest)
-    for name in ("days open", "probability", f"expected {currency}"):
-        table.add_column(name, justify="right")
-    table.add_column("why")
-    for row in likeliest.to_dict("records"):
->>>>>>> b-fc
         table.add_row(
             *(row[name] or NO_NUMBER for name in shown),
             f"{row['chance']:.1%}",
@@ -316,11 +283,11 @@ def _within_a_month(results: Results) -> Table | None:
         f"As of {day}: {len(current):,} deals are open; {current[chance].sum():,.0f} should be won "
         f"by the end of {until}"
     )
-    likeliest = current.sort_values([chance, "opportunity_id"], ascending=[False, True]).head(LIKELIEST)
-    shown = _add_deal_columns(table, likeliest)
+    first = current.sort_values([chance, "opportunity_id"], ascending=[False, True]).head(LIKELIEST)
+    shown = _add_deal_columns(table, first)
     for name in ("days open", f"by the end of {until}", "ever"):
         table.add_column(name, justify="right")
-    for row in likeliest.to_dict("records"):
+    for row in first.to_dict("records"):
         chances = (f"{row[name]:.1%}" for name in (chance, "probability_ever"))
         table.add_row(*(row[name] or NO_NUMBER for name in shown), f"{row['days_open']}", *chances)
     return table

@@ -12,7 +12,6 @@ from crm_assets.defs.partitions import RANGE_TAGS
 # Dagster's UI lists a run with its job and in its timeline only if the run names the code location.
 OF_THE_CODE_LOCATION = {".dagster/repository": "__repository__@crm_assets.definitions"}
 
-<<<<<<< HEAD
 
 def run_months(
     job: Callable[[], dg.JobDefinition],
@@ -22,23 +21,13 @@ def run_months(
     told: Callable[[list[dg.DagsterEvent]], None] | None = None,
 ) -> list[str]:
     """Run a job, over a range of months if there is one.
-=======
-def run_months(
-    job: Callable[[], dg.JobDefinition], first: str, last: str, assets: Sequence[dg.AssetKey] | None = None
-) -> list[str]:
-    """Run a job over a range of months.
->>>>>>> b-crm
 
     Args:
         job: a function at the top level of a module; Dagster uses it to find the job again.
         first: first month, `YYYY-MM`; None for assets without months.
         last: last month.
-<<<<<<< HEAD
         assets: the assets to materialize; None for all of the job.
         told: receives the events of the run when it has ended.
-=======
-        assets: the only assets of the job to run; None for all.
->>>>>>> b-crm
 
     Returns:
         The failures, in sentences; empty if the run succeeded.
