@@ -28,8 +28,13 @@ ROOMS = (
     "sources",
     "storage",
     "registry",
+    "insight",
+    "writeback",
+    "delivery",
     "defs",
     "definitions",
+    "serving",
+    "dashboard",
     "console",
     "__main__",
 )
@@ -38,8 +43,8 @@ CORE = ("errors", "crm", "engine", "modeling")
 MAY_IMPORT = {
     "dagster": ("defs", "definitions"),
     "mlflow": ("registry", "defs"),
-    "fastapi": (),
-    "streamlit": (),
+    "fastapi": ("serving",),
+    "streamlit": ("dashboard",),
 }
 
 

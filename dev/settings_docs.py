@@ -47,7 +47,7 @@ def _type(field: FieldInfo) -> str:
     if typing.get_origin(field.annotation) is typing.Literal:
         return ", ".join(f"`{choice}`" for choice in arguments)
     if typing.get_origin(field.annotation) is tuple:
-        return "names"
+        return "numbers" if float in arguments else "names"
     kinds = [kind for kind in arguments if kind is not type(None)] or [field.annotation]
     names = {str: "text", int: "whole number", float: "number", Path: "path", bool: "true or false"}
     return ", ".join(names.get(kind, "text") for kind in kinds)
@@ -56,7 +56,9 @@ def _type(field: FieldInfo) -> str:
 def _default(field: FieldInfo) -> str:
     if isinstance(field.default, bool):
         return f"`{str(field.default).lower()}`"
-    return "" if field.default in (None, ()) else f"`{field.default}`"
+    if isinstance(field.default, tuple):
+        return f"`{','.join(map(str, field.default))}`" if field.default else ""
+    return "" if field.default is None else f"`{field.default}`"
 
 
 if __name__ == "__main__":
