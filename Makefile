@@ -20,7 +20,7 @@ SEND ?=
 MANAGER ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-scale run check-data mapping pull dev replay mlflow notebooks promote rollback materialize checks validate storage-check up down status logs buckets ui stack stack-down stack-status stack-logs test-unit test test-deployed test-all coverage lint types format docs docs-site architecture benchmark-tables benchmark lock clean serve api-key write-back dashboard dashboard-user export digest-preview digest
+.PHONY: help install install-scale run check-data mapping pull dev replay mlflow notebooks promote rollback materialize checks validate storage-check up down status logs buckets ui stack stack-down stack-status stack-logs test-unit test test-system test-deployed test-all coverage lint types format docs docs-site architecture benchmark-tables benchmark lock clean serve api-key write-back dashboard dashboard-user export digest-preview digest
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -150,14 +150,17 @@ test-unit: install ## Run the unit tests (seconds).
 test: install ## Run the unit and integration tests (minutes).
 	$(PYTEST) -m 'unit or integration' $(ON_BOTH_CORES)
 
+test-system: install ## Run the tests that run the whole graph again and again (minutes).
+	$(PYTEST) -m system $(ON_BOTH_CORES)
+
 test-deployed: install install-scale ## Run the tests of the deployed stack, of Spark and of executors.
 	$(PYTEST) -m 'stack or scale' $(ON_BOTH_CORES)
 
-test-all: test test-deployed ## Run all tests.
+test-all: test test-system test-deployed ## Run all tests.
 
 coverage: ## Run all tests, and show which lines those in the tests' own processes miss.
 	$(MAKE) --no-print-directory test PYTEST='pytest --cov'
-	$(MAKE) --no-print-directory test-deployed
+	$(MAKE) --no-print-directory test-system test-deployed
 
 lint: install ## Check style and spelling.
 	ruff check .
