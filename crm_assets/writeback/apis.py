@@ -1,8 +1,8 @@
 """The interfaces of CRMs that take scores: batches in, and which deals the CRM took.
 
 Salesforce: sObject collections, upsert by an external id, 200 records at once. HubSpot: batch update of
-deals, 100 at once; the answer lists what it updated. Dynamics 365: the table of predictive scores, a PATCH for each
-deal by the table's alternate key, which creates the row or updates it.
+deals, 100 at once; the answer lists what it updated. Dynamics 365: the table of predictive scores, a PATCH
+for each deal by the table's alternate key, which creates the row or updates it.
 """
 
 from __future__ import annotations
@@ -146,8 +146,8 @@ class Interface:
             raise _AgainError(f"answers {answer.status_code}", _seconds(answer.headers.get("Retry-After")))
         if answer.status_code in (401, 403):
             raise SourceUnavailableError(
-                f"{self.goal.name} refuses the token ({answer.status_code}): check {self._told['token']}, and "
-                "that it may write these fields."
+                f"{self.goal.name} refuses the token ({answer.status_code}): check {self._told['token']}, "
+                "and that it may write these fields."
             )
         if answer.status_code >= 300:
             said = f"answers {answer.status_code}: {answer.text[:300]}"
@@ -164,7 +164,8 @@ class Interface:
 
     def _odd(self) -> SourceUnavailableError:
         return SourceUnavailableError(
-            f"{self.goal.name} at {self._url} answered in a form that it does not document; check the address."
+            f"{self.goal.name} at {self._url} answered in a form that it does not document; check the "
+            "address."
         )
 
 
