@@ -19,7 +19,7 @@ SEES ?= all
 SEND ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-scale run check-data mapping pull dev serve api-key write-back replay mlflow promote rollback materialize checks validate storage-check up down status logs buckets ui stack stack-down stack-status stack-logs test-unit test test-deployed test-all coverage lint types format docs benchmark-tables benchmark lock clean
+.PHONY: help install install-scale run check-data mapping pull dev replay mlflow notebooks promote rollback materialize checks validate storage-check up down status logs buckets ui stack stack-down stack-status stack-logs test-unit test test-deployed test-all coverage lint types format docs docs-site architecture benchmark-tables benchmark lock clean serve api-key write-back
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -75,6 +75,9 @@ replay: install ## Replay the data month by month as if it were live, and compar
 
 mlflow: install ## Open the MLflow UI of the embedded registry.
 	python -m crm_assets.console.mlflow_ui
+
+notebooks: install ## Run the notebooks on the stored tables, and keep the results in CRM_HOME/notebooks.
+	@python -m dev.notebooks
 
 promote: install ## Make model version VERSION the champion.
 	@python -m crm_assets.console.registry promote '$(VERSION)'
@@ -135,11 +138,9 @@ test-deployed: install install-scale ## Run the tests of the deployed stack, of 
 
 test-all: test test-deployed ## Run all tests.
 
-coverage: install ## Run all tests and show which lines they miss.
-	coverage erase
-	$(MAKE) --no-print-directory test-all PYTEST='coverage run -m pytest'
-	coverage combine --quiet
-	coverage report
+coverage: ## Run all tests, and show which lines those in the tests' own processes miss.
+	$(MAKE) --no-print-directory test PYTEST='pytest --cov'
+	$(MAKE) --no-print-directory test-deployed
 
 lint: install ## Check style.
 	ruff check .
@@ -152,10 +153,17 @@ format: install ## Fix style.
 	ruff check --fix .
 	ruff format .
 
-docs: install ## Update the generated tables of README.md, .env.example and crm.schema.json.
+docs: install ## Update what docs/, .env.example and crm.schema.json take from the code.
 	python -m dev.settings_docs
 	python -m dev.mapping_docs
-	python -m dev.tables_docs
+	python -m dev.reference_docs
+	python -m dev.graph_docs
+
+docs-site: install ## Build docs/ as a site in site/, and fail on a broken link.
+	NO_MKDOCS_2_WARNING=1 python -m mkdocs build --strict --quiet
+
+architecture: docs-site ## Print where the built page with the diagrams is.
+	@echo "$(CURDIR)/site/architecture.html"
 
 benchmark-tables: install-scale ## Time snapshots and features against pandas and Polars, up to 8.8 million deals.
 	python -m benchmarks.tables
