@@ -33,7 +33,7 @@ from dev.redis_server import redis_server
 TITLE = "REST API"
 RAW = ("opportunity_id", "sales_agent", "product", "account", "engage_date")
 UNIQUE = "[<id>]"
-JSON = "Content-Type=application/json"
+SCRIPT = Path(__file__).parent / "serving_load.cjs"
 
 
 @dataclass(frozen=True)
@@ -56,11 +56,12 @@ def attack(address: str, load: Load, seconds: int) -> dict[str, Any]:
     program = shutil.which("autocannon")
     if program is None:
         raise SystemExit("Install the load generator: npm install --global autocannon")
-    command = [program, "--json", "--no-progress", "--duration", str(seconds)]
-    command += ["--connections", str(load.connections), "--overallRate", str(load.rate)]
+    options: dict[str, Any] = {"url": f"{address}{load.path}", "duration": seconds}
+    options |= {"connections": load.connections, "overallRate": load.rate}
     if load.body is not None:
-        command += ["--method", "POST", "--headers", JSON, "--body", json.dumps(load.body), "--idReplacement"]
-    done = subprocess.run([*command, f"{address}{load.path}"], capture_output=True, text=True, check=False)
+        options |= {"body": json.dumps(load.body), "unique": UNIQUE}
+    command = ["node", str(SCRIPT), str(Path(program).resolve().parent)]
+    done = subprocess.run(command, input=json.dumps(options), capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(done.stderr)
     return json.loads(done.stdout)

@@ -9,6 +9,7 @@ import time
 import uuid
 from typing import Any
 
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from crm_assets.serving import problems
@@ -19,6 +20,8 @@ from crm_assets.settings import Settings
 log = logging.getLogger("crm_assets.serving")
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+# What the log says of a client that went away, as nginx does.
+CLIENT_GONE = 499
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 # These answer even if the API is busy: who watches over it must not think that it is dead.
 ALWAYS = ("/healthz", "/readyz", "/metrics")
@@ -103,6 +106,9 @@ class Guard:
 
         try:
             await self.app(scope, in_time, seen)
+        except ClientDisconnect:
+            # Nobody waits for an answer.
+            seen.status = CLIENT_GONE
         except Exception:
             # The client has its answer already, see `problems.install`.
             log.exception("failed", extra={"fields": {"request_id": seen.request_id}})
