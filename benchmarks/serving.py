@@ -131,7 +131,7 @@ def main() -> None:
     text = "\n".join([head, "| --- | --- | --- | --- | --- | --- | --- | --- |", *rows, "", *told])
     sys.stdout.write(text + "\n")
     if not asked.keep:
-        write_section(TITLE, text)
+        write_section(TITLE, text, ("fastapi", "uvicorn", "pydantic", "scikit-learn", "pandas"))
 
 
 def measured(

@@ -56,6 +56,11 @@ class Fact:
     ABSENT_FEATURES = "features that the CRM has nothing for"
     VERDICTS = "verdicts"
     BY_HISTORY = "what the archived dumps say"
+    # Of what goes back to the CRM.
+    SCORED_DEALS = "scored deals"
+    CHANGED_DEALS = "changed deals"
+    SENT_DEALS = "sent deals"
+    REFUSED_DEALS = "deals that the CRM did not take"
     # Of models and champion.
     ALGORITHM = "algorithm"
     CALIBRATION = "calibration"
