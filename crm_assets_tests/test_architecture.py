@@ -30,9 +30,11 @@ ROOMS = (
     "registry",
     "insight",
     "writeback",
+    "delivery",
     "defs",
     "definitions",
     "serving",
+    "dashboard",
     "console",
     "__main__",
 )
@@ -42,7 +44,7 @@ MAY_IMPORT = {
     "dagster": ("defs", "definitions"),
     "mlflow": ("registry", "defs"),
     "fastapi": ("serving",),
-    "streamlit": (),
+    "streamlit": ("dashboard",),
 }
 
 
