@@ -30,7 +30,7 @@ from crm_assets.delivery.export import Sheet, sheets, workbook
 from crm_assets.delivery.formats import formats
 from crm_assets.delivery.rounds import send_all
 from crm_assets.delivery.safe_text import csv_bytes
-from crm_assets.delivery.send import mail  # noqa: E402
+from crm_assets.delivery.send import mail
 
 LAST = "2023-12"
 ATTACKS = ('=HYPERLINK("http://x")', "+1+1", "-2+3", "@SUM(A1)", "\t=1", "  =1", "＝1")  # noqa: RUF001
