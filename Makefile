@@ -14,12 +14,13 @@ PORT ?=
 ASSETS ?= *
 MAPPING ?= crm.yaml
 CRM ?=
-MANAGER ?=
 NAME ?=
-SCOPE ?=
+MANAGER ?=
+SEES ?= all
+SEND ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-scale run check-data mapping pull dev replay dashboard dashboard-user export digest-preview digest mlflow promote rollback materialize checks validate storage-check up down status logs buckets ui stack stack-down stack-status stack-logs test-unit test test-deployed test-all coverage lint types format docs benchmark-tables benchmark lock clean
+.PHONY: help install install-scale run check-data mapping pull dev replay mlflow notebooks promote rollback materialize checks validate storage-check up down status logs buckets ui stack stack-down stack-status stack-logs test-unit test test-deployed test-all coverage lint types format docs docs-site architecture benchmark-tables benchmark lock clean serve api-key write-back dashboard dashboard-user export digest-preview digest
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,14 +62,23 @@ pull: install ## Pull the deals of CRM (hubspot or pipedrive) into CSV files in 
 dev: install dagster-home ## Open the Dagster UI on this machine.
 	python -m crm_assets.console.start dagster dev
 
+serve: install ## Serve predictions and forecast as a REST API on this machine.
+	python -m crm_assets.serving
+
+api-key: install ## Make a key of the REST API for NAME that sees SEES (default: all).
+	@python -m crm_assets.console.api_key '$(NAME)' --sees '$(SEES)'
+
+write-back: install ## Write scores of changed deals for CRM: a file to import; SEND=yes sends them.
+	@python -m crm_assets.console.write_back '$(CRM)' $(if $(SEND),--send)
+
 replay: install ## Replay the data month by month as if it were live, and compare the forecasts with a backtest.
 	python -m crm_assets.console.replay
 
 dashboard: install ## Open the sales dashboard on this machine.
 	@python -m crm_assets.dashboard
 
-dashboard-user: install ## Let NAME see the deals of SCOPE in the dashboard, for example SCOPE='office:West'.
-	@python -m crm_assets.dashboard.users '$(NAME)' '$(SCOPE)'
+dashboard-user: install ## Let NAME see the deals of SEES in the dashboard (default: all; office:West, manager:…, agent:…).
+	@python -m crm_assets.dashboard.users '$(NAME)' '$(SEES)'
 
 export: install ## Write MONTH (default: the newest), of all deals or of MANAGER, as Excel and CSV files to exports/.
 	@python -m crm_assets.console.export --month '$(MONTH)' --manager '$(MANAGER)'
@@ -81,6 +91,9 @@ digest: install ## Send the digests now.
 
 mlflow: install ## Open the MLflow UI of the embedded registry (PORT: 5000).
 	@python -m crm_assets.console.mlflow_ui $(if $(PORT),--port '$(PORT)')
+
+notebooks: install ## Run the notebooks on the stored tables, and keep the results in CRM_HOME/notebooks.
+	@python -m dev.notebooks
 
 promote: install ## Make model version VERSION the champion.
 	@python -m crm_assets.console.registry promote '$(VERSION)'
@@ -141,11 +154,9 @@ test-deployed: install install-scale ## Run the tests of the deployed stack, of 
 
 test-all: test test-deployed ## Run all tests.
 
-coverage: install ## Run all tests and show which lines they miss.
-	coverage erase
-	$(MAKE) --no-print-directory test-all PYTEST='coverage run -m pytest'
-	coverage combine --quiet
-	coverage report
+coverage: ## Run all tests, and show which lines those in the tests' own processes miss.
+	$(MAKE) --no-print-directory test PYTEST='pytest --cov'
+	$(MAKE) --no-print-directory test-deployed
 
 lint: install ## Check style.
 	ruff check .
@@ -158,10 +169,17 @@ format: install ## Fix style.
 	ruff check --fix .
 	ruff format .
 
-docs: install ## Update the generated tables of README.md, .env.example and crm.schema.json.
+docs: install ## Update what docs/, .env.example and crm.schema.json take from the code.
 	python -m dev.settings_docs
 	python -m dev.mapping_docs
-	python -m dev.tables_docs
+	python -m dev.reference_docs
+	python -m dev.graph_docs
+
+docs-site: install ## Build docs/ as a site in site/, and fail on a broken link.
+	NO_MKDOCS_2_WARNING=1 python -m mkdocs build --strict --quiet
+
+architecture: docs-site ## Print where the built page with the diagrams is.
+	@echo "$(CURDIR)/site/architecture.html"
 
 benchmark-tables: install-scale ## Time snapshots and features against pandas and Polars, up to 8.8 million deals.
 	python -m benchmarks.tables
@@ -173,7 +191,7 @@ benchmark: install ## Time the graph against a plain script of the same models.
 lock: install ## Resolve the lock files again from pyproject.toml.
 	uv pip compile pyproject.toml --all-extras $(foreach package,$(LARGE),--no-emit-package $(package)) --universal --python-version 3.11 --generate-hashes --no-emit-index-url --output-file requirements.lock --quiet
 	uv pip compile --group pyproject.toml:scale --constraints requirements.lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url --output-file requirements-scale.lock --quiet
-	uv pip compile pyproject.toml --extra deployed --constraints requirements.lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url --output-file docker/requirements.lock --quiet
+	uv pip compile pyproject.toml --extra deployed --extra serving --constraints requirements.lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url --output-file docker/requirements.lock --quiet
 
 clean: ## Remove tables, models and Dagster's history, and keep the environment.
 	rm -rf data .dagster_home .pytest_cache .ruff_cache .hypothesis

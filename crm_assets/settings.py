@@ -210,6 +210,40 @@ class Settings(BaseSettings):
         "in D. They compare with the probability of being won within three months.",
     )
 
+    api_host: str = Field(
+        "127.0.0.1",
+        min_length=1,
+        description="The address that the REST API listens on. Without `CRM_API_KEYS` it must be one of this "
+        "machine only: `127.0.0.1`, `::1` or `localhost`.",
+    )
+    api_port: int = Field(8000, ge=0, le=65535, description="The port of the REST API; 0 for any free one.")
+    api_keys: Path | None = Field(
+        None,
+        description="The YAML file with the hashed keys of the REST API; `make api-key` makes a key. Unset: "
+        "no key is asked for, and only this machine is served.",
+    )
+    api_rate: str = Field(
+        "60000/minute",
+        pattern=r"^\d+ ?/ ?(second|minute|hour|day)$",
+        description="How many requests each key may make to the REST API, for example `100/second`. More are "
+        "answered with 429.",
+    )
+    api_in_flight: int = Field(
+        32, ge=1, description="How many requests the REST API works on at once. More are answered with 429."
+    )
+    api_max_body: int = Field(
+        2_000_000, ge=1_000, description="The largest request body that the REST API reads, in bytes."
+    )
+    api_timeout: float = Field(
+        30.0,
+        gt=0,
+        description="Seconds that the REST API waits for a request's body, and works on an answer.",
+    )
+    redis_url: SecretStr | None = Field(
+        None,
+        description="The Redis that several REST APIs share as a cache and to count requests, for example "
+        "`redis://127.0.0.1:6379/0`. Unset: each keeps its own in memory.",
+    )
     risk_age: float = Field(
         1.0,
         gt=0,
@@ -323,7 +357,7 @@ class Settings(BaseSettings):
                 raise ValueError(f"{value!r} is not a day; write month_end, data, or YYYY-MM-DD") from None
         return value
 
-    @field_validator("home", "data_dir", "dashboard_users")
+    @field_validator("home", "data_dir", "api_keys", "dashboard_users")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         # The working directory may change later, and no shell expands a `~` in `.env`.

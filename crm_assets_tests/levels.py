@@ -27,6 +27,7 @@ LEVEL_OF: dict[str, str] = {
     "modeling/test_champion.py": INTEGRATION,
     "modeling/test_sizes.py": INTEGRATION,
     "modeling/test_target.py": INTEGRATION,
+    "serving/test_keys.py": UNIT,
     "sources/test_csv_folder.py": UNIT,
     "sources/test_readiness.py": UNIT,
     "sources/test_sample.py": UNIT,

@@ -21,7 +21,7 @@ SMALL = 0.005
 TINY = 1e-9
 CENT = Decimal("0.01")
 SHOWN = ("sales_agent", "manager", "regional_office", "product", "account")
-_OF_SNAPSHOT = (DEAL, "stage", "close_date", "close_value", "expected_close_date", *SHOWN)
+OF_SNAPSHOT = (DEAL, "stage", "stage_name", "close_date", "close_value", "expected_close_date", *SHOWN)
 
 
 class Change(StrEnum):
@@ -112,11 +112,33 @@ def changes(reader: Reader, month: str, before: str, target: Target = DEFAULT_TA
     Raises:
         StorageError: a table is missing or damaged.
     """
-    was = _scored(reader.predictions(before), target).merge(
-        reader.snapshot(before, (DEAL, "expected_close_date")), how="left", on=DEAL
+    earlier = Moment(before, reader.predictions(before), reader.snapshot(before, OF_SNAPSHOT))
+    return compared(
+        Moment(month, reader.predictions(month), reader.snapshot(month, OF_SNAPSHOT)), earlier, target
     )
-    now = _scored(reader.predictions(month), target)
-    known = reader.snapshot(month, _OF_SNAPSHOT)
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What was known at a month's end, as far as a scope shows it.
+
+    Attributes:
+        month: `YYYY-MM`.
+        predictions: columns of `crm.tables.WIN_PREDICTIONS`.
+        snapshot: `OF_SNAPSHOT`, those columns that the CRM has.
+    """
+
+    month: str
+    predictions: pd.DataFrame
+    snapshot: pd.DataFrame
+
+
+def compared(later: Moment, earlier: Moment, target: Target = DEFAULT_TARGET) -> Changes:
+    """Compare two moments; see `changes`."""
+    month, before, known = later.month, earlier.month, later.snapshot
+    planned = [name for name in (DEAL, "expected_close_date") if name in earlier.snapshot]
+    was = _scored(earlier.predictions, target).merge(earlier.snapshot[planned], how="left", on=DEAL)
+    now = _scored(later.predictions, target)
     deals = was.merge(now, how="outer", on=DEAL, suffixes=("_before", ""), indicator="_there")
     deals = deals.merge(known, how="outer", on=DEAL, suffixes=("_before", ""))
     deals = deals[deals["_there"].notna() | _closed_since(deals, before)]

@@ -55,7 +55,7 @@ def read_people(path: Path) -> dict[str, Person]:
     Raises:
         SettingsError: it is missing, open to others, or malformed.
     """
-    hint = "make dashboard-user NAME=dustin SCOPE='manager:Dustin Brinkmann' adds somebody"
+    hint = "make dashboard-user NAME=dustin SEES='manager:Dustin Brinkmann' adds somebody"
     try:
         text = path.read_text(encoding="utf-8")
         if path.stat().st_mode & 0o077:

@@ -52,6 +52,14 @@ class Scope:
             return deals.limit(0)
         return deals.filter(deals[self.level.value].isin(sorted(self.names)))
 
+    def of_frame(self, deals: pd.DataFrame) -> pd.DataFrame:
+        """Return the rows of a data frame of deals that the scope shows."""
+        if self.everything:
+            return deals
+        if self.level.value not in deals.columns or not self.names:
+            return deals.iloc[:0]
+        return deals[deals[self.level.value].isin(self.names)]
+
     def of_forecast(self, forecast: pd.DataFrame, team: pd.DataFrame) -> pd.DataFrame:
         """Return the rows of `revenue_forecast` that only deals of the scope add up to.
 
