@@ -47,14 +47,15 @@ def _with_quotas(reader: Reader, month: str, level: str, months: int) -> pd.Data
 
 def show(desk: Desk) -> None:
     """Show the forecast of the month."""
+    title = st.empty()
+    title.title("Forecast")
     rows = desk.read(forecast, desk.month)
     totals = headline(rows, desk.reader.scope)
     if totals.empty:
-        st.title("Forecast")
         st.info("There is no forecast for the deals that you see. Choose another month.")
         return
     first = totals.iloc[0]
-    st.title(f"Forecast for {desk.formats.month(first['forecast_month'])}")
+    title.title(f"Forecast for {desk.formats.month(first['forecast_month'])}")
     _sentence(desk, first)
     for place, (_, row) in zip(st.columns(len(totals)), totals.iterrows(), strict=True):
         _metric(desk, place, row)
