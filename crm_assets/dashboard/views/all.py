@@ -26,6 +26,13 @@ PAGES = (
 )
 
 
+def load() -> None:
+    """Load what the first page needs beyond this module: the table engine and its queries."""
+    import ibis
+
+    ibis.duckdb.connect().disconnect()
+
+
 def show() -> None:
     """Show the page that the address names, or the login."""
     st.set_page_config(page_title="Sales forecast", page_icon="📈", layout="wide")
