@@ -15,12 +15,12 @@ ASSETS ?= *
 MAPPING ?= crm.yaml
 CRM ?=
 NAME ?=
-MANAGER ?=
 SEES ?= all
 SEND ?=
+MANAGER ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-scale run check-data mapping pull dev replay mlflow notebooks promote rollback materialize checks validate storage-check up down status logs buckets ui stack stack-down stack-status stack-logs test-unit test test-deployed test-all coverage lint types format docs docs-site architecture benchmark-tables benchmark lock clean serve api-key write-back dashboard dashboard-user export digest-preview digest
+.PHONY: help install install-scale run check-data mapping pull dev replay mlflow notebooks promote rollback materialize checks validate storage-check up down status logs buckets ui stack stack-down stack-status stack-logs test-unit test test-system test-deployed test-all coverage lint types format docs docs-site architecture benchmark-tables benchmark lock clean serve api-key write-back dashboard dashboard-user export digest-preview digest
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,7 +56,7 @@ check-data: install ## Say whether the data is enough for a forecast, and what c
 mapping: install ## Draft MAPPING (default: crm.yaml) from the files in CRM_DATA_DIR: how their CRM calls things.
 	@python -m crm_assets.console.mapping '$(MAPPING)'
 
-pull: install ## Pull the deals of CRM (hubspot or pipedrive) into CSV files in CRM_DATA_DIR.
+pull: install ## Pull the deals of CRM (hubspot, pipedrive or salesforce) into CSV files in CRM_DATA_DIR.
 	@python -m crm_assets.console.pull '$(CRM)'
 
 dev: install dagster-home ## Open the Dagster UI on this machine.
@@ -77,7 +77,7 @@ replay: install ## Replay the data month by month as if it were live, and compar
 dashboard: install ## Open the sales dashboard on this machine.
 	@python -m crm_assets.dashboard
 
-dashboard-user: install ## Let NAME see the deals of SEES in the dashboard (default: all; office:West, manager:…, agent:…).
+dashboard-user: install ## Let NAME see the deals of SEES in the dashboard, for example SEES='office:West'.
 	@python -m crm_assets.dashboard.users '$(NAME)' '$(SEES)'
 
 export: install ## Write MONTH (default: the newest), of all deals or of MANAGER, as Excel and CSV files to exports/.
@@ -149,14 +149,17 @@ test-unit: install ## Run the unit tests (seconds).
 test: install ## Run the unit and integration tests (minutes).
 	$(PYTEST) -m 'unit or integration' $(ON_BOTH_CORES)
 
+test-system: install ## Run the tests that run the whole graph again and again (minutes).
+	$(PYTEST) -m system $(ON_BOTH_CORES)
+
 test-deployed: install install-scale ## Run the tests of the deployed stack, of Spark and of executors.
 	$(PYTEST) -m 'stack or scale' $(ON_BOTH_CORES)
 
-test-all: test test-deployed ## Run all tests.
+test-all: test test-system test-deployed ## Run all tests.
 
 coverage: ## Run all tests, and show which lines those in the tests' own processes miss.
 	$(MAKE) --no-print-directory test PYTEST='pytest --cov'
-	$(MAKE) --no-print-directory test-deployed
+	$(MAKE) --no-print-directory test-system test-deployed
 
 lint: install ## Check style.
 	ruff check .
@@ -191,7 +194,7 @@ benchmark: install ## Time the graph against a plain script of the same models.
 lock: install ## Resolve the lock files again from pyproject.toml.
 	uv pip compile pyproject.toml --all-extras $(foreach package,$(LARGE),--no-emit-package $(package)) --universal --python-version 3.11 --generate-hashes --no-emit-index-url --output-file requirements.lock --quiet
 	uv pip compile --group pyproject.toml:scale --constraints requirements.lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url --output-file requirements-scale.lock --quiet
-	uv pip compile pyproject.toml --extra deployed --extra serving --extra dashboard --constraints requirements.lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url --output-file docker/requirements.lock --quiet
+	uv pip compile pyproject.toml --extra deployed --constraints requirements.lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url --output-file docker/requirements.lock --quiet
 
 clean: ## Remove tables, models and Dagster's history, and keep the environment.
 	rm -rf data .dagster_home .pytest_cache .ruff_cache .hypothesis

@@ -53,6 +53,12 @@ class Settings(BaseSettings):
         description="How the CRM of `CRM_DATA_DIR` calls things: a preset (`kaggle`, `salesforce`, "
         "`hubspot`, `dynamics`, `pipedrive`, `odoo`) or the path of a `crm.yaml`; `make mapping` drafts one.",
     )
+    pull: Literal["hubspot", "pipedrive", "salesforce"] | None = Field(
+        None,
+        description="The CRM to pull from before the raw tables are read: its records land in "
+        "`CRM_DATA_DIR`, or below `CRM_HOME`, and go through its preset. Needs the extra `pull` and "
+        "credentials, see docs/bring-your-own-crm.md.",
+    )
     source_name: str | None = Field(
         None,
         pattern=r"^[A-Za-z0-9_.-]+$",
@@ -436,6 +442,11 @@ class Settings(BaseSettings):
     @property
     def _by_use_s3_storage(self) -> Literal["local", "s3"]:
         return "s3" if self.use_s3_storage else "local"
+
+    @property
+    def pulled_dir(self) -> Path:
+        """The folder of pulled files: that of the CRM's files if it is set, else one below the home."""
+        return self.data_dir or self.home / "pulled" / (self.pull or "crm")
 
     @property
     def store(self) -> tuple[Literal["local", "s3"], str]:

@@ -31,10 +31,10 @@ ROOMS = (
     "insight",
     "writeback",
     "delivery",
-    "dashboard",
     "defs",
     "definitions",
     "serving",
+    "dashboard",
     "console",
     "__main__",
 )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 import ibis.expr.types as ir
@@ -11,9 +12,10 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from crm_assets.console.likeliest import likeliest
-from crm_assets.crm.months import MonthRange
+from crm_assets.console.likeliest import LIKELIEST, likeliest
+from crm_assets.crm.months import MonthRange, month_end, month_of
 from crm_assets.crm.schema import Stage
+from crm_assets.crm.tables import CURRENT_PREDICTIONS
 from crm_assets.crm.targets import DEFAULT_TARGET
 from crm_assets.insight.reading import currency_of
 from crm_assets.insight.words import UP, reasons
@@ -45,6 +47,7 @@ class Results:
     without_price: int = 0
     prospects: int = 0
     quarantined: tuple[tuple[str, int], ...] = ()
+    current: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 def read_results(store: TableStore, months: MonthRange, source: str, synthetic: bool) -> Results:
@@ -71,6 +74,7 @@ def read_results(store: TableStore, months: MonthRange, source: str, synthetic: 
         without_price=_count(without_price(snapshot)),
         prospects=_count(snapshot.filter(snapshot.stage == Stage.PROSPECTING.value)),
         quarantined=_quarantined(read("quarantined_rows")),
+        current=read(CURRENT_PREDICTIONS.name),
     )
 
 
@@ -119,6 +123,9 @@ def show(results: Results, console: Console) -> None:
             console.print(_likeliest(found.deals, found.month, found.horizon_months, results.currency))
         for note in found.notes:
             console.print(f"[dim]{note}[/dim]")
+        console.print()
+    if within := _within_a_month(results):
+        console.print(within)
         console.print()
     if rate_in_force(results.leaderboard) != POOLED_RATE:
         console.print(_leaderboard(results.leaderboard, wide))
@@ -235,12 +242,7 @@ def _mark(row: dict[str, Any]) -> str:
 def _likeliest(deals: pd.DataFrame, month: str, horizon_months: int, currency: str) -> Table:
     when = f"in {month}" if horizon_months == 1 else f"until the end of {month}"
     table = _table(f"Most likely wins {when}")
-    shown = {"opportunity_id": "deal", "sales_agent": "agent", "product": "product"}
-    shown = {name: title for name, title in shown.items() if name in deals.columns}
-    for name, title in shown.items():
-        # An id that is cut off finds no deal; names may wrap.
-        ids = deals[name] if name == "opportunity_id" else ()
-        table.add_column(title, min_width=max(map(len, ids), default=None), overflow="fold")
+    shown = _add_deal_columns(table, deals)
     table.add_column("chance", justify="right", no_wrap=True)
     table.add_column(f"{currency} if won", justify="right")
     table.add_column("why")
@@ -252,6 +254,42 @@ def _likeliest(deals: pd.DataFrame, month: str, horizon_months: int, currency: s
             f"{row['expected_value']:,.0f}",
             ", ".join(why) or f"open for {row['days_open']:,} days",
         )
+    return table
+
+
+def _add_deal_columns(table: Table, deals: pd.DataFrame) -> list[str]:
+    """Add the columns that say which deal a row is, and return their names in `deals`."""
+    shown = {"opportunity_id": "deal", "sales_agent": "agent", "product": "product"}
+    shown = {name: title for name, title in shown.items() if name in deals.columns}
+    for name, title in shown.items():
+        # An id that is cut off finds no deal; names may wrap.
+        ids = deals[name] if name == "opportunity_id" else ()
+        table.add_column(title, min_width=max(map(len, ids), default=None), overflow="fold")
+    return list(shown)
+
+
+def _within_a_month(results: Results) -> Table | None:
+    """Return the likeliest wins as of the day that CRM_AS_OF asks for, unless it is the last month's end."""
+    current = results.current
+    if current.empty or current["as_of"].iloc[0] == f"{month_end(results.months.last)}":
+        return None
+    day = current["as_of"].iloc[0]
+    month, column = month_of(date.fromisoformat(day)), "probability_this_month"
+    # On a month's last day nothing is left of it.
+    rest = current[column].sum() > 0
+    until = month if rest else DEFAULT_TARGET.last_month(month)
+    chance = column if rest else "probability"
+    table = _table(
+        f"As of {day}: {len(current):,} deals are open; {current[chance].sum():,.0f} should be won "
+        f"by the end of {until}"
+    )
+    first = current.sort_values([chance, "opportunity_id"], ascending=[False, True]).head(LIKELIEST)
+    shown = _add_deal_columns(table, first)
+    for name in ("days open", f"by the end of {until}", "ever"):
+        table.add_column(name, justify="right")
+    for row in first.to_dict("records"):
+        chances = (f"{row[name]:.1%}" for name in (chance, "probability_ever"))
+        table.add_row(*(row[name] or NO_NUMBER for name in shown), f"{row['days_open']}", *chances)
     return table
 
 

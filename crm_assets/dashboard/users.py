@@ -1,4 +1,4 @@
-"""`python -m crm_assets.dashboard.users NAME SCOPE`: say which deals somebody sees in the dashboard."""
+"""`python -m crm_assets.dashboard.users NAME SEES`: say which deals somebody sees in the dashboard."""
 
 from __future__ import annotations
 

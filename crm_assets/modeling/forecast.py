@@ -116,22 +116,39 @@ def revenue_forecast(
         memo: see `outlook.walk.Walk`.
 
     Returns:
-        Columns of `crm.tables.REVENUE_FORECAST`: by horizon, the total first, then by level and name. Empty
-        without predictions.
+        Columns of `crm.tables.REVENUE_FORECAST`: by horizon, the total first, then by level and name. It
+        leaves out a horizon without probabilities; empty without predictions.
     """
     columns = REVENUE_FORECAST.names
     if predictions.empty:
         return pd.DataFrame(columns=pd.Index(columns))
     history = History.of(snapshot, month)
     walk, cells = Walk(history, features, memo), Cells(history)
-    found = [_of_target(walk, cells, target, predictions) for target in TARGETS]
+    shorter: dict[str, np.ndarray] = {}
+    found = [
+        _of_target(walk, cells, target, predictions, shorter)
+        for target in TARGETS
+        if predictions[column_of(target)].notna().all()
+    ]
     return pd.concat(found, ignore_index=True)[columns]
 
 
-def _of_target(walk: Walk, cells: Cells, target: Target, predictions: pd.DataFrame) -> pd.DataFrame:
+def _of_target(
+    walk: Walk, cells: Cells, target: Target, predictions: pd.DataFrame, shorter: dict[str, np.ndarray]
+) -> pd.DataFrame:
+    """Return the rows of a target, none of whose numbers is below that of a shorter horizon.
+
+    Args:
+        walk: gives the chances of open deals.
+        cells: what to sum up by.
+        target: the target.
+        predictions: columns of `crm.tables.WIN_PREDICTIONS`.
+        shorter: the numbers of the next shorter horizon by column, which those of this one replace.
+    """
     month, ahead = walk.history.month, target.months
     deals = _open_deals(walk.history, predictions, column_of(target))
     *earlier, now = past.forecasts(walk, cells, ahead, deals)
+    past.at_least(cells, now, {m: shorter[f"new_{m}"] for m in MEASURES} if shorter else None)
     known = [row for row in earlier if shift(row.month, ahead) <= month]
     table = cells.table.assign(
         snapshot_month=month,
@@ -141,10 +158,14 @@ def _of_target(walk: Walk, cells: Cells, target: Target, predictions: pd.DataFra
     )
     for part, name in PARTS.items():
         for measure in MEASURES:
-            table[f"{name}_{measure}"] = now.mean[part, measure]
+            shorter[f"{name}_{measure}"] = table[f"{name}_{measure}"] = now.mean[part, measure]
             bounds = interval(cells, now, known, part, measure)
             for end, place in (("low", 0), ("high", 1)):
-                table[f"{name}_{measure}_{end}"] = np.nan if bounds is None else bounds[place]
+                column = f"{name}_{measure}_{end}"
+                least = shorter.get(column, 0.0)
+                table[column] = np.nan if bounds is None else np.maximum(bounds[place], least)
+                if bounds is not None:
+                    shorter[column] = table[column].to_numpy()
     return table[(table["open_deals"] > 0) | (table["total_wins"] > 0)]
 
 

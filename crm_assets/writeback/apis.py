@@ -164,8 +164,7 @@ class Interface:
 
     def _odd(self) -> SourceUnavailableError:
         return SourceUnavailableError(
-            f"{self.goal.name} at {self._url} answered in a form that it does not document; check the "
-            "address."
+            f"{self.goal.name} at {self._url} answered in an undocumented form; check the address."
         )
 
 

@@ -96,7 +96,6 @@ def leak_audit(
     for trace in leak_evidence.traces(verdicts, deals, last):
         evidence[by_month(trace.column)] = table(trace.months.round(4))
         evidence[rewriting(trace.column)] = picture(plots.leak_evidence(trace))
-    price = verdicts["auc_with"] - verdicts["auc_without"]
     context.add_output_metadata(
         {
             Fact.INADMISSIBLE: int((verdicts["verdict"] == INADMISSIBLE).sum()),
@@ -104,7 +103,7 @@ def leak_audit(
             Fact.ABSENT_FEATURES: ", ".join(verdicts.loc[verdicts["verdict"] == ABSENT, "feature"]) or "none",
             Fact.OVERRULED: ", ".join(verdicts.loc[verdicts["overruled"], "feature"]) or "none",
             Fact.FINDINGS: _findings(verdicts),
-            Fact.VERDICTS: table(_worst_first(verdicts.assign(price=price))),
+            Fact.VERDICTS: table(_worst_first(verdicts)),
             **evidence,
         }
     )
@@ -128,7 +127,9 @@ def _findings(verdicts: pd.DataFrame) -> str:
 def _worst_first(verdicts: pd.DataFrame) -> pd.DataFrame:
     order = verdicts["verdict"].map({verdict: place for place, verdict in enumerate(_WORST_FIRST)})
     shown = verdicts.iloc[order.fillna(len(_WORST_FIRST)).argsort(kind="stable")]
-    return shown[["feature", "verdict", "used", "reason", "price"]]
+    shown = shown.assign(price=shown["auc_with"] - shown["auc_without"])
+    figures = ["slope", "error", "price", "auc_without", "auc_with", "brier_without", "brier_with"]
+    return shown[["feature", "verdict", "used", "reason", *figures]]
 
 
 def _snapshots(needed: bool) -> dict[str, dg.AssetIn]:
