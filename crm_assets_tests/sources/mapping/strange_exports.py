@@ -281,7 +281,8 @@ READ = {
     ),
     "False in place of nothing": Case(
         {
-            "crm.lead.csv": "id,stage_id,active,probability,expected_revenue,create_date,date_closed,user_id\n"
+            "crm.lead.csv": "id,stage_id,active,probability,expected_revenue,create_date,date_closed,"
+            "user_id\n"
             "1,Won,True,100.0,10,2024-01-05,2024-02-06,Ann\n2,New,False,0.0,20,2024-01-05,2024-02-06,False\n"
             "3,New,True,30.0,20,2024-01-05,False,Bob\n"
         },

@@ -284,6 +284,7 @@ def test_several_files_with_the_right_name_are_told(put: Put) -> None:
     text = "Record ID,Deal Stage,Amount,Create Date,Close Date\n{},Closed Won,1,2024-01-05,2024-02-06\n"
     made = drafted(put(**{f"all-deals-{year}": text.format(year) for year in (2023, 2024)}))
     assert made.doubts == [
-        "Which file has the deals: all-deals-2023.csv, all-deals-2024.csv have the right name; only one is read."
+        "Which file has the deals: all-deals-2023.csv, all-deals-2024.csv have the right name; only one is "
+        "read."
     ]
     assert "  deals: all-deals-2023" in made.text
