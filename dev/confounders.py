@@ -48,19 +48,19 @@ def lived(
     return deals.assign(close_date=close.mask(gone), stage=stage, close_value=value)
 
 
-def _time(deals: pd.DataFrame) -> np.ndarray:
+def when_engaged(deals: pd.DataFrame) -> np.ndarray:
     """Return when each deal was engaged, from 0 for the first to 1 for the last."""
     day = deals["engage_date"]
     return ((day - day.min()) / (day.max() - day.min())).fillna(0.5).to_numpy()
 
 
-def _kind(
+def kind_of(
     name: str, column: str, value: object, share: Callable[[np.ndarray], np.ndarray], **life: float
 ) -> Kind:
     """Return a kind of deals with its own course, whose share depends on time."""
 
     def make(deals: pd.DataFrame, random: Random) -> tuple[str, pd.DataFrame]:
-        of = random.random(len(deals)) < share(_time(deals))
+        of = random.random(len(deals)) < share(when_engaged(deals))
         return written(lived(deals, random, of, **life) if life else deals, column, of, value)
 
     return Kind(name, make)
@@ -96,7 +96,7 @@ def _left(deals: pd.DataFrame, random: Random) -> tuple[str, pd.DataFrame]:
 
 def _merged(deals: pd.DataFrame, random: Random) -> tuple[str, pd.DataFrame]:
     offices = np.sort(deals["regional_office"].dropna().unique())
-    of = (_time(deals) > 0.6) & (deals["regional_office"] == offices[0]).to_numpy()
+    of = (when_engaged(deals) > 0.6) & (deals["regional_office"] == offices[0]).to_numpy()
     return written(deals, "regional_office", of, offices[1])
 
 
@@ -117,7 +117,7 @@ def _large_are_slow(deals: pd.DataFrame, random: Random) -> tuple[str, pd.DataFr
 
 
 def _price_change(deals: pd.DataFrame, random: Random) -> tuple[str, pd.DataFrame]:
-    of = _time(deals) > 0.5
+    of = when_engaged(deals) > 0.5
     price = deals["list_price"].to_numpy(dtype="float64") * np.where(of, 1.1, 1.0)
     return "list_price", lived(deals, random, of, lose=0.15).assign(list_price=np.round(price, 2))
 
@@ -128,55 +128,56 @@ def _skilled(deals: pd.DataFrame, random: Random) -> tuple[str, pd.DataFrame]:
     return "sales_agent", lived(deals, random, good, pace=0.7, win=0.5)
 
 
-def _shares(low: float, high: float, after: float | None = None) -> Callable[[np.ndarray], np.ndarray]:
+def shares(low: float, high: float, after: float | None = None) -> Callable[[np.ndarray], np.ndarray]:
+    """Return a share over time: from `low` to `high`, in one step if `after` says when."""
     if after is None:
         return lambda time: low + (high - low) * time
     return lambda time: np.where(time > after, high, low)
 
 
-_THIRD = _shares(0.3, 0.3)
+_THIRD = shares(0.3, 0.3)
 CONFOUNDERS: tuple[Kind, ...] = (
-    _kind("missing at random", "account", None, _shares(0.2, 0.2)),
+    kind_of("missing at random", "account", None, shares(0.2, 0.2)),
     Kind("missing in one region", _by_region),
     Kind("missing in one region that is slow", _by_slow_region),
-    _kind("mandatory from mid-year", "account", None, _shares(0.5, 0.0, 0.5)),
-    _kind(
-        "mandatory from autumn, and what lacks it loses", "account", None, _shares(0.5, 0.1, 0.7), lose=0.4
+    kind_of("mandatory from mid-year", "account", None, shares(0.5, 0.0, 0.5)),
+    kind_of(
+        "mandatory from autumn, and what lacks it loses", "account", None, shares(0.5, 0.1, 0.7), lose=0.4
     ),
-    _kind("weak deals lose", "sector", "Channel", _THIRD, lose=0.5),
-    _kind("weak deals lose, account missing", "account", None, _THIRD, lose=0.5),
-    _kind("a kind that never wins", "sector", "Channel", _shares(0.15, 0.15), lose=1.0),
-    _kind("a kind that never wins, account missing", "account", None, _THIRD, lose=1.0),
-    _kind("a kind that never closes", "sector", "Channel", _THIRD, never=0.8),
-    _kind("a kind that never closes, account missing", "account", None, _THIRD, never=0.8),
-    _kind("slow channel", "sector", "Channel", _THIRD, pace=2.5),
-    _kind("slow channel that grows", "sector", "Channel", _shares(0.0, 0.6), pace=2.0, lose=0.2),
-    _kind("slow channel that shrinks", "sector", "Channel", _shares(0.6, 0.0), pace=2.0, lose=0.2),
-    _kind("slow channel that steps up", "sector", "Channel", _shares(0.1, 0.5, 0.6), pace=2.0),
-    _kind("slow channel that steps up late", "sector", "Channel", _shares(0.1, 0.5, 0.8), pace=2.0),
-    _kind("slow channel that steps down", "sector", "Channel", _shares(0.5, 0.1, 0.6), pace=2.0),
-    _kind("fast channel", "sector", "Channel", _THIRD, pace=0.4),
-    _kind("fast channel that grows", "sector", "Channel", _shares(0.0, 0.6), pace=0.5),
-    _kind("fast channel that steps up", "sector", "Channel", _shares(0.1, 0.5, 0.6), pace=0.5),
-    _kind("fast channel that steps down late", "sector", "Channel", _shares(0.5, 0.1, 0.8), pace=0.5),
-    _kind("slow and weak", "account", None, _THIRD, pace=2.0, lose=0.5, never=0.3),
+    kind_of("weak deals lose", "sector", "Channel", _THIRD, lose=0.5),
+    kind_of("weak deals lose, account missing", "account", None, _THIRD, lose=0.5),
+    kind_of("a kind that never wins", "sector", "Channel", shares(0.15, 0.15), lose=1.0),
+    kind_of("a kind that never wins, account missing", "account", None, _THIRD, lose=1.0),
+    kind_of("a kind that never closes", "sector", "Channel", _THIRD, never=0.8),
+    kind_of("a kind that never closes, account missing", "account", None, _THIRD, never=0.8),
+    kind_of("slow channel", "sector", "Channel", _THIRD, pace=2.5),
+    kind_of("slow channel that grows", "sector", "Channel", shares(0.0, 0.6), pace=2.0, lose=0.2),
+    kind_of("slow channel that shrinks", "sector", "Channel", shares(0.6, 0.0), pace=2.0, lose=0.2),
+    kind_of("slow channel that steps up", "sector", "Channel", shares(0.1, 0.5, 0.6), pace=2.0),
+    kind_of("slow channel that steps up late", "sector", "Channel", shares(0.1, 0.5, 0.8), pace=2.0),
+    kind_of("slow channel that steps down", "sector", "Channel", shares(0.5, 0.1, 0.6), pace=2.0),
+    kind_of("fast channel", "sector", "Channel", _THIRD, pace=0.4),
+    kind_of("fast channel that grows", "sector", "Channel", shares(0.0, 0.6), pace=0.5),
+    kind_of("fast channel that steps up", "sector", "Channel", shares(0.1, 0.5, 0.6), pace=0.5),
+    kind_of("fast channel that steps down late", "sector", "Channel", shares(0.5, 0.1, 0.8), pace=0.5),
+    kind_of("slow and weak", "account", None, _THIRD, pace=2.0, lose=0.5, never=0.3),
     Kind("star agent", _star),
     Kind("half of the agents fast and good", _skilled),
-    _kind("new hire", "sales_agent", "New Hire", _shares(0.0, 0.3, 0.7)),
-    _kind("new hire who is slow", "sales_agent", "New Hire", _shares(0.0, 0.3, 0.8), pace=2.0, never=0.3),
+    kind_of("new hire", "sales_agent", "New Hire", shares(0.0, 0.3, 0.7)),
+    kind_of("new hire who is slow", "sales_agent", "New Hire", shares(0.0, 0.3, 0.8), pace=2.0, never=0.3),
     Kind("an agent who left", _left),
-    _kind("product launched late", "product", "New Product", _shares(0.0, 0.3, 0.7)),
-    _kind(
+    kind_of("product launched late", "product", "New Product", shares(0.0, 0.3, 0.7)),
+    kind_of(
         "product launched late that is slow",
         "product",
         "New Product",
-        _shares(0.0, 0.3, 0.7),
+        shares(0.0, 0.3, 0.7),
         pace=1.5,
         lose=0.3,
         never=0.2,
     ),
-    _kind(
-        "product that was discontinued", "product", "Old Product", _shares(0.4, 0.0, 0.4), pace=1.5, lose=0.3
+    kind_of(
+        "product that was discontinued", "product", "Old Product", shares(0.4, 0.0, 0.4), pace=1.5, lose=0.3
     ),
     Kind("seasonal mix that loses", _seasonal),
     Kind("seasonal mix that is slow", _seasonal_slow),

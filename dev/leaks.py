@@ -180,47 +180,50 @@ def swapped_both_ways(deals: pd.DataFrame, random: Random) -> tuple[str, pd.Data
     return "sector", deals.assign(sector=rating)
 
 
-def _kind(name: str, make: Callable[..., tuple[str, pd.DataFrame]], *given: object, **named: object) -> Kind:
+def kind_of(
+    name: str, make: Callable[..., tuple[str, pd.DataFrame]], *given: object, **named: object
+) -> Kind:
+    """Return a kind that rewrites deals by a function with these arguments."""
     return Kind(name, lambda deals, random: make(deals, random, *given, **named))
 
 
 LEAKS: tuple[Kind, ...] = (
-    _kind("account missing while open", hidden_while_open, "account", None),
-    _kind("account missing while open, 1 % noise", hidden_while_open, "account", None, noise=0.01),
-    _kind("account missing while open, 5 % noise", hidden_while_open, "account", None, noise=0.05),
-    _kind("account missing while open, 15 % noise", hidden_while_open, "account", None, noise=0.15),
-    _kind("account Unknown while open", hidden_while_open, "account", "Unknown"),
-    _kind("account one of many placeholders while open", many_spellings),
-    _kind("account filled in at winning", filled_at_winning, "account", None),
-    _kind("account filled in at winning, 5 % noise", filled_at_winning, "account", None, noise=0.05),
-    _kind("account filled in at winning, 15 % noise", filled_at_winning, "account", None, noise=0.15),
-    _kind("account merged into its group at winning", merged_into_parent),
-    _kind(
+    kind_of("account missing while open", hidden_while_open, "account", None),
+    kind_of("account missing while open, 1 % noise", hidden_while_open, "account", None, noise=0.01),
+    kind_of("account missing while open, 5 % noise", hidden_while_open, "account", None, noise=0.05),
+    kind_of("account missing while open, 15 % noise", hidden_while_open, "account", None, noise=0.15),
+    kind_of("account Unknown while open", hidden_while_open, "account", "Unknown"),
+    kind_of("account one of many placeholders while open", many_spellings),
+    kind_of("account filled in at winning", filled_at_winning, "account", None),
+    kind_of("account filled in at winning, 5 % noise", filled_at_winning, "account", None, noise=0.05),
+    kind_of("account filled in at winning, 15 % noise", filled_at_winning, "account", None, noise=0.15),
+    kind_of("account merged into its group at winning", merged_into_parent),
+    kind_of(
         "account gets (customer) at winning", respelled, "account", lambda v: f"{v} (customer)", "won", 0.7
     ),
-    _kind("account in capitals at winning", respelled, "account", str.upper, "won", 0.5),
-    _kind("agent becomes Closing Desk", rewritten, "sales_agent", "Closing Desk", 0.3),
-    _kind("agent becomes one of five at closing", rewritten, "sales_agent", 5, 0.3),
-    _kind("agent becomes one of five at winning", rewritten, "sales_agent", 5, 0.5, "won"),
-    _kind("agent becomes any other at winning", rewritten, "sales_agent", 1, 0.3, "won"),
-    _kind("manager removed at closing", rewritten, "manager", None, 0.3),
-    _kind("manager removed when lost", rewritten, "manager", None, 0.4, "lost"),
-    _kind("product generic while open", hidden_while_open, "product", "Generic"),
-    _kind("product upsold at winning", rewritten, "product", 1, 0.4, "won"),
-    _kind("office becomes HQ at winning", rewritten, "regional_office", "HQ", 0.4, "won"),
-    _kind("office swapped at closing", rewritten, "regional_office", 1, 0.4),
-    _kind("price becomes close value of 40 % of the won", close_value, "won", 0.4),
-    _kind("price becomes close value of half of the closed", close_value, "closed", 0.5),
-    _kind("amount rounded at winning", rounded, "won", 0.7),
-    _kind("employees 0 while open", hidden_while_open, "account_employees", 0.0, 0.5),
-    _kind("employees of customers alone, 4,000 accounts", for_customers_only, accounts=4_000),
-    _kind("employees of customers alone, 800 accounts", for_customers_only, accounts=800),
-    _kind("sector known of the won alone", filled_at_winning, "sector", None, 0.7),
-    _kind("sector filled in 20 days after closing", late, "sector", None, "closed", 20),
-    _kind("sector filled in 90 days after closing", late, "sector", None, "closed", 90),
-    _kind("sector filled in 150 days after closing", late, "sector", None, "closed", 150),
-    _kind("revenue filled in 45 days after winning", late, "account_revenue", np.nan, "won", 45),
-    _kind("rating swapped both ways at closing", swapped_both_ways),
+    kind_of("account in capitals at winning", respelled, "account", str.upper, "won", 0.5),
+    kind_of("agent becomes Closing Desk", rewritten, "sales_agent", "Closing Desk", 0.3),
+    kind_of("agent becomes one of five at closing", rewritten, "sales_agent", 5, 0.3),
+    kind_of("agent becomes one of five at winning", rewritten, "sales_agent", 5, 0.5, "won"),
+    kind_of("agent becomes any other at winning", rewritten, "sales_agent", 1, 0.3, "won"),
+    kind_of("manager removed at closing", rewritten, "manager", None, 0.3),
+    kind_of("manager removed when lost", rewritten, "manager", None, 0.4, "lost"),
+    kind_of("product generic while open", hidden_while_open, "product", "Generic"),
+    kind_of("product upsold at winning", rewritten, "product", 1, 0.4, "won"),
+    kind_of("office becomes HQ at winning", rewritten, "regional_office", "HQ", 0.4, "won"),
+    kind_of("office swapped at closing", rewritten, "regional_office", 1, 0.4),
+    kind_of("price becomes close value of 40 % of the won", close_value, "won", 0.4),
+    kind_of("price becomes close value of half of the closed", close_value, "closed", 0.5),
+    kind_of("amount rounded at winning", rounded, "won", 0.7),
+    kind_of("employees 0 while open", hidden_while_open, "account_employees", 0.0, 0.5),
+    kind_of("employees of customers alone, 4,000 accounts", for_customers_only, accounts=4_000),
+    kind_of("employees of customers alone, 800 accounts", for_customers_only, accounts=800),
+    kind_of("sector known of the won alone", filled_at_winning, "sector", None, 0.7),
+    kind_of("sector filled in 20 days after closing", late, "sector", None, "closed", 20),
+    kind_of("sector filled in 90 days after closing", late, "sector", None, "closed", 90),
+    kind_of("sector filled in 150 days after closing", late, "sector", None, "closed", 150),
+    kind_of("revenue filled in 45 days after winning", late, "account_revenue", np.nan, "won", 45),
+    kind_of("rating swapped both ways at closing", swapped_both_ways),
 )
 
 
@@ -231,9 +234,11 @@ DOSES = (0.05, 0.1, 0.2, 0.4)
 def dosed(dose: float) -> tuple[Kind, ...]:
     """Return three leaks that rewrite only a share of the deals."""
     return (
-        _kind(f"account missing on {dose:.0%} of the open", hidden_while_open, "account", None, dose),
-        _kind(
+        kind_of(f"account missing on {dose:.0%} of the open", hidden_while_open, "account", None, dose),
+        kind_of(
             f"agent becomes Closing Desk on {dose:.0%} of the closed", rewritten, "sales_agent", "Desk", dose
         ),
-        _kind(f"office becomes HQ on {dose:.0%} of the won", rewritten, "regional_office", "HQ", dose, "won"),
+        kind_of(
+            f"office becomes HQ on {dose:.0%} of the won", rewritten, "regional_office", "HQ", dose, "won"
+        ),
     )

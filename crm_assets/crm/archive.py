@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from itertools import groupby, pairwise
 
@@ -95,6 +95,22 @@ def newest_date(tables: Mapping[str, pa.Table]) -> date | None:
         if name in tables[table.name].column_names
     ]
     return max((found for found in dates if found is not None), default=None)
+
+
+def numbered(dumps: list[Dump]) -> list[Dump]:
+    """Return dumps with numbers that no other dump of their day has.
+
+    Two processes that archive different dumps of a day at the same moment give them the same number.
+
+    Args:
+        dumps: in order of their days and numbers.
+    """
+    found: list[Dump] = []
+    for dump in dumps:
+        last = found[-1] if found and found[-1].known_on == dump.known_on else None
+        taken = last is not None and dump.number <= last.number
+        found.append(replace(dump, number=last.number + 1) if last and taken else dump)
+    return found
 
 
 def in_use(dumps: list[Dump], withdrawn: Iterable[str] = ()) -> list[Dump]:

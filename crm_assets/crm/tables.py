@@ -106,6 +106,12 @@ LEAK_AUDIT = TableSchema(
             "days",
         ),
         Column(
+            "within_days",
+            "int64",
+            "Only deals closed fewer days before the horizon count as closed; null: all.",
+            "days",
+        ),
+        Column(
             "effect",
             "float64",
             "Largest difference in the share of the level between open, won and lost deals of a month; for "

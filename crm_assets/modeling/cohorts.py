@@ -106,7 +106,7 @@ def within_between(moments: Moments) -> Evidence:
         fit=_fit(kept, size, effects),
         mean=kept.sums.sum(axis=(0, 1)) / size.sum(),
         shift=closed @ effects,
-        shift_error=np.sqrt(np.einsum("s,lst,t->l", closed, covariance, closed)),
+        shift_error=standard_errors(closed[None], covariance)[0],
     )
 
 
@@ -127,6 +127,17 @@ def within(m: Moments) -> tuple[np.ndarray, np.ndarray]:
     squares = m.squares - 2 * fitted * m.sums + fitted**2 * m.deals[:, :, None]
     meat = np.einsum("csl,csi,csj->lij", squares, dummies, dummies)
     return effects, inverse @ meat @ inverse
+
+
+def standard_errors(ways: np.ndarray, covariance: np.ndarray) -> np.ndarray:
+    """Return the standard error of weighted sums of effects, shape (ways, quantities).
+
+    Args:
+        ways: the weights, shape (ways, closed statuses).
+        covariance: of the effects, as `within` returns it.
+    """
+    # Rounding can make the variance of a quantity that hardly varies a little less than 0.
+    return np.sqrt(np.maximum(np.einsum("ws,lst,wt->wl", ways, covariance, ways), 0))
 
 
 def _dummies(m: Moments, size: np.ndarray) -> np.ndarray:

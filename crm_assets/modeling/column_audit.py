@@ -10,10 +10,11 @@ import pandas as pd
 
 from crm_assets.crm.months import month_end
 from crm_assets.crm.schema import Stage
-from crm_assets.modeling.cohorts import Evidence, Moments, within, within_between
+from crm_assets.modeling.cohorts import Evidence, Moments, standard_errors, within, within_between
 from crm_assets.modeling.levels import Sorting, sortings
 from crm_assets.modeling.verdicts import (
     ADMISSIBLE,
+    BEGINNINGS,
     CLOSE_FIT,
     DELAYS,
     DOUBTFUL_SHARE_OF_STRONGEST,
@@ -46,6 +47,24 @@ PSEUDO_DEALS = 20
 # Standard errors from which on a level counts among those that closed deals have more, or less, often.
 CLEARLY = 2.5
 STATUSES = 1 + 2 * len(DELAYS)
+
+
+@dataclass(frozen=True)
+class Window:
+    """Which deals count as closed; the others count as open, as if nothing had been written to them.
+
+    Attributes:
+        delay: those that closed at least so many days before the horizon: a CRM may take its time to rewrite
+            a value.
+        within: those that closed fewer days before it: a CRM may rewrite values since some day only. None for
+            all.
+    """
+
+    delay: int
+    within: int | None = None
+
+
+WINDOWS = (*map(Window, DELAYS), *(Window(0, days) for days in BEGINNINGS))
 
 
 @dataclass(frozen=True)
@@ -92,10 +111,14 @@ def engaged_deals(opportunities: pd.DataFrame, horizon: str) -> Deals:
     )
 
 
-def merge_of(delay: int) -> np.ndarray:
-    """Return what each status of `Deals` is: 0 open, or closed too lately; 1 won; 2 lost."""
+def merge_of(window: Window) -> np.ndarray:
+    """Return what each status of `Deals` is: 0 open, or closed outside the window; 1 won; 2 lost."""
     fine = np.arange(STATUSES)
-    return np.where((fine == 0) | ((fine - 1) // 2 < DELAYS.index(delay)), 0, 1 + (fine - 1) % 2)
+    bucket = (fine - 1) // 2
+    outside = bucket < DELAYS.index(window.delay)
+    if window.within is not None:
+        outside |= bucket >= DELAYS.index(window.within)
+    return np.where((fine == 0) | outside, 0, 1 + (fine - 1) % 2)
 
 
 def audit_columns(columns: pd.DataFrame, deals: Deals) -> pd.DataFrame:
@@ -106,15 +129,15 @@ def audit_columns(columns: pd.DataFrame, deals: Deals) -> pd.DataFrame:
         deals: of the same `opportunities`.
 
     Returns:
-        One row per column, level and delay: `column`, `sorting` (a number), `level`, `delay` (days), the
-        fields of `Evidence`, and `verdict`.
+        One row per column, level and window: `column`, `sorting` (a number), `level`, `delay` and `within`
+        (days; NaN for all), the fields of `Evidence`, and `verdict`.
     """
     looked_at = []
     for name in columns.columns:
         found = _looked_at_in(columns[name].iloc[deals.rows], deals)
         looked_at += [(name, *rest) for rest in found]
     if not looked_at:
-        empty: list[str] = ["column", "sorting", "level", "delay", *vars_of_evidence(), "verdict"]
+        empty: list[str] = ["column", "sorting", "level", "delay", "within", *vars_of_evidence(), "verdict"]
         return pd.DataFrame({name: [] for name in empty})
     repeats = [len(names) for _, _, _, names, _ in looked_at]
     table = pd.DataFrame(
@@ -122,7 +145,8 @@ def audit_columns(columns: pd.DataFrame, deals: Deals) -> pd.DataFrame:
             "column": np.repeat([row[0] for row in looked_at], repeats),
             "sorting": np.repeat([row[1] for row in looked_at], repeats),
             "level": np.concatenate([np.array(row[3], dtype=object) for row in looked_at]),
-            "delay": np.repeat([row[2] for row in looked_at], repeats),
+            "delay": np.repeat([row[2].delay for row in looked_at], repeats),
+            "within": np.repeat([row[2].within or np.nan for row in looked_at], repeats),
             **{
                 field: np.concatenate([getattr(row[4], field) for row in looked_at])
                 for field in vars_of_evidence()
@@ -144,21 +168,21 @@ def counts(sorting: Sorting, deals: Deals) -> np.ndarray:
     return np.bincount(cell, minlength=int(np.prod(shape))).reshape(shape).astype("float64")
 
 
-def _looked_at_in(column: pd.Series, deals: Deals) -> Iterator[tuple[int, int, list[str], Evidence]]:
+def _looked_at_in(column: pd.Series, deals: Deals) -> Iterator[tuple[int, Window, list[str], Evidence]]:
     for number, sorting in enumerate(sortings(column)):
         halves = counts(sorting, deals)
-        for delay in DELAYS:
-            merge = merge_of(delay)
+        for window in WINDOWS:
+            merge = merge_of(window)
             of_halves = [Moments(c.sum(axis=2), c, c).merged(merge) for c in halves]
             if sorting.few:
                 # Of two levels the second says the same as the first.
                 shown = slice(1 if len(sorting.names) == 2 else None)
                 levels = halves.sum(axis=0)
                 level = Moments(levels.sum(axis=2), levels[:, :, shown], levels[:, :, shown]).merged(merge)
-                yield number, delay, sorting.names[shown], within_between(level)
+                yield number, window, sorting.names[shown], within_between(level)
             if len(sorting.names) > 2:
                 scores = within_between(_scored(of_halves))
-                yield number, delay, [ALL_VALUES] * len(scores.slope), scores
+                yield number, window, [ALL_VALUES] * len(scores.slope), scores
 
 
 def _scored(halves: list[Moments]) -> Moments:
@@ -188,7 +212,7 @@ def _learned(m: Moments) -> np.ndarray:
     deals = max(m.deals.sum(), 1)
     weight = m.deals.sum(axis=0)[1:]
     ways = np.vstack([np.eye(len(weight)), weight / max(weight.sum(), 1)])
-    error = np.sqrt(np.einsum("ws,lst,wt->wl", ways, covariance, ways))
+    error = standard_errors(ways, covariance)
     effects = ways @ effects
     share = m.sums.sum(axis=(0, 1)) / deals
     linear = effects / (share + PSEUDO_DEALS / deals)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import ibis
@@ -25,6 +26,7 @@ __all__ = ("LEVELS", "TOTAL", "expected_values", "revenue_forecast", "without_pr
 
 # What the value of an open deal is estimated from, the best first.
 BASES = ("amount", "list_price")
+OVERALL = "overall"
 # How the columns of `revenue_forecast` call the parts of a forecast.
 PARTS = {past.OPEN: "expected", past.NEW: "new", past.TOTAL: "total"}
 
@@ -44,16 +46,36 @@ def expected_values(snapshot: ir.Table) -> ir.Table:
     Returns:
         One row per open deal: `opportunity_id`, `account` if the CRM has accounts, `expected_value`.
     """
+    return values_of(snapshot.filter(snapshot.stage == Stage.ENGAGING.value), usual_values(snapshot))
+
+
+def usual_values(snapshot: ir.Table) -> dict[str, ir.Table]:
+    """Return what won deals fetched: of each `product`, if the CRM has products, and `overall`, one row.
+
+    Args:
+        snapshot: columns of `crm.tables.MONTHLY_SNAPSHOTS`.
+    """
     won = snapshot.filter(snapshot.stage == Stage.WON.value).drop_null("close_value")
-    deals: Any = snapshot.filter(snapshot.stage == Stage.ENGAGING.value)
     bases = [name for name in BASES if name in snapshot.columns]
     parts: dict[str, Any] = {
         "fetched": won.close_value.mean(),
         **{f"{name}_ratio": _ratio(won, name) for name in bases},
     }
-    if "product" in snapshot.columns:
-        deals = deals.left_join(won.group_by("product").agg(**parts), "product")
-    deals = deals.cross_join(won.agg(**{f"overall_{name}": part for name, part in parts.items()}))
+    known = {"product": won.group_by("product").agg(**parts)} if "product" in snapshot.columns else {}
+    return known | {OVERALL: won.agg(**{f"overall_{name}": part for name, part in parts.items()})}
+
+
+def values_of(deals: Any, known: Mapping[str, ir.Table]) -> ir.Table:
+    """Return the revenue of open deals if they are won; see `expected_values`.
+
+    Args:
+        deals: columns of `crm.tables.MONTHLY_SNAPSHOTS`.
+        known: the `usual_values` of the month.
+    """
+    bases = [name for name in BASES if name in deals.columns]
+    if "product" in known:
+        deals = deals.left_join(known["product"], "product")
+    deals = deals.cross_join(known[OVERALL])
 
     def usual(part: str, otherwise: float) -> ir.Value:
         known = [deals[name] for name in (part, f"overall_{part}") if name in deals.columns]

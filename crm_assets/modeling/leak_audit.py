@@ -187,6 +187,7 @@ def _sentence(row: pd.Series) -> str:
     together = row["level"] == ALL_VALUES
     what = "whose values" if together else f"whose share of {row['level']}"
     days = f" at least {row['delay']} days ago" if row["delay"] else ""
+    days += f" in the last {row['within']:.0f} days" if row["within"] > 0 else ""
     slope = f"slope {row['slope']:.2f} ± {row['error']:.2f}; 1: written at closing, 0: there from the start"
     if row["verdict"] == INADMISSIBLE:
         follow = "follow" if together else "follows"
@@ -202,6 +203,7 @@ def _shown(evidence: pd.DataFrame, columns: list[str]) -> dict[str, Any]:
     fields = {
         "level": "level",
         "delay_days": "delay",
+        "within_days": "within",
         **{name: name for name in ("effect", "slope", "error", "fit")},
     }
     if known.empty:

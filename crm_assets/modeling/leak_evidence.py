@@ -9,8 +9,16 @@ import numpy as np
 import pandas as pd
 
 from crm_assets.crm.months import shift
-from crm_assets.modeling.cohorts import Moments, within
-from crm_assets.modeling.column_audit import ALL_VALUES, CLEARLY, Deals, counts, engaged_deals, merge_of
+from crm_assets.modeling.cohorts import Moments, standard_errors, within
+from crm_assets.modeling.column_audit import (
+    ALL_VALUES,
+    CLEARLY,
+    Deals,
+    Window,
+    counts,
+    engaged_deals,
+    merge_of,
+)
 from crm_assets.modeling.leak_audit import judged_columns
 from crm_assets.modeling.levels import Sorting, sortings
 from crm_assets.modeling.verdicts import INADMISSIBLE, UNPROVEN
@@ -26,7 +34,7 @@ class Trace:
     Attributes:
         column: of `opportunities`.
         level: what is followed.
-        delay: what closed fewer days before the horizon counts as open.
+        window: which deals count as closed.
         slope: of the months' shares on what rewriting predicts, as in the audit.
         error: half the width of its 95 % confidence interval.
         months: one row per month: `month`, `deals` and `rate` of each of `STATUSES` (as in `won_rate`),
@@ -35,7 +43,7 @@ class Trace:
 
     column: str
     level: str
-    delay: int
+    window: Window
     slope: float
     error: float
     months: pd.DataFrame
@@ -54,14 +62,16 @@ def traces(audit: pd.DataFrame, opportunities: pd.DataFrame, horizon: str) -> It
     columns = judged_columns(opportunities)
     deals = engaged_deals(opportunities, horizon)
     for row in guilty.to_dict("records"):
-        column, level, delay = str(row["column"]), str(row["level"]), int(row["delay_days"])
+        column, level = str(row["column"]), str(row["level"])
+        within_days = None if pd.isna(row["within_days"]) else int(row["within_days"])
+        window = Window(int(row["delay_days"]), within_days)
         values = columns[column].iloc[deals.rows]
-        months = _months(values, level, delay, deals)
+        months = _months(values, level, window, deals)
         shown = GAINERS if level == ALL_VALUES else level
-        yield Trace(column, shown, delay, float(row["slope"]), float(row["error"]), months)
+        yield Trace(column, shown, window, float(row["slope"]), float(row["error"]), months)
 
 
-def _months(values: pd.Series, level: str, delay: int, deals: Deals) -> pd.DataFrame:
+def _months(values: pd.Series, level: str, window: Window, deals: Deals) -> pd.DataFrame:
     found = list(sortings(values))
     if level == ALL_VALUES:
         sorting, names = found[-1], []
@@ -69,7 +79,7 @@ def _months(values: pd.Series, level: str, delay: int, deals: Deals) -> pd.DataF
         sorting = next(sorting for sorting in found if level in sorting.names)
         names = [level]
     counted = counts(sorting, deals).sum(axis=0)
-    m = Moments(counted.sum(axis=2), counted, counted).merged(merge_of(delay))
+    m = Moments(counted.sum(axis=2), counted, counted).merged(merge_of(window))
     chosen = np.isin(sorting.names, names) if names else _gainers(m, sorting)
     sums = m.sums[:, :, chosen].sum(axis=2, keepdims=True)
     there = m.deals.sum(axis=1) > 0
@@ -98,6 +108,6 @@ def _gainers(m: Moments, sorting: Sorting) -> np.ndarray:
     """Return which levels closed deals clearly have more often than open ones."""
     effects, covariance = within(m)
     weight = m.deals.sum(axis=0)[1:] / max(m.deals[:, 1:].sum(), 1)
-    error = np.sqrt(np.einsum("s,lst,t->l", weight, covariance, weight))
+    error = standard_errors(weight[None], covariance)[0]
     gains = weight @ effects > CLEARLY * error
     return gains if gains.any() else np.arange(len(sorting.names)) == int(np.argmax(weight @ effects))

@@ -121,9 +121,15 @@ def leak_evidence(trace: Trace) -> bytes:
     top = max(months["share"].max(), written.max())
     axes.set_ylim(min(0.0, float(written.min()) * 1.05), top * 1.25)
     said = "cannot be told" if pd.isna(trace.slope) else f"{trace.slope:.2f} ± {trace.error:.2f}"
-    delay = f", closed for {trace.delay} days" if trace.delay else ""
+    closed = f", closed for {trace.window.delay} days" if trace.window.delay else ""
+    closed += f", closed in the last {trace.window.within} days" if trace.window.within else ""
     axes.legend(
-        frameon=False, ncols=3, loc="upper center", fontsize=8, title=f"slope {said}{delay}", title_fontsize=8
+        frameon=False,
+        ncols=3,
+        loc="upper center",
+        fontsize=8,
+        title=f"slope {said}{closed}",
+        title_fontsize=8,
     )
     return _png(figure)
 

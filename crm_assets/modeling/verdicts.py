@@ -14,6 +14,8 @@ RATES = (POOLED_RATE, SEASONAL_RATE)
 
 # Days after closing that a CRM may take to rewrite a value; the audit tries each.
 DELAYS = (0, 30, 75, 150)
+# Days before the horizon at which a CRM may have begun to rewrite values; the audit tries each. Of `DELAYS`.
+BEGINNINGS = (75, 150)
 # Chance that in an honest dump any of the tested levels differs between outcomes.
 FALSE_ALARM = 0.01
 # A smaller share of the deals, or of the variance, moves the validation ROC AUC by less than 0.01.

@@ -20,7 +20,7 @@ import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
 
-from crm_assets.crm.archive import Dump, Kept
+from crm_assets.crm.archive import Dump, Kept, numbered
 from crm_assets.crm.schema import RAW_TABLES, RawTable
 from crm_assets.crm.tables import QUARANTINED_ROWS
 from crm_assets.errors import StorageError
@@ -54,7 +54,7 @@ class Archive:
         keys = [key for key in self.store.files.keys(ENTRIES) if key.endswith(".json")]
         copies = zip(keys, self.store.files.fetch(keys), strict=True)
         found = [self._read(key, copy) for key, copy in copies if copy is not None]
-        return sorted(found, key=lambda dump: (dump.known_on, dump.number))
+        return numbered(sorted(found, key=lambda dump: (dump.known_on, dump.number)))
 
     def add(self, tables: Mapping[str, pa.Table], known_on: date) -> Dump:
         """Archive a dump; return the one that is there already if nothing has changed since.
@@ -107,14 +107,19 @@ class Archive:
         """Return a table of a dump as a local parquet file.
 
         Raises:
-            StorageError: the archive has lost it.
+            StorageError: the archive has lost it, or it is not what was archived.
         """
-        key = _key(table, dump.tables[table].digest)
+        kept = dump.tables[table]
+        key = _key(table, kept.digest)
         [copy] = self.store.files.fetch([key])
-        if copy is None:
+        if copy is not None and kept.digest not in self._sound and digest(copy) == kept.digest:
+            self._sound.add(kept.digest)
+        if copy is None or kept.digest not in self._sound:
+            what = "missing" if copy is None else "damaged"
             raise StorageError(
-                f"{self.store.files.where(key)} is missing, a table of the dump of {dump.name}: restore the "
-                f"file, or name the dump in CRM_WITHDRAWN_DUMPS ({dump.name})."
+                f"{self.store.files.where(key)} is {what}, a table of the dump of {dump.name}: archive the "
+                f"same export again, restore the file from a backup, or name the dump in CRM_WITHDRAWN_DUMPS "
+                f"({dump.name})."
             )
         return copy
 
@@ -124,6 +129,11 @@ class Archive:
         return self._at_hand == {name: dump.tables[name].digest for name in names}
 
     @cached_property
+    def _sound(self) -> set[str]:
+        """The digests of the files that were read and found to be what was archived."""
+        return set()
+
+    @cached_property
     def _at_hand(self) -> dict[str, str]:
         """The digests of the raw tables that the store has now."""
         names = [table.name for table in RAW_TABLES]
@@ -131,11 +141,12 @@ class Archive:
         return {name: digest(file) for name, file in zip(names, files, strict=True) if file}
 
     def _keep(self, name: str, table: pa.Table, schema: pa.Schema) -> Kept:
-        """Store a table under the digest of its file, unless it is there."""
+        """Store a table under the digest of its file, unless it is there; a damaged file is replaced."""
         draft, rows = self.store.draft(name, table, schema)
         kept = Kept(digest(draft), rows, draft.stat().st_size)
         key = _key(name, kept.digest)
-        if self.store.files.exists(key):
+        [copy] = self.store.files.fetch([key])
+        if copy is not None and digest(copy) == kept.digest:
             draft.unlink()
         else:
             self.store.files.publish(draft, key)

@@ -10,7 +10,7 @@ from pandas.testing import assert_frame_equal
 from crm_assets.crm.feature_table import FEATURE_NAMES
 from crm_assets.crm.tables import LEAK_AUDIT
 from crm_assets.errors import StorageError
-from crm_assets.modeling.column_audit import audit_columns, engaged_deals
+from crm_assets.modeling.column_audit import Window, audit_columns, engaged_deals
 from crm_assets.modeling.leak_audit import COLUMNS, admissible_features, leak_audit
 from crm_assets.modeling.leak_evidence import traces
 from crm_assets.modeling.plots import leak_evidence
@@ -198,7 +198,7 @@ def test_a_handful_of_deals_is_no_evidence(real: Training) -> None:
 
 def test_the_evidence_follows_what_rewriting_predicts(real: Training) -> None:
     (trace,) = traces(real.audit, real.deals, real.chain.horizon)
-    assert (trace.column, trace.level, trace.delay) == ("account", "missing", 0)
+    assert (trace.column, trace.level, trace.window) == ("account", "missing", Window(0))
     months = trace.months
     assert months["month"].tolist()[::14] == ["2016-10", "2017-12"]
     assert months["open_rate"].dropna().between(0.4, 0.8).all()

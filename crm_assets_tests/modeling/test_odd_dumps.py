@@ -194,5 +194,5 @@ def shown(forecast: pd.DataFrame) -> str:
     with console.capture() as capture:
         console.print(_expected(forecast, "USD"))
         if len(forecast):
-            console.print(_totals(forecast, "USD"))
+            console.print(_totals(forecast, "USD", wide=True))
     return capture.get()

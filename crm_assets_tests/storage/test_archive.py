@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -87,8 +89,12 @@ def test_an_older_dump_may_lack_columns_and_tables_of_today(tmp_path: Path) -> N
     archive, whole = Archive(TableStore(Folder(tmp_path / "tables"))), dump_of(SAMPLE)
     kept = archive.add(whole, DECEMBER)
     path = archive.file(kept, RAW_PRODUCTS.name)
-    pq.write_table(whole[RAW_PRODUCTS.name].drop_columns(["series"]), path)
-    rows = archive.table(kept, RAW_PRODUCTS).to_pyarrow()
+    lacking = path.with_name("lacking.parquet")
+    pq.write_table(whole[RAW_PRODUCTS.name].drop_columns(["series"]), lacking)
+    mark = module.digest(lacking)
+    lacking.rename(path.with_name(f"{mark}.parquet"))
+    own = replace(kept.tables[RAW_PRODUCTS.name], digest=mark)
+    rows = archive.table(replace(kept, tables={RAW_PRODUCTS.name: own}), RAW_PRODUCTS).to_pyarrow()
     assert rows.column_names == ["product", "sales_price", "source_row"]
     older = type(kept)(kept.known_on, 1, {n: k for n, k in kept.tables.items() if n != RAW_PRODUCTS.name})
     assert archive.table(older, RAW_PRODUCTS).to_pyarrow().num_rows == 0
@@ -103,16 +109,36 @@ def test_it_knows_which_dump_the_stored_raw_tables_are(tmp_path: Path) -> None:
     assert (Archive(store).holds(earlier), Archive(store).holds(later)) == (False, True)
 
 
-def test_a_lost_table_and_a_broken_entry_are_told(tmp_path: Path) -> None:
+def test_a_lost_or_damaged_table_and_a_broken_entry_are_told(tmp_path: Path) -> None:
     store = TableStore(Folder(tmp_path / "tables"))
     kept = Archive(store).add(dump_of(SAMPLE), DECEMBER)
     Archive(store).file(kept, RAW_SALES_PIPELINE.name).unlink()
-    with pytest.raises(StorageError, match=r"is missing, a table of the dump of 2023-12-31: restore"):
+    with pytest.raises(StorageError, match=r"is missing, a table of the dump of 2023-12-31: archive"):
         Archive(store).file(kept, RAW_SALES_PIPELINE.name)
+    # One changed byte, of which a reader of parquet may see nothing.
+    products = Archive(store).file(kept, RAW_PRODUCTS.name)
+    content = bytearray(products.read_bytes())
+    content[len(content) // 3] ^= 255
+    products.write_bytes(content)
+    with pytest.raises(StorageError, match=r"is damaged, a table of the dump of 2023-12-31: archive"):
+        Archive(store).table(kept, RAW_PRODUCTS)
+    assert Archive(store).add(dump_of(SAMPLE), DECEMBER) == kept
+    assert Archive(store).table(kept, RAW_PRODUCTS).count().execute() == kept.tables[RAW_PRODUCTS.name].rows
     [entry] = (tmp_path / "tables" / module.ENTRIES).iterdir()
     entry.write_text("{}")
     with pytest.raises(StorageError, match=r"is not an entry of the archive .*: restore the file"):
         Archive(store).dumps()
+
+
+def test_dumps_of_a_day_that_two_processes_archive_at_once_have_names_of_their_own(tmp_path: Path) -> None:
+    store, whole = TableStore(Folder(tmp_path / "tables")), dump_of(SAMPLE)
+    other = Archive(TableStore(Folder(tmp_path / "other")))
+    Archive(store).add(whole, DECEMBER)
+    other.add(as_of(whole, "2023-11"), DECEMBER)
+    shutil.copytree(tmp_path / "other", tmp_path / "tables", dirs_exist_ok=True)
+    names = [dump.name for dump in Archive(store).dumps()]
+    assert names == ["2023-12-31", "2023-12-31-2"]
+    assert Archive(store).add(whole, NOVEMBER).name == "2023-11-30"
 
 
 def test_the_archive_belongs_to_the_source_of_the_home(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import shutil
 import sys
@@ -172,17 +173,32 @@ def _report(folder: Path, past: Past, whole: list[str], first: str) -> bool:
         learned = f"{version.algorithm}, learned up to {version.trained_months[-1]}"
         console.print(f"Version {version.version}: {learned}, {version.decision}.")
     shown = Table(title="Wins: expected at the time, by walk-forward over the whole dump, and realized")
-    printed = compared.drop(columns=["algorithm", "chosen"])
+    # A champion that was not promoted for long has no backtest of the months that were replayed.
+    printed = compared.drop(columns=["algorithm", "chosen"]).dropna(axis="columns", how="all")
     for column in printed.columns:
-        shown.add_column(column.replace("_", " "))
-    for row in printed.itertuples(index=False):
-        shown.add_row(*(f"{cell:,.6g}" if isinstance(cell, float) else str(cell) for cell in row))
+        shown.add_column(column.replace("_", " "), justify="left" if column == "month" else "right")
+    for row in printed.to_dict("records"):
+        shown.add_row(*(_cell(name, value) for name, value in row.items()))
     console.print(shown)
     agree = bool(
         (compared["difference"] < SAME).all() and (compared["algorithm"] == compared["chosen"]).all()
     )
     console.print("They agree." if agree else "They do NOT agree.")
     return agree
+
+
+def _cell(column: object, value: object) -> str:
+    """Return a value of the report as text: wins with one decimal, and nothing for what is unknown.
+
+    >>> _cell("expected", 67.78), _cell("realized", 42.0), _cell("realized", float("nan"))
+    ('67.8', '42', '')
+    """
+    if isinstance(value, float):
+        if math.isnan(value):
+            return ""
+        # Realized wins are whole numbers, and of a difference only the size matters.
+        return format(value, {"realized": ",.0f", "difference": ".1g"}.get(str(column), ",.1f"))
+    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 if __name__ == "__main__":
