@@ -4,19 +4,23 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DAGSTER_HOME ?= $(CURDIR)/.dagster_home
-DEFINITIONS := -m crm_assets.definitions
 COMPOSE = python -m dev.stack.docker
 LARGE := pyspark py4j polars polars-runtime-32
 PYTEST := pytest
 ON_BOTH_CORES := --numprocesses 2 --dist loadfile
 MONTH ?=
 VERSION ?=
+PORT ?=
 ASSETS ?= *
 MAPPING ?= crm.yaml
 CRM ?=
+NAME ?=
+SEES ?= all
+SEND ?=
+MANAGER ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-scale run check-data mapping pull dev replay mlflow promote rollback materialize checks validate storage-check up down status logs buckets ui stack stack-down stack-status stack-logs test-unit test test-deployed test-all coverage lint types format docs benchmark-tables benchmark lock clean
+.PHONY: help install install-scale run check-data mapping pull dev replay mlflow notebooks promote rollback materialize checks validate storage-check up down status logs buckets ui stack stack-down stack-status stack-logs test-unit test test-system test-deployed test-all coverage lint types format docs docs-site architecture benchmark-tables benchmark lock clean serve api-key write-back dashboard dashboard-user export digest-preview digest
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,17 +56,44 @@ check-data: install ## Say whether the data is enough for a forecast, and what c
 mapping: install ## Draft MAPPING (default: crm.yaml) from the files in CRM_DATA_DIR: how their CRM calls things.
 	@python -m crm_assets.console.mapping '$(MAPPING)'
 
-pull: install ## Pull the deals of CRM (hubspot or pipedrive) into CSV files in CRM_DATA_DIR.
+pull: install ## Pull the deals of CRM (hubspot, pipedrive or salesforce) into CSV files in CRM_DATA_DIR.
 	@python -m crm_assets.console.pull '$(CRM)'
 
 dev: install dagster-home ## Open the Dagster UI on this machine.
 	python -m crm_assets.console.start dagster dev
 
+serve: install ## Serve predictions and forecast as a REST API on this machine.
+	python -m crm_assets.serving
+
+api-key: install ## Make a key of the REST API for NAME that sees SEES (default: all).
+	@python -m crm_assets.console.api_key '$(NAME)' --sees '$(SEES)'
+
+write-back: install ## Write scores of changed deals for CRM: a file to import; SEND=yes sends them.
+	@python -m crm_assets.console.write_back '$(CRM)' $(if $(SEND),--send)
+
 replay: install ## Replay the data month by month as if it were live, and compare the forecasts with a backtest.
 	python -m crm_assets.console.replay
 
-mlflow: install ## Open the MLflow UI of the embedded registry.
-	python -m crm_assets.console.mlflow_ui
+dashboard: install ## Open the sales dashboard on this machine.
+	@python -m crm_assets.dashboard
+
+dashboard-user: install ## Let NAME see the deals of SEES in the dashboard, for example SEES='office:West'.
+	@python -m crm_assets.dashboard.users '$(NAME)' '$(SEES)'
+
+export: install ## Write MONTH (default: the newest), of all deals or of MANAGER, as Excel and CSV files to exports/.
+	@python -m crm_assets.console.export --month '$(MONTH)' --manager '$(MANAGER)'
+
+digest-preview: install ## Write the digest of each manager as a page to exports/.
+	@python -m crm_assets.console.digest
+
+digest: install ## Send the digests now.
+	@python -m crm_assets.console.digest --send
+
+mlflow: install ## Open the MLflow UI of the embedded registry (PORT: 5000).
+	@python -m crm_assets.console.mlflow_ui $(if $(PORT),--port '$(PORT)')
+
+notebooks: install ## Run the notebooks on the stored tables, and keep the results in CRM_HOME/notebooks.
+	@python -m dev.notebooks
 
 promote: install ## Make model version VERSION the champion.
 	@python -m crm_assets.console.registry promote '$(VERSION)'
@@ -71,10 +102,10 @@ rollback: install ## Make the previous champion the champion again.
 	@python -m crm_assets.console.registry rollback
 
 materialize: install dagster-home ## Materialize ASSETS (default: all) for MONTH, for example 2017-06 or 2017-06...2017-08.
-	python -m crm_assets.console.start dagster asset materialize $(DEFINITIONS) --select '$(ASSETS)' $(if $(findstring ...,$(MONTH)),--partition-range,--partition) '$(MONTH)'
+	@python -m crm_assets.console.materialize --select '$(ASSETS)' --month '$(MONTH)'
 
 checks: install dagster-home ## Run all asset checks on the stored tables.
-	dagster job execute $(DEFINITIONS) --job data_quality_checks
+	@python -m crm_assets.console.checks
 
 validate: install dagster-home ## Check that Dagster can load the definitions.
 	dagster definitions validate
@@ -118,16 +149,17 @@ test-unit: install ## Run the unit tests (seconds).
 test: install ## Run the unit and integration tests (minutes).
 	$(PYTEST) -m 'unit or integration' $(ON_BOTH_CORES)
 
+test-system: install ## Run the tests that run the whole graph again and again (minutes).
+	$(PYTEST) -m system $(ON_BOTH_CORES)
+
 test-deployed: install install-scale ## Run the tests of the deployed stack, of Spark and of executors.
 	$(PYTEST) -m 'stack or scale' $(ON_BOTH_CORES)
 
-test-all: test test-deployed ## Run all tests.
+test-all: test test-system test-deployed ## Run all tests.
 
-coverage: install ## Run all tests and show which lines they miss.
-	coverage erase
-	$(MAKE) --no-print-directory test-all PYTEST='coverage run -m pytest'
-	coverage combine --quiet
-	coverage report
+coverage: ## Run all tests, and show which lines those in the tests' own processes miss.
+	$(MAKE) --no-print-directory test PYTEST='pytest --cov'
+	$(MAKE) --no-print-directory test-system test-deployed
 
 lint: install ## Check style.
 	ruff check .
@@ -140,10 +172,17 @@ format: install ## Fix style.
 	ruff check --fix .
 	ruff format .
 
-docs: install ## Update the generated tables of README.md, .env.example and crm.schema.json.
+docs: install ## Update what docs/, .env.example and crm.schema.json take from the code.
 	python -m dev.settings_docs
 	python -m dev.mapping_docs
-	python -m dev.tables_docs
+	python -m dev.reference_docs
+	python -m dev.graph_docs
+
+docs-site: install ## Build docs/ as a site in site/, and fail on a broken link.
+	NO_MKDOCS_2_WARNING=1 python -m mkdocs build --strict --quiet
+
+architecture: docs-site ## Print where the built page with the diagrams is.
+	@echo "$(CURDIR)/site/architecture.html"
 
 benchmark-tables: install-scale ## Time snapshots and features against pandas and Polars, up to 8.8 million deals.
 	python -m benchmarks.tables

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from benchmarks.forecast_blends import blends
 from benchmarks.forecast_ranking import top_lines
-from benchmarks.forecast_totals import Walked, coverage, totals
+from benchmarks.forecast_totals import Walked, coverage, hindsight, totals
 from benchmarks.growing import write_growing
 from benchmarks.plain_script import snapshots_of
 from benchmarks.report import MODELS, write_section
@@ -27,6 +28,7 @@ from crm_assets.crm.snapshots import monthly_snapshots
 from crm_assets.crm.tables import MONTHLY_SNAPSHOTS, OPPORTUNITIES, WIN_FEATURES
 from crm_assets.crm.targets import TARGETS, Target
 from crm_assets.modeling import backtest, bootstrap, champion, folds, frames, leak_audit, scoring, training
+from crm_assets.modeling.algorithm import TRAINING_ROWS
 from crm_assets.modeling.algorithms import ALGORITHMS, algorithm
 from crm_assets.modeling.calibration import calibrate_walk_forward, choose_calibration
 from crm_assets.modeling.forecast import expected_values, revenue_forecast
@@ -80,8 +82,9 @@ def main(folder: Path) -> None:
     if settings.data_dir is not None:
         sources = {"dump": CsvFolder(settings.data_dir, "dump"), **sources}
     measured = [measure(name, source, folder / name) for name, source in sources.items()]
-    walked = [Walked(one.name, one.split, one.forecasts, one.last) for one in measured]
-    parts = [_chances(measured), totals(walked), coverage(walked)]
+    walked = [Walked(one.name, one.split, one.forecasts, one.last, one.features) for one in measured]
+    parts = [_chances(measured), blends({one.name: (one.split, one.backtests) for one in measured})]
+    parts += [totals(walked), hindsight(walked), coverage(walked)]
     parts.append(top_lines([(one.name, one.split, one.predictions, one.last) for one in measured]))
     text = "\n\n".join(parts)
     print(text)
@@ -143,7 +146,7 @@ def _chances(measured: list[Measured]) -> str:
 
 
 def _three_months(one: Measured) -> Iterator[tuple[str, pd.DataFrame, folds.Split]]:
-    """Yield the scores of the hazard, of its one-month score, and of a regression on the longer label."""
+    """Yield the scores of the hazard, of its one-month score, and of the others on the longer label."""
     table = one.rows.table[one.rows.table[THREE.name].notna()]
     rows = HeldRows(table.astype({THREE.name: "int64"}), THREE)
     known, seed = snapshots_of(one.store), get_settings().seed
@@ -161,8 +164,9 @@ def _three_months(one: Measured) -> Iterator[tuple[str, pd.DataFrame, folds.Spli
     both = pd.concat(parts, ignore_index=True)
     yield "closing_hazard", both.assign(probability=both["three"]), split
     yield "its one-month score", both.assign(probability=both["one"]), split
-    regression = algorithm("logistic_regression")
-    yield regression.name, backtest.walk_forward(regression, rows, one.features, months, seed), split
+    for row in ALGORITHMS:
+        if row.learns_from == TRAINING_ROWS:
+            yield row.name, backtest.walk_forward(row, rows, one.features, months, seed), split
 
 
 def _scored(

@@ -19,9 +19,10 @@ def top_lines(measured: list[Row]) -> str:
         measured: by data set its name, split, `win_predictions` by month, and the last month's history.
     """
     orders = ("probability", "newest first", "list price", "age near the usual cycle", "expected revenue")
+    heads = " | ".join(f"top {top}: won | lift | revenue | of open" for top in TOPS)
     lines = [
-        f"| data | months | order | {' | '.join(f'top {top}: won | lift | revenue' for top in TOPS)} |",
-        f"|{' --- |' * (3 + 3 * len(TOPS))}",
+        f"| data | months | order | {heads} |",
+        f"|{' --- |' * (3 + 4 * len(TOPS))}",
     ]
     for name, split, predictions, history in measured:
         for label, months in (("validation", split.validation), ("test", split.test)):
@@ -29,11 +30,12 @@ def top_lines(measured: list[Row]) -> str:
                 cells = []
                 for top in TOPS:
                     found = [_top(predictions[month], history, month, order, top) for month in months]
-                    won, rate, revenue, whole = (sum(part) for part in zip(*found, strict=True))
+                    won, rate, revenue, whole, of_open = (sum(part) for part in zip(*found, strict=True))
                     cells += [
                         f"{won / (top * len(months)):.0%}",
                         f"{won / rate:.1f}",
                         f"{revenue / whole:.0%}",
+                        f"{revenue / of_open:.0%}",
                     ]
                 lines.append(f"| {name} | {label} ({len(months)}) | {order} | {' | '.join(cells)} |")
     return "\n".join(lines)
@@ -41,8 +43,8 @@ def top_lines(measured: list[Row]) -> str:
 
 def _top(
     predictions: pd.DataFrame, history: History, month: str, order: str, top: int
-) -> tuple[float, float, float, float]:
-    """Return wins of the top deals, wins if drawn at random, their revenue, and the month's revenue."""
+) -> tuple[float, float, float, float, float]:
+    """Return wins of the top deals, of as many at random; revenue of the top, the month, its open deals."""
     place = pd.Series(np.arange(len(history.deals)), index=history.deals["opportunity_id"].to_numpy())
     rows = place.loc[predictions["opportunity_id"].tolist()].to_numpy()
     won, value = history.won_within(month, 1), history.value
@@ -55,8 +57,8 @@ def _top(
         "expected revenue": predictions["expected_revenue"],
     }[order].to_numpy()
     first = rows[np.argsort(-key, kind="stable")[:top]]
-    all_won = float(value[won].sum())
-    return won[first].sum(), won[rows].mean() * len(first), value[first][won[first]].sum(), all_won
+    all_won, of_open = float(value[won].sum()), float(value[rows][won[rows]].sum())
+    return won[first].sum(), won[rows].mean() * len(first), value[first][won[first]].sum(), all_won, of_open
 
 
 def _closed_by(history: History, month: str) -> np.ndarray:

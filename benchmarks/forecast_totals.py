@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -10,12 +11,17 @@ import pandas as pd
 
 from crm_assets.crm.months import shift
 from crm_assets.modeling.folds import Split
+from crm_assets.modeling.outlook import past
+from crm_assets.modeling.outlook.cells import Cells
 from crm_assets.modeling.outlook.history import LEVELS, History
 from crm_assets.modeling.outlook.past import MEASURES
+from crm_assets.modeling.outlook.walk import Walk
 
 PARTS = ("expected", "new", "total")
 # How many validation months the table of months shows beside the test months.
 SHOWN = 4
+# What the total is combined from, and the steps of the weights that are tried in hindsight.
+METHODS, STEPS = ("deals", "season", "last", "corrected"), 20
 
 
 @dataclass(frozen=True)
@@ -27,12 +33,14 @@ class Walked:
         split: validation and test months.
         forecasts: `revenue_forecast` by month.
         last: the last month's history, with all that came.
+        features: the features that the audit admits.
     """
 
     name: str
     split: Split
     forecasts: dict[str, pd.DataFrame]
     last: History
+    features: list[str]
 
     @property
     def parts(self) -> tuple[tuple[str, list[str]], ...]:
@@ -42,9 +50,11 @@ class Walked:
 
 def totals(walked: list[Walked]) -> str:
     """Return the total forecast beside the plain rules: each month of the dumps' test months, and pooled."""
+    rules = {"total": "forecast", "open": "open deals", "last": "last month", "season": "same season"}
+    rules["rate"] = "rate x price"
     lines = [
-        "| data | measure | months | forecast: WAPE | bias | last month | same season | rate x price |",
-        f"|{' --- |' * 8}",
+        f"| data | measure | months | bias | {' | '.join(rules.values())} |",
+        f"|{' --- |' * (4 + len(rules))}",
     ]
     detail = [
         "| data | month | wins expected | interval | came | from open deals | came |",
@@ -58,10 +68,10 @@ def totals(walked: list[Walked]) -> str:
                 came = part[f"came_{measure_name}"]
                 said = [
                     f"{(part[f'{rule}_{measure_name}'] - came).abs().sum() / came.sum():.1%}"
-                    for rule in ("total", "last", "season", "rate")
+                    for rule in rules
                 ]
                 bias = f"{(part[f'total_{measure_name}'] - came).sum() / came.sum():+.1%}"
-                said.insert(1, bias)
+                said.insert(0, bias)
                 lines.append(f"| {one.name} | {measure_name} | {label} ({len(part)}) | {' | '.join(said)} |")
         shown = table[table["month"].isin([*one.split.validation[-SHOWN:], *one.split.test])]
         detail += [_detail(one.name, row) for row in shown.to_dict("records")]
@@ -90,7 +100,7 @@ def _month(one: Walked, month: str) -> dict[str, object]:
         "high": total["total_wins_high"],
     }
     row |= {"rate_wins": rate * (~closed).sum(), "rate_revenue": rate * price}
-    row |= {"open_wins": total["expected_wins"]}
+    row |= {f"open_{name}": total[f"expected_{name}"] for name in MEASURES}
     won = history.won_within(month, 1)
     row["came_open"] = (won & history.open_at(month)).sum()
     for rule, start in (("came", month), ("last", shift(month, -1)), ("season", shift(month, -3))):
@@ -99,9 +109,43 @@ def _month(one: Walked, month: str) -> dict[str, object]:
     return row | {f"total_{name}": total[f"total_{name}"] for name in MEASURES}
 
 
+def hindsight(walked: list[Walked]) -> str:
+    """Return what each method of the total, and the best fixed mix of them, would have reached in hindsight.
+
+    No forecast could know this mix: it is the one with the least WAPE on the same months.
+    """
+    lines = [
+        "| data | forecast | best fixed mix in hindsight | its weights | by method |",
+        f"|{' --- |' * 5}",
+    ]
+    for one in walked:
+        walk = Walk(one.last, one.features)
+        deals = past.open_deals(walk, one.last.month, 1)
+        said = {row.month: row for row in past.forecasts(walk, Cells(one.last), 1, deals)}
+        rows = [said[month] for month in one.split.scored]
+        names = [name for name in METHODS if all(name in row.methods[past.WINS] for row in rows)]
+        forecasts = np.array([[row.methods[past.WINS][name] for name in names] for row in rows])
+        came = np.array([row.came[past.TOTAL, past.WINS][0] for row in rows if row.came is not None])
+        own = np.array([row.mean[past.TOTAL, past.WINS][0] for row in rows])
+        mixes = [
+            np.array(mix) / STEPS for mix in product(range(STEPS + 1), repeat=len(names)) if sum(mix) == STEPS
+        ]
+        wapes = [np.abs(forecasts @ mix - came).sum() / came.sum() for mix in mixes]
+        best = mixes[int(np.argmin(wapes))]
+        alone = np.abs(forecasts - came[:, None]).sum(axis=0) / came.sum()
+        weights = ", ".join(
+            f"{name} {weight:.2f}" for name, weight in zip(names, best, strict=True) if weight
+        )
+        each = ", ".join(f"{name} {wape:.1%}" for name, wape in zip(names, alone, strict=True))
+        forecast = np.abs(own - came).sum() / came.sum()
+        lines.append(f"| {one.name} | {forecast:.1%} | {min(wapes):.1%} | {weights} | {each} |")
+    return "\n".join(lines)
+
+
 def coverage(walked: list[Walked]) -> str:
     """Return how many of the 80 % intervals hold what came, and how wide they are."""
-    found = pd.concat([_held(one, month) for one in walked for month in one.split.scored])
+    parts = [_held(one, month) for one in walked for month in one.split.scored]
+    found = pd.concat([part for part in parts if len(part)])
     lines = ["| level | part | measure | intervals | hold | width / mean |", f"|{' --- |' * 6}"]
     for level in ("total", *LEVELS, "all"):
         rows = found if level == "all" else found[found["level"] == level]

@@ -11,7 +11,8 @@ from crm_assets.defs.assets.predictions import prediction_assets
 from crm_assets.defs.assets.quality import quality_assets
 from crm_assets.defs.assets.raw import raw_assets
 from crm_assets.defs.automation.alerts import alerts
-from crm_assets.defs.automation.jobs import EVERYTHING, jobs
+from crm_assets.defs.automation.digests import digest_jobs, digest_schedules
+from crm_assets.defs.automation.jobs import CHECKS, EVERYTHING, jobs
 from crm_assets.defs.automation.schedules import schedules
 from crm_assets.defs.automation.sensors import sensors
 from crm_assets.defs.checks.all import asset_checks, score_assets
@@ -36,8 +37,8 @@ defs = dg.Definitions(
         ]
     ),
     asset_checks=asset_checks,
-    jobs=jobs,
-    schedules=schedules,
+    jobs=[*jobs, *digest_jobs],
+    schedules=[*schedules, *digest_schedules],
     sensors=[*sensors, *alerts],
     resources=run_resources(),
     loggers={"console": dg.colored_console_logger, LOGGER: progress_logger},
@@ -48,3 +49,8 @@ defs = dg.Definitions(
 def everything() -> dg.JobDefinition:
     """Return the job of the whole graph; Dagster finds the job again through this function."""
     return defs.resolve_job_def(EVERYTHING)
+
+
+def all_checks() -> dg.JobDefinition:
+    """Return the job of all asset checks, as `everything` does."""
+    return defs.resolve_job_def(CHECKS)

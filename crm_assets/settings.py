@@ -24,7 +24,10 @@ OPEN_END = "open"
 # variables of the deployed stack and of other programs are less similar.
 MISSPELT = 0.85
 
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
 Names = Annotated[tuple[str, ...], NoDecode]
+Numbers = Annotated[tuple[float, ...], NoDecode]
 
 
 class Settings(BaseSettings):
@@ -49,6 +52,12 @@ class Settings(BaseSettings):
         min_length=1,
         description="How the CRM of `CRM_DATA_DIR` calls things: a preset (`kaggle`, `salesforce`, "
         "`hubspot`, `dynamics`, `pipedrive`, `odoo`) or the path of a `crm.yaml`; `make mapping` drafts one.",
+    )
+    pull: Literal["hubspot", "pipedrive", "salesforce"] | None = Field(
+        None,
+        description="The CRM to pull from before the raw tables are read: its records land in "
+        "`CRM_DATA_DIR`, or below `CRM_HOME`, and go through its preset. Needs the extra `pull` and "
+        "credentials, see docs/bring-your-own-crm.md.",
     )
     source_name: str | None = Field(
         None,
@@ -201,7 +210,120 @@ class Settings(BaseSettings):
     )
     seed: int = Field(20161020, ge=0, lt=2**32, description="The seed of everything random in the models.")
 
-    @field_validator("admit_features", "exclude_features", "withdrawn_dumps", mode="before")
+    band_limits: Numbers = Field(
+        (0.4, 0.2, 0.05),
+        description="The lowest probabilities of the bands A, B and C, comma-separated; all other deals are "
+        "in D. They compare with the probability of being won within three months.",
+    )
+
+    api_host: str = Field(
+        "127.0.0.1",
+        min_length=1,
+        description="The address that the REST API listens on. Without `CRM_API_KEYS` it must be one of this "
+        "machine only: `127.0.0.1`, `::1` or `localhost`.",
+    )
+    api_port: int = Field(8000, ge=0, le=65535, description="The port of the REST API; 0 for any free one.")
+    api_keys: Path | None = Field(
+        None,
+        description="The YAML file with the hashed keys of the REST API; `make api-key` makes a key. Unset: "
+        "no key is asked for, and only this machine is served.",
+    )
+    api_rate: str = Field(
+        "60000/minute",
+        pattern=r"^\d+ ?/ ?(second|minute|hour|day)$",
+        description="How many requests each key may make to the REST API, for example `100/second`. More are "
+        "answered with 429.",
+    )
+    api_in_flight: int = Field(
+        32, ge=1, description="How many requests the REST API works on at once. More are answered with 429."
+    )
+    api_max_body: int = Field(
+        2_000_000, ge=1_000, description="The largest request body that the REST API reads, in bytes."
+    )
+    api_timeout: float = Field(
+        30.0,
+        gt=0,
+        description="Seconds that the REST API waits for a request's body, and works on an answer.",
+    )
+    redis_url: SecretStr | None = Field(
+        None,
+        description="The Redis that several REST APIs share as a cache and to count requests, for example "
+        "`redis://127.0.0.1:6379/0`. Unset: each keeps its own in memory.",
+    )
+    risk_age: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="A deal is at risk when it is open for longer than this share of the won deals of its "
+        "product was, 0 to 1; 1 for longer than any.",
+    )
+    risk_pushes: int = Field(
+        2,
+        ge=1,
+        description="A deal is at risk when its expected close date moved later this many times in six "
+        "months.",
+    )
+    risk_fall: float = Field(
+        0.1,
+        gt=0,
+        le=1,
+        description="A deal is at risk when its chance within three months fell by this much in a month, "
+        "0 to 1.",
+    )
+    locale: str | None = Field(
+        None,
+        pattern=r"^[a-z]{2,3}([_-][A-Za-z]{2,4})?$",
+        description="How dashboard, files and digest write numbers, money and dates, for example `de_DE`. "
+        "Unset: the browser's locale in the dashboard, `en_US` elsewhere.",
+    )
+    dashboard_login: Literal["none", "password", "proxy", "oidc"] = Field(
+        "none",
+        description="Who may open the dashboard. `none`: everyone on this machine, who sees all deals. "
+        "`password`: people of `CRM_DASHBOARD_USERS`, with their passwords. `proxy`: people whom a proxy "
+        "names in a header. `oidc`: people who log in at the provider of Streamlit's `secrets.toml`.",
+    )
+    dashboard_users: Path | None = Field(
+        None,
+        description="The file that says who may see which deals; `make dashboard-user` writes it. "
+        "Unset: `dashboard_users.yaml` in `CRM_HOME`.",
+    )
+    dashboard_address: str = Field(
+        "127.0.0.1", description="The address at which the dashboard listens. By default, this machine only."
+    )
+    dashboard_port: int = Field(8501, ge=1, le=65535, description="The port of the dashboard.")
+    dashboard_url: str | None = Field(
+        None,
+        pattern=r"^https?://",
+        description="The public address of the dashboard, for links in files and digests.",
+    )
+    dashboard_proxy_header: str = Field(
+        "X-Forwarded-User",
+        min_length=1,
+        description="The header in which a proxy names the person (`CRM_DASHBOARD_LOGIN=proxy`).",
+    )
+    dashboard_proxy_secret: SecretStr | None = Field(
+        None,
+        description="What the proxy sends in the header `X-Proxy-Secret`, so that nobody else can name a "
+        "person. Needed for `CRM_DASHBOARD_LOGIN=proxy`.",
+    )
+    digest_webhook: SecretStr | None = Field(
+        None, description="The webhook, for example Slack's, that gets the digest. Unset: none."
+    )
+    digest_smtp: str | None = Field(
+        None,
+        pattern=r"^[^\s:@/]+(:\d+)?$",
+        description="The mail server that sends the digest, `host:port`. Unset: no mail.",
+    )
+    digest_smtp_security: Literal["starttls", "tls", "none"] = Field(
+        "starttls", description="How the connection to the mail server is protected."
+    )
+    digest_smtp_user: str | None = Field(
+        None, description="The user at the mail server. Unset: it asks for none."
+    )
+    digest_smtp_password: SecretStr | None = Field(None, description="That user's password.")
+    digest_from: str = Field("crm-assets@localhost", description="The sender of the digest's mails.")
+
+    @field_validator("admit_features", "exclude_features", "withdrawn_dumps", "band_limits", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
@@ -214,6 +336,13 @@ class Settings(BaseSettings):
         unknown = sorted(set(value) - set(ALL_FEATURE_NAMES))
         if unknown:
             raise ValueError(f"no such feature: {', '.join(unknown)}; known: {', '.join(ALL_FEATURE_NAMES)}")
+        return value
+
+    @field_validator("band_limits")
+    @classmethod
+    def _falling(cls, value: tuple[float, ...]) -> tuple[float, ...]:
+        if len(value) != 3 or not 1 > value[0] > value[1] > value[2] > 0:
+            raise ValueError("write three falling numbers between 0 and 1, for example 0.4,0.2,0.05")
         return value
 
     @field_validator("first_month", "last_month")
@@ -234,7 +363,7 @@ class Settings(BaseSettings):
                 raise ValueError(f"{value!r} is not a day; write month_end, data, or YYYY-MM-DD") from None
         return value
 
-    @field_validator("home", "data_dir")
+    @field_validator("home", "data_dir", "api_keys", "dashboard_users")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         # The working directory may change later, and no shell expands a `~` in `.env`.
@@ -293,6 +422,16 @@ class Settings(BaseSettings):
         bounded = self.last_month not in (None, OPEN_END)
         if self.first_month and bounded and self.first_month > str(self.last_month):
             raise ValueError(f"CRM_FIRST_MONTH {self.first_month} is after CRM_LAST_MONTH {self.last_month}")
+        if self.dashboard_login == "proxy" and self.dashboard_proxy_secret is None:
+            raise ValueError(
+                "CRM_DASHBOARD_LOGIN=proxy needs CRM_DASHBOARD_PROXY_SECRET, the value that the proxy sends "
+                "in X-Proxy-Secret"
+            )
+        if self.dashboard_login == "none" and self.dashboard_address not in LOOPBACK:
+            raise ValueError(
+                f"CRM_DASHBOARD_ADDRESS={self.dashboard_address} opens the dashboard to other machines: set "
+                "CRM_DASHBOARD_LOGIN to password, proxy or oidc"
+            )
         both = sorted(set(self.admit_features) & set(self.exclude_features))
         if both:
             raise ValueError(
@@ -303,6 +442,11 @@ class Settings(BaseSettings):
     @property
     def _by_use_s3_storage(self) -> Literal["local", "s3"]:
         return "s3" if self.use_s3_storage else "local"
+
+    @property
+    def pulled_dir(self) -> Path:
+        """The folder of pulled files: that of the CRM's files if it is set, else one below the home."""
+        return self.data_dir or self.home / "pulled" / (self.pull or "crm")
 
     @property
     def store(self) -> tuple[Literal["local", "s3"], str]:

@@ -1,30 +1,51 @@
 """The level of every test, which says when it runs and what it may use.
 
 - unit: one rule on one frame, in this process. All unit tests together take under 30 seconds.
-- integration: real processes, servers and files on this machine. `make test` runs unit and integration.
-- stack: the whole deployed stack. `make test-all` runs it, and so does CI.
+- integration: real processes, servers and files on this machine. `make test` runs unit and integration, in
+  five minutes on two cores.
+- system: the graph as a user runs it, again and again: killed, moved, promoted, changed by a recipe.
+  `make test-all` runs it and the levels below, and so does CI.
+- stack: the whole deployed stack.
 - scale: Spark, and executors of more than one machine.
 """
 
 from __future__ import annotations
 
-UNIT, INTEGRATION, STACK, SCALE = LEVELS = ("unit", "integration", "stack", "scale")
+UNIT, INTEGRATION, SYSTEM, STACK, SCALE = LEVELS = ("unit", "integration", "system", "stack", "scale")
 
 # The longest prefix of a test's name below crm_assets_tests decides.
 LEVEL_OF: dict[str, str] = {
     "": INTEGRATION,
+    "console/test_checkout.py::test_a_run": SYSTEM,
+    "console/test_homes.py": SYSTEM,
+    "console/test_interrupts.py": SYSTEM,
     "crm/": UNIT,
     "crm/test_point_in_time.py": INTEGRATION,
+    "crm/test_what_a_crm_lacks.py": INTEGRATION,
+    "defs/assets/test_archive.py": SYSTEM,
+    "defs/automation/test_cli.py": SYSTEM,
+    "defs/automation/test_daemon.py": SYSTEM,
+    "defs/checks/test_tripwire.py": SYSTEM,
     "engine/": UNIT,
     "engine/test_duckdb.py::test_no_progress_bar": INTEGRATION,
+    "insight/": UNIT,
+    "insight/test_looking.py": INTEGRATION,
     "modeling/": UNIT,
     "modeling/test_algorithm_contract.py": INTEGRATION,
     "modeling/test_algorithms.py": INTEGRATION,
     "modeling/test_backtest.py": INTEGRATION,
     "modeling/test_calibration.py": INTEGRATION,
     "modeling/test_champion.py": INTEGRATION,
+    "modeling/test_forecast.py": INTEGRATION,
+    "modeling/test_history_audit.py": INTEGRATION,
+    "modeling/test_odd_dumps.py": INTEGRATION,
+    "modeling/test_scoring.py": INTEGRATION,
     "modeling/test_sizes.py": INTEGRATION,
     "modeling/test_target.py": INTEGRATION,
+    "recipes/": SYSTEM,
+    "registry/test_promotion.py": SYSTEM,
+    "registry/test_relocation.py": SYSTEM,
+    "serving/test_keys.py": UNIT,
     "sources/test_csv_folder.py": UNIT,
     "sources/test_readiness.py": UNIT,
     "sources/test_sample.py": UNIT,

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import crm_assets
+from dev.architecture_docs import arrows, rooms
 
 PACKAGE = Path(crm_assets.__file__).parent
 
@@ -27,8 +28,13 @@ ROOMS = (
     "sources",
     "storage",
     "registry",
+    "insight",
+    "writeback",
+    "delivery",
     "defs",
     "definitions",
+    "serving",
+    "dashboard",
     "console",
     "__main__",
 )
@@ -37,8 +43,8 @@ CORE = ("errors", "crm", "engine", "modeling")
 MAY_IMPORT = {
     "dagster": ("defs", "definitions"),
     "mlflow": ("registry", "defs"),
-    "fastapi": (),
-    "streamlit": (),
+    "fastapi": ("serving",),
+    "streamlit": ("dashboard",),
 }
 
 
@@ -150,3 +156,14 @@ def test_importing_the_core_loads_no_framework(loaded: tuple[set[str], set[str]]
 def test_importing_tables_and_sources_loads_no_scikit_learn(loaded: tuple[set[str], set[str]]) -> None:
     assert "crm_assets" in loaded[0]
     assert not [name for name in loaded[0] if name.startswith(("sklearn", "xgboost", "shap"))]
+
+
+def test_the_diagram_of_rooms_shows_only_imports_that_the_order_allows() -> None:
+    assert {room for arrow in arrows() for room in arrow} == {room_of(path) for path in all_modules()} - {
+        "__init__"
+    }
+    assert [(one, other) for one, other in arrows() if ROOMS.index(one) < ROOMS.index(other)] == []
+
+
+def test_every_room_says_what_it_holds() -> None:
+    assert [room for room, said in rooms().items() if not said] == []

@@ -1,28 +1,43 @@
-"""README.md and .env.example agree with the code."""
+"""The documents agree with the code: settings, input, picture, commands, and links."""
 
 from __future__ import annotations
 
+import html
 import re
 from pathlib import Path
 
 import pytest
 
+from crm_assets.definitions import defs
 from crm_assets.settings import Settings, variable
-from dev.settings_docs import env_example, with_table
-from dev.tables_docs import with_tables
+from dev.doc_commands import blocks, pages, problem
+from dev.graph_docs import PICTURE, assets_by_group, edges
+from dev.marks import Part
+from dev.place import ROOT
+from dev.reference_docs import PARTS
+from dev.settings_docs import SETTINGS, env_example
 
-ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text("utf-8")
 MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
+TARGETS = set(re.findall(r"^([a-z-]+):.*## .+\.$", MAKEFILE, re.MULTILINE))
+PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("benchmarks/*.md")]
 
 
-def test_the_settings_of_readme_and_env_example_are_those_of_the_code() -> None:
-    assert with_table(README) == README, "run `make docs`"
+def of_root(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def test_readme_can_be_read_in_a_few_minutes() -> None:
+    assert len((ROOT / "README.md").read_text("utf-8").splitlines()) <= 130
+
+
+@pytest.mark.parametrize("part", PARTS, ids=lambda part: part.name)
+def test_what_follows_from_the_code_is_up_to_date(part: Part) -> None:
+    page = part.path.read_text("utf-8")
+    assert part.renewed(page) == page, "run `make docs`"
+
+
+def test_the_example_of_an_environment_file_has_the_settings_of_the_code() -> None:
     assert (ROOT / ".env.example").read_text("utf-8") == env_example(), "run `make docs`"
-
-
-def test_the_files_of_readme_are_the_raw_tables_of_the_code() -> None:
-    assert with_tables(README) == README, "run `make docs`"
 
 
 @pytest.mark.parametrize("name", Settings.model_fields)
@@ -30,18 +45,61 @@ def test_every_setting_has_a_sentence(name: str) -> None:
     text = Settings.model_fields[name].description
     assert text
     assert text.endswith(".")
-    assert f"`{variable(name)}`" in README
+    assert f"`{variable(name)}`" in SETTINGS.path.read_text("utf-8")
 
 
-def test_every_target_that_readme_names_exists_and_every_target_has_a_sentence() -> None:
-    targets = set(re.findall(r"^([a-z-]+):.*## .+\.$", MAKEFILE, re.MULTILINE))
-    phony = set(re.findall(r"^\.PHONY: (.*)$", MAKEFILE, re.MULTILINE)[0].split())
-    assert phony == targets
-    assert set(re.findall(r"`?make ([a-z-]+)", README)) - {"sure"} <= targets
+def test_the_picture_shows_the_assets_and_arrows_of_the_definitions() -> None:
+    found = re.findall(r'class="(?:node|edge)">\s*<title>([^<]+)</title>', PICTURE.read_text("utf-8"))
+    titles = [html.unescape(title) for title in found]
+    arrows = {tuple(title.split("->")) for title in titles if "->" in title}
+    assert arrows == edges(defs), "run `make docs`"
+    names = {name for names in assets_by_group(defs).values() for name in names}
+    assert {title for title in titles if "->" not in title} == names, "run `make docs`"
 
 
-def test_every_folder_and_file_that_readme_names_is_there() -> None:
-    for name in re.findall(r"^\| `(crm_assets/[a-z_/]+|benchmarks)` \|", README, re.MULTILINE):
-        assert (ROOT / name).is_dir()
-    for name in re.findall(r"\]\(([^)h][^)]*)\)", README):
-        assert (ROOT / name).exists()
+def test_every_target_has_a_sentence() -> None:
+    assert set(re.findall(r"^\.PHONY: (help .*)$", MAKEFILE, re.MULTILINE)[0].split()) == TARGETS
+
+
+@pytest.mark.parametrize("page", PAGES, ids=of_root)
+def test_every_target_that_a_page_names_exists(page: Path) -> None:
+    text = page.read_text("utf-8")
+    assert set(re.findall(r"(?:`|^ *|[A-Z_]+=\S+ )make ([a-z-]+)", text, re.MULTILINE)) <= TARGETS
+
+
+@pytest.mark.parametrize("page", PAGES, ids=of_root)
+def test_every_file_that_a_page_links_to_or_lists_is_there(page: Path) -> None:
+    text = page.read_text("utf-8")
+    for name in re.findall(r"\]\((?![a-z]+:|#)([^)#]+)", text):
+        assert (page.parent / name).exists(), name
+    for name in re.findall(r"^\| `((?:crm_assets/|benchmarks|dev|docker)[a-z_/.]*)` \|", text, re.MULTILINE):
+        assert (ROOT / name).exists(), name
+
+
+@pytest.mark.parametrize("page", pages(), ids=of_root)
+def test_every_command_in_a_page_exists(page: Path) -> None:
+    wrong = [
+        f"{block.place}: {command}: {said}"
+        for block in blocks(page)
+        for command in block.commands
+        if (said := problem(command))
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "make no-such-target",
+        "make run NOSUCH=1",
+        "CRM_NOSUCH=1 make run",
+        "export CRM_NOSUCH=1",
+        "python -m crm_assets.nosuch",
+        "dagster asset materialise -m x",
+        "dagster asset materialize --no-such-option",
+        "cp docker/nosuch docker/.env",
+        "nosuch",
+    ],
+)
+def test_a_command_that_does_not_exist_is_told(wrong: str) -> None:
+    assert problem(wrong)

@@ -53,6 +53,8 @@ BAD: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {
     "a sample too small": ({"CRM_SAMPLE_OPPORTUNITIES": "9"}, ("CRM_SAMPLE_OPPORTUNITIES: ", "100")),
     "a number that is none": ({"CRM_TEST_MONTHS": "few"}, ("CRM_TEST_MONTHS: ", "integer")),
     "a seed beyond what models take": ({"CRM_SEED": str(2**32)}, ("CRM_SEED: ", "less than")),
+    "bands that rise": ({"CRM_BAND_LIMITS": "0.1,0.2,0.3"}, ("CRM_BAND_LIMITS: ", "three falling numbers")),
+    "two bands": ({"CRM_BAND_LIMITS": "0.4,0.2"}, ("CRM_BAND_LIMITS: ", "three falling numbers")),
     "a memory size that is none": ({"CRM_ENGINE_MEMORY": "lots"}, ("CRM_ENGINE_MEMORY: ",)),
     "an endpoint that is no address": (
         {"CRM_S3_ENDPOINT": "minio:9000"},

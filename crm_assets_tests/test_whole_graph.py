@@ -27,7 +27,7 @@ def test_the_summary_tells_what_a_sales_team_asks(sample_run: tuple[Place, str])
         "version 1",
         "open at the end of 2023-12, all scored",
         "USD in 2024-01",
-        "seasonal_rate (baseline)",
+        "baseline",
         "Most likely wins in 2024-01",
         "`make dev` opens the Dagster UI",
         *ALGORITHMS,

@@ -1,4 +1,4 @@
-"""`python -m dev.settings_docs`: write README.md's table of settings, and .env.example."""
+"""`python -m dev.settings_docs`: write the table of settings in docs/reference, and .env.example."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ from pathlib import Path
 from pydantic.fields import FieldInfo
 
 from crm_assets.settings import Settings, variable
+from dev.marks import Part, table
+from dev.place import ROOT
 
-ROOT = Path(__file__).parent.parent
-BEGIN, END = "<!-- settings: begin, written by `make docs` -->", "<!-- settings: end -->"
 
-
-def readme_table() -> str:
+def settings_table() -> str:
     """Return the settings as a Markdown table."""
-    rows = [
-        f"| `{variable(name)}` | {_type(field)} | {_default(field) or 'unset'} | {field.description} |"
-        for name, field in Settings.model_fields.items()
-    ]
-    return "\n".join(["| variable | type | default | meaning |", "| --- | --- | --- | --- |", *rows])
+    return table(
+        ("variable", "type", "default", "meaning"),
+        (
+            (f"`{variable(name)}`", _type(field), _default(field) or "unset", field.description)
+            for name, field in Settings.model_fields.items()
+        ),
+    )
 
 
 def env_example() -> str:
@@ -32,17 +33,12 @@ def env_example() -> str:
     return "\n\n".join([header, *blocks]) + "\n"
 
 
-def with_table(readme: str) -> str:
-    """Return the text of README.md with an up-to-date table between its marks."""
-    before, rest = readme.split(BEGIN)
-    _, after = rest.split(END)
-    return f"{before}{BEGIN}\n{readme_table()}\n{END}{after}"
+SETTINGS = Part("docs/reference/settings.md", "settings", settings_table)
 
 
 def main() -> None:
     """Write both files."""
-    readme = ROOT / "README.md"
-    readme.write_text(with_table(readme.read_text("utf-8")), "utf-8")
+    SETTINGS.write()
     (ROOT / ".env.example").write_text(env_example(), "utf-8")
 
 
@@ -51,7 +47,7 @@ def _type(field: FieldInfo) -> str:
     if typing.get_origin(field.annotation) is typing.Literal:
         return ", ".join(f"`{choice}`" for choice in arguments)
     if typing.get_origin(field.annotation) is tuple:
-        return "names"
+        return "numbers" if float in arguments else "names"
     kinds = [kind for kind in arguments if kind is not type(None)] or [field.annotation]
     names = {str: "text", int: "whole number", float: "number", Path: "path", bool: "true or false"}
     return ", ".join(names.get(kind, "text") for kind in kinds)
@@ -60,7 +56,9 @@ def _type(field: FieldInfo) -> str:
 def _default(field: FieldInfo) -> str:
     if isinstance(field.default, bool):
         return f"`{str(field.default).lower()}`"
-    return "" if field.default in (None, ()) else f"`{field.default}`"
+    if isinstance(field.default, tuple):
+        return f"`{','.join(map(str, field.default))}`" if field.default else ""
+    return "" if field.default is None else f"`{field.default}`"
 
 
 if __name__ == "__main__":

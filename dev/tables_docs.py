@@ -1,42 +1,29 @@
-"""`python -m dev.tables_docs`: write README.md's table of the files that the graph reads."""
+"""`python -m dev.tables_docs`: write the table of files in docs/reference/input.md."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from crm_assets.crm.schema import RAW_TABLES, SOURCE_ROW, RawTable
-
-README = Path(__file__).parent.parent / "README.md"
-BEGIN, END = "<!-- tables: begin, written by `make docs` -->", "<!-- tables: end -->"
+from dev.marks import Part, code, table
 
 
-def readme_table() -> str:
+def files_table() -> str:
     """Return the raw tables as a Markdown table, required ones first."""
-    header = "| file | columns that it needs | columns that it uses if they are there |"
-    ordered = sorted(RAW_TABLES, key=lambda table: table.optional_table)
-    return "\n".join([header, "| --- | --- | --- |", *map(_row, ordered)])
+    header = ("file", "columns that it needs", "columns that it uses if they are there")
+    return table(header, map(_row, sorted(RAW_TABLES, key=lambda raw: raw.optional_table)))
 
 
-def with_tables(readme: str) -> str:
-    """Return the text of README.md with the table between its marks brought up to date."""
-    before, rest = readme.split(BEGIN)
-    _, after = rest.split(END)
-    return f"{before}{BEGIN}\n{readme_table()}\n{END}{after}"
+TABLES = Part("docs/reference/input.md", "tables", files_table)
 
 
 def main() -> None:
-    """Write README.md."""
-    README.write_text(with_tables(README.read_text("utf-8")), "utf-8")
+    """Write the page."""
+    TABLES.write()
 
 
-def _row(table: RawTable) -> str:
-    needed = [name for name in table.names if name not in (*table.optional, SOURCE_ROW.name)]
-    file = f"`{table.file_name}`{', if it is there' if table.optional_table else ''}"
-    return f"| {file} | {_names(needed)} | {_names(table.optional)} |"
-
-
-def _names(names: list[str] | tuple[str, ...]) -> str:
-    return ", ".join(f"`{name}`" for name in names)
+def _row(raw: RawTable) -> tuple[str, str, str]:
+    needed = [name for name in raw.names if name not in (*raw.optional, SOURCE_ROW.name)]
+    file = f"`{raw.file_name}`{', if it is there' if raw.optional_table else ''}"
+    return file, code(needed), code(raw.optional)
 
 
 if __name__ == "__main__":

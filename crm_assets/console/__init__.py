@@ -1,0 +1,1 @@
+"""What `make run` prints, the replay, and other commands."""

@@ -78,7 +78,8 @@ def show(found: Readiness, console: Console) -> None:
         count = sum(found.broken.values())
         line("Rules", f"{count:,} rows or values break one; `make check-data` lists them")
     if found.notes:
-        line("Files", f"{len(found.notes):,} notes on how they are read; `make check-data` lists them")
+        notes = "1 note" if len(found.notes) == 1 else f"{len(found.notes):,} notes"
+        line("Files", f"{notes} on how they are read; `make check-data` lists them")
     line("You get", _result(found))
 
 

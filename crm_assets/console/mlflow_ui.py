@@ -6,8 +6,11 @@ import argparse
 import os
 import subprocess
 import sys
+import threading
+import time
 
 from crm_assets.console.terminal import run_command
+from crm_assets.registry.names import MODEL
 from crm_assets.settings import get_settings, without_password
 
 PORT = 5000
@@ -33,7 +36,27 @@ def main() -> int:
     command += ["--backend-store-uri", settings.tracking_uri]
     command += ["--default-artifact-root", settings.artifacts_dir.as_uri()]
     quiet = os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true"}
-    return subprocess.run(command, env=quiet, check=False).returncode  # noqa: S603 - our own command line
+    with subprocess.Popen(command, env=quiet) as server:  # noqa: S603 - our own command line
+        threading.Thread(target=_say_when_ready, args=(server, port), daemon=True).start()
+        return server.wait()
+
+
+def _say_when_ready(server: subprocess.Popen[bytes], port: int) -> None:
+    """Print the UI's address as soon as it answers."""
+    import requests
+
+    address = f"http://127.0.0.1:{port}"
+    while server.poll() is None:
+        try:
+            if requests.get(f"{address}/health", timeout=5).ok:
+                print(
+                    f"\nThe MLflow UI is ready: {address}/#/models/{MODEL} shows the versions.",
+                    flush=True,
+                )
+                return
+        except requests.RequestException:
+            pass
+        time.sleep(0.2)
 
 
 if __name__ == "__main__":

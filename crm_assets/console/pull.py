@@ -13,16 +13,19 @@ from crm_assets.sources.pull.pull import pull
 def main() -> int:
     """Pull, and say what to run next."""
     crm, settings = (sys.argv[1] if len(sys.argv) > 1 else ""), get_settings()
-    folder = settings.data_dir or settings.home / "pulled" / (crm or "crm")
-
-    def tell(name: str, rows: int) -> None:
-        console.print(f"[green]✓[/green] {name:<22} {rows:>9,} rows", highlight=False)
-
-    pull(crm, folder, tell)
+    folder = settings.model_copy(update={"pull": crm or settings.pull}).pulled_dir
+    pull(crm or settings.pull or "", folder, tell)
     console.print(
-        f"Now run: CRM_DATA_DIR={folder} CRM_MAPPING={crm} make run", soft_wrap=True, highlight=False
+        f"Now run: CRM_DATA_DIR={folder} CRM_MAPPING={crm or settings.pull} make run",
+        soft_wrap=True,
+        highlight=False,
     )
     return 0
+
+
+def tell(name: str, rows: int) -> None:
+    """Say how many records of a kind are there."""
+    console.print(f"[green]✓[/green] {name:<22} {rows:>9,} records", highlight=False)
 
 
 if __name__ == "__main__":

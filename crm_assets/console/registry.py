@@ -32,7 +32,27 @@ def main(arguments: list[str] | None = None) -> int:
     print(f"Version {move.version} is champion now; {before}.")
     if asked.command == "rollback":
         print(f"To undo: make promote VERSION={move.former}. The next rollback goes one step further back.")
+    _tell_what_follows(move.version)
     return 0
+
+
+def _tell_what_follows(version: str) -> None:
+    """Say which predictions another version made, and how to refresh them without waiting for a daemon."""
+    from crm_assets.insight.reading import Reader
+    from crm_assets.storage.choice import open_store
+
+    reader = Reader(open_store(get_settings()))
+    try:
+        month = reader.newest_month()
+        made = {str(name) for name in reader.predictions(month)["model_version"].unique()}
+    except CrmAssetsError:
+        return
+    if made - {str(version)}:
+        print(
+            f"The predictions of {month} are still those of version {', '.join(sorted(made))}. A running "
+            "daemon with CRM_AUTOMATION=true refreshes them; without one: make materialize "
+            f"ASSETS=win_predictions,revenue_forecast MONTH={month}"
+        )
 
 
 def _move(version: str | None) -> Move:

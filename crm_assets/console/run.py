@@ -7,9 +7,11 @@ import time
 from pathlib import Path
 
 from crm_assets.console import check_data, summary
+from crm_assets.console.pull import tell
 from crm_assets.defs import progress
 from crm_assets.errors import SettingsError
 from crm_assets.settings import get_settings
+from crm_assets.sources.pull.pull import pull
 from crm_assets.sources.select import select_source
 from crm_assets.storage.choice import open_store
 
@@ -25,6 +27,8 @@ def main() -> int:
     _check_dagster_home()
     # Note the months before the definitions load, since those open no data and only read the note.
     source = select_source(settings)
+    if settings.pull is not None:
+        pull(settings.pull, settings.pulled_dir, tell)
     progress.console.print(source.description, soft_wrap=True)
     found = check_data.look(settings, source)
     check_data.show(found, progress.console)
@@ -39,9 +43,13 @@ def main() -> int:
     if told := store.claim():
         progress.console.print(told, soft_wrap=True)
     from crm_assets.definitions import everything
+    from crm_assets.defs.assets.pulled import pulled_keys
     from crm_assets.defs.run import run_months
 
-    failed = run_months(everything, months.first, months.last)
+    # The files are there: a second pull could bring other ones than those whose months are known.
+    pulled = pulled_keys()
+    rest = [key for key in everything().asset_layer.executable_asset_keys if key not in pulled]
+    failed = run_months(everything, months.first, months.last, rest if pulled else None)
     if failed:
         for reason in failed:
             progress.tell_failure(reason)

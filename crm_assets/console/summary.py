@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 import ibis.expr.types as ir
@@ -11,17 +12,23 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from crm_assets.crm.all_features import feature
-from crm_assets.crm.months import MonthRange
+from crm_assets.console.likeliest import LIKELIEST, likeliest
+from crm_assets.crm.months import MonthRange, month_end, month_of
+from crm_assets.crm.schema import Stage
+from crm_assets.crm.tables import CURRENT_PREDICTIONS
 from crm_assets.crm.targets import DEFAULT_TARGET
+from crm_assets.insight.reading import currency_of
+from crm_assets.insight.words import UP, reasons
+from crm_assets.modeling.explanation import TOP
 from crm_assets.modeling.forecast import TOTAL, without_price
 from crm_assets.modeling.pooled import rate_in_force
 from crm_assets.modeling.verdicts import ABSENT, INADMISSIBLE, POOLED_RATE, SEASONAL_RATE, UNPROVEN
 from crm_assets.storage.tables import TableStore
 
-LIKELIEST = 10
 REASONS = 1
 NO_NUMBER = "-"
+# Below this width, tables leave columns out and count money in thousands.
+WIDE = 100
 
 
 @dataclass(frozen=True)
@@ -38,6 +45,9 @@ class Results:
     forecast: pd.DataFrame
     currency: str = "USD"
     without_price: int = 0
+    prospects: int = 0
+    quarantined: tuple[tuple[str, int], ...] = ()
+    current: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 def read_results(store: TableStore, months: MonthRange, source: str, synthetic: bool) -> Results:
@@ -50,6 +60,7 @@ def read_results(store: TableStore, months: MonthRange, source: str, synthetic: 
     def read(name: str, month: str | None = None) -> pd.DataFrame:
         return store.to_pandas(store.read(name, None if month is None else [month]))
 
+    snapshot = store.read("monthly_snapshots", [months.last])
     return Results(
         source=source,
         synthetic=synthetic,
@@ -60,18 +71,21 @@ def read_results(store: TableStore, months: MonthRange, source: str, synthetic: 
         predictions=read("win_predictions", months.last),
         forecast=read("revenue_forecast", months.last),
         currency=currency_of(store.read("opportunities")),
-        without_price=without_price(store.read("monthly_snapshots", [months.last]))
-        .count()
-        .to_pyarrow()
-        .as_py(),
+        without_price=_count(without_price(snapshot)),
+        prospects=_count(snapshot.filter(snapshot.stage == Stage.PROSPECTING.value)),
+        quarantined=_quarantined(read("quarantined_rows")),
+        current=read(CURRENT_PREDICTIONS.name),
     )
 
 
-def currency_of(opportunities: ir.Table) -> str:
-    """Return the currency of the amounts; if the CRM does not say, dollars."""
-    if "currency" not in opportunities.columns:
-        return "USD"
-    return opportunities.currency.min().to_pyarrow().as_py() or "USD"
+def _count(rows: ir.Table) -> int:
+    return rows.count().to_pyarrow().as_py()
+
+
+def _quarantined(rows: pd.DataFrame) -> tuple[tuple[str, int], ...]:
+    """Return how many rows of which table were quarantined; a row may break several rules."""
+    counts = rows.drop_duplicates(["table", "source_row"]).groupby("table").size()
+    return tuple((str(table), int(count)) for table, count in counts.items())
 
 
 def show(results: Results, console: Console) -> None:
@@ -86,7 +100,12 @@ def show(results: Results, console: Console) -> None:
     console.print(f"Months     {results.months.first} to {results.months.last}")
     console.print(f"Leaks      {_leaks(results.leak_audit)}", soft_wrap=True)
     console.print(f"Champion   {_champion(results)}")
-    console.print(f"Deals      {_deals(results)}")
+    console.print(f"Deals      {_deals(results)}", soft_wrap=True)
+    if results.quarantined:
+        rows = ", ".join(f"{count:,} of {table}" for table, count in results.quarantined)
+        console.print(
+            f"Set aside  {rows}: no number counts these rows; `quarantined_rows` says why", soft_wrap=True
+        )
     console.print(f"Expected   {_expected(results.forecast, results.currency)}", soft_wrap=True)
     if results.without_price:
         console.print(
@@ -95,10 +114,22 @@ def show(results: Results, console: Console) -> None:
             soft_wrap=True,
         )
     console.print()
-    console.print(_totals(results.forecast, results.currency))
-    console.print(_likeliest(results.predictions, *_horizon(results), results.currency))
+    wide = console.width >= WIDE
+    console.print(_totals(results.forecast, results.currency, wide))
+    console.print()
+    if not results.predictions.empty:
+        found = likeliest(results.predictions, results.forecast, results.months.last)
+        if len(found.deals):
+            console.print(_likeliest(found.deals, found.month, found.horizon_months, results.currency))
+        for note in found.notes:
+            console.print(f"[dim]{note}[/dim]")
+        console.print()
+    if within := _within_a_month(results):
+        console.print(within)
+        console.print()
     if rate_in_force(results.leaderboard) != POOLED_RATE:
-        console.print(_leaderboard(results.leaderboard))
+        console.print(_leaderboard(results.leaderboard, wide))
+        console.print()
 
 
 def _leaks(audit: pd.DataFrame) -> str:
@@ -134,17 +165,19 @@ def _champion(results: Results) -> str:
 def _deals(results: Results) -> str:
     scored = len(results.predictions)
     how_many = "all" if scored == results.open_deals else f"{scored:,}"
-    return f"{results.open_deals:,} open at the end of {results.months.last}, {how_many} scored"
+    said = f"{results.open_deals:,} open at the end of {results.months.last}, {how_many} scored"
+    if results.prospects:
+        said += f"; {results.prospects:,} more are prospects, which have no chance computed until they engage"
+    return said
 
 
-def _totals(forecast: pd.DataFrame, currency: str) -> Table:
+def _totals(forecast: pd.DataFrame, currency: str, wide: bool) -> Table:
     """Return the totals by horizon, their 80 % intervals, and the parts that they add up from."""
     table = _table("What will be sold, with the interval that holds 4 times out of 5")
-    table.add_column("until the end of")
-    for name in ("wins", "interval", "from open deals", "new business"):
-        table.add_column(name, justify="right")
-    for name in (currency, "interval"):
-        table.add_column(name, justify="right")
+    unit, amount = (1, currency) if wide else (1_000, f"1,000 {currency}")
+    table.add_column("until the end of", min_width=len("until the"))
+    for name in ("wins", "interval", "from open deals", "new business", amount, "interval"):
+        _add_column(table, name, justify="right", no_wrap=name == "interval")
     for row in forecast[forecast["level"] == TOTAL].to_dict("records"):
         table.add_row(
             row["forecast_month"],
@@ -152,15 +185,15 @@ def _totals(forecast: pd.DataFrame, currency: str) -> Table:
             _interval(row, "total_wins"),
             _number(row["expected_wins"], 0),
             _number(row["new_wins"], 0),
-            _number(row["total_revenue"], 0),
-            _interval(row, "total_revenue"),
+            _number(row["total_revenue"] / unit, 0),
+            _interval(row, "total_revenue", unit),
         )
     return table
 
 
-def _interval(row: dict[str, Any], name: str) -> str:
+def _interval(row: dict[str, Any], name: str, unit: int = 1) -> str:
     low, high = row[f"{name}_low"], row[f"{name}_high"]
-    return "too few months" if pd.isna(low) else f"{_number(low, 0)} to {_number(high, 0)}"
+    return "too few months" if pd.isna(low) else f"{_number(low / unit, 0)} to {_number(high / unit, 0)}"
 
 
 def _expected(forecast: pd.DataFrame, currency: str) -> str:
@@ -173,70 +206,102 @@ def _expected(forecast: pd.DataFrame, currency: str) -> str:
     return f"{total} in {first['forecast_month']}: {parts}"
 
 
-def _horizon(results: Results) -> tuple[str, str]:
-    """Return the probability column to list deals by, and its last month.
-
-    It is the first horizon that brings at least as many wins as the list has rows: in a quiet month the next
-    one alone would list deals that nobody expects.
-    """
-    totals = results.forecast[results.forecast["level"] == TOTAL]
-    for row in totals.to_dict("records"):
-        if row["expected_wins"] >= LIKELIEST or row["horizon_months"] == totals["horizon_months"].max():
-            ahead = int(row["horizon_months"])
-            return ("probability" if ahead == 1 else f"probability_{ahead}_months"), row["forecast_month"]
-    return "probability", DEFAULT_TARGET.last_month(results.months.last)
-
-
-def _leaderboard(board: pd.DataFrame) -> Table:
-    table = _table("Leaderboard, walk-forward: chosen on the validation months, reported on the test months")
-    table.add_column("contender")
-    for name in ("validation AUC", "test AUC", "Brier", "ECE", "realized wins", "expected wins"):
-        table.add_column(name, justify="right")
+def _leaderboard(board: pd.DataFrame, wide: bool) -> Table:
+    table = _table("Leaderboard: chosen on the validation months, reported on the test months")
+    table.add_column("contender", no_wrap=True)
+    table.add_column("", min_width=len("champion"))
+    names = ("validation AUC", "test AUC", "Brier", "ECE", "realized wins", "expected wins")
+    shown = [name for name in names if wide or name != "ECE"]
+    for name in shown:
+        _add_column(table, name, justify="right")
     for row in board.to_dict("records"):
-        mark = _mark(row)
-        numbers = [
-            _number(row[name], 3) for name in ("validation_roc_auc", "test_roc_auc", "test_brier", "test_ece")
-        ]
-        wins = [_number(row[name], 0) for name in ("test_realized_wins", "test_expected_wins")]
+        numbers = dict(
+            zip(
+                names,
+                [
+                    *(_number(row[name], 3) for name in ("validation_roc_auc", "test_roc_auc")),
+                    *(_number(row[name], 3) for name in ("test_brier", "test_ece")),
+                    *(_number(row[name], 0) for name in ("test_realized_wins", "test_expected_wins")),
+                ],
+                strict=True,
+            )
+        )
         style = "bold" if row["in_force"] else ""
-        table.add_row(f"{row['contender']}{mark}", *numbers, *wins, style=style)
+        table.add_row(row["contender"], _mark(row), *(numbers[name] for name in shown), style=style)
     return table
 
 
 def _mark(row: dict[str, Any]) -> str:
     if row["in_force"]:
-        return " (makes the predictions)" if row["baseline"] else " (champion)"
+        return "makes the predictions" if row["baseline"] else "champion"
     if row["chosen"]:
-        return " (candidate, not promoted)"
-    return " (baseline)" if row["baseline"] else ""
+        return "candidate, not promoted"
+    return "baseline" if row["baseline"] else ""
 
 
-def _likeliest(predictions: pd.DataFrame, column: str, month: str, currency: str) -> Table:
-    when = f"in {month}" if column == "probability" else f"until the end of {month}"
+def _likeliest(deals: pd.DataFrame, month: str, horizon_months: int, currency: str) -> Table:
+    when = f"in {month}" if horizon_months == 1 else f"until the end of {month}"
     table = _table(f"Most likely wins {when}")
-    shown = {"opportunity_id": "deal", "sales_agent": "agent", "product": "product"}
-    shown = {name: title for name, title in shown.items() if name in predictions.columns}
-    for name, title in shown.items():
-        # An id that is cut off finds no deal; names may wrap.
-        ids = predictions[name].head(LIKELIEST) if name == "opportunity_id" else ()
-        table.add_column(title, min_width=max(map(len, ids), default=None), overflow="fold")
-    for name in ("days open", "probability", f"expected {currency}"):
-        table.add_column(name, justify="right")
+    shown = _add_deal_columns(table, deals)
+    table.add_column("chance", justify="right", no_wrap=True)
+    table.add_column(f"{currency} if won", justify="right")
     table.add_column("why")
-    likeliest = predictions.sort_values([column, "opportunity_id"], ascending=[False, True])
-    for row in likeliest.head(LIKELIEST).to_dict("records"):
+    for row in deals.to_dict("records"):
+        why = [reason.words for reason in reasons(row, 2 * TOP) if reason.direction == UP][:REASONS]
         table.add_row(
             *(row[name] or NO_NUMBER for name in shown),
-            f"{row['days_open']}",
-            f"{row[column]:.1%}",
-            f"{row[column] * row['expected_value']:,.0f}",
-            ", ".join(feature(push["feature"]).said(push["value"]) for push in row["pushed_up"][:REASONS]),
+            f"{row['chance']:.1%}",
+            f"{row['expected_value']:,.0f}",
+            ", ".join(why) or f"open for {row['days_open']:,} days",
         )
     return table
 
 
+def _add_deal_columns(table: Table, deals: pd.DataFrame) -> list[str]:
+    """Add the columns that say which deal a row is, and return their names in `deals`."""
+    shown = {"opportunity_id": "deal", "sales_agent": "agent", "product": "product"}
+    shown = {name: title for name, title in shown.items() if name in deals.columns}
+    for name, title in shown.items():
+        # An id that is cut off finds no deal; names may wrap.
+        ids = deals[name] if name == "opportunity_id" else ()
+        table.add_column(title, min_width=max(map(len, ids), default=None), overflow="fold")
+    return list(shown)
+
+
+def _within_a_month(results: Results) -> Table | None:
+    """Return the likeliest wins as of the day that CRM_AS_OF asks for, unless it is the last month's end."""
+    current = results.current
+    if current.empty or current["as_of"].iloc[0] == f"{month_end(results.months.last)}":
+        return None
+    day = current["as_of"].iloc[0]
+    month, column = month_of(date.fromisoformat(day)), "probability_this_month"
+    # On a month's last day nothing is left of it.
+    rest = current[column].sum() > 0
+    until = month if rest else DEFAULT_TARGET.last_month(month)
+    chance = column if rest else "probability"
+    table = _table(
+        f"As of {day}: {len(current):,} deals are open; {current[chance].sum():,.0f} should be won "
+        f"by the end of {until}"
+    )
+    first = current.sort_values([chance, "opportunity_id"], ascending=[False, True]).head(LIKELIEST)
+    shown = _add_deal_columns(table, first)
+    for name in ("days open", f"by the end of {until}", "ever"):
+        table.add_column(name, justify="right")
+    for row in first.to_dict("records"):
+        chances = (f"{row[name]:.1%}" for name in (chance, "probability_ever"))
+        table.add_row(*(row[name] or NO_NUMBER for name in shown), f"{row['days_open']}", *chances)
+    return table
+
+
 def _table(title: str) -> Table:
-    return Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", padding=(0, 1), pad_edge=False)
+    return Table(
+        title=title, box=box.SIMPLE_HEAD, title_justify="left", padding=(0, 1, 0, 0), show_edge=False
+    )
+
+
+def _add_column(table: Table, title: str, **more: Any) -> None:
+    """Add a column that is wide enough for the words of its title."""
+    table.add_column(title, min_width=max(map(len, title.split())), **more)
 
 
 def _number(value: float, digits: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ from crm_assets.crm.schema import CLOSED_STAGES, Stage
 SMOOTHING_DEALS = 20
 # The columns whose records features may use.
 RECORDS = ("sales_agent", "product", "account")
+TOTALS = "totals"
 
 MONTH = SNAPSHOT_MONTH.name
 
@@ -75,17 +77,28 @@ class AsOf:
         return Record(wins, closed, still_open, self.base_rate)
 
 
-def as_of(snapshots: ir.Table, months: ir.Table) -> AsOf:
+def aggregates(snapshots: ir.Table) -> dict[str, ir.Table]:
+    """Return what was known of all deals as of each month: `totals`, and a table for each of `RECORDS`.
+
+    Args:
+        snapshots: columns of `crm.deals.MONTHLY_SNAPSHOTS`.
+    """
+    there = [who for who in RECORDS if who in snapshots.columns]
+    return {TOTALS: _totals(snapshots)} | {who: _record(snapshots, who) for who in there}
+
+
+def as_of(snapshots: ir.Table, months: ir.Table, known: Mapping[str, ir.Table] | None = None) -> AsOf:
     """Return the data that features of some months may use.
 
     Args:
         snapshots: columns of `crm.deals.MONTHLY_SNAPSHOTS`, only of these months.
         months: columns of `crm.deals.MONTHS`.
+        known: the `aggregates` of the same months, if the deals are not those that they were counted from.
     """
     deals: Any = snapshots.filter(snapshots.stage == Stage.ENGAGING.value)
-    looked_up = {"month": (months, [MONTH]), "totals": (_totals(snapshots), [MONTH])}
-    there = [who for who in RECORDS if who in snapshots.columns]
-    looked_up |= {who: (_record(snapshots, who), [MONTH, who]) for who in there}
+    looked_up = {"month": (months, [MONTH])}
+    for name, table in (aggregates(snapshots) if known is None else known).items():
+        looked_up[name] = (table, [MONTH] if name == TOTALS else [MONTH, name])
     # One chain of joins without projections: each projection would have to be compiled and planned.
     for name, (table, keys) in looked_up.items():
         deals = deals.left_join(table, keys, rname=f"{{name}}_of_{name}")

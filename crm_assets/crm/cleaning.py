@@ -38,7 +38,9 @@ LOOKUPS = (RAW_PRODUCTS, RAW_SALES_TEAMS, RAW_ACCOUNTS)
 JOINED = (*LOOKUPS, RAW_SALES_PIPELINE)
 
 
-def opportunities(raw: Mapping[str, ir.Table], first_month: str) -> ir.Table:
+def opportunities(
+    raw: Mapping[str, ir.Table], first_month: str, meanings: Mapping[str, ir.Table] | None = None
+) -> ir.Table:
     """Clean the raw tables and join them: one row per deal, sorted by `opportunity_id`.
 
     A name that its table does not list keeps its spelling, and what the table would say of it is null; the
@@ -47,6 +49,7 @@ def opportunities(raw: Mapping[str, ir.Table], first_month: str) -> ir.Table:
     Args:
         raw: the raw tables by name, at least those of `JOINED`.
         first_month: first month of the data; simulated creation days count from its start.
+        meanings: `names.meant` by column of the deals, if it is known already.
 
     Returns:
         A table with the columns of `crm.tables.OPPORTUNITIES`, without those that the CRM does not have.
@@ -55,7 +58,9 @@ def opportunities(raw: Mapping[str, ir.Table], first_month: str) -> ir.Table:
     for table in LOOKUPS:
         (column,) = table.key
         if column in joined.columns:
-            joined = _looked_up(joined, column, raw[table.name])
+            listed = raw[table.name]
+            names = meant(joined[column], listed[column]) if meanings is None else meanings[column]
+            joined = _looked_up(joined, column, listed, names)
     joined = _dated(joined, first_month)
     joined = joined.mutate(**{name: joined[was] for name, was in RENAMED.items() if was in joined.columns})
     if "sector" in joined.columns:
@@ -65,9 +70,8 @@ def opportunities(raw: Mapping[str, ir.Table], first_month: str) -> ir.Table:
     return joined.select(OPPORTUNITIES.having(joined.columns).names).order_by("opportunity_id")
 
 
-def _looked_up(deals: ir.Table, column: str, table: ir.Table) -> ir.Table:
+def _looked_up(deals: ir.Table, column: str, table: ir.Table, names: ir.Table) -> ir.Table:
     """Add what a table says of the names in a column, and spell them as it does."""
-    names = meant(deals[column], table[column])
     spelled = deals.left_join(names, deals[column] == names["name"])
     spelled = spelled.mutate(**{column: spelled["means"].coalesce(spelled[column])}).drop("name", "means")
     return spelled.left_join(table.drop("source_row"), column, rname="{name}_there").drop(f"{column}_there")

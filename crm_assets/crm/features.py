@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import partial
 
 import ibis
@@ -84,6 +84,23 @@ def deal_features(months: ir.Table, snapshots: ir.Table) -> ir.Table:
     deals = known.deal.select(*KEY, **features)
     deals = deals if features else deals.limit(0)
     return deals.select(DEAL_FEATURES_TABLE.having(deals.columns).names).order_by(KEY)
+
+
+def deals_with_features(deals: ir.Table, months: ir.Table, known: Mapping[str, ir.Table]) -> ir.Table:
+    """Return all features of open deals that the stored aggregates of their month do not count.
+
+    They are the same expressions as in `win_features` and `deal_features`.
+
+    Args:
+        deals: columns of `crm.deals.MONTHLY_SNAPSHOTS`.
+        months: columns of `crm.deals.MONTHS`.
+        known: the `as_of.aggregates` of the months.
+
+    Returns:
+        `snapshot_month`, `opportunity_id`, and a column for each feature that can be computed.
+    """
+    there = as_of(deals, months, known)
+    return there.deal.select(*KEY, **_available((*FEATURES, *DEAL_FEATURES), there, deals))
 
 
 def _available(features: Iterable[Feature], known: AsOf, snapshots: ir.Table) -> dict[str, ir.Value]:

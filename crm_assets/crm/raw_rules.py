@@ -68,7 +68,8 @@ def _number(column: Column) -> Rule:
             high=high,
             then=_then(column),
             what=f"is out of range for a {called}",
-            remedy=f"enter a {called} from {low} to {high}",
+            remedy=f"enter a {called} from {low} to {high}"
+            + (" (0 % to 100 %)" if called == "share" else ""),
         )
     return Between(
         name=f"{column.name}_not_negative",

@@ -13,6 +13,8 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
+from crm_assets.insight.words import said
+
 # Dagster's tag that says which bytes an event made.
 DATA_VERSION = "dagster/data_version"
 # The tag of columns that a table lacks if the CRM has nothing to fill them with.
@@ -29,7 +31,7 @@ class Fact:
     COLUMN_LINEAGE = "dagster/column_lineage"
     PATH = "path"
     PREVIEW = "preview"
-    WON_RATE = "won next month (rate)"
+    WON_RATE = "won next month (%)"
     SOURCE_IN_FORCE = "source in force"
     # Of raw tables and quarantine.
     SOURCE = "source"
@@ -55,6 +57,7 @@ class Fact:
     UNPROVEN = "unproven"
     ABSENT_FEATURES = "features that the CRM has nothing for"
     VERDICTS = "verdicts"
+    FINDINGS = "what it found"
     BY_HISTORY = "what the archived dumps say"
     # Of models and champion.
     ALGORITHM = "algorithm"
@@ -77,7 +80,7 @@ class Fact:
     LEADERBOARD = "leaderboard"
     NO_MODEL = "why there is no model"
     # Of predictions.
-    EXPECTED_WINS = "expected wins"
+    EXPECTED_WINS = "expected wins (deals)"
     SCORED_BY = "scored by"
     AS_OF = "as of"
     TOTALS_BY_HORIZON = "totals by horizon"
@@ -145,15 +148,37 @@ def table(frame: pd.DataFrame) -> dg.TableMetadataValue:
 def cell(value: Any) -> str | int | float | bool | None:
     """Return a value in the form that a table of the UI takes: a primitive, or None if it is missing.
 
+    Reasons of a prediction become words.
+
     >>> cell(0.36612), cell(float("nan")), cell([1, 2])
     (0.366, None, '[1, 2]')
+    >>> cell([{"feature": "days_open", "value": "57", "contribution": 0.8}])
+    'open for 57 days'
     """
+    if _is_reasons(value):
+        return "; ".join(said(push["feature"], push["value"]) for push in value)
     if value is None or value is pd.NaT or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
         return None
     plain = value.item() if hasattr(value, "item") and not hasattr(value, "__len__") else value
     if isinstance(plain, float):
         return round(plain, 3)
     return plain if isinstance(plain, str | int | bool) else str(plain)
+
+
+def _is_reasons(value: Any) -> bool:
+    """Return whether a value is a list of pushes, as `win_predictions` stores them."""
+    return (
+        hasattr(value, "__len__")
+        and not isinstance(value, str | dict)
+        and len(value) > 0
+        and isinstance(value[0], dict)
+        and {"feature", "value"} <= value[0].keys()
+    )
+
+
+def percent(share: float) -> float:
+    """Return a share, 0 to 1, in percent with one digit, as facts show it."""
+    return round(100 * share, 1)
 
 
 def _type(column: pd.Series) -> str:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import codecs
 import io
 import logging
+import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager
 
 import dagster as dg
 from rich.console import Console
@@ -39,16 +41,46 @@ for stream in (sys.stdout, sys.stderr):
     if isinstance(stream, io.TextIOWrapper) and (stream.encoding or "").lower() not in ("utf-8", "utf8"):
         stream.reconfigure(errors=UNWRITABLE)
 
-console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH_OF_FILES)
+
+def _open_console() -> Console:
+    """Return the console of this process.
+
+    In a terminal it has a file of its own: while a step runs, Dagster leads the process's output through a
+    pipe, and a console that writes into a pipe cannot erase its spinner.
+    """
+    if not sys.stdout.isatty():
+        return Console(highlight=False, width=WIDTH_OF_FILES)
+    encoding, errors = sys.stdout.encoding, sys.stdout.errors
+    terminal = open(os.dup(sys.stdout.fileno()), "w", encoding=encoding, errors=errors)  # noqa: PTH123, SIM115
+    return Console(highlight=False, file=terminal)
+
+
+console = _open_console()
+# Dagster makes several loggers per run. They share one spinner, since two on one screen garble each other.
+status = Status("", console=console, spinner="line" if console.options.ascii_only else "dots")
+
+
+@contextmanager
+def spinning() -> Generator[None]:
+    """Remove the spinner and show the cursor again when a run ends, in whatever way."""
+    try:
+        yield
+    finally:
+        status.stop()
 
 
 class ProgressHandler(logging.Handler):
-    """A log handler that turns Dagster's events into lines that a person reads."""
+    """A log handler that turns Dagster's events into lines that a person reads.
+
+    Attributes:
+        shows_checks: whether broken rules are shown when they are found.
+    """
+
+    shows_checks = True
 
     def __init__(self, console: Console) -> None:
         super().__init__()
         self.console = console
-        self.status = Status("", console=console)
         self.rows: dict[str, dict[str, int]] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -57,19 +89,16 @@ class ProgressHandler(logging.Handler):
         if event is None:
             return
         if event.event_type is dg.DagsterEventType.STEP_START:
-            self.status.update(f"[bold]{event.step_key}[/bold] …")
-            self.status.start()
+            status.update(f"[bold]{event.step_key}[/bold] …")
+            status.start()
         elif event.event_type is dg.DagsterEventType.ASSET_MATERIALIZATION:
             self._count(event)
         elif event.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION:
             self._check(event)
         elif event.event_type is dg.DagsterEventType.STEP_SUCCESS:
             self._success(event)
-        elif event.event_type is dg.DagsterEventType.STEP_FAILURE:
-            if not _is_interrupt(event):
-                self.console.print(f"[red]✗[/red] {event.step_key}")
-        elif event.event_type in (dg.DagsterEventType.RUN_SUCCESS, dg.DagsterEventType.RUN_FAILURE):
-            self.status.stop()
+        elif event.event_type is dg.DagsterEventType.STEP_FAILURE and not _is_interrupt(event):
+            self.console.print(f"[red]✗[/red] {event.step_key}")
 
     def _count(self, event: dg.DagsterEvent) -> None:
         made = event.step_materialization_data.materialization
@@ -91,7 +120,7 @@ class ProgressHandler(logging.Handler):
 
     def _check(self, event: dg.DagsterEvent) -> None:
         evaluation = event.asset_check_evaluation_data
-        if not evaluation.passed:
+        if not evaluation.passed and self.shows_checks:
             failed = evaluation.severity is dg.AssetCheckSeverity.ERROR
             mark = "[red]✗[/red]" if failed else "[yellow]![/yellow]"
             what = evaluation.description or evaluation.check_name
@@ -104,6 +133,11 @@ class ProgressHandler(logging.Handler):
             # A step that makes several tables shows its time once.
             time = seconds if number == len(tables) else ""
             self.console.print(f"[green]✓[/green] {name:<24}{rows:>9,} rows {time}".rstrip())
+
+
+def quiet_checks() -> None:
+    """Show no broken rules while a run is on, since the command shows all of them at the end."""
+    ProgressHandler.shows_checks = False
 
 
 @dg.logger({}, "Prints a line for each finished step.")

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import dagster as dg
 
 from crm_assets.defs import history, progress
 from crm_assets.defs.partitions import RANGE_TAGS
 
+# Dagster's UI lists a run with its job and in its timeline only if the run names the code location.
+OF_THE_CODE_LOCATION = {".dagster/repository": "__repository__@crm_assets.definitions"}
 
-def run_months(job: Callable[[], dg.JobDefinition], first: str, last: str) -> list[str]:
-    """Run a job over a range of months.
+
+def run_months(
+    job: Callable[[], dg.JobDefinition],
+    first: str | None,
+    last: str | None,
+    assets: Sequence[dg.AssetKey] | None = None,
+    told: Callable[[list[dg.DagsterEvent]], None] | None = None,
+) -> list[str]:
+    """Run a job, over a range of months if there is one.
 
     Args:
         job: a function at the top level of a module; Dagster uses it to find the job again.
-        first: first month, `YYYY-MM`.
+        first: first month, `YYYY-MM`; None for assets without months.
         last: last month.
+        assets: the assets to materialize; None for all of the job.
+        told: receives the events of the run when it has ended.
 
     Returns:
         The failures, in sentences; empty if the run succeeded.
@@ -24,14 +35,18 @@ def run_months(job: Callable[[], dg.JobDefinition], first: str, last: str) -> li
     Raises:
         KeyboardInterrupt: somebody interrupted the run; Dagster's history says that it was canceled.
     """
-    tags = dict(zip(RANGE_TAGS, (first, last), strict=True))
+    months = {} if first is None or last is None else dict(zip(RANGE_TAGS, (first, last), strict=True))
+    tags = months | OF_THE_CODE_LOCATION
     config = {"loggers": {progress.LOGGER: {}}}
     with (
+        progress.spinning(),
         history.kept_open(),
         dg.DagsterInstance.get() as instance,
-        dg.execute_job(dg.reconstructable(job), instance, config, tags) as result,
+        dg.execute_job(dg.reconstructable(job), instance, config, tags, asset_selection=assets) as result,
     ):
         if not result.success and progress.interrupted(result.all_events):
             instance.report_run_canceled(result.dagster_run, "Interrupted with Ctrl-C.")
             raise KeyboardInterrupt
+        if told is not None:
+            told(list(result.all_events))
         return [] if result.success else progress.failures(iter(result.all_events))

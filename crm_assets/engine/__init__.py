@@ -1,0 +1,1 @@
+"""The engines that run Ibis expressions: DuckDB and Spark."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,9 @@ def connect(memory_limit: str = "4GB", scratch: Path | None = None) -> DuckDBEng
     engine = DuckDBEngine()
     engine.do_connect(memory_limit=memory_limit, **spill)
     # DuckDB mistakes the process of a step or run for an interactive one and draws bars into its log.
-    engine.raw_sql("SET enable_progress_bar = false")
+    # In a notebook without ipywidgets it can draw none, and refuses the setting.
+    with suppress(duckdb.InvalidInputException):
+        engine.raw_sql("SET enable_progress_bar = false")
     engine.raw_sql(f"SET nested_loop_join_threshold = {MONTHS_TO_COMPARE}")
     return engine
 

@@ -1,0 +1,1 @@
+"""Algorithms, walk-forward, calibration, leak audit, promotion, forecast, explanation."""

@@ -30,12 +30,35 @@ def auc_standard_error(predictions: pd.DataFrame, label: str) -> float:
     outcome = table[label].to_numpy(dtype="float64")
     if not 0 < outcome.sum() < len(outcome):
         return float("nan")
-    score = table["probability"].to_numpy(dtype="float64")
+    drawn = list(_aucs(_codes(table), outcome, table["probability"].to_numpy(dtype="float64")))
+    return float(np.nanstd(drawn, ddof=1)) * shrink
+
+
+def auc_difference_error(
+    predictions: pd.DataFrame, outcome: np.ndarray, one: np.ndarray, other: np.ndarray
+) -> float:
+    """Return the standard error of the difference of two ROC AUCs of the same rows.
+
+    Args:
+        predictions: column `opportunity_id`, n rows.
+        outcome: 0 or 1, both among them, shape (n,).
+        one: scores, shape (n,).
+        other: other scores, shape (n,).
+    """
+    table, shrink = _used(predictions[[DEAL]].assign(outcome=outcome, one=one, other=other))
+    deal, won = _codes(table), table["outcome"].to_numpy(dtype="float64")
+    drawn = [
+        np.array(list(_aucs(deal, won, table[name].to_numpy(dtype="float64")))) for name in ("one", "other")
+    ]
+    return float(np.nanstd(drawn[0] - drawn[1], ddof=1)) * shrink
+
+
+def _aucs(deal: np.ndarray, outcome: np.ndarray, score: np.ndarray) -> Iterator[float]:
+    """Yield the ROC AUC of each draw; deals are drawn alike for the same number of them."""
     order = np.argsort(score, kind="stable")
     starts = np.flatnonzero(np.diff(score[order], prepend=-np.inf))
-    deal, won = _codes(table)[order], outcome[order]
-    drawn = [_auc(times[deal], won, starts) for times in _draws(int(deal.max()) + 1)]
-    return float(np.nanstd(drawn, ddof=1)) * shrink
+    placed, won = deal[order], outcome[order]
+    return (_auc(times[placed], won, starts) for times in _draws(int(deal.max()) + 1))
 
 
 def mean_standard_error(predictions: pd.DataFrame, value: np.ndarray) -> float:

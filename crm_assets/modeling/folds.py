@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from joblib import parallel_config
-from threadpoolctl import threadpool_limits
-
 from crm_assets.crm.targets import DEFAULT_TARGET, Target
 from crm_assets.errors import NotEnoughDataError
 from crm_assets.modeling.algorithm import SNAPSHOT, Algorithm, Estimator, Lesson, Snapshot
@@ -105,6 +102,10 @@ def learn(algorithm: Algorithm, lesson: Lesson) -> Estimator:
     table = lesson.rows.sample(lesson.months, algorithm.max_training_rows, lesson.seed)
     matrix = algorithm.matrix(table, lesson.features)
     labels = table[lesson.rows.target.name].to_numpy(dtype="int64")
+    # The definitions import this module and fit nothing: they need not wait for joblib.
+    from joblib import parallel_config
+    from threadpoolctl import threadpool_limits
+
     # Boosting waits for its threads at every node, and a matrix product at every step: with few rows, or
     # beside other programs, this takes most of the time. The forest uses threads of its own, since processes
     # would import everything again.

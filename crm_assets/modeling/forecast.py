@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import ibis
@@ -25,6 +26,7 @@ __all__ = ("LEVELS", "TOTAL", "expected_values", "revenue_forecast", "without_pr
 
 # What the value of an open deal is estimated from, the best first.
 BASES = ("amount", "list_price")
+OVERALL = "overall"
 # How the columns of `revenue_forecast` call the parts of a forecast.
 PARTS = {past.OPEN: "expected", past.NEW: "new", past.TOTAL: "total"}
 
@@ -44,16 +46,36 @@ def expected_values(snapshot: ir.Table) -> ir.Table:
     Returns:
         One row per open deal: `opportunity_id`, `account` if the CRM has accounts, `expected_value`.
     """
+    return values_of(snapshot.filter(snapshot.stage == Stage.ENGAGING.value), usual_values(snapshot))
+
+
+def usual_values(snapshot: ir.Table) -> dict[str, ir.Table]:
+    """Return what won deals fetched: of each `product`, if the CRM has products, and `overall`, one row.
+
+    Args:
+        snapshot: columns of `crm.tables.MONTHLY_SNAPSHOTS`.
+    """
     won = snapshot.filter(snapshot.stage == Stage.WON.value).drop_null("close_value")
-    deals: Any = snapshot.filter(snapshot.stage == Stage.ENGAGING.value)
     bases = [name for name in BASES if name in snapshot.columns]
     parts: dict[str, Any] = {
         "fetched": won.close_value.mean(),
         **{f"{name}_ratio": _ratio(won, name) for name in bases},
     }
-    if "product" in snapshot.columns:
-        deals = deals.left_join(won.group_by("product").agg(**parts), "product")
-    deals = deals.cross_join(won.agg(**{f"overall_{name}": part for name, part in parts.items()}))
+    known = {"product": won.group_by("product").agg(**parts)} if "product" in snapshot.columns else {}
+    return known | {OVERALL: won.agg(**{f"overall_{name}": part for name, part in parts.items()})}
+
+
+def values_of(deals: Any, known: Mapping[str, ir.Table]) -> ir.Table:
+    """Return the revenue of open deals if they are won; see `expected_values`.
+
+    Args:
+        deals: columns of `crm.tables.MONTHLY_SNAPSHOTS`.
+        known: the `usual_values` of the month.
+    """
+    bases = [name for name in BASES if name in deals.columns]
+    if "product" in known:
+        deals = deals.left_join(known["product"], "product")
+    deals = deals.cross_join(known[OVERALL])
 
     def usual(part: str, otherwise: float) -> ir.Value:
         known = [deals[name] for name in (part, f"overall_{part}") if name in deals.columns]
@@ -94,22 +116,39 @@ def revenue_forecast(
         memo: see `outlook.walk.Walk`.
 
     Returns:
-        Columns of `crm.tables.REVENUE_FORECAST`: by horizon, the total first, then by level and name. Empty
-        without predictions.
+        Columns of `crm.tables.REVENUE_FORECAST`: by horizon, the total first, then by level and name. It
+        leaves out a horizon without probabilities; empty without predictions.
     """
     columns = REVENUE_FORECAST.names
     if predictions.empty:
         return pd.DataFrame(columns=pd.Index(columns))
     history = History.of(snapshot, month)
     walk, cells = Walk(history, features, memo), Cells(history)
-    found = [_of_target(walk, cells, target, predictions) for target in TARGETS]
+    shorter: dict[str, np.ndarray] = {}
+    found = [
+        _of_target(walk, cells, target, predictions, shorter)
+        for target in TARGETS
+        if predictions[column_of(target)].notna().all()
+    ]
     return pd.concat(found, ignore_index=True)[columns]
 
 
-def _of_target(walk: Walk, cells: Cells, target: Target, predictions: pd.DataFrame) -> pd.DataFrame:
+def _of_target(
+    walk: Walk, cells: Cells, target: Target, predictions: pd.DataFrame, shorter: dict[str, np.ndarray]
+) -> pd.DataFrame:
+    """Return the rows of a target, none of whose numbers is below that of a shorter horizon.
+
+    Args:
+        walk: gives the chances of open deals.
+        cells: what to sum up by.
+        target: the target.
+        predictions: columns of `crm.tables.WIN_PREDICTIONS`.
+        shorter: the numbers of the next shorter horizon by column, which those of this one replace.
+    """
     month, ahead = walk.history.month, target.months
     deals = _open_deals(walk.history, predictions, column_of(target))
     *earlier, now = past.forecasts(walk, cells, ahead, deals)
+    past.at_least(cells, now, {m: shorter[f"new_{m}"] for m in MEASURES} if shorter else None)
     known = [row for row in earlier if shift(row.month, ahead) <= month]
     table = cells.table.assign(
         snapshot_month=month,
@@ -119,10 +158,14 @@ def _of_target(walk: Walk, cells: Cells, target: Target, predictions: pd.DataFra
     )
     for part, name in PARTS.items():
         for measure in MEASURES:
-            table[f"{name}_{measure}"] = now.mean[part, measure]
+            shorter[f"{name}_{measure}"] = table[f"{name}_{measure}"] = now.mean[part, measure]
             bounds = interval(cells, now, known, part, measure)
             for end, place in (("low", 0), ("high", 1)):
-                table[f"{name}_{measure}_{end}"] = np.nan if bounds is None else bounds[place]
+                column = f"{name}_{measure}_{end}"
+                least = shorter.get(column, 0.0)
+                table[column] = np.nan if bounds is None else np.maximum(bounds[place], least)
+                if bounds is not None:
+                    shorter[column] = table[column].to_numpy()
     return table[(table["open_deals"] > 0) | (table["total_wins"] > 0)]
 
 

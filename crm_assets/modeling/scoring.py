@@ -38,6 +38,7 @@ class Champion:
         walk_forward: its walk-forward predictions of past months with explanations, by month.
         target: the target that it predicts.
         source: identity of the source that it learned from; empty if not recorded.
+        test_months: the months that it was reported on; its calibration never saw them.
     """
 
     version: str
@@ -48,6 +49,7 @@ class Champion:
     walk_forward: Mapping[str, pd.DataFrame]
     target: Target = DEFAULT_TARGET
     source: str = ""
+    test_months: tuple[str, ...] = ()
 
     def may_score(self, month: str) -> bool:
         """Return whether all its training labels were known at the end of a month."""

@@ -211,6 +211,7 @@ def load_version(version: ModelVersion) -> Champion:
         walk_forward=walk_forward,
         target=target(tags.get("target", DEFAULT_TARGET.name)),
         source=tags.get("source", ""),
+        test_months=tuple(json.loads(tags.get("test_months", "[]"))),
     )
 
 

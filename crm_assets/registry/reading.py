@@ -18,7 +18,7 @@ from skops.io.exceptions import UntrustedTypesFoundException
 
 from crm_assets.errors import RegistryError, SourceUnavailableError
 from crm_assets.modeling.calibration import CalibratedModel
-from crm_assets.registry import versions
+from crm_assets.registry import soundness, versions
 from crm_assets.registry.aliases import MISSING
 from crm_assets.registry.past import WALK_FORWARD_FILE
 
@@ -41,6 +41,12 @@ def read_model(version: ModelVersion, file: Path, trusted: list[str]) -> Calibra
         RegistryError: this project did not make it, it holds other types, or other versions wrote it.
     """
     try:
+        foreign = soundness.foreign_types(file.parent, trusted)
+    except ValueError as error:
+        refuse(version, f"is not usable: {error}.", error)
+    if foreign:
+        refuse(version, f"asks to trust types that this project does not: {', '.join(foreign)}.")
+    try:
         with warnings.catch_warnings():
             # This warns only of another patch version, since other releases are refused before.
             warnings.simplefilter("ignore", InconsistentVersionWarning)
@@ -59,6 +65,12 @@ def read_model(version: ModelVersion, file: Path, trusted: list[str]) -> Calibra
         refuse(version, f"{why} {versions.comparison(version.tags)}", error)
     if not isinstance(model, CalibratedModel):
         refuse(version, f"holds a {type(model).__name__}, which this project did not make.")
+    try:
+        what = soundness.fault(model)
+    except Exception as error:
+        refuse(version, f"cannot be checked ({type(error).__name__}: {first_line(error)}).", error)
+    if what is not None:
+        refuse(version, f"is damaged or made to do harm: {what}.")
     return model
 
 

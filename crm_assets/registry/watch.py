@@ -36,7 +36,7 @@ def champion_version(settings: Settings) -> str | None:
 
     uri = settings.tracking_uri
     try:
-        with _impatient():
+        with impatient():
             champion = holder(CHAMPION, MlflowClient(uri, uri))
     except MlflowException as error:
         database.check(uri)
@@ -48,7 +48,7 @@ def champion_version(settings: Settings) -> str | None:
 
 
 @contextmanager
-def _impatient() -> Generator[None]:
+def impatient() -> Generator[None]:
     """Shorten the waits of MLflow's client in this process during one question."""
     before = {name: os.environ.get(name) for name in PATIENCE}
     os.environ.update(PATIENCE)

@@ -20,8 +20,8 @@ from crm_assets.sources.text_table import AS_FOUND, Forms, RaggedRow, TextTable
 _ROWS_SHOWN = 5
 # More commas than an address with line breaks usually has; matters for tables with few columns.
 _COMMAS = 3
-# Signs without width that no reader sees.
-_UNSEEN = "[\u200b\u2060\ufeff\u00ad]"
+# Signs without width that no reader sees, among them those that set the direction of writing.
+_UNSEEN = "[\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff\u00ad]"
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
 from dataclasses import dataclass
-from pathlib import Path
 
 import pyarrow as pa
 
@@ -15,6 +12,7 @@ from crm_assets.errors import BadInputError, SourceUnavailableError
 from crm_assets.sources.calendar import covered_by
 from crm_assets.sources.csv_file import FileText, read_file
 from crm_assets.sources.files import File, files, find
+from crm_assets.sources.folder import Folder
 from crm_assets.sources.judge import take
 from crm_assets.sources.parsing import parse_table
 from crm_assets.sources.quarantine import Sifted
@@ -23,35 +21,8 @@ REQUIRED_FILES = [table.file_name for table in RAW_TABLES if not table.optional_
 
 
 @dataclass(frozen=True)
-class CsvFolder:
-    """Raw tables from the files that `crm.schema.RAW_TABLES` names.
-
-    Attributes:
-        folder: where the files are: a folder, a zip archive, or a workbook with a sheet for each.
-        description: one line for people.
-        name: what the source is called.
-        quarantines: whether bad rows are quarantined.
-        max_bad_share: the largest share of a table's rows that quarantine takes.
-        given_name: the name of this CRM in the settings, wherever its folder lies.
-    """
-
-    folder: Path
-    description: str
-    name: str = "csv"
-    quarantines: bool = False
-    max_bad_share: float = 1.0
-    synthetic: bool = False
-    given_name: str | None = None
-
-    @property
-    def identity(self) -> str:
-        """The name from the settings, else the folder's name with a hash of its path."""
-        return f"{self.name}:{self.given_name or path_name(self.folder)}"
-
-    @property
-    def known_months(self) -> MonthRange | None:
-        """None: a folder's months are unknown until it is read."""
-        return None
+class CsvFolder(Folder):
+    """Raw tables from the files that `crm.schema.RAW_TABLES` names, or a workbook with a sheet for each."""
 
     def take(self, *tables: RawTable) -> dict[str, Sifted]:
         """Read some raw tables, each file once; quarantine rows that break a rule if the source does so."""
@@ -62,10 +33,6 @@ class CsvFolder:
             quarantines=self.quarantines,
             max_bad_share=self.max_bad_share,
         )
-
-    def read(self, table: RawTable) -> pa.Table:
-        """Return the rows of one raw table, as `take` gives them."""
-        return self.take(table)[table.name].rows
 
     def month_range(self) -> MonthRange:
         """Find the first engaged month and the data horizon, from the dates of the rows that are kept."""
@@ -114,13 +81,3 @@ class CsvFolder:
 def _read(found: list[File], table: RawTable) -> FileText | None:
     file = find(found, table.file_name)
     return None if file is None else read_file(file, table)
-
-
-def path_name(folder: Path) -> str:
-    """Return a folder's name with a hash of its whole path: short, stable and unique.
-
-    >>> path_name(Path("/data/My CRM"))
-    'My-CRM-ddf8b9'
-    """
-    mark = hashlib.sha256(folder.as_posix().encode("utf-8", "surrogateescape")).hexdigest()[:6]
-    return f"{re.sub(r'[^A-Za-z0-9_.-]+', '-', folder.name)}-{mark}"

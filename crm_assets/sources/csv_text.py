@@ -73,6 +73,7 @@ def read_csv(name: str, data: bytes, columns: Wanted = None) -> TextTable:
     # Free it now: callers need as much memory again.
     del data
     count = rows.num_rows + len(odd)
+    rows = rows.select(wanted)
     numbers = np.delete(np.arange(count), [_number(row) - 1 for row in odd])
     ragged = tuple(
         RaggedRow(_number(row) + layout.row, row.text, row.actual_columns) for row in odd if row.text.strip()
@@ -232,7 +233,8 @@ def _rows(
                 invalid_row_handler=note,
             ),
             convert_options=arrow_csv.ConvertOptions(
-                include_columns=wanted,
+                # Without any name, Arrow would read all columns.
+                include_columns=wanted or columns[:1],
                 column_types={column: pa.string() for column in wanted},
                 strings_can_be_null=False,
             ),

@@ -9,17 +9,21 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from crm_assets.sources.month_names import month_names
+
 FIRST_YEAR, LAST_YEAR = 1970, 2200
 # Two digits of a year: up to here they are of this century.
 LAST_SHORT_YEAR = 68
-MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 EXCEL_EPOCH = np.datetime64("1899-12-30", "D")
 
 _TIME = (
     r"(?:(?:[Tt]|,? +)(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<seconds>\d{2})(?:[.,]\d{1,9})?)?"
     r" ?(?P<half>[AaPp]\.?[Mm]\.?)? ?(?P<zone>[Zz]|UTC|GMT|[+-]\d{2}(?::?\d{2})?)?)?"
 )
-_NAME = r"(?P<name>[A-Za-z]{3,9})\.?"
+_NAME = r"(?P<name>\p{L}{3,12})\.?"
+# The day of the week, which some programs write first.
+_WEEKDAY = r"(?:\p{L}{2,13}\.?,? )?"
+_SIGN, _AGAIN = r"(?P<sign>[-/.]) ?", r"(?P<again>[-/.]) ?"
 
 
 @dataclass(frozen=True)
@@ -37,24 +41,33 @@ class Layout:
 
 LAYOUTS = {
     "year first": Layout(
-        r"(?P<year>\d{4})(?P<sign>[-/.])(?P<first>\d{1,2})(?P<again>[-/.])(?P<second>\d{1,2})" + _TIME,
+        rf"(?P<year>\d{{4}}){_SIGN}(?P<first>\d{{1,2}}){_AGAIN}(?P<second>\d{{1,2}})\.?" + _TIME,
         ("YMD",),
     ),
     "year last": Layout(
-        r"(?P<first>\d{1,2})(?P<sign>[-/.])(?P<second>\d{1,2})(?P<again>[-/.])(?P<year>\d{4})" + _TIME,
+        rf"{_WEEKDAY}(?P<first>\d{{1,2}}){_SIGN}(?P<second>\d{{1,2}}){_AGAIN}(?P<year>\d{{4}})\.?" + _TIME,
         ("MDY", "DMY"),
     ),
     "short year": Layout(
-        r"(?P<first>\d{1,2})(?P<sign>[-/.])(?P<second>\d{1,2})(?P<again>[-/.])(?P<year>\d{2})" + _TIME,
+        rf"(?P<first>\d{{1,2}}){_SIGN}(?P<second>\d{{1,2}}){_AGAIN}(?P<year>\d{{2}})\.?" + _TIME,
         ("MDY", "DMY", "YMD"),
     ),
     "digits": Layout(r"(?P<year>(?:19|20|21)\d{2})(?P<first>\d{2})(?P<second>\d{2})", ("YMD",)),
     "day and month name": Layout(
-        r"(?P<first>\d{1,2})(?:st|nd|rd|th|\.)?[- ]" + _NAME + r"[- ,]+(?P<year>\d{4}|\d{2})" + _TIME,
+        _WEEKDAY
+        + r"(?P<first>\d{1,2})(?:st|nd|rd|th|er|\.)?[- ](?:de )?"
+        + _NAME
+        + r"[- ,]+(?:del? )?(?P<year>\d{4}|\d{2})"
+        + _TIME,
         ("DMY",),
     ),
     "month name and day": Layout(
-        _NAME + r" (?P<first>\d{1,2})(?:st|nd|rd|th)?,? (?P<year>\d{4})" + _TIME, ("MDY",)
+        _WEEKDAY + _NAME + r" (?P<first>\d{1,2})(?:st|nd|rd|th)?,? (?P<year>\d{4})" + _TIME, ("MDY",)
+    ),
+    "year, month, day in words": Layout(
+        "(?P<year>\\d{4}) ?[\u5e74\ub144] ?(?P<first>\\d{1,2}) ?[\u6708\uc6d4] ?"
+        "(?P<second>\\d{1,2}) ?[\u65e5\uc77c]" + _TIME,
+        ("YMD",),
     ),
     "milliseconds": Layout(r"(?P<count>\d{12,13})", ("since 1970",)),
     "seconds": Layout(r"(?P<count>1\d{9})", ("since 1970",)),
@@ -68,6 +81,7 @@ SPECIAL = {
     "D Mon YYYY": "day and month name",
     "Mon D, YYYY": "month name and day",
     "YYYYMMDD": "digits",
+    "YYYY\u5e74M\u6708D\u65e5": "year, month, day in words",
 }
 
 
@@ -175,9 +189,10 @@ def _whole(text: pa.Array) -> np.ndarray:
 
 
 def _named(names: pa.Array) -> np.ndarray:
-    """Return the numbers of months by their English names; 0 where there is no such month."""
-    short = pc.utf8_slice_codeunits(pc.utf8_lower(names), 0, 3)
-    return pc.fill_null(pc.index_in(short, pa.array(MONTHS)), -1).to_numpy(zero_copy_only=False) + 1
+    """Return the numbers of months by their names; 0 where there is no such month."""
+    known = month_names()
+    at = pc.index_in(pc.utf8_lower(names), pa.array(list(known), pa.string()))
+    return pc.fill_null(pa.array(list(known.values())).take(at), 0).to_numpy(zero_copy_only=False)
 
 
 def _days(year: np.ndarray, month: np.ndarray, day: np.ndarray, fits: np.ndarray) -> np.ndarray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -15,7 +16,7 @@ from crm_assets.sources.csv_text import read_csv
 from crm_assets.sources.text_table import TextTable, Wanted
 
 TEXT_SUFFIXES = (".csv", ".tsv", ".tab", ".txt")
-PACKED = ".gz"
+PACKED, ARCHIVE = ".gz", ".zip"
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,8 @@ def read_table(path: Path, columns: Wanted = None) -> TextTable:
 def files(place: Path) -> list[File]:
     """List the tables of a folder, a zip archive, a workbook or a single CSV file, sorted by name.
 
-    Other files, hidden files and folders inside a folder are ignored. Folders inside an archive are not.
+    Other files and hidden files are ignored. A folder that holds nothing but one archive or one folder with
+    tables stands for it.
 
     Raises:
         SourceUnavailableError: the place does not exist or cannot be opened.
@@ -70,14 +72,13 @@ def files(place: Path) -> list[File]:
     """
     try:
         if place.is_dir():
-            found = [path for path in sorted(place.iterdir()) if path.is_file() and _is_table(path.name)]
-            return [one for path in found for one in _tables(path.name, _reads(path))]
+            return _of_folder(place)
         if not place.is_file():
             raise SourceUnavailableError(
                 f"The folder {place} does not exist; set CRM_DATA_DIR to the folder of the CSV files, "
                 "or CRM_SOURCE=sample for synthetic data."
             )
-        if place.suffix.lower() == ".zip":
+        if place.suffix.lower() == ARCHIVE:
             return _of_archive(place)
     except OSError as error:
         raise SourceUnavailableError(
@@ -85,6 +86,20 @@ def files(place: Path) -> list[File]:
             "folder's permissions."
         ) from error
     return _tables(place.name, _reads(place))
+
+
+def _of_folder(place: Path) -> list[File]:
+    inside = sorted(path for path in place.iterdir() if not path.name.startswith("."))
+    found = [path for path in inside if path.is_file() and _is_table(path.name)]
+    if found:
+        return [one for path in found for one in _tables(path.name, _reads(path))]
+    deeper = [path for path in inside if path.is_dir() or path.suffix.lower() == ARCHIVE]
+    if len(deeper) > 1:
+        raise SourceUnavailableError(
+            f"{place} has no CSV file and no workbook, but {', '.join(path.name for path in deeper)}; set "
+            "CRM_DATA_DIR to the right one of them."
+        )
+    return files(deeper[0]) if deeper else []
 
 
 def find(tables: Sequence[File], name: str) -> File | None:
@@ -159,12 +174,19 @@ def _unpacked(name: str, data: bytes) -> bytes:
 
 
 def _of_archive(place: Path) -> list[File]:
-    found = []
-    for member in sorted(_members(place), key=lambda member: member.filename):
-        path = PurePosixPath(member.filename)
-        if not member.is_dir() and "__MACOSX" not in path.parts and _is_table(path.name):
-            found += _tables(path.name, _reads_member(place, member.filename))
-    return found
+    paths = [
+        path
+        for member in sorted(_members(place), key=lambda member: member.filename)
+        if not member.is_dir() and _is_table((path := PurePosixPath(member.filename)).name)
+        if "__MACOSX" not in path.parts
+    ]
+    names = Counter(path.name for path in paths)
+    # Messages name the folder only of files that share a name.
+    return [
+        one
+        for path in paths
+        for one in _tables(path.name if names[path.name] == 1 else str(path), _reads_member(place, str(path)))
+    ]
 
 
 def _members(place: Path) -> list[zipfile.ZipInfo]:

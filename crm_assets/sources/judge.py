@@ -98,6 +98,7 @@ class _Judge:
         listed: the tables so far, with all rows of the file.
         kept: the same tables without quarantined rows.
         absent: the names of the tables that the source does not have.
+        files: the names of the tables' files.
         refused: why the run must stop, in sentences, if too many rows cannot be used.
     """
 
@@ -108,6 +109,7 @@ class _Judge:
     listed: dict[str, ir.Table] = field(default_factory=dict)
     kept: dict[str, ir.Table] = field(default_factory=dict)
     absent: set[str] = field(default_factory=set)
+    files: dict[str, str] = field(default_factory=dict)
     refused: list[str] = field(default_factory=list)
 
     def sift(self, table: RawTable) -> Sifted:
@@ -118,13 +120,14 @@ class _Judge:
         parsed = parse_table(file.text, table, file.name, file.forms)
         if file.finish is not None:
             parsed = replace(parsed, rows=file.finish(parsed.rows))
+        self.files[table.name] = file.name
         self._list(table, parsed.rows)
         musts = [rule for rule in rules_of(table) if rule.severity == "must"]
         rules = applicable(musts, parsed.rows.column_names, self.absent)
         notes = (*file.notes, *parsed.notes)
         if not self.quarantines:
             self._refuse_first(table, file, parsed.faults, rules)
-            return self._keep(table, replace(Sifted.whole(parsed.rows), notes=notes))
+            return self._keep(table, replace(Sifted.whole(parsed.rows), notes=notes, file=file.name))
         ignored = self._faults(table, [rule for rule in rules if rule.then == "ignore"])
         rows = _without_values(parsed.rows, ignored)
         self._list(table, rows)
@@ -140,7 +143,7 @@ class _Judge:
         aside = with_reasons(file, table, [*found, *repeated])
         told = tuple(Told.of(fault, file.name, file.text) for fault in (*unknown, *ignored))
         kept = rows if sound.all() else rows.filter(pa.array(sound))
-        return self._keep(table, Sifted(kept, aside, told, notes))
+        return self._keep(table, Sifted(kept, aside, told, notes, file.name))
 
     def _refuse_first(
         self, table: RawTable, file: FileText, unreadable: list[Fault], rules: list[Rule]
@@ -167,7 +170,7 @@ class _Judge:
         lost = [
             replace(
                 rule.resolved(rows, reader(self.kept)),
-                what=f"is in {_table(rule.other_table).file_name}, but its row is quarantined",
+                what=f"is in {self._file(rule.other_table)}, but its row is quarantined",
                 remedy=f"correct the row of the {rule.blames} there",
             )
             for rule in looking
@@ -177,6 +180,9 @@ class _Judge:
             positions = np.setdiff1d(fault.positions, unknown.get(fault.rule, ()))
             if len(positions):
                 yield fault.at(positions)
+
+    def _file(self, name: str | None) -> str:
+        return self.files.get(str(name), _table(name).file_name)
 
     def _keep(self, table: RawTable, sifted: Sifted) -> Sifted:
         if not table.is_there(sifted.rows_read):

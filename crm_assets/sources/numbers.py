@@ -150,6 +150,27 @@ def numbers(
     )
 
 
+def without_currency(column: pa.Array) -> tuple[pa.Array, pa.Array | None]:
+    """Take the signs and codes of currencies off amounts.
+
+    >>> [part.to_pylist() for part in without_currency(pa.array(["$1,200.00", "5 EUR", "7"]))]
+    [['1,200.00', '5 ', '7'], ['$', 'EUR', None]]
+
+    Args:
+        column: shape (n,), strings, null if empty.
+
+    Returns:
+        The amounts, and the sign or code of each, null if it has none; None in place of these if none has.
+    """
+    money = rf"(?:{_MONEY})"
+    written = pc.and_(pc.match_substring_regex(column, money), pc.match_substring_regex(column, r"\d"))
+    if not pc.any(pc.fill_null(written, False)).as_py():
+        return column, None
+    found = pc.extract_regex(column, pattern=rf"(?P<currency>{_MONEY})").field(0)
+    signs = pc.if_else(written, found, pa.scalar(None, pa.string()))
+    return pc.if_else(written, pc.replace_substring_regex(column, money, ""), column), signs
+
+
 def _signed(texts: Texts) -> tuple[pa.Array, np.ndarray, list[str]]:
     """Take signs, currencies and spaces off.
 

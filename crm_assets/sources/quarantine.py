@@ -49,12 +49,14 @@ class Sifted:
         quarantined: the others, with the columns of `crm.tables.QUARANTINED_ROWS`, in file order.
         told: values of the good rows that were left out.
         notes: what the reader decided by itself, in sentences: encodings, formats.
+        file: the name of the file that the rows come from; empty if there is none.
     """
 
     rows: pa.Table
     quarantined: pa.Table
     told: tuple[Told, ...] = ()
     notes: tuple[str, ...] = ()
+    file: str = ""
 
     @classmethod
     def whole(cls, rows: pa.Table) -> Sifted:

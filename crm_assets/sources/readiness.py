@@ -15,7 +15,7 @@ from crm_assets.crm.all_features import ALL_FEATURES
 from crm_assets.crm.deals import DIMENSIONS
 from crm_assets.crm.feature_table import FEATURES
 from crm_assets.crm.months import MonthRange, month_end, month_of, shift
-from crm_assets.crm.schema import CLOSED_STAGES, RAW_SALES_PIPELINE, RAW_TABLES, SOURCE_ROW, Stage
+from crm_assets.crm.schema import CLOSED_STAGES, RAW_SALES_PIPELINE, RAW_TABLES, SOURCE_ROW, RawTable, Stage
 from crm_assets.crm.targets import DEFAULT_TARGET
 from crm_assets.errors import NotEnoughDataError
 from crm_assets.modeling.sufficiency import usable_split
@@ -45,12 +45,13 @@ class Readiness:
         empty: share of empty values, 0 to 1, by table and column; only columns with any. Where only deals of
             some stages have a value, the share among these.
         broken: rows set aside and values left out, by table and rule.
-        absent: the files that the CRM does not have.
+        absent: the tables that the CRM does not have.
         lacking: columns of deals that the CRM does not have, without what would be looked up by them.
         left_out: those of the 23 features that the CRM has nothing for.
         further: the features beyond the 23 that it allows.
         no_model: why the data is not enough for a model; empty if it is enough.
         notes: what the source decided about the files, in sentences.
+        file: the name of the file of the deals.
     """
 
     stages: dict[str, int]
@@ -65,6 +66,7 @@ class Readiness:
     further: list[str]
     no_model: str
     notes: tuple[str, ...] = ()
+    file: str = RAW_SALES_PIPELINE.file_name
 
     @property
     def deals(self) -> int:
@@ -90,13 +92,19 @@ class Readiness:
         return next(self._reasons(), "")
 
     def _reasons(self) -> Iterator[str]:
-        where = RAW_SALES_PIPELINE.file_name
+        where = self.file
         if not self.deals:
             yield f"{where} has no deal: export the deals again."
         if not self.open_deals:
             yield (
                 f"No deal is open at the end of {self.months.last}, so there is nothing to forecast, and no "
                 "model can learn from closed deals alone how long deals stay open: export open deals too."
+                + (
+                    f" {self.stages[Stage.ENGAGING]:,} open deals begin later, in a month that the data does "
+                    "not cover completely."
+                    if self.stages[Stage.ENGAGING]
+                    else ""
+                )
             )
         if not any(self.stages[stage] for stage in CLOSED_STAGES):
             yield f"{where} has no closed deal: a forecast needs won and lost ones; export them too."
@@ -132,7 +140,11 @@ def readiness(taken: Mapping[str, Sifted], months: MonthRange, settings: Setting
         labeled=labeled,
         empty=dict(_empty(taken)),
         broken=dict(_broken(taken)),
-        absent=[table.file_name for table in RAW_TABLES if not table.is_there(taken[table.name].rows_read)],
+        absent=[
+            table.file_name.removesuffix(".csv").replace("_", " ")
+            for table in RAW_TABLES
+            if not table.is_there(taken[table.name].rows_read)
+        ],
         lacking=[
             column.name
             for column in DIMENSIONS
@@ -141,8 +153,30 @@ def readiness(taken: Mapping[str, Sifted], months: MonthRange, settings: Setting
         left_out=[row.name for row in FEATURES if not row.available(columns)],
         further=[row.name for row in ALL_FEATURES if row not in FEATURES and row.available(columns)],
         no_model=_no_model(labeled, settings),
-        notes=tuple(note for one in taken.values() for note in one.notes),
+        notes=(*(note for one in taken.values() for note in one.notes), *_entered_late(taken)),
+        file=_file(taken, RAW_SALES_PIPELINE),
     )
+
+
+def _file(taken: Mapping[str, Sifted], table: RawTable) -> str:
+    """Return the name of the file that a table comes from."""
+    return taken[table.name].file or table.file_name
+
+
+def _entered_late(taken: Mapping[str, Sifted]) -> Iterator[str]:
+    """Yield a note on deals that were created after they had closed, as when a CRM is migrated."""
+    deals = taken[RAW_SALES_PIPELINE.name].rows
+    if "engage_date" in deals.column_names:
+        return
+    closed = pc.is_valid(deals["close_date"])
+    late = pc.sum(pc.less(deals["close_date"], deals["created_date"])).as_py() or 0
+    if late:
+        yield (
+            f"{_file(taken, RAW_SALES_PIPELINE)}: {late:,} of {pc.sum(closed).as_py():,} closed deals were "
+            "created after they had closed. They count as won or lost, but models do not learn from them: "
+            "nobody saw them open. After a migration, name the column with the day of the old CRM as "
+            "created_date."
+        )
 
 
 def _days(deals: pa.Table) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -193,12 +227,12 @@ def _empty(taken: Mapping[str, Sifted]) -> Iterator[tuple[tuple[str, str], float
                 stages = pa.array([stage.value for stage in HAVE[name]])
                 values = values.filter(pc.is_in(rows["deal_stage"], stages))
             if values.null_count:
-                yield (table.file_name, name), values.null_count / len(values)
+                yield (_file(taken, table), name), values.null_count / len(values)
 
 
 def _broken(taken: Mapping[str, Sifted]) -> Iterator[tuple[tuple[str, str], int]]:
     for table in RAW_TABLES:
         for row in by_rule(taken[table.name].quarantined).to_dict("records"):
-            yield (table.file_name, f"{row['rule']}, set aside"), int(row["rows"])
+            yield (_file(taken, table), f"{row['rule']}, set aside"), int(row["rows"])
         for one in taken[table.name].told:
-            yield (table.file_name, f"{one.rule}, value left out"), one.rows
+            yield (_file(taken, table), f"{one.rule}, value left out"), one.rows

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 
 from crm_assets.crm.months import MonthRange, shift
-from crm_assets.errors import SettingsError
+from crm_assets.errors import BadInputError, SettingsError
 from crm_assets.settings import OPEN_END, Settings
 from crm_assets.sources import calendar
 from crm_assets.sources.base import Source
@@ -27,27 +27,30 @@ def select_source(settings: Settings) -> Source:
     chosen, why = settings.source, f"CRM_SOURCE={settings.source}"
     if chosen == "auto":
         chosen, why = _at_hand(settings)
-        if chosen != "csv" and settings.mapping != DEFAULT:
+        if chosen != "csv" and settings.mapping != DEFAULT and settings.pull is None:
             raise SettingsError(
                 f"CRM_MAPPING={settings.mapping} says how the files in CRM_DATA_DIR are called, but that is "
                 "not set; set it to the folder of the CRM's files, or unset CRM_MAPPING."
             )
     if chosen == "csv":
-        if settings.data_dir is None:
+        if settings.data_dir is None and settings.pull is None:
             raise SettingsError("CRM_SOURCE=csv needs CRM_DATA_DIR: set it to the folder of the CSV files.")
-        described = f"CSV files in {settings.data_dir} ({why})"
-        if settings.mapping != DEFAULT:
-            loaded = load(settings.mapping)
+        folder, mapping = settings.pulled_dir, settings.mapping
+        if settings.pull is not None and mapping == DEFAULT:
+            mapping = settings.pull
+        described = f"CSV files in {folder} ({why})"
+        if mapping != DEFAULT:
+            loaded = load(mapping)
             return MappedFolder(
-                settings.data_dir,
-                loaded,
-                f"CRM files in {settings.data_dir} ({why}; mapped by {loaded.name})",
+                folder,
+                f"CRM files in {folder} ({why}; mapped by {loaded.name})",
                 quarantines=quarantines,
                 max_bad_share=settings.max_bad_share,
                 given_name=settings.source_name,
+                loaded=loaded,
             )
         return CsvFolder(
-            settings.data_dir,
+            folder,
             described,
             quarantines=quarantines,
             max_bad_share=settings.max_bad_share,
@@ -108,9 +111,15 @@ def within(settings: Settings, found: MonthRange) -> MonthRange:
 
     Raises:
         SettingsError: the range is empty or ends after the data.
+        BadInputError: the data covers no whole month.
     """
     first = settings.first_month or found.first
     last = found.last if settings.last_month in (None, OPEN_END) else str(settings.last_month)
+    if found.first > found.last and (first, last) == (found.first, found.last):
+        raise BadInputError(
+            f"The deals begin in {found.first} and end before that month is over: they cover no whole month. "
+            "A forecast needs two months or more, and won and lost deals: export older and closed deals too."
+        )
     if first > last:
         raise SettingsError(
             f"The first month, {first}, is after the last month, {last}: correct CRM_FIRST_MONTH or "
@@ -126,6 +135,8 @@ def within(settings: Settings, found: MonthRange) -> MonthRange:
 
 
 def _at_hand(settings: Settings) -> tuple[str, str]:
+    if settings.pull is not None:
+        return "csv", f"CRM_PULL={settings.pull}"
     if settings.data_dir is not None:
         return "csv", "CRM_DATA_DIR is set"
     if kaggle_credentials_present():

@@ -100,7 +100,9 @@ def header_at(records: Sequence[Sequence[str]]) -> int:
     widths = Counter(len(record) for record in records if any(field.strip() for field in record))
     if not widths:
         return 0
-    usual = max(widths, key=lambda width: (widths[width], width))
+    # In a small file with odd rows, the first record counts unless it looks like a title.
+    first = next(len(record) for record in records if any(field.strip() for field in record))
+    usual = max(widths, key=lambda width: (widths[width], width == first > 1, width))
     filled = [
         sum(bool(field.strip()) for field in record) if len(record) == usual else 0
         for record in records[:HEADER_WITHIN]

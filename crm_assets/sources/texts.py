@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
@@ -37,7 +38,7 @@ class Texts:
         if isinstance(whole, pa.ChunkedArray):
             whole = pa.concat_arrays(whole.chunks) if whole.num_chunks else pa.array([], pa.string())
         encoded = whole.cast(pa.string()).dictionary_encode()
-        trimmed = pc.utf8_trim_whitespace(encoded.dictionary)
+        trimmed = pc.utf8_trim_whitespace(_with_our_digits(encoded.dictionary))
         again = trimmed.dictionary_encode()
         empty = pc.is_in(pc.utf8_lower(again.dictionary), pa.array(EMPTY))
         # Positions of the texts that are left, null for empty ones.
@@ -59,6 +60,24 @@ class Texts:
         """Mark the rows that have one of the marked texts."""
         marked = pc.fill_null(pa.array(mask, pa.bool_()).take(self.indices), False)
         return marked.to_numpy(zero_copy_only=False)
+
+
+def _with_our_digits(texts: pa.Array) -> pa.Array:
+    """Write digits of other scripts as 0 to 9, and Arabic decimal signs as ours.
+
+    >>> _with_our_digits(pa.array(["\u0662\u0660\u0662\u0664", "\uff11\uff12"])).to_pylist()
+    ['2024', '12']
+    """
+    if pc.all(pc.string_is_ascii(texts)).as_py() is not False:
+        return texts
+    return pa.array([one if one is None or one.isascii() else _digits(one) for one in texts.to_pylist()])
+
+
+def _digits(text: str) -> str:
+    marks = {"\u066b": ".", "\u066c": ","}
+    return "".join(
+        str(unicodedata.decimal(sign)) if sign.isdecimal() else marks.get(sign, sign) for sign in text
+    )
 
 
 def example(texts: Texts, mask: np.ndarray) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from crm_assets.modeling import bootstrap
-from crm_assets.modeling.bootstrap import auc_standard_error, mean_standard_error
+from crm_assets.modeling.bootstrap import auc_difference_error, auc_standard_error, mean_standard_error
 
 
 def scored(deals: int, months: int = 1, seed: int = 0) -> pd.DataFrame:
@@ -40,6 +42,15 @@ def test_the_same_deal_in_more_months_says_nothing_more() -> None:
     table = scored(500, 4)
     error = mean_standard_error(table, table["won"].to_numpy(dtype="float64"))
     assert error == pytest.approx(np.sqrt(0.3 * 0.7 / 500), rel=0.15)
+
+
+def test_two_scores_that_rank_alike_differ_without_error_and_independent_ones_with_both_errors() -> None:
+    table = scored(1_000)
+    won, score = table["won"].to_numpy(), table["probability"].to_numpy()
+    assert auc_difference_error(table, won, score, 2 * score) == 0
+    other = np.random.default_rng(3).normal(size=len(won))
+    own = [auc_standard_error(table.assign(probability=said), "won") for said in (score, other)]
+    assert auc_difference_error(table, won, score, other) == pytest.approx(math.hypot(*own), rel=0.2)
 
 
 def test_many_deals_are_drawn_from_a_part_with_the_error_of_all(monkeypatch: pytest.MonkeyPatch) -> None:

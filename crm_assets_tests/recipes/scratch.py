@@ -11,7 +11,7 @@ from pathlib import Path
 
 from dev.place import ROOT
 
-COPIED = ("crm_assets", "crm_assets_tests", "dev", "benchmarks", "docker", "docs")
+COPIED = ("crm_assets", "crm_assets_tests", "dev", "benchmarks", "docker", "docs", "notebooks")
 FILES = (
     "pyproject.toml",
     "README.md",

@@ -60,7 +60,5 @@ def test_a_target_is_one_row(tmp_path: Path) -> None:
     done = copy.python("-c", CHECK, str(tmp_path))
     assert done.returncode == 0, done.stderr
     # The default target does not change.
-    tested = copy.tests(
-        "crm_assets_tests/modeling/test_target.py", "crm_assets_tests/modeling/test_backtest.py"
-    )
+    tested = copy.tests("crm_assets_tests/modeling/test_target.py")
     assert tested.returncode == 0, tested.stdout + tested.stderr

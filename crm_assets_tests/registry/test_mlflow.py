@@ -29,7 +29,10 @@ def test_mlflow_holds_one_parent_run_with_a_nested_run_per_algorithm(sample_run:
     nested = runs[runs["tags.mlflow.parentRunId"].notna()]
     assert len(set(nested["tags.mlflow.parentRunId"])) == 1
     assert sorted(nested["tags.mlflow.runName"]) == sorted([*ALGORITHMS, "champion"])
-    assert set(runs["status"]) == {"FINISHED"}
+    # Other tests share this home, and some of their runs fail on purpose.
+    parent = runs[runs["run_id"].isin(nested["tags.mlflow.parentRunId"])]
+    assert set(pd.concat([nested, parent])["status"]) == {"FINISHED"}
+    assert len(parent) == 1
     for tag in ("dagster.run_id", "dagster.asset_key", "data_version", "code_version"):
         assert nested[f"tags.{tag}"].notna().all()
         assert tag in tags

@@ -6,10 +6,13 @@ import json
 import subprocess
 from pathlib import Path
 
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
+from crm_assets.modeling.algorithms import ALGORITHMS
 from crm_assets_tests.registry.conftest import emptied
 from dev.place import MODULE, ROOT, Place
 
@@ -36,6 +39,10 @@ class Story:
 
     def train(self, assets: str = MODELS, **settings: str) -> None:
         self._materialize(assets, **settings)
+
+    @property
+    def backtests(self) -> list[Path]:
+        return [self.there.tables / f"{row.name}.parquet" for row in ALGORITHMS]
 
     def predict(self) -> bytes:
         self._materialize("win_predictions")
@@ -65,12 +72,25 @@ def story(
     return story
 
 
-def test_better_is_promoted_and_rollback_restores_the_old_predictions(story: Story) -> None:
+def test_better_is_promoted_worse_is_not_and_rollback_restores_the_old_predictions(story: Story) -> None:
     old = story.predict()
     story.train()
     assert (story.holder("champion"), story.holder("challenger")) == ("2", "1")
     new = story.predict()
     assert new != old
+
+    # Every algorithm has learned the opposite of what it should: the best of them is worse than version 2.
+    for file in story.backtests:
+        rows = pq.read_table(file)
+        wrong = pc.subtract(1.0, rows["probability"])
+        pq.write_table(
+            rows.set_column(rows.schema.get_field_index("probability"), "probability", wrong), file
+        )
+    story.train("champion")
+    assert (story.holder("champion"), story.holder("challenger")) == ("2", "3")
+    worse = story.client.get_model_version(MODEL, "3").tags
+    assert worse["decision"] == "not promoted"
+    assert float(worse["test_roc_auc"]) < float(worse["champion_test_roc_auc"])
 
     back = story.registry("rollback")
     assert back.returncode == 0, back.stderr

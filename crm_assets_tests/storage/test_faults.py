@@ -73,10 +73,11 @@ def test_a_server_that_stays_away_is_told_and_the_old_table_is_there_when_it_is_
     store = TableStore(bucket)
     store.write("t", pa.table({"n": [1]}), NUMBERS)
     running_s3.stop_service("s3", hard=True)
-    # In the class's own module: other tests load the package anew.
-    monkeypatch.setitem(Bucket._call.__globals__, "OUTAGE_SECONDS", 2)
-    with pytest.raises(StorageError, match=r"Cannot write s3://.*t\.parquet: .* does not answer"):
-        store.write("t", pa.table({"n": [2]}), NUMBERS)
+    with monkeypatch.context() as impatient:
+        # In the class's own module: other tests load the package anew.
+        impatient.setitem(Bucket._call.__globals__, "OUTAGE_SECONDS", 2)
+        with pytest.raises(StorageError, match=r"Cannot write s3://.*t\.parquet: .* does not answer"):
+            store.write("t", pa.table({"n": [2]}), NUMBERS)
     running_s3.start_service("s3")
     assert numbers(store) == numbers(TableStore(open_again(bucket))) == [1]
 

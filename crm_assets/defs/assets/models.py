@@ -96,19 +96,40 @@ def leak_audit(
     for trace in leak_evidence.traces(verdicts, deals, last):
         evidence[by_month(trace.column)] = table(trace.months.round(4))
         evidence[rewriting(trace.column)] = picture(plots.leak_evidence(trace))
-    figures = ["slope", "error", "auc_without", "auc_with", "brier_without", "brier_with"]
-    shown = verdicts[["feature", "verdict", "used", "reason", *figures]]
     context.add_output_metadata(
         {
             Fact.INADMISSIBLE: int((verdicts["verdict"] == INADMISSIBLE).sum()),
             Fact.UNPROVEN: int((verdicts["verdict"] == UNPROVEN).sum()),
             Fact.ABSENT_FEATURES: ", ".join(verdicts.loc[verdicts["verdict"] == ABSENT, "feature"]) or "none",
             Fact.OVERRULED: ", ".join(verdicts.loc[verdicts["overruled"], "feature"]) or "none",
-            Fact.VERDICTS: table(shown.assign(price=shown["auc_with"] - shown["auc_without"])),
+            Fact.FINDINGS: _findings(verdicts),
+            Fact.VERDICTS: table(_worst_first(verdicts)),
             **evidence,
         }
     )
     return verdicts
+
+
+# The order in which the UI lists verdicts, since its preview shows the first rows only.
+_WORST_FIRST = (INADMISSIBLE, UNPROVEN, ABSENT)
+
+
+def _findings(verdicts: pd.DataFrame) -> str:
+    """Return the verdicts in one sentence."""
+    said = [
+        f"{verdict}: {', '.join(named)}"
+        for verdict in _WORST_FIRST
+        if len(named := verdicts.loc[verdicts["verdict"] == verdict, "feature"])
+    ]
+    return "; ".join(said) or f"All {len(verdicts)} features are admissible."
+
+
+def _worst_first(verdicts: pd.DataFrame) -> pd.DataFrame:
+    order = verdicts["verdict"].map({verdict: place for place, verdict in enumerate(_WORST_FIRST)})
+    shown = verdicts.iloc[order.fillna(len(_WORST_FIRST)).argsort(kind="stable")]
+    shown = shown.assign(price=shown["auc_with"] - shown["auc_without"])
+    figures = ["slope", "error", "price", "auc_without", "auc_with", "brier_without", "brier_with"]
+    return shown[["feature", "verdict", "used", "reason", *figures]]
 
 
 def _snapshots(needed: bool) -> dict[str, dg.AssetIn]:
@@ -247,7 +268,7 @@ def champion(
             Fact.FEATURES: table(pd.DataFrame({"feature": features})),
             Fact.MLFLOW_RUN: link(run),
             Fact.MODEL_VERSION: link(version),
-            **{score_name(name): value for name, value in test.items()},
+            **{score_name(name): round(float(value), 4) for name, value in test.items()},
             Fact.LEADERBOARD: table(board.set_index("contender").T.rename_axis("").reset_index()),
             Fact.TEST_MONTHS: table(by_month),
             **{name.replace("_", " "): picture(png) for name, png in figures.items()},

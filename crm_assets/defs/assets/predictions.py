@@ -23,6 +23,7 @@ from crm_assets.defs.partitions import data_horizon
 from crm_assets.defs.resources.fold_models import RunFoldModels
 from crm_assets.defs.resources.mlflow import MlflowSession
 from crm_assets.defs.resources.store import TableStoreResource
+from crm_assets.insight.words import reasons
 from crm_assets.modeling.training_rows import training_rows
 from crm_assets.modeling.verdicts import NO_VERSION, SEASONAL_RATE
 from crm_assets.settings import get_settings
@@ -137,7 +138,7 @@ def _totals(frame: pd.DataFrame) -> dict[str, Any]:
         return {Fact.NO_PREDICTIONS: "There was too little history by then to learn from."}
     first = totals.iloc[0]
     shown = ("expected_wins", "new_wins", "total_wins", "expected_revenue", "new_revenue", "total_revenue")
-    facts: dict[str, Any] = {name.replace("_", " "): float(first[name]) for name in shown}
+    facts: dict[str, Any] = {name.replace("_", " "): round(float(first[name]), 1) for name in shown}
     columns = ["horizon_months", "forecast_month", "total_wins", "total_wins_low", "total_wins_high"]
     columns += ["total_revenue", "total_revenue_low", "total_revenue_high"]
     return facts | {Fact.TOTALS_BY_HORIZON: table(totals[columns].round(1))}
@@ -173,13 +174,25 @@ def _facts(predictions: pd.DataFrame) -> dict[str, Any]:
     """Return what the UI shows about a month's predictions."""
     if predictions.empty:
         return {Fact.NO_PREDICTIONS: "There was too little history by then to learn from."}
-    columns = ["opportunity_id", "sales_agent", "product", "probability", "expected_revenue"]
-    columns = [name for name in columns if name in predictions.columns]
     return {
-        Fact.EXPECTED_WINS: float(predictions["probability"].sum()),
+        Fact.EXPECTED_WINS: round(float(predictions["probability"].sum()), 1),
         Fact.SCORED_BY: predictions["scored_by"].iloc[0],
-        Fact.LIKELIEST_WINS: table(predictions[columns].head(10)),
+        Fact.LIKELIEST_WINS: table(_likeliest(predictions.head(10))),
     }
+
+
+def _likeliest(deals: pd.DataFrame) -> pd.DataFrame:
+    """Return deals as people read them: who, the chance in percent, the value, and why."""
+    titles = {"opportunity_id": "deal", "sales_agent": "agent", "manager": "manager", "product": "product"}
+    shown = deals[[name for name in titles if name in deals.columns]].rename(columns=titles)
+    return shown.assign(
+        **{
+            "chance next month (%)": (100 * deals["probability"]).round(1),
+            "amount if won": deals["expected_value"].round(),
+            "open (days)": deals["days_open"],
+            "why": ["; ".join(map(str, reasons(row))) for row in deals.to_dict("records")],
+        }
+    )
 
 
 prediction_assets = [win_predictions, revenue_forecast, current_predictions]

@@ -10,6 +10,7 @@ from crm_assets.crm.archive import RAW_ARCHIVE, archive_table
 from crm_assets.crm.schema import RAW_SALES_PIPELINE, RAW_TABLES, RawTable
 from crm_assets.crm.tables import QUARANTINED_ROWS
 from crm_assets.defs.assets.options import OPTIONS, table_out
+from crm_assets.defs.assets.pulled import pulled_assets
 from crm_assets.defs.dumps import used_dumps
 from crm_assets.defs.metadata import PLAINLY_READ, Fact
 from crm_assets.defs.metadata import table as shown
@@ -21,6 +22,9 @@ from crm_assets.sources.known import known_on
 from crm_assets.sources.quarantine import Sifted, by_rule, by_table, by_value, joined
 from crm_assets.sources.select import select_source
 from crm_assets.storage.archive import Archive
+
+# A pull brings the files before they are read.
+pulled = pulled_assets()
 
 
 @dg.multi_asset(
@@ -52,6 +56,7 @@ from crm_assets.storage.archive import Archive
             "a table that has not changed is stored once.",
         ),
     },
+    deps=[key for asset in pulled for key in asset.keys],
     can_subset=True,
     **OPTIONS,
 )
@@ -121,4 +126,4 @@ def _facts(table: RawTable, read: Sifted, source: Source) -> dict[str, Any]:
     }
 
 
-raw_assets = [raw_tables]
+raw_assets = [*pulled, raw_tables]

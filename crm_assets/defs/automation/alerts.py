@@ -3,11 +3,8 @@
 import dagster as dg
 
 from crm_assets.defs.progress import reason
+from crm_assets.delivery.webhook import post
 from crm_assets.settings import get_settings
-
-SECONDS_TO_ANSWER = 5
-# Make three attempts within a few seconds, and no more: a failed run causes one alert or none.
-MORE_TRIES, PASSING = 2, (429, 500, 502, 503, 504)
 
 # The message about a failed run, as JSON.
 Message = dict[str, str | list[str] | dict[str, str] | None]
@@ -34,25 +31,10 @@ def alert(job: str, run_id: str, errors: dict[str, str], link: str | None) -> Me
     }
 
 
-def post(address: str, message: Message) -> None:
-    """Post a message as JSON.
-
-    Raises:
-        requests.RequestException: the webhook did not accept it.
-    """
-    # Import here, since most code locations send no alerts.
-    import requests
-    from requests.adapters import HTTPAdapter
-    from urllib3.util import Retry
-
-    with requests.Session() as session:
-        tries = Retry(MORE_TRIES, backoff_factor=0.5, status_forcelist=PASSING, allowed_methods=None)
-        for scheme in ("http://", "https://"):
-            session.mount(scheme, HTTPAdapter(max_retries=tries))
-        session.post(address, json=message, timeout=SECONDS_TO_ANSWER).raise_for_status()
-
-
-@dg.run_failure_sensor(default_status=dg.DefaultSensorStatus.RUNNING)
+@dg.run_failure_sensor(
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="When a run fails: posts what failed, and why, to CRM_ALERT_WEBHOOK.",
+)
 def run_failed(context: dg.RunFailureSensorContext) -> dg.SkipReason | None:
     """Post what failed, where and why to `CRM_ALERT_WEBHOOK`; if the webhook is down, send no alert."""
     import requests

@@ -23,7 +23,14 @@ WITHOUT_PREDICTIONS = [key for asset in (*raw_assets, *crm_assets, *quality_asse
 Answer = dg.RunRequest | dg.SkipReason
 
 
-@dg.schedule(job=month, cron_schedule=EVERY_MORNING, execution_timezone="UTC", default_status=SCHEDULES)
+@dg.schedule(
+    job=month,
+    cron_schedule=EVERY_MORNING,
+    execution_timezone="UTC",
+    default_status=SCHEDULES,
+    description="Every morning at 06:00 UTC: processes months that are over and not stored yet. It trains no "
+    "model.",
+)
 def first_of_month(context: dg.ScheduleEvaluationContext) -> Answer:
     """Process the finished month: raw tables, snapshot, features, checks, predictions.
 

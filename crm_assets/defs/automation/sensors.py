@@ -26,7 +26,13 @@ INTERVAL = get_settings().poll_seconds
 Answer = dg.RunRequest | dg.SkipReason
 
 
-@dg.sensor(job=refresh, minimum_interval_seconds=INTERVAL, default_status=SENSORS)
+@dg.sensor(
+    job=refresh,
+    minimum_interval_seconds=INTERVAL,
+    default_status=SENSORS,
+    description="When another model version becomes champion, or a month is new: refreshes the predictions "
+    "and the forecast of the newest month.",
+)
 def champion_changed(context: dg.SensorEvaluationContext) -> Answer:
     """Refresh the predictions and forecast of the newest month when the champion or the month changes.
 
@@ -60,7 +66,13 @@ def champion_changed(context: dg.SensorEvaluationContext) -> Answer:
     return _once(context, REFRESH_TAG, goal, [month])
 
 
-@dg.sensor(job=retraining, minimum_interval_seconds=INTERVAL, default_status=SENSORS)
+@dg.sensor(
+    job=retraining,
+    minimum_interval_seconds=INTERVAL,
+    default_status=SENSORS,
+    description="When a month's outcomes are known and no model has learned from them: retrains, and "
+    "promotes the best model if it beats the champion.",
+)
 def labels_arrived(context: dg.SensorEvaluationContext, tables: TableStoreResource) -> Answer:
     """Retrain when a month has labels that no model has learned from.
 

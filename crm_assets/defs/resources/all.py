@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from crm_assets.defs.assets.pulled import pull_resources
 from crm_assets.defs.resources.fold_models import RunFoldModels
 from crm_assets.defs.resources.mlflow import MlflowSession
 from crm_assets.defs.resources.store import table_store
@@ -18,4 +19,5 @@ def run_resources() -> dict[str, Any]:
         "io_manager": TableIOManager(tables=tables),
         "mlflow": MlflowSession(tables=tables),
         "fold_models": RunFoldModels(),
+        **pull_resources(),
     }

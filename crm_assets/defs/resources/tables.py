@@ -18,7 +18,7 @@ from crm_assets.crm.feature_table import LABEL
 from crm_assets.crm.lineage import column_lineage, stored_table
 from crm_assets.crm.monthly import MonthlyQuery
 from crm_assets.crm.schema import TableSchema, arrow_schema
-from crm_assets.defs.metadata import OPTIONAL_TAG, Fact
+from crm_assets.defs.metadata import OPTIONAL_TAG, Fact, percent
 from crm_assets.defs.metadata import table as shown
 from crm_assets.defs.resources.store import TableStoreResource
 from crm_assets.modeling.training_rows import TrainingRows, training_rows
@@ -108,7 +108,7 @@ class TableIOManager(dg.ConfigurableIOManager):
             }
             if LABEL.name in stored.schema_arrow.names:
                 rate = pc.mean(stored.read([LABEL.name])[LABEL.name]).as_py()
-                facts |= {} if rate is None else {Fact.WON_RATE: rate}
+                facts |= {} if rate is None else {Fact.WON_RATE: percent(rate)}
         return facts
 
     def load_input(self, context: dg.InputContext) -> Any:

@@ -11,8 +11,6 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from scipy import stats
 
-# Weights are the mean squared relative errors to this power: one good method should not wait for many months.
-POWER = -2.0
 # Nobody knows a month better than this relative error.
 FINEST = 0.02
 # Fewer past months say too little about a method, or about the spread of months.
@@ -32,7 +30,7 @@ def combined(forecasts: Mapping[str, float], past: Sequence[tuple[Mapping[str, f
     for method in forecasts:
         errors = [_relative(said[method], came) ** 2 for said, came in past if method in said]
         if len(errors) >= MONTHS_TO_WEIGH:
-            weights[method] = (float(np.mean(errors)) + FINEST**2) ** POWER
+            weights[method] = 1 / (float(np.mean(errors)) + FINEST**2)
     if not weights:
         return next(iter(forecasts.values()))
     return sum(weights[method] * forecasts[method] for method in weights) / sum(weights.values())

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import ibis.expr.types as ir
 import numpy as np
@@ -112,10 +114,12 @@ class History:
         last = last_day(month)
         known = self.engaged <= last
         rows, still_open = self.deals[known], self.closed[known] > last
+        stage = self._stages[known]
+        stage[still_open] = Stage.ENGAGING.value
         return rows.assign(
             **{
                 MONTH: month,
-                "stage": np.where(still_open, Stage.ENGAGING.value, rows["stage"].astype(str)),
+                "stage": stage,
                 "close_date": rows["close_date"].where(~still_open),
                 "close_value": rows["close_value"].where(~still_open),
             }
@@ -130,9 +134,69 @@ class History:
             **{MONTH: month, "days_open": age, "month_of_quarter": (month_end(month).month % 3) + 1}
         )
 
+    def worth(self, month: str, rows: np.ndarray) -> np.ndarray:
+        """Return the revenue of some deals if won, by list price and won deals as known at a month's end.
+
+        Amounts have no say: today's amount of a deal that has closed since is what it fetched.
+
+        Args:
+            month: the month.
+            rows: which deals, as positions or a mask.
+        """
+        ratio, fetched = self.once(("worth", month), lambda: self._fetched(month))
+        price, product = self.price[rows], self._products[rows]
+        return np.where(price > 0, price * ratio[product], fetched[product])
+
+    def once(self, key: tuple[str, ...], make: Callable[[], Any]) -> Any:
+        """Return what was made for a key before, or make it."""
+        kept = self.__dict__.setdefault("_kept", {})
+        if key not in kept:
+            kept[key] = make()
+        return kept[key]
+
+    @cached_property
+    def _products(self) -> np.ndarray:
+        """Return the number of each deal's product; deals without a product are one more product."""
+        if "product" not in self.deals:
+            return np.zeros(len(self.deals), dtype="int32")
+        return self.deals["product"].astype("category").cat.codes.to_numpy().astype("int32") + 1
+
+    def _fetched(self, month: str) -> tuple[np.ndarray, np.ndarray]:
+        """Return by product what won deals fetched: over their list prices, and on average."""
+        won = np.flatnonzero(self.won & (self.closed <= last_day(month)))
+        many = int(self._products.max(initial=0)) + 1
+        priced = won[self.price[won] > 0]
+
+        def over(rows: np.ndarray, asked: np.ndarray, otherwise: float) -> np.ndarray:
+            """Return paid over asked by product, or over all products if it has no rows."""
+            top, bottom = (
+                np.bincount(self._products[rows], weights=part, minlength=many)
+                for part in (self.value[rows], asked)
+            )
+            overall = top.sum() / bottom.sum() if bottom.sum() > 0 else otherwise
+            return np.where(bottom > 0, top / np.where(bottom > 0, bottom, 1.0), overall)
+
+        return over(priced, self.price[priced], 1.0), over(won, np.ones(len(won)), 0.0)
+
     def fingerprint(self, month: str) -> str:
         """Return a digest of all that was known at the end of a month."""
-        known = self.as_of(month)
-        columns = [name for name in COLUMNS if name in known.columns]
-        hashes = pd.util.hash_pandas_object(known[columns], index=False).to_numpy()
-        return hashlib.blake2b(hashes.tobytes(), digest_size=16).hexdigest()
+        last = last_day(month)
+        known = self.engaged <= last
+        opened, ended = self._hashes
+        told = np.where(self.closed[known] > last, np.uint64(0), ended[known])
+        return hashlib.blake2b(opened[known].tobytes() + told.tobytes(), digest_size=16).hexdigest()
+
+    @cached_property
+    def _stages(self) -> pd.Categorical:
+        stages = pd.Categorical(self.deals["stage"])
+        there = Stage.ENGAGING.value in stages.categories
+        return stages if there else stages.add_categories([Stage.ENGAGING.value])
+
+    @cached_property
+    def _hashes(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return a hash of each deal as it was opened, and one of how it ended, shape (n,) each."""
+        ended = ["stage", "close_date", "close_value"]
+        opened = [name for name in COLUMNS if name in self.deals.columns and name not in (MONTH, *ended)]
+        deals = self.deals.assign(stage=self._stages)
+        hashes = [pd.util.hash_pandas_object(deals[names], index=False) for names in (opened, ended)]
+        return hashes[0].to_numpy(), hashes[1].to_numpy()

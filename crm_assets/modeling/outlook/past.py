@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
@@ -22,6 +23,8 @@ SEASON = 3
 RECENT, MIX = 3, 6
 # How many arriving deals the past mix of new business must outweigh.
 PSEUDO = 10.0
+# How far the last error corrects a forecast, as a power of came over expected; this many wins shrink it.
+CORRECTION, PSEUDO_WINS, MOST_STRAYED = 0.5, 10.0, 2.0
 
 
 @dataclass
@@ -96,34 +99,7 @@ def open_deals(walk: Walk, month: str, ahead: int) -> OpenDeals:
     history = walk.history
     place = next(number for number, target in enumerate(TARGETS) if target.months == ahead)
     places = np.flatnonzero(history.open_at(month))
-    return OpenDeals(places, walk.chances(month)[:, place], worth(history, month)[places])
-
-
-def worth(history: History, month: str) -> np.ndarray:
-    """Return the revenue of each deal if won, by list price and won deals, as known at the end of a month.
-
-    Amounts have no say: today's amount of a deal that has closed since is what it fetched.
-    """
-    price, value = history.price, history.value
-    won = history.won & (history.closed <= last_day(month))
-    codes = np.zeros(len(price), dtype="int64")
-    if "product" in history.deals:
-        # Deals without a product are one more product.
-        codes = history.deals["product"].astype("category").cat.codes.to_numpy().astype("int64") + 1
-    many = int(codes.max(initial=0)) + 1
-    priced = won & (price > 0)
-    ratio = _by_product(codes, many, priced, value, price, 1.0)
-    fetched = _by_product(codes, many, won, value, np.ones(len(price)), 0.0)
-    return np.where(price > 0, price * ratio, fetched)
-
-
-def _by_product(
-    codes: np.ndarray, many: int, rows: np.ndarray, paid: np.ndarray, asked: np.ndarray, otherwise: float
-) -> np.ndarray:
-    """Return paid over asked for each deal's product, or over all products if it has no rows."""
-    top, bottom = (np.bincount(codes[rows], weights=x[rows], minlength=many) for x in (paid, asked))
-    overall = top.sum() / bottom.sum() if bottom.sum() > 0 else otherwise
-    return np.where(bottom > 0, top / np.where(bottom > 0, bottom, 1.0), overall)[codes]
+    return OpenDeals(places, walk.chances(month)[:, place], history.worth(month, places))
 
 
 def _forecast(walk: Walk, cells: Cells, ahead: int, month: str, deals: OpenDeals, past: list[Said]) -> Said:
@@ -140,20 +116,36 @@ def _forecast(walk: Walk, cells: Cells, ahead: int, month: str, deals: OpenDeals
     wins = combined(row.methods["new"], _lived(past, "new", NEW, WINS))
     price = _price_of_wins(history, new, month)
     mix = _mix(history, cells, new, month, price)
-    own_open = {WINS: row.mean[OPEN, WINS][0], REVENUE: row.mean[OPEN, REVENUE][0]}
-    for measure, expected in ((WINS, wins), (REVENUE, wins * price)):
-        whole = {"deals": own_open[measure] + expected} | _naive(history, month, ahead, measure)
-        row.methods[measure] = whole
-        total = combined(whole, _lived(past, measure, TOTAL, measure))
-        # The open deals' part is the sum of their chances, so new business makes up the difference.
-        rest = max(total - own_open[measure], 0.0)
-        row.mean[NEW, measure] = rest * mix[measure]
+    said = row.mean[OPEN, WINS][0] + wins
+    row.methods[WINS] = {"deals": said} | _naive(history, month, ahead) | _corrected(past, said)
+    # The open deals' part is the sum of their chances, so new business makes up the difference.
+    rest = max(combined(row.methods[WINS], _lived(past, WINS, TOTAL, WINS)) - row.mean[OPEN, WINS][0], 0.0)
+    for measure, expected in ((WINS, rest), (REVENUE, rest * price)):
+        row.mean[NEW, measure] = expected * mix[measure]
         row.mean[TOTAL, measure] = row.mean[OPEN, measure] + row.mean[NEW, measure]
     row.own[NEW, WINS] = row.mean[NEW, WINS]
     row.own[NEW, REVENUE] = row.mean[NEW, REVENUE] * price * (1 + noise)
     for measure in MEASURES:
         row.own[TOTAL, measure] = row.own[OPEN, measure] + row.own[NEW, measure]
     return row
+
+
+def at_least(cells: Cells, row: Said, shorter: dict[str, np.ndarray] | None) -> None:
+    """Raise the new business of a forecast to that of a shorter horizon, cell by cell; levels still add up.
+
+    Args:
+        cells: the cells.
+        row: the forecast, changed in place.
+        shorter: new business of the shorter horizon by measure, shape (C,) each.
+    """
+    if shorter is None:
+        return
+    for measure in MEASURES:
+        new, least = row.mean[NEW, measure], shorter[measure]
+        more = max(new[0] - least[0], 0.0)
+        beyond = np.maximum(new - least, 0.0)
+        row.mean[NEW, measure] = least + more * cells.shared(beyond)
+        row.mean[TOTAL, measure] = row.mean[OPEN, measure] + row.mean[NEW, measure]
 
 
 def _lived(past: list[Said], what: str, part: str, measure: str) -> list[tuple[dict[str, float], float]]:
@@ -188,16 +180,24 @@ def _rate(history: History, month: str, ahead: int) -> float:
     return float(new.sum() / max(_arriving(history, month), 1.0))
 
 
-def _naive(history: History, month: str, ahead: int, measure: str) -> dict[str, float]:
-    """Return the same months of the last quarter, and the last months, if they were recorded whole."""
-
-    def came(start: str) -> float:
-        won = history.won_within(start, ahead)
-        return float(history.value[won].sum() if measure == REVENUE else won.sum())
-
+def _naive(history: History, month: str, ahead: int) -> dict[str, float]:
+    """Return the wins of the same months of the last quarter, and of the last months, if recorded whole."""
     starts = {"season": shift(month, -SEASON), "last": shift(month, -ahead)}
     first = history.months[0]
-    return {name: came(start) for name, start in starts.items() if shift(start, 1) >= first}
+    return {
+        name: float(history.won_within(start, ahead).sum())
+        for name, start in starts.items()
+        if shift(start, 1) >= first
+    }
+
+
+def _corrected(past: list[Said], said: float) -> dict[str, float]:
+    """Return the deals' forecast, moved halfway (in logs) by how the last one of known outcome strayed."""
+    if not past or past[-1].came is None:
+        return {}
+    came, expected = past[-1].came[TOTAL, WINS][0], past[-1].methods[WINS]["deals"]
+    strayed = (came + PSEUDO_WINS) / (expected + PSEUDO_WINS)
+    return {"corrected": said * float(np.clip(strayed, 1 / MOST_STRAYED, MOST_STRAYED)) ** CORRECTION}
 
 
 def _price_of_wins(history: History, new: list[np.ndarray], month: str) -> float:
@@ -213,25 +213,26 @@ def _mix(
 ) -> dict[str, np.ndarray]:
     """Return the share of each cell in new business: recent new wins, and a little of who starts deals."""
     found = {}
-    for measure, won, started, each in (
-        (WINS, np.ones(len(history.deals)), np.ones(len(history.deals)), 1.0),
-        (REVENUE, history.value, worth(history, month), price),
-    ):
-        came, begun = (
-            sum((cells.sums(rows, of[rows]) for rows in chosen), np.zeros(len(cells.level_of)))
-            for chosen, of in (
-                (new, won),
-                ([history.engaged_in(shift(month, -back)) for back in range(RECENT)], started),
-            )
-        )
-        found[measure] = cells.shared(came + PSEUDO * each * cells.shared(begun))
+    for measure, each in ((WINS, 1.0), (REVENUE, price)):
+        begun = history.once(("begun", month, measure), partial(_begun, history, cells, month, measure))
+        share = PSEUDO * each * cells.shared(begun)
+        for rows in map(np.flatnonzero, new):
+            share += cells.sums(rows, None if measure == WINS else history.value[rows])
+        found[measure] = cells.shared(share)
     return found
+
+
+def _begun(history: History, cells: Cells, month: str, measure: str) -> np.ndarray:
+    """Return by cell the deals of the last months, counted, or by what they are worth."""
+    months = [shift(month, -back) for back in range(RECENT)]
+    rows = np.flatnonzero(np.logical_or.reduce([history.engaged_in(each) for each in months]))
+    return cells.sums(rows, None if measure == WINS else history.worth(month, rows))
 
 
 def _noise_of_value(history: History, month: str) -> float:
     """Return the squared coefficient of variation of what won deals fetch around their worth."""
     won = history.won & (history.closed <= last_day(month))
-    expected = worth(history, month)[won]
+    expected = history.worth(month, won)
     some = expected > 0
     return float(np.var(history.value[won][some] / expected[some])) if some.sum() > 1 else 0.0
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,6 +24,10 @@ MONTHS_TO_LEARN = 2
 # Older months say little about today, and each costs time.
 MONTHS_TO_CALIBRATE = 12
 EVER = "probability_ever"
+# The horizons of chances: the months of each target, then ever.
+REACH = (*(target.months for target in TARGETS), None)
+
+Calibrate = Callable[[np.ndarray], np.ndarray]
 
 
 def column_of(target: Target) -> str:
@@ -51,9 +58,8 @@ class Walk:
         Returns:
             Shape (open deals, targets + 1), in the order of the history; it never falls along a row.
         """
-        reach = [*(target.months for target in TARGETS), None]
         rows = self.history.features_at(month)
-        return self._once("chances", month, lambda: self.fitted(month).won_within(rows, reach))
+        return self._once("chances", month, lambda: self.fitted(month).won_within(rows, REACH))
 
     def labeled(self, target: Target) -> pd.DataFrame:
         """Return the scores and labels of a target for all months whose labels are known.
@@ -113,19 +119,60 @@ def reach(walk: Walk, first: pd.DataFrame) -> pd.DataFrame:
         walk.chances(month), index=walk.history.deals.loc[walk.history.open_at(month), DEAL]
     )
     rows = chances.loc[first[DEAL].tolist()].to_numpy()
-    found, least = {DEAL: first[DEAL]}, first["probability"].to_numpy()
+    return pd.DataFrame({DEAL: first[DEAL]} | _raised(rows, first["probability"], calibrations(walk)))
+
+
+def calibrations(walk: Walk) -> dict[Target, Calibrate]:
+    """Return for each target but the first the function that calibrates its chances as of the last month."""
+    return {target: _calibration(walk, target) for target in TARGETS[1:]}
+
+
+@dataclass(frozen=True)
+class Horizons:
+    """The chances of any deals by horizon as of a month, as `reach` gives them for those of the snapshot.
+
+    Attributes:
+        fitted: the hazard of closing as of the month.
+        calibrate: the `calibrations` of the month.
+    """
+
+    fitted: ClosingHazard
+    calibrate: Mapping[Target, Calibrate]
+
+    def of(self, deals: pd.DataFrame, first: np.ndarray) -> dict[str, np.ndarray]:
+        """Return a column for each target but the first, and `probability_ever`, shape (n,) each.
+
+        Args:
+            deals: `snapshot_month`, `days_open`, and the features that the hazard looks at.
+            first: the probabilities of the first target, shape (n,).
+        """
+        return _raised(self.fitted.won_within(deals, REACH), first, self.calibrate)
+
+
+def horizons(walk: Walk) -> Horizons | None:
+    """Return the horizons as of the last month of a walk; None while no deal is closed."""
+    if not walk.history.months:
+        return None
+    return Horizons(walk.fitted(walk.history.month), calibrations(walk))
+
+
+def _raised(
+    chances: np.ndarray, first: pd.Series | np.ndarray, calibrate: Mapping[Target, Calibrate]
+) -> dict[str, np.ndarray]:
+    """Return the calibrated chances of each further target, never below those of a shorter horizon."""
+    found, least = {}, np.asarray(first, dtype="float64")
     for place, target in enumerate(TARGETS[1:], start=1):
-        least = found[column_of(target)] = np.maximum(_calibrated(walk, target, rows[:, place]), least)
+        least = found[column_of(target)] = np.maximum(calibrate[target](chances[:, place]), least)
     # No label of "ever" is known while a deal is open, so there is nothing to calibrate on.
-    found[EVER] = np.maximum(inner(rows[:, -1]), least)
-    return pd.DataFrame(found)
+    found[EVER] = np.maximum(inner(chances[:, -1]), least)
+    return found
 
 
-def _calibrated(walk: Walk, target: Target, score: np.ndarray) -> np.ndarray:
+def _calibration(walk: Walk, target: Target) -> Calibrate:
     known = walk.labeled(target)
     if known.empty:
-        return inner(score)
+        return inner
     months = sorted(known[MONTH].unique())[-MONTHS_TO_CALIBRATE:]
     known = known[known[MONTH].isin(months)]
     chosen = choose_calibration(known, Split([], months, []), target)
-    return calibrated(fit_calibrator(known, chosen), score)
+    return partial(calibrated, fit_calibrator(known, chosen))

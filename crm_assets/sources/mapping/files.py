@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pyarrow.compute as pc
 
-from crm_assets.errors import SourceUnavailableError
+from crm_assets.errors import SettingsError, SourceUnavailableError
 from crm_assets.sources.files import File, files
 from crm_assets.sources.mapping.headers import column_in
 from crm_assets.sources.mapping.load import TABLES, LoadedMapping, parts
@@ -52,10 +52,16 @@ class CrmFiles:
         Raises:
             SettingsError: several files fit.
         """
-        by_name = {one.stem: one for one in self.listed}
-        found = file_for(role, self.loaded.mapping.files.get(role, ()), list(by_name))
+        found = file_for(role, self.loaded.mapping.files.get(role, ()), [one.stem for one in self.listed])
         if found is not None:
-            return by_name[found]
+            fitting = [one for one in self.listed if one.stem == found]
+            if len(fitting) > 1:
+                raise SettingsError(
+                    f"{', '.join(one.name for one in fitting)}: each of these files could be {role}; keep "
+                    "one of them, or give them different names and write the right one into crm.yaml, for "
+                    f"example `files: {{{role}: {found}}}`."
+                )
+            return fitting[0]
         if role == self.loaded.mapping.deals.file and len(self.listed) == 1:
             # A single file can only be the deals, whatever its name.
             return self.listed[0]
@@ -91,6 +97,12 @@ class CrmFiles:
 
         table = file.read(wanted)
         self.notes += table.notes
+        self.notes += [
+            f"{table.name}, column {name}: appears {table.header.count(name)} times in the header; the first "
+            "counts."
+            for name in table.rows.column_names
+            if table.header.count(name) > 1
+        ]
         empty = self.loaded.mapping.formats.empty
         columns = {name: cleaned(table.rows[name], empty) for name in table.rows.column_names}
         rows = Rows(table.name, table.header, columns, table.numbers, table.ragged)
@@ -116,4 +128,6 @@ def _named_columns(mapping: Mapping) -> Iterator[str]:
         yield from (*listed.won, *listed.lost)
     for way in mapping.outcome:
         yield from (*way.won, *way.lost)
-    yield from (part.column for value in values for part in parts(value) if part.column)
+    for value in values:
+        for part in parts(value):
+            yield from ([part.column] if part.column else part.where)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
@@ -15,8 +14,8 @@ from crm_assets.crm.schema import RAW_SALES_PIPELINE, RawTable
 from crm_assets.errors import BadInputError
 from crm_assets.sources.calendar import covered_by
 from crm_assets.sources.csv_file import FileText
-from crm_assets.sources.csv_folder import path_name
 from crm_assets.sources.faults import CALLED
+from crm_assets.sources.folder import Folder
 from crm_assets.sources.judge import take
 from crm_assets.sources.mapping.files import CrmFiles
 from crm_assets.sources.mapping.load import TABLES, LoadedMapping
@@ -33,37 +32,14 @@ _NAME_OF = {raw.name: name for name, raw in TABLES.items()}
 
 
 @dataclass(frozen=True)
-class MappedFolder:
+class MappedFolder(Folder):
     """Raw tables from a CRM's own files.
 
     Attributes:
-        folder: where the files are: a folder, a zip archive, or a workbook.
         loaded: the mapping.
-        description: one line for people.
-        name: what the source is called.
-        quarantines: whether bad rows are quarantined.
-        max_bad_share: the largest share of a table's rows that quarantine takes.
-        given_name: the name of this CRM in the settings, wherever its folder lies.
     """
 
-    folder: Path
-    loaded: LoadedMapping
-    description: str
-    name: str = "csv"
-    quarantines: bool = False
-    max_bad_share: float = 1.0
-    synthetic: bool = False
-    given_name: str | None = None
-
-    @property
-    def identity(self) -> str:
-        """The name from the settings, else the folder's name with a hash of its path."""
-        return f"{self.name}:{self.given_name or path_name(self.folder)}"
-
-    @property
-    def known_months(self) -> MonthRange | None:
-        """None: a folder's months are unknown until it is read."""
-        return None
+    loaded: LoadedMapping = field(kw_only=True)
 
     def take(self, *tables: RawTable) -> dict[str, Sifted]:
         """Read some raw tables, each file once; quarantine rows that break a rule if the source does so.
@@ -78,10 +54,6 @@ class MappedFolder:
         return take(
             tables, self._reader(files, made), quarantines=self.quarantines, max_bad_share=self.max_bad_share
         )
-
-    def read(self, table: RawTable) -> pa.Table:
-        """Return the rows of one raw table, as `take` gives them."""
-        return self.take(table)[table.name].rows
 
     def month_range(self) -> MonthRange:
         """Find the first month with a deal and the data horizon, from the dates of the rows that are kept."""

@@ -13,8 +13,37 @@ from crm_assets.sources.mapping.schema import ANY
 
 # Warehouse connectors write these before the CRM's own name of a field.
 CONNECTOR_PREFIX = re.compile(r"^propert(y|ies)[._]{1,2}")
-TRUE = frozenset({"true", "t", "yes", "y", "1", "x", "wahr", "ja", "vrai", "oui", "sí", "si", "verdadero"})
-FALSE = frozenset({"false", "f", "no", "n", "0", "falsch", "nein", "faux", "non", "falso"})
+# What programs and people of many languages write for yes and no.
+TRUE = frozenset(
+    (
+        *(
+            "true",
+            "t",
+            "yes",
+            "y",
+            "1",
+            "x",
+            "on",
+            "checked",
+            "\u2713",
+            "\u2714",
+            "wahr",
+            "ja",
+            "j",
+            "vrai",
+            "oui",
+        ),
+        *("sí", "si", "verdadero", "vero", "sim", "verdadeiro", "waar", "sant", "tak", "prawda", "ano"),
+        *("\u0434\u0430", "\u306f\u3044", "\u662f"),
+    )
+)
+FALSE = frozenset(
+    (
+        *("false", "f", "no", "n", "0", "off", "unchecked", "\u2717", "falsch", "nein", "faux", "non"),
+        *("falso", "não", "onwaar", "nee", "falskt", "nej", "nie", "fałsz", "ne"),
+        *("\u043d\u0435\u0442", "\u3044\u3044\u3048", "\u5426"),
+    )
+)
 _NUMBER = re.compile(r"[+-]?\d+([.,]\d+)?%?")
 
 
@@ -74,6 +103,13 @@ def among(values: pa.Array, wanted: Iterable[str]) -> pa.Array:
     marks = pa.array([bool(_forms(text) & forms) for text in encoded.dictionary.to_pylist()], pa.bool_())
     found = marks.take(encoded.indices)
     return pc.fill_null(found, "" in wanted)
+
+
+def truths(values: pa.Array) -> pa.Array:
+    """Mark the values that mean true or false."""
+    encoded = values.dictionary_encode()
+    known = [bool(_forms(text) & {"true", "false"}) for text in encoded.dictionary.to_pylist()]
+    return pc.fill_null(pa.array(known, pa.bool_()).take(encoded.indices), False)
 
 
 def counted(values: pa.Array, limit: int = 8) -> str:

@@ -18,7 +18,8 @@ from yaml.resolver import BaseResolver
 
 from crm_assets.crm.schema import RAW_ACCOUNTS, RAW_PRODUCTS, RAW_SALES_PIPELINE, RAW_SALES_TEAMS, SOURCE_ROW
 from crm_assets.errors import SettingsError
-from crm_assets.sources.mapping.schema import Mapping, StageFile, Table
+from crm_assets.sources.mapping.headers import same
+from crm_assets.sources.mapping.schema import Mapping, Table
 from crm_assets.sources.mapping.value import Value
 
 DEFAULT, NOTHING = "kaggle", "none"
@@ -111,7 +112,8 @@ def parse(text: str, path: Path) -> LoadedMapping:
             f"{path.name}, preset: there is no preset {base!r}; choose {', '.join(PRESETS)}, or {NOTHING}."
         )
     merged = _laid_over(preset(base) if base != NOTHING else {}, given, _SECTIONS)
-    return LoadedMapping(_validated(merged, path.name), path.name, path, frozenset(_lines(given, _SECTIONS)))
+    written = frozenset(_lines(given, _SECTIONS))
+    return LoadedMapping(_validated(merged, path.name, written), path.name, path, written)
 
 
 @cache
@@ -194,14 +196,30 @@ def _lines(given: dict[str, Any], sections: dict[str, Any]) -> Iterator[Path_]:
             yield from ((key, *rest) for rest in _lines(value, sections[key]))
 
 
-def _validated(given: dict[str, Any], name: str) -> Mapping:
+def _validated(given: dict[str, Any], name: str, written: frozenset[Path_] = frozenset()) -> Mapping:
     try:
         mapping = Mapping.model_validate(given)
     except ValidationError as error:
         raise SettingsError("; ".join(_sentence(name, e) for e in error.errors()) + ".") from None
-    if problems := list(_wrong_names(mapping)):
+    if problems := [*_wrong_names(mapping), *_stages_in_two_lists(mapping, written)]:
         raise SettingsError("; ".join(f"{name}, {problem}" for problem in problems) + ".")
     return mapping
+
+
+def _stages_in_two_lists(mapping: Mapping, written: frozenset[Path_]) -> Iterator[str]:
+    """Yield the stages that two lists of the user name; of a list of the preset, the user's counts."""
+    stages, seen = mapping.stages, {}
+    lists = {
+        "prospecting": stages.prospecting,
+        "open": [name for names in stages.open for name in names],
+        "won": stages.won,
+        "lost": stages.lost,
+    }
+    for section, names in lists.items():
+        for name in names if ("stages", section) in written else ():
+            other = seen.setdefault(same(name), section)
+            if other != section:
+                yield f"stages: {name!r} is in both {other} and {section}; keep it in one of them"
 
 
 def _sentence(name: str, error: Mapped[str, Any]) -> str:
@@ -279,8 +297,3 @@ def parts(value: Value) -> Iterator[Value]:
     inner = (value.id, value.its, value.take, value.by)
     for part in (*value.first_of, *value.words, *(one for one in inner if one)):
         yield from parts(part)
-
-
-def stage_file(mapping: Mapping) -> StageFile | None:
-    """Return the file that lists the stages, if the mapping names one."""
-    return mapping.stages.listed_in

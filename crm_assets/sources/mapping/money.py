@@ -12,8 +12,59 @@ from crm_assets.errors import BadInputError
 from crm_assets.sources.mapping.headers import counted
 from crm_assets.sources.mapping.load import LoadedMapping
 from crm_assets.sources.mapping.schema import Table
+from crm_assets.sources.numbers import without_currency
 
 AMOUNTS = ("amount", "close_value")
+# What CRMs write in place of a code.
+_CALLED = {
+    **{"$": "USD", "US$": "USD", "US DOLLAR": "USD", "U.S. DOLLAR": "USD", "DOLLAR": "USD"},
+    **{"\u20ac": "EUR", "EURO": "EUR", "EUROS": "EUR"},
+    **{"\u00a3": "GBP", "POUND STERLING": "GBP", "BRITISH POUND": "GBP", "UK POUND STERLING": "GBP"},
+    **{
+        "\u20b9": "INR",
+        "INDIAN RUPEE": "INR",
+        "RS": "INR",
+        "RS.": "INR",
+        "R$": "BRL",
+        "BRAZILIAN REAL": "BRL",
+    },
+    **{"\u00a5": "JPY", "\uffe5": "JPY", "JAPANESE YEN": "JPY", "YEN": "JPY", "\u20a9": "KRW"},
+    **{"SWISS FRANC": "CHF", "FR.": "CHF", "C$": "CAD", "CANADIAN DOLLAR": "CAD", "A$": "AUD"},
+    **{"AUSTRALIAN DOLLAR": "AUD", "Z\u0141": "PLN", "ZLOTY": "PLN", "K\u010c": "CZK", "FT": "HUF"},
+    **{"SWEDISH KRONA": "SEK", "DANISH KRONE": "DKK", "NORWEGIAN KRONE": "NOK", "NT$": "TWD"},
+    **{"HK$": "HKD", "S$": "SGD", "NZ$": "NZD"},
+}
+
+
+def codes_of(currencies: pa.Array) -> pa.Array:
+    """Return the codes of currencies that are written as signs or names; others in capitals.
+
+    >>> codes_of(pa.array(["\u20ac", "US Dollar", "chf", "points", None])).to_pylist()
+    ['EUR', 'USD', 'CHF', 'POINTS', None]
+    """
+    encoded = pc.utf8_upper(currencies).dictionary_encode()
+    codes = [_CALLED.get(one, one) for one in encoded.dictionary.to_pylist()]
+    return pa.array(codes, pa.string()).take(encoded.indices)
+
+
+def split_currencies(columns: dict[str, pa.Array]) -> None:
+    """Make a column of currencies from the signs beside amounts, if the CRM has no such column.
+
+    Args:
+        columns: our columns of the deals, as text; the amounts lose their signs.
+    """
+    if "currency" in columns:
+        return
+    signs = []
+    for name in (name for name in AMOUNTS if name in columns):
+        columns[name], found = without_currency(columns[name])
+        signs += [] if found is None else [found]
+    if signs:
+        columns["currency"] = pc.coalesce(*signs)
+
+
+def _code(name: str) -> str:
+    return _CALLED.get(name.upper(), name.upper())
 
 
 def divided(rows: pa.Table, table: Table, percent: Collection[str] = ()) -> pa.Table:
@@ -25,12 +76,23 @@ def divided(rows: pa.Table, table: Table, percent: Collection[str] = ()) -> pa.T
         percent: the columns whose numbers have the sign of percent.
     """
     for name, value in table.columns.items():
+        if name not in rows.column_names:
+            continue
         by = 100.0 if name in percent else value.divided_by
-        if by is not None and name in rows.column_names:
+        if by == 100.0 and name not in percent and _is_share(rows[name]):
+            by = None
+        if by is not None:
             at = rows.column_names.index(name)
             quotient = pc.divide(rows[name].cast(pa.float64()), by)
             rows = rows.set_column(at, rows.schema.field(at), quotient.cast(rows.schema.field(at).type))
     return rows
+
+
+def _is_share(values: pa.ChunkedArray) -> bool:
+    """Return whether numbers that are usually percentages are shares: none above 1, and some below it."""
+    top = pc.max(values).as_py()
+    between = pc.and_(pc.greater(values, 0), pc.less(values, 1))
+    return top is not None and top <= 1 and bool(pc.any(between).as_py())
 
 
 def in_one_currency(rows: pa.Table, loaded: LoadedMapping, home: dict[str, Any], file: str) -> pa.Table:
@@ -61,11 +123,11 @@ def in_one_currency(rows: pa.Table, loaded: LoadedMapping, home: dict[str, Any],
         converted[name] = own if done is None else pc.coalesce(done, own)
     currency = money.currency
     if given is not None:
-        codes = pc.utf8_upper(given)
+        codes = codes_of(given)
         open_ = codes.filter(pc.and_(needed, pc.is_valid(codes)))
         found = [code for code in pc.unique(open_).to_pylist() if code]
         currency = currency or _only(found, loaded, file, open_)
-        rates = {code.upper(): rate for code, rate in money.rates.items()} | (
+        rates = {_code(name): rate for name, rate in money.rates.items()} | (
             {currency: 1.0} if currency else {}
         )
         if without := [code for code in found if code not in rates]:
@@ -88,7 +150,7 @@ def in_one_currency(rows: pa.Table, loaded: LoadedMapping, home: dict[str, Any],
 
 def _only(found: list[str], loaded: LoadedMapping, file: str, codes: pa.Array) -> str | None:
     """Return the one currency of the deals; None if no deal says its currency."""
-    rates = {code.upper() for code in loaded.mapping.money.rates}
+    rates = {_code(name) for name in loaded.mapping.money.rates}
     unrated = [code for code in found if code not in rates]
     if len(unrated) <= 1:
         return unrated[0] if unrated else None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -14,11 +13,13 @@ import pyarrow.compute as pc
 
 from crm_assets.crm.schema import Stage
 from crm_assets.errors import BadInputError
-from crm_assets.sources.mapping.headers import among, counted, same
+from crm_assets.sources.mapping.headers import counted, same
 from crm_assets.sources.mapping.load import LoadedMapping
-from crm_assets.sources.mapping.rows import TEXT, Rows, Values, both, shown_header
-from crm_assets.sources.mapping.schema import Condition, Mapping
+from crm_assets.sources.mapping.rows import TEXT, Rows, Values, shown_header
+from crm_assets.sources.mapping.ways import check_truth, contradictions, holds, other_words
 
+# A larger share of deals without a stage is a habit of the CRM, which the mapping has to explain.
+FEW_EMPTY = 0.05
 _IN_PIPELINE = re.compile(r"\s*\([^()]*\)\s*$")
 
 
@@ -58,21 +59,11 @@ class Told:
     @cached_property
     def masks(self) -> dict[str, pa.Array]:
         """Which deals are open, closed, won, lost or engaged."""
-        won, lost = pc.equal(self.stage, Stage.WON.value), pc.equal(self.stage, Stage.LOST.value)
+        stage = pc.fill_null(self.stage, "")
+        won, lost = pc.equal(stage, Stage.WON.value), pc.equal(stage, Stage.LOST.value)
         closed = pc.or_(won, lost)
-        engaged = pc.not_equal(self.stage, Stage.PROSPECTING.value)
+        engaged = pc.not_equal(stage, Stage.PROSPECTING.value)
         return {"won": won, "lost": lost, "closed": closed, "open": pc.invert(closed), "engaged": engaged}
-
-
-def holds(
-    condition: Condition, column: Callable[[str], pa.Array | None]
-) -> tuple[pa.Array | None, pa.Array | None]:
-    """Return which rows meet a condition, and which have values in all its columns; None without a column."""
-    columns = [column(name) for name in condition]
-    if not columns or any(one is None for one in columns):
-        return None, None
-    marks = [among(one, wanted) for one, wanted in zip(columns, condition.values(), strict=True)]
-    return both(marks), both([pc.is_valid(one) for one in columns])
 
 
 def tell(loaded: LoadedMapping, rows: Rows, values: Values) -> Told:
@@ -82,16 +73,18 @@ def tell(loaded: LoadedMapping, rows: Rows, values: Values) -> Told:
         BadInputError: the files do not say it, or a deal's stage has no meaning in the mapping.
     """
     mapping = loaded.mapping
-    stages = stage_list(mapping, values)
+    stages = stage_list(loaded, values)
     given = values.take(mapping.deals.stage, rows) if mapping.deals.stage else None
     name, meaning, position = _of_stages(given, stages, values, len(rows))
     ours = np.full(len(rows), "", dtype=object)
     ways_used = 0
+    notes: list[str] = []
     for way in mapping.outcome:
         won, both_won = holds(way.won, rows.column)
         lost, both_lost = holds(way.lost, rows.column)
         if won is None and lost is None:
             continue
+        check_truth(loaded, way, rows)
         ways_used += 1
         undecided = ours == ""
         if won is not None:
@@ -100,27 +93,36 @@ def tell(loaded: LoadedMapping, rows: Rows, values: Values) -> Told:
             ours[undecided & (ours == "") & lost.to_numpy(zero_copy_only=False)] = Stage.LOST
         if both_won is not None and both_lost is not None:
             known = pc.and_(both_won, both_lost).to_numpy(zero_copy_only=False)
-            ours[(ours == "") & known] = Stage.ENGAGING
+            still_open = (ours == "") & known
+            ours[still_open] = Stage.ENGAGING
+            notes += other_words(way, rows, still_open)
     if given is None and not ways_used:
         raise _no_way(loaded, rows)
+    notes += contradictions(ours, meaning, name, rows)
     prospecting = (ours == Stage.ENGAGING) & (meaning == Stage.PROSPECTING)
     ours = np.where((ours == "") & (meaning != ""), meaning, ours)
     ours[prospecting] = Stage.PROSPECTING
-    _settle_unknown(ours, given, name, loaded, rows, told_otherwise=ways_used > 0)
+    notes += _settle_unknown(ours, given, name, loaded, rows, told_otherwise=ways_used > 0)
     open_ = (ours == Stage.ENGAGING) | (ours == Stage.PROSPECTING)
     place = pa.array(np.where(open_, position, 0), pa.int64(), mask=~open_ | (position == 0))
-    return Told(pa.array(ours, TEXT), name, place, _notes(ours, name, position, rows))
+    stage = pa.array(ours, TEXT, mask=ours == "")
+    return Told(stage, name, place, [*notes, *_notes(ours, name, position, rows)])
 
 
-def stage_list(mapping: Mapping, values: Values) -> StageList:
+def stage_list(loaded: LoadedMapping, values: Values) -> StageList:
     """Return the stages of the mapping, and those of the CRM's own file if it is there."""
-    stages, listed = mapping.stages, mapping.stages.listed_in
-    named = [
-        *((name, Stage.PROSPECTING, 0) for name in stages.prospecting),
-        *((name, Stage.ENGAGING, at) for at, names in enumerate(stages.open, start=1) for name in names),
-        *((name, Stage.WON, 0) for name in stages.won),
-        *((name, Stage.LOST, 0) for name in stages.lost),
-    ]
+    stages, listed = loaded.mapping.stages, loaded.mapping.stages.listed_in
+    by_section = {
+        "prospecting": [(name, Stage.PROSPECTING, 0) for name in stages.prospecting],
+        "open": [
+            (name, Stage.ENGAGING, at) for at, names in enumerate(stages.open, start=1) for name in names
+        ],
+        "won": [(name, Stage.WON, 0) for name in stages.won],
+        "lost": [(name, Stage.LOST, 0) for name in stages.lost],
+    }
+    # Of a stage in two lists, the list that the user wrote counts, not the preset's.
+    ordered = sorted(by_section, key=lambda section: not loaded.wrote("stages", section))
+    named = [one for section in ordered for one in by_section[section]]
     ours = StageList(
         pa.nulls(len(named), TEXT),
         pa.array([name for name, _, _ in named], TEXT),
@@ -216,15 +218,29 @@ def _settle_unknown(
     rows: Rows,
     *,
     told_otherwise: bool,
-) -> None:
-    """Settle the deals that nothing has decided: without a stage, or with a stage of unknown meaning."""
+) -> list[str]:
+    """Settle the deals that nothing has decided: without a stage, or with a stage of unknown meaning.
+
+    Deals without a stage cannot be used: their stage stays empty, and the judge sets them aside.
+
+    Raises:
+        BadInputError: a stage has no meaning, or many deals have no stage.
+    """
     unknown = ours == ""
     empty = unknown if given is None else unknown & pc.is_null(given).to_numpy(zero_copy_only=False)
     if loaded.mapping.stages.empty == "open" or (given is None and told_otherwise):
         ours[empty] = Stage.ENGAGING
         unknown = unknown & ~empty
+        empty = np.zeros_like(empty)
+    notes = []
+    if 0 < empty.sum() <= FEW_EMPTY * len(rows):
+        unknown = unknown & ~empty
+        notes.append(
+            f"{rows.name}: {int(empty.sum()):,} rows have no stage and cannot be used; `stages: {{empty: "
+            f"open}}` in {loaded.remedy_file} counts such deals as open."
+        )
     if not unknown.any():
-        return
+        return notes
     found = counted(pa.nulls(len(ours), TEXT) if name is None else name.filter(pa.array(unknown)))
     stages = loaded.mapping.stages
     listed = [

@@ -16,16 +16,18 @@ import pyarrow.compute as pc
 
 from crm_assets.errors import BadInputError, SettingsError
 from crm_assets.sources.csv_file import trimmed_text
-from crm_assets.sources.mapping.headers import column_in, same
+from crm_assets.sources.dates import dates
+from crm_assets.sources.mapping.headers import among, column_in, counted, same
+from crm_assets.sources.mapping.salesforce_ids import short_ids
 from crm_assets.sources.mapping.schema import Formats
 from crm_assets.sources.mapping.value import Value
+from crm_assets.sources.numbers import numbers
 from crm_assets.sources.text_table import RaggedRow
 
 TEXT = pa.string()
 # The first of several ids; a whole number without decimals; a GUID without braces.
 _ID_FORMS = ((r"\s*;.*$", ""), (r"^(\d+)\.0+$", r"\1"), (r"^\{([0-9A-Fa-f-]{36})\}$", r"\1"))
 _GUID = r"^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$"
-_SALESFORCE = r"^([A-Za-z0-9]{15})[A-Z0-5]{3}$"
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ def file_for(role: str, patterns: Sequence[str], names: Sequence[str]) -> str | 
         wanted = _file_key(pattern)
         fitting = [name for name in names if fnmatchcase(_file_key(name), wanted)]
         exact = [name for name in fitting if same(name) == same(pattern)]
-        if len(exact or fitting) > 1:
+        if len(set(exact or fitting)) > 1:
             raise SettingsError(
                 f"{', '.join(fitting)}: each of these files could be {role}; write the right one into "
                 f"crm.yaml, for example `files: {{{role}: {fitting[0]}}}`."
@@ -96,6 +98,25 @@ def _file_key(name: str) -> str:
     return re.sub(r"[\s_-]+", "_", name.casefold())
 
 
+@dataclass(frozen=True)
+class Listed:
+    """The ids and values of another file, each id once.
+
+    Attributes:
+        file: the file, for messages.
+        ids: shape (m,), the ids.
+        texts: shape (m,), their values.
+        every: all ids of the file, also those without a value.
+        is_table: whether it is one of our tables, which should list every id.
+    """
+
+    file: str
+    ids: pa.Array
+    texts: pa.Array
+    every: pa.Array
+    is_table: bool = False
+
+
 @dataclass
 class Values:
     """Takes the values of a mapping from the rows of files.
@@ -104,13 +125,15 @@ class Values:
         formats: how ids and empty values are written.
         rows_of: gives the rows of a file by its name under `files`; None if the file is not there.
         names_of: gives the names of one of our tables by id; None if there is no such table.
-        mask_of: marks the deals that have an outcome; only known once outcomes are.
+        masks: marks the deals that have an outcome; only known once outcomes are.
+        notes: lookups that found nothing, in sentences.
     """
 
     formats: Formats
     rows_of: Callable[[str], Rows | None]
-    names_of: Callable[[str], tuple[pa.Array, pa.Array] | None]
+    names_of: Callable[[str], Listed | None]
     masks: Mapped[str, pa.Array] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
     def take(self, value: Value, rows: Rows) -> pa.Array | None:
         """Return the values for some rows: shape (n,), strings, null if there is none.
@@ -141,13 +164,44 @@ class Values:
         if keys is None:
             return None
         listed = self.names_of(value.table) if value.table else self._other(value)
-        return None if listed is None else looked_up(self.ids(keys), self.ids(listed[0]), listed[1])
+        if listed is None:
+            return None
+        at = pc.index_in(self.ids(keys), value_set=self.ids(listed.ids), skip_nulls=True)
+        self._tell_misses(value, rows, keys, at, listed)
+        return listed.texts.take(at)
 
-    def _other(self, value: Value) -> tuple[pa.Array, pa.Array] | None:
+    def _tell_misses(self, value: Value, rows: Rows, keys: pa.Array, at: pa.Array, listed: Listed) -> None:
+        """Note ids that one of our tables does not list, and a file in which no id is found."""
+        if not listed.is_table:
+            at = pc.index_in(self.ids(keys), value_set=self.ids(listed.every), skip_nulls=True)
+        missed = pc.and_(pc.is_valid(keys), pc.is_null(at))
+        # Some exports write the name in the place of the id.
+        missed = pc.and_(missed, pc.invert(pc.is_in(keys, value_set=listed.texts, skip_nulls=True)))
+        some = keys.filter(missed)
+        given = len(keys) - keys.null_count
+        if len(some) == 0 or not (listed.is_table or len(some) == given):
+            return
+        looked_for = value.id.columns if value.id else []
+        column = next((name for one in looked_for if (name := column_in(rows.header, one))), "")
+        note = (
+            f"{rows.name}, column {column}: {len(some):,} of {given:,} values are not in {listed.file}: "
+            f"{counted(some, 3)}. Export both files again, at the same time and with all rows."
+        )
+        self.notes += [note] if note not in self.notes else []
+
+    def _other(self, value: Value) -> Listed | None:
         """Return the ids and the values of another file, each id once."""
         rows = self.rows_of(str(value.file))
         if rows is None or value.its is None or value.take is None:
             return None
+        for name, wanted in value.where.items():
+            column = rows.column(name)
+            if column is None:
+                raise BadInputError(
+                    f"{rows.name}: no column {name}, which the mapping names under where; the file has "
+                    f"{shown_header(rows.header)}. Correct the name."
+                )
+            rows = rows.filtered(among(column, wanted))
         ids, values = self.take(value.its, rows), self.take(value.take, rows)
         if ids is None or values is None:
             return None
@@ -155,10 +209,10 @@ class Values:
         frame = pd.DataFrame({"id": ids.to_pandas(), "at": np.arange(len(ids))})
         frame = frame[values.is_valid().to_numpy(zero_copy_only=False)]
         if order is not None:
-            frame["by"] = pd.to_numeric(order.to_pandas(), errors="coerce").iloc[frame["at"]]
-            frame = frame.sort_values("by", ascending=False, kind="stable")
+            frame["by"] = _sortable(order).iloc[frame["at"]]
+            frame = frame.sort_values("by", ascending=value.pick == "smallest", kind="stable")
         at = pa.array(frame.drop_duplicates("id")["at"].to_numpy())
-        return ids.take(at), values.take(at)
+        return Listed(rows.name, ids.take(at), values.take(at), ids)
 
     def ids(self, keys: pa.Array) -> pa.Array:
         """Return ids in the form in which they compare equal."""
@@ -169,30 +223,35 @@ def id_forms(keys: pa.Array, kind: str = "text") -> pa.Array:
     """Return ids in the form in which they compare equal to other spellings of them.
 
     Programs write whole numbers as decimals and put braces around GUIDs; a field of several ids counts by the
-    first. Of Salesforce's ids of 18 characters the last three only repeat the case of the others.
+    first. Of Salesforce's ids of 18 characters the last three only repeat the case of the others: where they
+    do, the id is one of Salesforce's, whether the mapping says so or not.
 
     >>> id_forms(pa.array(["17.0", "{6FA459EA-EE8A-3CA4-894E-DB77E160355E}", "9001;9002"])).to_pylist()
     ['17', '6fa459ea-ee8a-3ca4-894e-db77e160355e', '9001']
     >>> id_forms(pa.array(["006q000000HddohAAB", "006q000000Hddoh"]), "salesforce").to_pylist()
     ['006q000000Hddoh', '006q000000Hddoh']
+    >>> id_forms(pa.array(["006q000000HddohAAB", "006q000000HddohZZZ"])).to_pylist()
+    ['006q000000Hddoh', '006q000000HddohZZZ']
     """
     for pattern, form in _ID_FORMS:
         keys = pc.replace_substring_regex(keys, pattern, form)
     guids = pc.fill_null(pc.match_substring_regex(keys, _GUID), False)
     if pc.any(guids).as_py():
         keys = pc.if_else(guids, pc.utf8_lower(keys), keys)
-    return pc.replace_substring_regex(keys, _SALESFORCE, r"\1") if kind == "salesforce" else keys
+    return short_ids(keys, certain=kind == "salesforce")
 
 
-def looked_up(keys: pa.Array, ids: pa.Array, values: pa.Array) -> pa.Array:
-    """Return the value of each key; null if no id is equal to it.
-
-    Args:
-        keys: shape (n,), what to look up.
-        ids: shape (m,), each id once.
-        values: shape (m,), their values.
-    """
-    return values.take(pc.index_in(keys, value_set=ids, skip_nulls=True))
+def _sortable(values: pa.Array) -> pd.Series:
+    """Return numbers, or time stamps or dates, in a form that sorts; NaN where there is neither."""
+    texts = values.to_pandas()
+    stamps = texts.str.match(r"\d{4}-\d{2}-\d{2}") | texts.isna()
+    if stamps.all():
+        # Written so, texts sort as times do, and the time of day counts.
+        return texts
+    read = numbers(values).values  # noqa: PD011 - an Arrow array
+    if read.null_count == len(read):
+        read = dates(values).values.cast(pa.int32())  # noqa: PD011 - an Arrow array
+    return pd.Series(read.to_numpy(zero_copy_only=False))
 
 
 def _joined(parts: Sequence[pa.Array]) -> pa.Array:
@@ -209,8 +268,6 @@ def cleaned(text: pa.Array | pa.ChunkedArray, empty: Sequence[str]) -> pa.Array:
         empty: texts that mean no value, beside the empty one.
     """
     trimmed = trimmed_text(text)
-    if not empty:
-        return trimmed
     nothing = pa.array(list(empty), TEXT)
     return pc.if_else(pc.is_in(trimmed, value_set=nothing), pa.scalar(None, TEXT), trimmed)
 

@@ -12,7 +12,16 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import Field, WithJsonSchema, field_validator
 
 from crm_assets.sources.date_forms import SPECIAL
-from crm_assets.sources.mapping.value import Part, Value
+from crm_assets.sources.mapping.value import (
+    SCALAR,
+    SPELLINGS,
+    Condition,
+    Names,
+    Part,
+    Value,
+    as_condition,
+    listed,
+)
 
 __all__ = (
     "ANY",
@@ -32,21 +41,7 @@ __all__ = (
 _DATE_FORM = re.compile(r"(D([/.-])M\2|M([/.-])D\3)(YYYY|YY)|YYYY([/.-])MM\5DD|YY([/.-])M\6D")
 # The value that stands for any value in a condition.
 ANY = "*"
-_SCALAR = {"type": ["string", "number", "boolean"]}
-_SPELLINGS = {"anyOf": [_SCALAR, {"type": "array", "items": _SCALAR}]}
-_ORDERED = {"anyOf": [_SCALAR, {"type": "array", "items": _SPELLINGS}]}
-# One text, or a list of texts.
-Names = Annotated[tuple[str, ...], WithJsonSchema(_SPELLINGS)]
-Condition = dict[str, Names]
-
-
-def _listed(given: Any) -> Any:
-    """Turn a single name into a list of one."""
-    return given if isinstance(given, list | tuple) else (given,)
-
-
-def _as_condition(given: Any) -> Any:
-    return {name: _listed(values) for name, values in given.items()} if isinstance(given, dict) else given
+_ORDERED = {"anyOf": [SCALAR, {"type": "array", "items": SPELLINGS}]}
 
 
 class Way(Part):
@@ -57,7 +52,7 @@ class Way(Part):
     )
     lost: Condition = Field(description="The same for lost deals. All other deals are open.")
 
-    _conditions = field_validator("won", "lost", mode="before")(_as_condition)
+    _conditions = field_validator("won", "lost", mode="before")(as_condition)
 
 
 class StageFile(Part):
@@ -71,7 +66,7 @@ class StageFile(Part):
     won: Condition = Field({}, description="Columns and their values: such a stage means won.")
     lost: Condition = Field({}, description="Columns and their values: such a stage means lost.")
 
-    _conditions = field_validator("won", "lost", mode="before")(_as_condition)
+    _conditions = field_validator("won", "lost", mode="before")(as_condition)
 
 
 class Stages(Part):
@@ -92,12 +87,12 @@ class Stages(Part):
         "refuse", description="What a deal without a stage is: open, or a fault."
     )
 
-    _lists = field_validator("prospecting", "won", "lost", mode="before")(_listed)
+    _lists = field_validator("prospecting", "won", "lost", mode="before")(listed)
 
     @field_validator("open", mode="before")
     @classmethod
     def _spellings(cls, given: Any) -> Any:
-        return [_listed(one) for one in _listed(given)]
+        return [listed(one) for one in listed(given)]
 
 
 class Formats(Part):
@@ -130,12 +125,17 @@ class Formats(Part):
         "same as those of 18.",
     )
 
-    _lists = field_validator("empty", mode="before")(_listed)
+    _lists = field_validator("empty", mode="before")(listed)
 
     @field_validator("dates")
     @classmethod
     def _known_form(cls, form: str | None) -> str | None:
-        if form is not None and not _DATE_FORM.fullmatch(form) and form not in SPECIAL:
+        # People write DD/MM/YYYY and dd.mm.yyyy.
+        usual = (form or "").upper()
+        usual = usual if usual.startswith("YYYY") else usual.replace("DD", "D").replace("MM", "M")
+        if _DATE_FORM.fullmatch(usual):
+            return usual
+        if form is not None and form not in SPECIAL:
             raise ValueError(
                 f"{form!r} is no way to write dates; write, for example, D/M/YYYY, M/D/YY, YYYY-MM-DD, or "
                 f"{', '.join(SPECIAL)}"
@@ -182,7 +182,7 @@ class Table(Part):
         {}, description="Rows to leave out: columns and their values; one match is enough."
     )
 
-    _conditions = field_validator("leave_out", mode="before")(_as_condition)
+    _conditions = field_validator("leave_out", mode="before")(as_condition)
 
 
 class Deals(Table):
@@ -197,7 +197,7 @@ class Deals(Table):
         {}, description="Amounts that the CRM has already converted to the company's currency."
     )
 
-    _more = field_validator("keep", mode="before")(_as_condition)
+    _more = field_validator("keep", mode="before")(as_condition)
 
 
 class Mapping(Part):
@@ -228,4 +228,4 @@ class Mapping(Part):
     @field_validator("files", mode="before")
     @classmethod
     def _file_names(cls, given: Any) -> Any:
-        return {name: _listed(names) for name, names in given.items()} if isinstance(given, dict) else given
+        return {name: listed(names) for name, names in given.items()} if isinstance(given, dict) else given

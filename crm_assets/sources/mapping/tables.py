@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -13,10 +13,13 @@ import pyarrow.compute as pc
 
 from crm_assets.crm.schema import SOURCE_ROW, RawTable
 from crm_assets.errors import BadInputError
-from crm_assets.sources.mapping.headers import among, column_in, counted, same
+from crm_assets.sources.mapping.headers import among, column_in, same
+from crm_assets.sources.mapping.kept import kept_deals
 from crm_assets.sources.mapping.load import STAGE_COLUMNS, TABLES, LoadedMapping, parts
+from crm_assets.sources.mapping.money import split_currencies
 from crm_assets.sources.mapping.outcomes import tell
-from crm_assets.sources.mapping.rows import TEXT, Rows, Values, required, shown_header
+from crm_assets.sources.mapping.rows import TEXT, Listed, Rows, Values, required, shown_header
+from crm_assets.sources.mapping.salesforce_ids import long_ids
 from crm_assets.sources.mapping.schema import Table
 from crm_assets.sources.mapping.value import Value
 from crm_assets.sources.text_table import RaggedRow
@@ -64,7 +67,7 @@ class CrmTables:
         self.mapping = loaded.mapping
         self._read = read
         self._rows: dict[str, Rows | None] = {}
-        self._names: dict[str, tuple[pa.Array, pa.Array] | None] = {}
+        self._names: dict[str, Listed | None] = {}
         self.values = Values(self.mapping.formats, self.rows_of, self.names_of)
 
     def rows_of(self, role: str) -> Rows | None:
@@ -73,7 +76,7 @@ class CrmTables:
             self._rows[role] = self._read(role)
         return self._rows[role]
 
-    def names_of(self, name: str) -> tuple[pa.Array, pa.Array] | None:
+    def names_of(self, name: str) -> Listed | None:
         """Return the ids and names of one of our tables, as the table has them; None without its file."""
         if name not in self._names:
             # A name that looks up its own table finds nothing while the names are being made.
@@ -99,7 +102,7 @@ class CrmTables:
         columns = dict(self._columns(name, table, rows))
         if listed is not None:
             # The names come from where deals find them too, so that both are the same.
-            columns[key] = listed[1]
+            columns[key] = listed.texts
         elif key not in columns:
             raise BadInputError(
                 f"{rows.name}: no column for {key}; the file has {shown_header(rows.header)}. Name it under "
@@ -109,7 +112,7 @@ class CrmTables:
             replace(raw, file_name=rows.name),
             _as_table(raw, columns, rows.numbers),
             self._labels(table, rows),
-            [],
+            self._new_notes(),
             pa.table(dict(rows.columns)),
             len(rows.header),
             rows.ragged,
@@ -129,6 +132,14 @@ class CrmTables:
             raise BadInputError(f"No file fits files: {deals.file}.")
         if len(rows) == 0:
             raise BadInputError(f"{rows.name} has a header but no rows; export the table again.")
+        # First: the stages of deals that are left out need no meaning.
+        early = {
+            name: value for name, value in deals.columns.items() if not any(p.when for p in parts(value))
+        }
+        kept, notes = kept_deals(
+            self.loaded, rows, lambda name: self._ours_or_theirs(name, early, rows), early
+        )
+        rows = rows if pc.all(kept).as_py() else rows.filtered(kept)
         told = tell(self.loaded, rows, self.values)
         self.values.masks = told.masks
         columns = dict(self._columns("deals", deals, rows))
@@ -141,35 +152,30 @@ class CrmTables:
         columns[key] = required(
             columns.get(key), key, deals.columns.get(key), rows, f"Name it in {self.loaded.remedy_file}."
         )
+        if self.mapping.formats.ids == "salesforce":
+            # Reports write the short form, other exports the long one: next month's dump may be either.
+            columns[key] = long_ids(columns[key])
         if not any(name in columns for name in _FIRST_DATES):
-            looked_for = [
-                name for ours in _FIRST_DATES if (one := deals.columns.get(ours)) for name in one.columns
-            ]
-            raise BadInputError(
-                f"{rows.name}: nothing says since when a deal exists. The mapping looks for "
-                f"{', '.join(looked_for) or 'nothing'}; the file has {shown_header(rows.header)}. Name the "
-                f"day it was created as deals: columns: created_date in {self.loaded.remedy_file}."
-            )
+            raise BadInputError(self._no_date("since when a deal exists", _FIRST_DATES, rows))
         extra: dict[str, pa.Array] = {
             str(name): array
             for name, value in deals.home_amounts.items()
             if (array := self.values.take(value, rows)) is not None
         }
-        kept, notes = self._kept_deals(rows, columns)
+        split_currencies(columns)
+        if "close_date" not in columns and pc.any(told.masks["closed"]).as_py():
+            raise BadInputError(self._no_date("when deals were won or lost", ("close_date",), rows))
         for name in raw.names:
             if name not in (*columns, *raw.optional, SOURCE_ROW.name):
                 columns[name] = pa.nulls(len(rows), TEXT)
                 notes.append(f"{rows.name} has no column for {name}: it is unknown of every deal.")
         text = _as_table(raw, columns, rows.numbers)
-        if not pc.all(kept).as_py():
-            text, rows = text.filter(kept), rows.filtered(kept)
-            extra = {name: array.filter(kept) for name, array in extra.items()}
         labels = {**self._labels(deals, rows), **_stage_labels(deals.stage, rows)}
         return MappedTable(
             replace(raw, file_name=rows.name),
             text,
             labels,
-            [*told.notes, *notes],
+            [*notes, *told.notes, *self._new_notes()],
             pa.table(dict(rows.columns)),
             len(rows.header),
             rows.ragged,
@@ -186,14 +192,22 @@ class CrmTables:
 
     def _missing(self, name: str, column: str, value: Value, rows: Rows) -> str:
         """Say what a line of the user looks for, and what there is."""
-        others = [part.file for part in parts(value) if part.file]
-        absent = [role for role in dict.fromkeys(others) if self.rows_of(role) is None]
+        others = [part for part in parts(value) if part.file]
+        for part in others:
+            other = self.rows_of(str(part.file))
+            for one in (part.its, part.take) if other else ():
+                if one and other and not any(column_in(other.header, own) for own in one.columns):
+                    return (
+                        f"{self.loaded.name}, {name}: columns: {column}: {', '.join(one.columns)} is not in "
+                        f"{other.name}, which has {shown_header(other.header)}. {_correct(column)}"
+                    )
+        absent = [role for role in dict.fromkeys(str(p.file) for p in others) if self.rows_of(role) is None]
         there = f"{rows.name} has {shown_header(rows.header)}"
         if absent:
             there += f", and there is no file for {', '.join(absent)}"
         return (
             f"{self.loaded.name}, {name}: columns: {column}: {', '.join(value.columns) or 'its column'} is "
-            f"not there. {there}. Correct the line, or write `{column}: null` to go without."
+            f"not there. {there}. {_correct(column)}"
         )
 
     def _kept(self, table: Table) -> Rows | None:
@@ -208,7 +222,7 @@ class CrmTables:
                 rows = rows.filtered(kept) if pc.any(kept).as_py() else rows
         return rows
 
-    def _named(self, name: str, table: Table, rows: Rows) -> tuple[pa.Array, pa.Array] | None:
+    def _named(self, name: str, table: Table, rows: Rows) -> Listed | None:
         """Return the id and the name of each row: a name that two ids share gets the id beside it."""
         (key,) = TABLES[name].key
         ids, value = self.values.take(_id(table), rows), table.columns.get(key)
@@ -222,51 +236,29 @@ class CrmTables:
         shared = frame["name"].map(lambda text: same(text) if text else text).duplicated(keep=False)
         shared &= frame["id"].notna()
         frame.loc[shared, "name"] = frame["name"] + " (" + frame["id"] + ")"
-        return pa.array(frame["id"], TEXT), pa.array(frame["name"], TEXT)
+        known = pa.array(frame["id"], TEXT)
+        return Listed(rows.name, known, pa.array(frame["name"], TEXT), known, is_table=True)
 
-    def _kept_deals(self, rows: Rows, columns: dict[str, pa.Array]) -> tuple[pa.Array, list[str]]:
-        """Return which deals to keep, and how many each line of the mapping leaves out."""
-        kept, notes = np.ones(len(rows), dtype=bool), []
-        deals = self.mapping.deals
-        lines = [("leave_out", name, wanted) for name, wanted in deals.leave_out.items()]
-        lines += [("keep", name, wanted) for name, wanted in deals.keep.items()]
-        for section, name, wanted in lines:
-            written = self.loaded.wrote("deals", section, name)
-            column = columns.get(name)
-            if column is None:
-                column = rows.column(name)
-            if column is None:
-                if written:
-                    raise BadInputError(
-                        f"{self.loaded.name}, deals: {section}: {name}: {rows.name} has no such column. "
-                        f"It has {shown_header(rows.header)}; ours are {', '.join(columns)}."
-                    )
-                continue
-            found = among(column, wanted).to_numpy(zero_copy_only=False)
-            out = found if section == "leave_out" else ~found
-            if written and not found.any():
-                raise BadInputError(
-                    f"{self.loaded.name}, deals: {section}: {name}: no deal has {', '.join(wanted)}. There "
-                    f"are {counted(column)}."
-                )
-            if not (kept & ~out).any():
-                if written:
-                    raise BadInputError(
-                        f"{self.loaded.name}, deals: {section}: {name}: leaves out every deal that is left. "
-                        f"There are {counted(column)}."
-                    )
-                notes.append(
-                    f"{rows.name}: {name} is {', '.join(wanted)} in every row, so the preset's line would "
-                    "leave out every deal; it is not applied."
-                )
-                continue
-            if count := int((kept & out).sum()):
-                how = "is" if section == "leave_out" else "is not"
-                notes.append(
-                    f"{rows.name}: {count:,} deals are left out: {name} {how} {' or '.join(wanted)}."
-                )
-            kept &= ~out
-        return pa.array(kept), notes
+    def _ours_or_theirs(self, name: str, ours: Mapping[str, Value], rows: Rows) -> pa.Array | None:
+        """Return a column of the deals by our name, else by the CRM's."""
+        found = self.values.take(ours[name], rows) if name in ours else None
+        return rows.column(name) if found is None else found
+
+    def _no_date(self, what: str, names: Sequence[str], rows: Rows) -> str:
+        """Say that none of our dates that are needed is there."""
+        given = self.mapping.deals.columns
+        looked_for = [name for ours in names if (one := given.get(ours)) for name in one.columns]
+        return (
+            f"{rows.name}: nothing says {what}. The mapping looks for {', '.join(looked_for) or 'nothing'}; "
+            f"the file has {shown_header(rows.header)}. Name the day as deals: columns: {names[0]} in "
+            f"{self.loaded.remedy_file}."
+        )
+
+    def _new_notes(self) -> list[str]:
+        """Return what lookups found to tell since the last time."""
+        found = [*self.values.notes]
+        self.values.notes.clear()
+        return found
 
     def _labels(self, table: Table, rows: Rows) -> dict[str, str]:
         """Return what the CRM calls our columns, for messages."""
@@ -277,6 +269,10 @@ class CrmTables:
             if there:
                 found[ours] = there[0]
         return found
+
+
+def _correct(column: str) -> str:
+    return f"Correct the line, or write `{column}: null` to go without."
 
 
 def _id(table: Table) -> Value:

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, field_validator, model_validator
 
 Outcome = Literal["open", "closed", "won", "lost", "engaged"]
+SCALAR = {"type": ["string", "number", "boolean"]}
+SPELLINGS = {"anyOf": [SCALAR, {"type": "array", "items": SCALAR}]}
+# One text, or a list of texts.
+Names = Annotated[tuple[str, ...], WithJsonSchema(SPELLINGS)]
+Condition = dict[str, Names]
 _KINDS = "column, first_of, words, text, table, or file"
+
+
+def listed(given: Any) -> Any:
+    """Turn a single name into a list of one."""
+    return given if isinstance(given, list | tuple) else (given,)
+
+
+def as_condition(given: Any) -> Any:
+    """Turn each single value of a condition into a list of one."""
+    return {name: listed(values) for name, values in given.items()} if isinstance(given, dict) else given
 
 
 class Part(BaseModel):
@@ -39,10 +54,18 @@ class Value(Part):
     by: Value | None = Field(
         None,
         description="If the other file has several rows of an id: take the one with the largest value of "
-        "this, read as a number. Unset: the first row.",
+        "this, a number or a date. Unset: the first row.",
+    )
+    pick: Literal["largest", "smallest"] = Field(
+        "largest", description="With `by`: take the row with the largest value, or the smallest."
+    )
+    where: Condition = Field(
+        {}, description="Columns of the other file and their values: only rows that match all count."
     )
     when: Outcome | None = Field(None, description="Only deals with this outcome have the value.")
     divided_by: float | None = Field(None, gt=0, description="Divide the number by this.")
+
+    _condition = field_validator("where", mode="before")(as_condition)
 
     @model_validator(mode="before")
     @classmethod
@@ -65,8 +88,8 @@ class Value(Part):
             raise ValueError(f"a value from another {given[0]} also needs {' and '.join(missing)}")
         if extra := [
             name
-            for name in ("id", "its", "take", "by")
-            if getattr(self, name) and name not in (*needed, "by")
+            for name in ("id", "its", "take", "by", "where")
+            if getattr(self, name) and name not in needed and given[0] != "file"
         ]:
             raise ValueError(f"{', '.join(extra)} belongs to a value from another file; remove it")
         return self

@@ -66,7 +66,7 @@ def test_a_badly_calibrated_champion_is_told(gates: Any) -> None:
     ("verdict", "used", "passed", "severity"),
     [
         ("admissible", True, True, dg.AssetCheckSeverity.WARN),
-        ("inadmissible", False, False, dg.AssetCheckSeverity.WARN),
+        ("inadmissible", False, True, dg.AssetCheckSeverity.WARN),
         ("inadmissible", True, False, dg.AssetCheckSeverity.ERROR),
         ("unproven", True, True, dg.AssetCheckSeverity.WARN),
         ("unproven", False, False, dg.AssetCheckSeverity.WARN),

@@ -200,3 +200,71 @@ def test_another_column_than_the_stage_may_tell_won_and_lost(
         ("Won", "Offer", 5.0),
         ("Lost", "Demo", None),
     ]
+
+
+UNKNOWN = {
+    "French": (
+        "Identifiant;Étape;Propriétaire;Compte;Montant;Date de création;Date de clôture\n"
+        "1;Gagné;Marie;Durand;1 200,50 €;05/01/2024;26/02/2024\n"
+        "2;Perdu;Luc;Petit;900 €;16/01/2024;07/03/2024\n"
+        "3;Négociation;Luc;Petit;2 300,00 €;17/01/2024;\n"
+    ),
+    "Dutch": (
+        "Deal ID;Fase;Eigenaar;Klant;Bedrag;Aangemaakt op;Gesloten op\n"
+        "1;Gewonnen;Jan;X;€ 1.200,50;31-01-2024;28-02-2024\n"
+        "2;Verloren;Piet;Y;€ 900,00;16-01-2024;07-03-2024\n"
+        "3;Offerte;Piet;Y;€ 2.300,00;17-01-2024;\n"
+    ),
+    "Japanese": (
+        "商談ID,フェーズ,所有者,取引先,金額,作成日,完了予定日\n"
+        '1,受注,田中,A,"¥1,200",2024年1月5日,2024年2月6日\n'
+        "2,失注,佐藤,B,¥900,2024年1月16日,2024年3月7日\n3,提案,佐藤,B,¥2300,2024年1月17日,2024年9月1日\n"
+    ),
+    "a German report of Salesforce": (
+        "Opportunity-ID;Opportunity-Inhaber;Accountname;Phase;Betrag;Schlussdatum;Erstelldatum\n"
+        "a;Anna;Acme;Abgeschlossen und gewonnen;1.200,00;28.02.2024;28.01.2024\n"
+        "b;Bob;Acme;Abgeschlossen und verloren;900,00;14.03.2024;30.01.2024\n"
+        "c;Bob;Acme;Verhandlung;800,00;14.06.2024;31.01.2024\n"
+    ),
+    "a Spanish export of HubSpot": (
+        '"ID de registro","Etapa del negocio","Fecha de cierre","Propietario del negocio","Valor",'
+        '"Fecha de creación"\n"1","Cierre ganado","2024-02-06 10:00","Ana","100","2024-01-05 10:00"\n'
+        '"2","Cierre perdido","2024-02-06 10:00","Luis","100","2024-01-05 10:00"\n'
+        '"3","Cita programada","2024-06-06 10:00","Luis","100","2024-01-05 10:00"\n'
+    ),
+    "Zoho": (
+        "Record Id,Account Name,Deal Owner,Stage,Amount,Closing Date,Created Time,Probability (%)\n"
+        "z1,Acme,Ann,Closed Won,$ 900.00,2024-02-06,2024-01-05 10:00:00,100\n"
+        "z2,Acme,Bob,Closed Lost,$ 900.00,2024-02-06,2024-01-05 10:00:00,0\n"
+        "z3,Acme,Bob,Negotiation/Review,$ 900.00,2024-06-06,2024-01-05 10:00:00,60\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("crm", UNKNOWN)
+def test_an_export_in_another_language_gets_a_draft_that_can_be_used(
+    put: Put, take: Take, mapping: Write, crm: str
+) -> None:
+    folder = put(export=UNKNOWN[crm])
+    made = drafted(folder)
+    assert not made.doubts
+    found = take(folder, mapping(made.text))
+    assert deals(found, "deal_stage") == ["Won", "Lost", "Engaging"]
+    rows = found["raw_sales_pipeline"].rows.to_pylist()
+    assert all(row["sales_agent"] and row["created_date"] and row["amount"] for row in rows)
+    assert [bool(row["close_date"]) for row in rows] == [True, True, False]
+    assert rows[2].get("crm_probability", 0.6) == 0.6
+
+
+def test_columns_that_no_word_names_are_guessed_by_what_they_hold_and_said_to_be_unsure(
+    put: Put, take: Take, mapping: Write
+) -> None:
+    text = "a,b,c,d\nx1,5/13/2024,Vinto,7/30/2024\nx2,5/14/2024,Perso,7/30/2024\nx3,5/14/2024,Offerta,\n"
+    folder = put(export=text)
+    made = drafted(folder)
+    assert made.doubts == [
+        "close_date is guessed to be d, since that holds dates.",
+        "created_date is guessed to be b, since that holds dates.",
+    ]
+    assert "  stage: c  # for example Vinto, Perso, Offerta" in made.text
+    assert deals(take(folder, mapping(made.text)), "deal_stage") == ["Won", "Lost", "Engaging"]

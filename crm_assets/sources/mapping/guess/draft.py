@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +11,20 @@ import pyarrow.compute as pc
 
 from crm_assets.crm.schema import SOURCE_ROW
 from crm_assets.sources.dates import dates
+from crm_assets.sources.mapping.guess.by_values import (
+    dates_by_values,
+    few_values,
+    stage_by_values,
+    unused,
+)
 from crm_assets.sources.mapping.guess.look import Look, guessed_columns, words
 from crm_assets.sources.mapping.guess.stages import FEW, write_stages
 from crm_assets.sources.mapping.guess.written import Draft, flow, scalar, shown
 from crm_assets.sources.mapping.headers import column_in, counted, plain
 from crm_assets.sources.mapping.load import DERIVED, NOTHING, TABLES
+from crm_assets.sources.mapping.money import codes_of
 from crm_assets.sources.mapping.rows import Rows
-from crm_assets.sources.numbers import numbers
+from crm_assets.sources.numbers import numbers, without_currency
 
 # Editors complete and check a mapping by it.
 SCHEMA = Path(__file__).parents[1] / "crm.schema.json"
@@ -47,6 +54,10 @@ def draft(found: Look, place: str) -> Draft:
     missing = [name for name in TABLES["deals"].names if name not in columns and name not in DERIVED]
     guessed = guessed_columns(deals, taken, _worth_guessing(missing, stage))
     stage = stage or guessed.pop("stage", None)
+    stage = stage or stage_by_values(deals, [*columns.values(), *guessed.values()])
+    used = [*columns.values(), *guessed.values(), *([stage] if stage else [])]
+    unsure = dates_by_values(deals, {**columns, **guessed}, used)
+    guessed |= unsure
     _formats(out, deals, {**columns, **guessed})
     write_stages(out, found, stage, {**columns, **guessed}.get("crm_probability"))
     out.lines.append("")
@@ -55,10 +66,17 @@ def draft(found: Look, place: str) -> Draft:
         if stage:
             out.put("stage", stage, 1, _examples(deals, stage))
         else:
-            out.doubt("no column looks like the stage of a deal: name it as `stage: <column>`.", 1)
+            few = [f"{name}: {counted(deals.columns[name], 3)}" for name in few_values(deals, used)]
+            shown_few = f" These have few values: {'; '.join(few)}." if few else ""
+            out.doubt(
+                f"no column looks like the stage of a deal: name it as `stage: <column>`.{shown_few}", 1
+            )
     elif stage:
         out.say(f"stage: {scalar(stage)}  # {_examples(deals, stage)}", 1)
-    _columns(out, found, columns, guessed)
+    _columns(out, found, columns, guessed, unsure)
+    if found.preset == NOTHING:
+        for name in unused(deals, [*used, *unsure.values()]):
+            out.say(f"not used: {scalar(name)}  # {_examples(deals, name)}", 2)
     _kinds(out, deals, found)
     _money(out, deals, {**columns, **guessed})
     return out
@@ -104,20 +122,28 @@ def _worth_guessing(missing: list[str], stage: str | None) -> list[str]:
     return [*([] if stage else ["stage"]), *(name for name in missing if name != "engage_date")]
 
 
-def _columns(out: Draft, found: Look, columns: dict[str, str], guessed: dict[str, str]) -> None:
+def _columns(
+    out: Draft,
+    found: Look,
+    columns: dict[str, str],
+    guessed: dict[str, str],
+    unsure: Collection[str],
+) -> None:
     out.open("columns", 1) if guessed or found.preset == NOTHING else out.say("columns:", 1)
     for ours in TABLES["deals"].names:
         if ours in columns:
             value = flow(shown(found.mapping.deals.columns[ours], found.deals, found))
             out.say(f"  {ours}: {value}  # {_examples(found.deals, columns[ours])}", 1)
         elif ours in guessed:
+            if ours in unsure:
+                out.doubt(f"{ours} is guessed to be {guessed[ours]}, since that holds dates.", 2)
             for name, value in _lines(ours, guessed, found.deals):
                 out.put(name, value, 2, _examples(found.deals, guessed[ours]))
-            if found.preset != NOTHING:
+            if found.preset != NOTHING and ours not in unsure:
                 out.doubts.append(f"{ours} is guessed to be {guessed[ours]}.")
-    there = {*columns, *guessed}
+    there = {**columns, **guessed}
     needed = [] if "opportunity_id" in there else ["opportunity_id"]
-    needed += [] if {"created_date", "engage_date"} & there else ["created_date"]
+    needed += [] if {"created_date", "engage_date"} & set(there) else ["created_date"]
     for ours in needed:
         out.doubt(f"no column looks like {ours}: name it as `{ours}: <column>`.", 2)
 
@@ -130,6 +156,8 @@ def _lines(ours: str, guessed: dict[str, str], rows: Rows) -> Iterator[tuple[str
         # A date that nearly every deal has is the expected one of those that are still open.
         if "expected_close_date" not in guessed and rows.columns[column].null_count < _RARELY * len(rows):
             yield "expected_close_date", {"column": column, "when": "open"}
+    elif ours == "crm_probability" and (pc.max(numbers(rows.columns[column]).values).as_py() or 0) > 1:
+        yield ours, {"column": column, "divided_by": 100.0}
     elif ours == "amount" and "close_value" not in guessed:
         yield ours, column
         yield "close_value", {"column": column, "when": "won"}
@@ -200,13 +228,14 @@ def _money(out: Draft, deals: Rows, columns: dict[str, str]) -> None:
     values = deals.columns.get(column) if column else None
     if values is None:
         amounts = deals.columns.get(columns.get("amount", ""))
-        sign = numbers(amounts).currency if amounts is not None else None
-        if sign is not None:
-            out.lines.append("")
-            out.open("money")
-            out.put("currency", words()["signs"].get(sign, sign), 1, f"amounts have the sign {sign}")
-        return
-    codes = _codes(values)
+        values = without_currency(amounts)[1] if amounts is not None else None
+        if values is None:
+            return
+    codes = _codes(codes_of(values))
+    if len(codes) == 1 and column is None:
+        out.lines.append("")
+        out.open("money")
+        out.put("currency", codes[0], 1, f"amounts have the sign {pc.unique(values.drop_null())[0]}")
     if len(codes) < 2:
         return
     out.lines.append("")

@@ -51,7 +51,7 @@ def write_stages(out: Draft, found: Look, stage: str | None, chance: str | None)
         out.doubt(f"{stage} has {len(names)} different values, too many for stages: is it the right column?")
         return
     chances = _chances(found.deals, stage, chance)
-    meant = {name: known.get(same(name)) or _guessed(name, chances.get(name)) for name in names}
+    meant = {name: known.get(same(name)) or meaning_of(name, chances.get(name)) for name in names}
     out.say(f"Stages in {found.deals.name}: {counted(values, FEW)}")
     out.open("stages")
     # A list replaces that of the preset as a whole: it names all stages in use.
@@ -87,7 +87,7 @@ def _told_elsewhere(found: Look, stage: str) -> tuple[dict[str, Any], dict[str, 
     rows = found.deals
     for name in (one for one in rows.header if one and one != stage):
         values = _texts(rows, name)
-        meant = {text: _guessed(text, None) for text in values} if len(values) <= _STATUSES else {}
+        meant = {text: meaning_of(text) for text in values} if len(values) <= _STATUSES else {}
         won, lost = ([text for text in meant if meant[text] == key] for key in ("won", "lost"))
         if won and lost:
             return {name: won}, {name: lost}
@@ -114,7 +114,7 @@ def _known(stages: Stages) -> dict[str, str]:
     }
 
 
-def _guessed(name: str, chance: tuple[float, float] | None) -> str:
+def meaning_of(name: str, chance: tuple[float, float] | None = None) -> str:
     """Return what a stage means by its words, else by the CRM's probability: certain ones are over."""
     for outcome in ("lost", "won"):
         if any(f" {same(word)} " in f" {_spaced(name)} " for word in words()[outcome]):

@@ -91,7 +91,10 @@ def _shown_lookup(value: Value, rows: Rows, found: Look) -> Any:
     }
     if parts.get("its") is None or parts.get("take") is None:
         return None
-    return {"file": value.file, "id": key} | {name: one for name, one in parts.items() if one is not None}
+    written = {"file": value.file, "id": key} | {name: one for name, one in parts.items() if one is not None}
+    return written | (
+        {"where": {name: list(texts) for name, texts in value.where.items()}} if value.where else {}
+    )
 
 
 def scalar(text: str) -> str:

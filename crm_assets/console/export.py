@@ -1,0 +1,78 @@
+"""`python -m crm_assets.console.export`: write a month as an Excel workbook and as CSV files."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from pathlib import Path
+
+from crm_assets.console.terminal import run_command
+from crm_assets.crm.months import is_month
+from crm_assets.errors import SettingsError
+from crm_assets.insight.reading import Reader
+from crm_assets.insight.scope import Level, Scope, scope_by
+from crm_assets.settings import get_settings
+from crm_assets.sources.select import select_source
+from crm_assets.storage.choice import open_store
+
+
+def main() -> int:
+    """Write the files of a month, and print where they are."""
+    parser = argparse.ArgumentParser(prog="python -m crm_assets.console.export")
+    parser.add_argument("--month", default="", help="the month, YYYY-MM; by default the newest scored one")
+    parser.add_argument("--manager", default="", help="only the deals of this manager")
+    parser.add_argument("--folder", type=Path, default=Path("exports"), help="where to write")
+    asked = parser.parse_args()
+    try:
+        from crm_assets.delivery.export import sheets, workbook
+        from crm_assets.delivery.safe_text import csv_bytes
+    except ModuleNotFoundError as error:
+        raise SettingsError(
+            f"Files need the package {error.name}: install the extra `dashboard` (make install)."
+        ) from error
+    settings = get_settings()
+    reader = Reader(open_store(settings))
+    month = _month(reader, asked.month)
+    reader = reader.within(_scope(reader, asked.manager))
+    found = sheets(reader, month, settings, select_source(settings).description)
+    name = f"forecast-{month}"
+    if asked.manager:
+        name += "-" + re.sub(r"[^\w.-]+", "_", asked.manager)
+    files = {f"{name}.xlsx": workbook(found, month)}
+    files |= {f"{name}-{title.lower()}.csv": csv_bytes(sheet.rows) for title, sheet in found.items()}
+    asked.folder.mkdir(parents=True, exist_ok=True)
+    for file, content in files.items():
+        draft = asked.folder / f".{file}.part"
+        draft.write_bytes(content)
+        draft.replace(asked.folder / file)
+        print(asked.folder / file)
+    return 0
+
+
+def _month(reader: Reader, asked: str) -> str:
+    if not asked:
+        return reader.newest_month()
+    if not is_month(asked):
+        raise SettingsError(f"MONTH={asked} is not a month; write YYYY-MM, for example 2017-12.")
+    months = reader.months()
+    if asked not in months:
+        there = f"; there are predictions for {months[0]} to {months[-1]}" if months else ""
+        raise SettingsError(
+            f"MONTH={asked} has no predictions{there}. Materialize it: make materialize MONTH={asked}"
+        )
+    return asked
+
+
+def _scope(reader: Reader, manager: str) -> Scope:
+    if not manager:
+        return reader.scope
+    team = reader.team()
+    known = sorted(team["manager"].dropna().unique()) if "manager" in team else []
+    if manager not in known:
+        raise SettingsError(f"MANAGER={manager}: no such manager; there are {', '.join(known) or 'none'}.")
+    return scope_by(Level.MANAGER, [manager])
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(main))

@@ -1,0 +1,54 @@
+"""`python -m crm_assets.dashboard`: serve the dashboard at the address of the settings."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from crm_assets.errors import CrmAssetsError
+from crm_assets.settings import get_settings
+
+# Okabe and Ito's blues, each with enough contrast on its background.
+BLUE, LIGHT_BLUE = "#0072B2", "#56B4E9"
+APP = Path(__file__).with_name("app.py")
+
+
+def main() -> int:
+    """Replace this process by Streamlit's server; return 1 if it cannot start."""
+    try:
+        settings = get_settings()
+        import streamlit
+    except CrmAssetsError as error:
+        print(f"✗ {error}", file=sys.stderr)
+        return 1
+    except ModuleNotFoundError as error:
+        print(
+            f"✗ The dashboard needs {error.name}: install the extra `dashboard` (make install).",
+            file=sys.stderr,
+        )
+        return 1
+    address = f"http://{settings.dashboard_address}:{settings.dashboard_port}"
+    options = {
+        "global.developmentMode": "false",
+        "server.address": settings.dashboard_address,
+        "server.port": str(settings.dashboard_port),
+        "server.headless": "true",
+        "server.fileWatcherType": "none",
+        "server.runOnSave": "false",
+        "server.maxUploadSize": "1",
+        "browser.gatherUsageStats": "false",
+        "client.toolbarMode": "minimal",
+        "client.showErrorDetails": "none",
+        "runner.magicEnabled": "false",
+        "theme.light.primaryColor": BLUE,
+        "theme.dark.primaryColor": LIGHT_BLUE,
+    }
+    print(f"Dashboard  {address}", file=sys.stderr, flush=True)
+    command = [sys.executable, "-m", streamlit.__name__, "run", str(APP)]
+    command += [f"--{name}={value}" for name, value in options.items()]
+    return os.execv(sys.executable, command)  # noqa: S606 - our own command line
+
+
+if __name__ == "__main__":
+    sys.exit(main())

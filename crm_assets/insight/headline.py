@@ -1,0 +1,29 @@
+"""The totals of a forecast for a scope."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from crm_assets.insight.scope import Scope
+from crm_assets.modeling.outlook.cells import TOTAL
+
+BY = ["snapshot_month", "horizon_months", "forecast_month"]
+
+
+def headline(forecast: pd.DataFrame, scope: Scope) -> pd.DataFrame:
+    """Return one row per horizon: the totals of all deals that the scope shows.
+
+    Intervals of several names do not add up, so a scope of several names has none.
+
+    Args:
+        forecast: columns of `crm.tables.REVENUE_FORECAST`, within the scope.
+        scope: the scope.
+    """
+    level = TOTAL if scope.everything else scope.level.value
+    rows = forecast[forecast["level"] == level].sort_values("horizon_months", ignore_index=True)
+    if rows.empty or not rows.duplicated(BY).any():
+        return rows
+    numbers = [name for name in rows.select_dtypes("number") if name != "horizon_months"]
+    sums = rows.groupby(BY, as_index=False)[numbers].sum()
+    ends = [name for name in numbers if name.endswith(("_low", "_high"))]
+    return sums.assign(**dict.fromkeys(ends, float("nan")))

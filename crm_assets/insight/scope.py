@@ -1,0 +1,128 @@
+"""Who may see which rows. The filter applies where data is read, so nothing beyond it leaves the store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+import ibis.expr.types as ir
+import pandas as pd
+
+from crm_assets.errors import SettingsError
+
+
+class Level(StrEnum):
+    """Whose deals a scope shows; each value but `all` is a column of the tables of deals."""
+
+    ALL = "all"
+    OFFICE = "regional_office"
+    MANAGER = "manager"
+    AGENT = "sales_agent"
+
+
+# The words of keys and settings, for example `office:West`.
+WORDS = {"all": Level.ALL, "office": Level.OFFICE, "manager": Level.MANAGER, "agent": Level.AGENT}
+# The columns by which a team is organized.
+TEAM = (Level.AGENT.value, Level.MANAGER.value, Level.OFFICE.value)
+
+
+@dataclass(frozen=True)
+class Scope:
+    """The rows that somebody may see: all, or those of some offices, managers or agents.
+
+    Attributes:
+        level: by which column.
+        names: the offices, managers or agents; none for `all`.
+    """
+
+    level: Level = Level.ALL
+    names: frozenset[str] = frozenset()
+
+    @property
+    def everything(self) -> bool:
+        """Whether it shows all rows."""
+        return self.level is Level.ALL
+
+    def of_deals(self, deals: ir.Table) -> ir.Table:
+        """Return the rows of a table of deals that the scope shows; none if the CRM lacks the column."""
+        if self.everything:
+            return deals
+        if self.level.value not in deals.columns or not self.names:
+            return deals.limit(0)
+        return deals.filter(deals[self.level.value].isin(sorted(self.names)))
+
+    def of_frame(self, deals: pd.DataFrame) -> pd.DataFrame:
+        """Return the rows of a data frame of deals that the scope shows."""
+        if self.everything:
+            return deals
+        if self.level.value not in deals.columns or not self.names:
+            return deals.iloc[:0]
+        return deals[deals[self.level.value].isin(self.names)]
+
+    def of_forecast(self, forecast: pd.DataFrame, team: pd.DataFrame) -> pd.DataFrame:
+        """Return the rows of `revenue_forecast` that only deals of the scope add up to.
+
+        Args:
+            forecast: columns of `crm.tables.REVENUE_FORECAST`.
+            team: the distinct rows of all deals, those of the columns `TEAM` that the CRM has.
+        """
+        if self.everything:
+            return forecast
+        shown = {level: self._names(team, level) for level in TEAM if level in team.columns}
+        keep = [
+            name in shown.get(level, ())
+            for level, name in zip(forecast["level"], forecast["name"], strict=True)
+        ]
+        return forecast[pd.Series(keep, index=forecast.index, dtype=bool)]
+
+    def _names(self, team: pd.DataFrame, level: str) -> set[str]:
+        """Return the names of a level all of whose deals the scope shows."""
+        if self.level.value not in team.columns:
+            return set()
+        inside = team[self.level.value].isin(self.names)
+        return set(team.loc[inside, level].dropna()) - set(team.loc[~inside, level].dropna())
+
+    def __str__(self) -> str:
+        """Return the scope as `scope_of` reads it, for example `office:Central,West`."""
+        if self.everything:
+            return "all"
+        word = next(word for word, level in WORDS.items() if level is self.level)
+        return f"{word}:{','.join(sorted(self.names))}"
+
+
+EVERYTHING = Scope()
+
+
+def scope_of(text: str) -> Scope:
+    """Read a scope: `all`, or `office:`, `manager:` or `agent:` with names separated by commas.
+
+    Raises:
+        SettingsError: it is none of these.
+
+    >>> str(scope_of("office: West, Central")), scope_of("all").everything
+    ('office:Central,West', True)
+    """
+    word, _, names = text.strip().partition(":")
+    level, found = (
+        WORDS.get(word.strip()),
+        frozenset(name.strip() for name in names.split(",") if name.strip()),
+    )
+    if level is None or (level is Level.ALL) != (not found):
+        raise SettingsError(
+            f"{text!r} is not a scope; write all, or office:, manager: or agent: with names, for example "
+            "office:West."
+        )
+    return Scope(level, found)
+
+
+def scope_by(level: Level, names: Iterable[str]) -> Scope:
+    """Return the scope of some offices, managers or agents.
+
+    Raises:
+        SettingsError: no name is given.
+    """
+    found = frozenset(names)
+    if level is not Level.ALL and not found:
+        raise SettingsError(f"A scope by {level.value} needs at least one name.")
+    return Scope(level, found)

@@ -1,0 +1,165 @@
+"""What all endpoints share: the service behind them, who calls, how often, and how answers are written."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from anyio import to_thread
+from fastapi import Depends, Request, Response
+from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
+from limits import RateLimitItem, parse
+from limits.aio.storage import MemoryStorage, Storage
+from limits.aio.strategies import FixedWindowRateLimiter
+from limits.storage import storage_from_string
+from pydantic_core import to_json
+
+from crm_assets.serving.cache import Cache
+from crm_assets.serving.keys import LOCAL, READ, SCORE, Key, RefusedError
+from crm_assets.serving.metrics import Metrics
+from crm_assets.serving.problems import Problem
+from crm_assets.serving.state import Follower, State
+from crm_assets.settings import Settings
+
+log = logging.getLogger("crm_assets.serving")
+
+JSON = "application/json"
+
+
+@dataclass(frozen=True)
+class Service:
+    """What the endpoints work with."""
+
+    settings: Settings
+    follower: Follower
+    cache: Cache
+    metrics: Metrics
+    rates: Rates
+
+    def state(self) -> State:
+        """Return the state in force, with stored answers.
+
+        Raises:
+            Problem: there are none yet.
+        """
+        state = self.follower.state
+        if state.stored is None:
+            said = self.follower.health.tables or "The tables are being read; try again in a second."
+            raise Problem(503, said, headers={"Retry-After": "1"})
+        return state
+
+
+class Rates:
+    """Counts the requests of each key; in Redis if one is set, so that several APIs count together."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._item: RateLimitItem = parse(settings.api_rate)
+        self._own = FixedWindowRateLimiter(MemoryStorage())
+        self._shared = _shared(settings)
+
+    async def check(self, key: Key) -> None:
+        """Count a request.
+
+        Raises:
+            Problem: the key has made too many.
+        """
+        if not await self._hit(key.id):
+            raise Problem(
+                429,
+                f"The key may make {self._item} requests; wait before the next one.",
+                headers={"Retry-After": "1"},
+            )
+
+    async def _hit(self, key: str) -> bool:
+        if self._shared is not None:
+            try:
+                return await self._shared.hit(self._item, "crm-assets", key)
+            except Exception as error:  # count alone until Redis is back
+                log.debug("redis away", extra={"fields": {"error": type(error).__name__}})
+        return await self._own.hit(self._item, "crm-assets", key)
+
+
+def _shared(settings: Settings) -> FixedWindowRateLimiter | None:
+    if settings.redis_url is None:
+        return None
+    url = settings.redis_url.get_secret_value()
+    options = {"socket_timeout": 0.05, "socket_connect_timeout": 0.05}
+    storage: Any = storage_from_string(f"async+{url}", implementation="redispy", **options)
+    return FixedWindowRateLimiter(storage) if isinstance(storage, Storage) else None
+
+
+def service(request: Request) -> Service:
+    """Return the service behind an app."""
+    return request.app.state.service
+
+
+_bearer = HTTPBearer(auto_error=False, description="The API key.")
+_header = APIKeyHeader(name="X-API-Key", auto_error=False, description="The API key.")
+
+
+def caller(scope: str) -> Callable[..., Awaitable[Key]]:
+    """Return the dependency that finds out who calls, and whether the key may do this."""
+
+    async def found(
+        request: Request,
+        of: Annotated[Service, Depends(service)],
+        bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+        header: Annotated[str | None, Depends(_header)],
+    ) -> Key:
+        keys = of.follower.keys
+        if keys is None:
+            key = LOCAL
+        else:
+            token = bearer.credentials if bearer else header
+            if token is None:
+                raise Problem(
+                    401,
+                    "Send an API key: Authorization: Bearer crm_…",
+                    headers={"WWW-Authenticate": "Bearer"},
+                )
+            try:
+                key = keys.caller(token)
+            except RefusedError as error:
+                raise Problem(401, str(error), headers={"WWW-Authenticate": "Bearer"}) from None
+        request.scope["caller"] = key.name
+        if scope not in key.may:
+            raise Problem(403, f"This key may not {scope}; use one with the scope {scope}.")
+        await of.rates.check(key)
+        return key
+
+    return found
+
+
+Serving = Annotated[Service, Depends(service)]
+Reads = Annotated[Key, Depends(caller(READ))]
+Scores = Annotated[Key, Depends(caller(SCORE))]
+
+
+def written(answer: Any) -> bytes:
+    """Return an answer as JSON; missing numbers are null."""
+    return to_json(answer, inf_nan_mode="null")
+
+
+def sent(body: bytes) -> Response:
+    """Return a response of JSON."""
+    return Response(body, media_type=JSON)
+
+
+async def remembered(of: Service, state: State, key: Key, what: str, make: Callable[[], Any]) -> Response:
+    """Return an answer from the cache, or make it and keep it.
+
+    Args:
+        of: the service.
+        state: the state that the answer is made from.
+        key: who calls.
+        what: the request.
+        make: makes the answer.
+    """
+    place = of.cache.key(state.tag, str(key.sees), what)
+    body = await of.cache.get(place)
+    if body is None:
+        body = await to_thread.run_sync(lambda: written(make()))
+        await of.cache.put(place, body)
+    return sent(body)

@@ -1,0 +1,119 @@
+"""What pages are made from: ranked deals, risks, forecasts beside outcomes, calibration, own numbers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from crm_assets.errors import SettingsError
+from crm_assets.insight.accuracy import bias, said_and_came
+from crm_assets.insight.ages import age_facts
+from crm_assets.insight.calibration import calibration
+from crm_assets.insight.evidence import evidence
+from crm_assets.insight.headline import headline
+from crm_assets.insight.overrides import judged, overrides, save
+from crm_assets.insight.ranked import ranked, why
+from crm_assets.insight.reading import Reader
+from crm_assets.insight.risk import Limits, at_risk
+from crm_assets.insight.scope import scope_of
+from crm_assets.storage.folder import Folder
+from crm_assets.storage.tables import TableStore
+from dev.place import Place
+
+LAST, BEFORE = "2023-12", "2023-11"
+LIMITS = (0.4, 0.2, 0.05)
+
+
+@pytest.fixture(scope="module")
+def reader(sample_run: tuple[Place, str], tmp_path_factory: pytest.TempPathFactory) -> Reader:
+    home = sample_run[0].copy(tmp_path_factory.mktemp("looking") / "place")
+    return Reader(TableStore(Folder(home.tables, tmp_path_factory.mktemp("scratch"))))
+
+
+def test_ranked_deals_are_the_predictions_with_most_to_gain_first(reader: Reader) -> None:
+    deals = ranked(reader, LAST, LIMITS)
+    stored = reader.predictions(LAST)
+    assert sorted(deals["opportunity_id"]) == sorted(stored["opportunity_id"])
+    assert deals["worth"].is_monotonic_decreasing
+    assert set(deals["trend"]) <= {"up", "down", "steady", "new"}
+    reasons = why(reader, LAST, deals.head(20))
+    assert reasons.str.contains("for it: |against it: ").all()
+    assert reasons.str.contains(r"of [\d,]+ past deals open .* were won the month after").any()
+
+
+def test_the_fact_of_an_age_uses_only_outcomes_that_were_known(reader: Reader) -> None:
+    early, late = age_facts(reader, "2023-06"), age_facts(reader, LAST)
+    assert 0 < sum(early.deals) < sum(late.deals)
+
+
+def test_deals_at_risk_say_why(reader: Reader) -> None:
+    deals = at_risk(reader, LAST, Limits(age=0.9, fall=0.05))
+    assert (deals["risks"] > 0).all()
+    assert deals["risk"].str.contains("longer than 90% of won|chance fell from").all()
+    assert at_risk(reader, LAST, Limits(age=1.0, fall=1.0)).shape[0] <= len(deals)
+
+
+def test_what_came_is_what_was_won(reader: Reader) -> None:
+    rows = said_and_came(reader)
+    deals = reader.snapshot(LAST, ("stage", "close_date", "close_value"))
+    won = deals[(deals["stage"] == "Won") & (deals["close_date"].astype(str).str[:7] == LAST)]
+    last = rows[rows["forecast_month"] == LAST].iloc[0]
+    assert last["actual_wins"] == len(won)
+    assert last["actual_revenue"] == pytest.approx(won["close_value"].sum())
+    by_manager = said_and_came(reader, "manager")
+    sums = by_manager.groupby("forecast_month")["actual_wins"].sum()
+    assert sums[LAST] == len(won)
+    table = bias(by_manager)
+    first = table.iloc[0]
+    assert first["bias_wins"] == pytest.approx(first["expected_wins"] / first["actual_wins"] - 1)
+
+
+def test_calibration_counts_every_deal_with_an_outcome_once(reader: Reader) -> None:
+    rows = calibration(reader)
+    months = [month for month in reader.months() if month < LAST]
+    assert rows["deals"].sum() == sum(len(reader.predictions(month)) for month in months)
+    assert rows["predicted"].is_monotonic_increasing
+    assert isinstance(evidence(reader), tuple)
+
+
+def test_a_manager_gets_own_totals_only(reader: Reader) -> None:
+    name = sorted(reader.predictions(LAST)["manager"].unique())[0]
+    own = reader.within(scope_of(f"manager:{name}"))
+    forecast = reader.forecast(LAST)
+    total = headline(own.forecast(LAST), own.scope)
+    same = forecast[(forecast["level"] == "manager") & (forecast["name"] == name)]
+    assert total["total_wins"].tolist() == same.sort_values("horizon_months")["total_wins"].tolist()
+    both = scope_of("manager:" + ",".join(sorted(reader.predictions(LAST)["manager"].unique())))
+    together = headline(reader.within(both).forecast(LAST), both)
+    assert together["total_revenue_low"].isna().all()
+    assert set(ranked(own, LAST, LIMITS)["manager"]) == {name}
+    assert set(at_risk(own, LAST, Limits(age=0.5))["manager"]) <= {name}
+
+
+def test_own_numbers_are_kept_in_scope_and_judged(reader: Reader, tmp_path: Path) -> None:
+    first, second, *_ = sorted(reader.predictions(BEFORE)["manager"].unique())
+    own = reader.within(scope_of(f"manager:{first}"))
+    deal = own.predictions(BEFORE)["opportunity_id"].iloc[0]
+    model = reader.predictions(BEFORE)["probability"].sum()
+    save(own, BEFORE, "deal", deal, 0.9, "they called", "one")
+    save(own, BEFORE, "manager", first, 1_000.0, "=1+1", "one")
+    save(own, BEFORE, "manager", first, 2_000.0, "more", "one")
+    save(reader, BEFORE, "total", "all deals", 5_000.0, "", "boss")
+    for subject, name, number, said in (
+        ("manager", second, 1.0, "is not among what you see"),
+        ("total", "all deals", 1.0, "is not among what you see"),
+        ("deal", deal, 1.5, "out of range"),
+        ("manager", first, -1.0, "out of range"),
+    ):
+        with pytest.raises(SettingsError, match=said):
+            save(own, BEFORE, subject, name, number, "", "one")
+    assert overrides(own)["number"].tolist() == [0.9, 2_000.0]
+    assert len(overrides(reader)) == 3
+    assert overrides(reader.within(scope_of(f"manager:{second}"))).empty
+    assert reader.predictions(BEFORE)["probability"].sum() == model
+    rows = judged(reader).set_index("subject")
+    came = said_and_came(reader).set_index("forecast_month")
+    assert rows.loc["total", "came"] == pytest.approx(came.loc[LAST, "actual_revenue"])
+    assert rows.loc["total", "model"] == pytest.approx(came.loc[LAST, "expected_revenue"])
+    assert rows.loc["deal", "came"] in (0.0, 1.0)

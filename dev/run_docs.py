@@ -1,0 +1,120 @@
+"""`python -m dev.run_docs [PAGE ...]`: run the commands of the documents on a synthetic sample, page by page.
+
+It takes minutes. Each page gets a home, a Dagster instance and a stack folder of its own, so it touches no
+data of yours. Values that stand for yours, such as `path/to/folder`, are replaced.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from pyarrow import csv
+
+from crm_assets.crm.schema import RAW_TABLES, SOURCE_ROW
+from crm_assets.sources.sample import SyntheticSample
+from dev.doc_commands import Block, blocks, pages
+from dev.place import ROOT
+
+SAMPLE = {"CRM_SOURCE": "sample", "CRM_SAMPLE_OPPORTUNITIES": "2000"}
+# What the tests of this project run by themselves, or what changes the checkout.
+LEFT_OUT = ("make test", "make lint", "make install-scale", "git ")
+# Where the documents name what only the reader has; months of the Kaggle data become those of the sample.
+IN_PLACE_OF = {"VERSION=3": "VERSION=1", "2016-": "2022-", "2017-": "2023-"}
+# Files that a page may write into the project's folder.
+WRITTEN = ("crm.yaml",)
+NEEDS_A_RUN = ("guides/", "concepts/", "reference/")
+
+
+def main(arguments: list[str]) -> int:
+    """Run the pages and return how many failed."""
+    for name in WRITTEN:
+        if (ROOT / name).exists():
+            sys.exit(f"{ROOT / name} is in the way; move it away first.")
+    chosen = [Path(name).resolve() for name in arguments] or pages()
+    # The database server's user may not enter every folder.
+    work = Path(tempfile.mkdtemp(prefix="crm-docs-", dir="/var/tmp"))
+    work.chmod(0o711)
+    try:
+        dump = _write_dump(work / "dump")
+        failed = [page for page in chosen if not _run_page(page, work, dump)]
+    finally:
+        shutil.rmtree(work)
+    print(f"{len(failed)} of {len(chosen)} pages failed." if failed else f"All {len(chosen)} pages ran.")
+    return len(failed)
+
+
+def _run_page(page: Path, work: Path, dump: Path) -> bool:
+    todo = [block for block in blocks(page) if not block.not_run]
+    if not todo:
+        return True
+    name = page.relative_to(ROOT).as_posix()
+    place = work / name.replace("/", "-")
+    (place / "dagster").mkdir(parents=True)
+    place.chmod(0o711)
+    shutil.copy(ROOT / "dagster.yaml", place / "dagster")
+    given = {} if any("path/to/folder" in block.text for block in todo) else SAMPLE
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("CRM_")}
+    environment = (
+        clean
+        | given
+        | {
+            "CRM_HOME": str(place / "home"),
+            "DAGSTER_HOME": str(place / "dagster"),
+            "CRM_STACK_DIR": str(place / "stack"),
+            "PATH": f"{ROOT / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}",
+        }
+    )
+    before = ["make run"] if name.removeprefix("docs/").startswith(NEEDS_A_RUN) else []
+    script = "\n".join(["set -e", *before, *(_script(block, place, dump) for block in todo)])
+    began = time.monotonic()
+    done = subprocess.run(
+        ["bash", "-c", script],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    if (place / "stack").exists():
+        subprocess.run(["make", "stack-down"], cwd=ROOT, env=environment, capture_output=True, check=False)
+    for file in WRITTEN:
+        (ROOT / file).unlink(missing_ok=True)
+    ended = "ran" if done.returncode == 0 else f"ended with {done.returncode}"
+    print(f"{name}: {ended} after {time.monotonic() - began:.0f} s", flush=True)
+    if done.returncode:
+        print("\n".join(done.stdout.splitlines()[-25:]))
+    return done.returncode == 0
+
+
+def _script(block: Block, place: Path, dump: Path) -> str:
+    lines = [line for line in block.commands if not line.startswith(LEFT_OUT)]
+    text = "\n".join(lines)
+    replaced = IN_PLACE_OF | {
+        "path/to/folder": str(dump),
+        "$PWD/.dagster_home": "$DAGSTER_HOME",
+        "data/tables": str(place / "home" / "tables"),
+        "/var/backups/crm": str(place / "backups"),
+    }
+    for theirs, ours in replaced.items():
+        text = text.replace(theirs, ours)
+    return text
+
+
+def _write_dump(folder: Path) -> Path:
+    sample = SyntheticSample(2000, seed=7)
+    folder.mkdir()
+    for table in RAW_TABLES:
+        rows = sample.read(table).drop_columns([SOURCE_ROW.name])
+        if table.is_there(rows.num_rows):
+            csv.write_csv(rows, folder / table.file_name)
+    return folder
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

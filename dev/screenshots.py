@@ -1,0 +1,81 @@
+"""`python -m dev.screenshots FOLDER`: take a picture of each page of the dashboard that is running."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shutil
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from crm_assets.settings import get_settings
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+PAGES = ("forecast", "deals", "changes", "risk", "outcome", "trust")
+# The first page has no path of its own.
+PATHS = {"forecast": ""}
+WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+PATIENCE = 120_000
+
+
+def browser_program() -> str | None:
+    """Return the distribution's Chromium, or None."""
+    return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+def settled(page: Page) -> None:
+    """Wait until Streamlit has run the page and drawn it."""
+    page.wait_for_selector("[data-testid=stApp]", timeout=PATIENCE)
+    page.wait_for_selector("h1", timeout=PATIENCE)
+    page.wait_for_function(
+        """() => {
+            const app = document.querySelector('[data-testid=stApp]');
+            return app.dataset.testScriptState === 'notRunning'
+                && !document.querySelector('[data-testid=stSpinner], [data-testid=stSkeleton]')
+                && !document.querySelector('[data-stale=true]');
+        }""",
+        timeout=PATIENCE,
+    )
+
+
+def main() -> None:
+    """Take pictures of all pages: light and wide, dark, and on a phone."""
+    from playwright.sync_api import sync_playwright
+
+    parser = argparse.ArgumentParser(prog="python -m dev.screenshots")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--pages", default=",".join(PAGES))
+    parser.add_argument("--only", default="light,dark,phone")
+    asked = parser.parse_args()
+    settings = get_settings()
+    address = f"http://{settings.dashboard_address}:{settings.dashboard_port}"
+    asked.folder.mkdir(parents=True, exist_ok=True)
+    kinds = {"light": ("light", WIDE), "dark": ("dark", WIDE), "phone": ("light", PHONE)}
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=browser_program(), args=["--no-sandbox"])
+        for kind in asked.only.split(","):
+            scheme, size = kinds[kind]
+            context = browser.new_context(viewport=size, color_scheme=scheme, locale="en-US")  # ty: ignore[invalid-argument-type]
+            page = context.new_page()
+            for name in asked.pages.split(","):
+                start = time.perf_counter()
+                page.goto(f"{address}/{PATHS.get(name, name)}")
+                settled(page)
+                took = time.perf_counter() - start
+                # The page scrolls inside of its main part: make the window as high as that.
+                height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
+                page.set_viewport_size({"width": size["width"], "height": min(int(height) + 20, 6_000)})
+                settled(page)
+                page.wait_for_timeout(700)
+                page.screenshot(path=asked.folder / f"{name}-{kind}.png")
+                page.set_viewport_size(size)  # ty: ignore[invalid-argument-type]
+                errors = re.findall(r"Traceback|Error:", page.inner_text("body"))
+                print(f"{name}-{kind}.png  {took:.1f} s  {' '.join(errors)}".rstrip())
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
