@@ -245,6 +245,6 @@ def test_what_is_written_at_closing_is_convicted(kind: Kind, cleaned_sample: pd.
     assert INADMISSIBLE in verdict_of(kind, cleaned_sample)
 
 
-@pytest.mark.parametrize("kind", (*CONFOUNDERS, *MORE_HONEST), ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", [*CONFOUNDERS, *MORE_HONEST], ids=lambda kind: kind.name)
 def test_what_was_there_from_the_start_is_not_convicted(kind: Kind, cleaned_sample: pd.DataFrame) -> None:
     assert INADMISSIBLE not in verdict_of(kind, cleaned_sample)
