@@ -22,9 +22,12 @@ from typing import Any
 PACKAGE = Path(__file__).parent.parent
 # The packages that compute tables. Of other packages, the digest covers only the module of the asset.
 ROOMS = ("crm", "engine", "modeling", "sources")
+_COMPUTES = tuple(f"{PACKAGE.name}.{room}" for room in ROOMS)
 DIGITS = 12
 # Of one module: the digest and used names of each name it defines, and the origin of each imported name.
 Symbols = dict[str, Any]
+# A module and a name in it.
+Place = tuple[str, str]
 
 
 def code_version(*objects: Callable[..., Any] | type) -> str:
@@ -32,23 +35,33 @@ def code_version(*objects: Callable[..., Any] | type) -> str:
 
     The same code has the same version under one release of Python; another release may give another version.
     """
-    seen: dict[tuple[str, str], str] = {}
+    seen: dict[Place, str] = {}
+    passed: set[Place] = set()
     todo = [(made.__module__, str(getattr(made, "__qualname__", "")).split(".")[0]) for made in objects]
     while todo:
-        module, name = todo.pop()
-        if (module, name) in seen or (source := _path(module)) is None:
+        place = todo.pop()
+        if place in passed:
             continue
-        symbols = _symbols(source)
-        if name in symbols["defines"]:
-            seen[module, name], uses = symbols["defines"][name]
-            todo += (found for use in uses if (found := _resolved(module, symbols, use)))
-        elif name in symbols["imports"]:
-            todo += [found for found in [_resolved(module, symbols, name)] if found]
+        passed.add(place)
+        digest, uses = _symbol(*place)
+        if digest is not None:
+            seen[place] = digest
+        todo += uses
     text = "".join(f"{module}.{name}={seen[module, name]};" for module, name in sorted(seen))
     return hashlib.sha256(text.encode()).hexdigest()[:DIGITS]
 
 
-def _resolved(module: str, symbols: Symbols, use: str) -> tuple[str, str] | None:
+@cache
+def _symbol(module: str, name: str) -> tuple[str | None, tuple[Place, ...]]:
+    """Return the digest of what a module defines under a name, if it does, and where what it uses is."""
+    if (source := _path(module)) is None:
+        return None, ()
+    symbols = _symbols(source)
+    digest, uses = symbols["defines"].get(name, (None, (name,) if name in symbols["imports"] else ()))
+    return digest, tuple(found for use in uses if (found := _resolved(module, symbols, use)))
+
+
+def _resolved(module: str, symbols: Symbols, use: str) -> Place | None:
     """Find where a used name, or the attribute of a module such as `cleaning.opportunities`, is defined."""
     first, _, attribute = use.partition(".")
     if first in symbols["defines"]:
@@ -63,9 +76,10 @@ def _resolved(module: str, symbols: Symbols, use: str) -> tuple[str, str] | None
 
 
 def _computes(module: str) -> bool:
-    return module.startswith(tuple(f"{PACKAGE.name}.{room}" for room in ROOMS))
+    return module.startswith(_COMPUTES)
 
 
+@cache
 def _path(module: str) -> Path | None:
     path = PACKAGE.parent.joinpath(*module.split("."))
     for file in (path.with_suffix(".py"), path / "__init__.py"):

@@ -65,7 +65,8 @@ def versions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., t
                     text = text.replace(old, new)
             (package / name).parent.mkdir(parents=True, exist_ok=True)
             (package / name).write_text(text)
-        code_versions._symbols.cache_clear()
+        for kept in (code_versions._path, code_versions._symbol, code_versions._symbols):
+            kept.cache_clear()
         deals, other = (code_versions.code_version(made(name)) for name in ("deals", "other"))
         return deals, other
 
