@@ -218,6 +218,12 @@ This is what one dump can show. From the second archived dump on, history decide
 judge: a column that changes when deals close is convicted, one that hardly ever changes is cleared, whatever
 its slope. What escapes both may still set off the tripwire, as
 [benchmarks/README.md](../benchmarks/README.md) counts.
+
+On a seed that no threshold was chosen by (real, and samples of 8,800 deals with seed 23 and 3,000 with seed
+29), 155 of 167 leaks that add 0.03 or more (93 %) were convicted, 10 were unproven and 2, of agents and
+offices on the real dump, admissible. Five of the unproven only swap what winners and losers have, which one
+dump cannot tell from honest knowledge; of the rest, 96 % were convicted. Of 195 honest columns none was
+convicted.
 """
 
 OVERWRITTEN = """
