@@ -252,7 +252,8 @@ class Settings(BaseSettings):
     api_timeout: float = Field(
         30.0,
         gt=0,
-        description="Seconds that the REST API waits for a request's body, and works on an answer.",
+        description="Seconds that the REST API waits for the head of a request, and for its body, and that it "
+        "works on an answer.",
     )
     redis_url: SecretStr | None = Field(
         None,

@@ -87,14 +87,14 @@ class Guard:
         return None
 
     async def _timed(self, scope: Scope, receive: Receive, seen: _Seen) -> None:
-        over, size = False, 0
+        over, size, until = False, 0, time.monotonic() + self.seconds
 
         async def in_time() -> Message:
             nonlocal over, size
             if over:
                 return await receive()
             try:
-                message = await asyncio.wait_for(receive(), self.seconds)
+                message = await asyncio.wait_for(receive(), max(0.0, until - time.monotonic()))
             except TimeoutError:
                 said = f"The body did not arrive within {self.seconds:g} seconds; send it again."
                 raise Problem(408, said, headers={"Connection": "close"}) from None
@@ -105,7 +105,15 @@ class Guard:
             return message
 
         try:
-            await self.app(scope, in_time, seen)
+            # As long again for the answer as for the body.
+            async with asyncio.timeout(2 * self.seconds):
+                await self.app(scope, in_time, seen)
+        except TimeoutError:
+            if not seen.status:
+                said = (
+                    f"The answer took longer than {self.seconds:g} seconds; send fewer deals, or try again."
+                )
+                await problems.answer(seen.request_id, 504, said)(scope, receive, seen)
         except ClientDisconnect:
             # Nobody waits for an answer.
             seen.status = CLIENT_GONE
