@@ -252,8 +252,10 @@ class Settings(BaseSettings):
     api_timeout: float = Field(
         30.0,
         gt=0,
-        description="Seconds that the REST API waits for the head of a request, and for its body, and that it "
-        "works on an answer.",
+        description="Seconds that the REST API waits for the head of a request, and for its body.",
+    )
+    api_answer_timeout: float = Field(
+        60.0, gt=0, description="Seconds that the REST API works on an answer, once the request is there."
     )
     redis_url: SecretStr | None = Field(
         None,

@@ -35,6 +35,7 @@ class Guard:
     def __init__(self, app: ASGIApp, metrics: Metrics, settings: Settings) -> None:
         self.app, self.metrics = app, metrics
         self.most, self.most_bytes = settings.api_in_flight, settings.api_max_body
+        self.answer_seconds = settings.api_answer_timeout
         self.seconds, self.only_this_machine = settings.api_timeout, settings.api_keys is None
         self.under_way = 0
 
@@ -105,14 +106,11 @@ class Guard:
             return message
 
         try:
-            # As long again for the answer as for the body.
-            async with asyncio.timeout(2 * self.seconds):
+            async with asyncio.timeout(self.seconds + self.answer_seconds):
                 await self.app(scope, in_time, seen)
         except TimeoutError:
             if not seen.status:
-                said = (
-                    f"The answer took longer than {self.seconds:g} seconds; send fewer deals, or try again."
-                )
+                said = f"The answer took longer than {self.answer_seconds:g} seconds; send fewer deals, or try again."
                 await problems.answer(seen.request_id, 504, said)(scope, receive, seen)
         except ClientDisconnect:
             # Nobody waits for an answer.
