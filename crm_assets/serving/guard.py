@@ -110,7 +110,7 @@ class Guard:
                 await self.app(scope, in_time, seen)
         except TimeoutError:
             if not seen.status:
-                said = f"The answer took longer than {self.answer_seconds:g} seconds; send fewer deals, or try again."
+                said = f"It took longer than {self.answer_seconds:g} seconds; send fewer deals, or try again."
                 await problems.answer(seen.request_id, 504, said)(scope, receive, seen)
         except ClientDisconnect:
             # Nobody waits for an answer.

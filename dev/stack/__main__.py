@@ -34,7 +34,7 @@ def up(console: Console, folder: Path) -> None:
             "to use the new ones."
         )
     if stack.pid("api"):
-        console.print(f"REST API: {stack.address('api')}/docs   its key is CRM_API_KEY of the secrets below")
+        console.print(f"REST API: {stack.address('api')}/docs   its key is API_KEY of the secrets below")
     console.print(
         f"Dagster: {stack.address('webserver')}   MLflow: {stack.address('mlflow')}\n"
         f"Ports are in {stack.place.state_file}, passwords and keys in {stack.place.secrets_file}.\n"
