@@ -29,10 +29,11 @@ install: $(VENV)/installed ## Create the environment from the lock file.
 
 $(VENV)/installed: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 14) else "Python 3.11 to 3.13 is needed: make PYTHON=python3.11 ...")'
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check "$$(grep -o '^uv==[0-9.]*' requirements.lock)"
-	$(BIN)/uv pip sync --quiet --compile-bytecode --require-hashes requirements.lock
-	$(BIN)/uv pip install --quiet --no-deps --editable .
+	@echo "Bringing the environment in $(VENV) up to date: 2 GB, some minutes the first time."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check "$$(grep -o '^uv==[0-9.]*' requirements.lock)"
+	@$(BIN)/uv pip sync --quiet --compile-bytecode --require-hashes requirements.lock
+	@$(BIN)/uv pip install --quiet --no-deps --editable .
 	@touch $@
 
 install-scale: $(VENV)/scale ## Add Spark and the libraries that the benchmarks compare with (400 MB).
@@ -161,9 +162,10 @@ coverage: ## Run all tests, and show which lines those in the tests' own process
 	$(MAKE) --no-print-directory test PYTEST='pytest --cov'
 	$(MAKE) --no-print-directory test-system test-deployed
 
-lint: install ## Check style.
+lint: install ## Check style and spelling.
 	ruff check .
 	ruff format --check .
+	codespell
 
 types: install ## Check types.
 	ty check
@@ -194,7 +196,7 @@ benchmark: install ## Time the graph against a plain script of the same models.
 lock: install ## Resolve the lock files again from pyproject.toml.
 	uv pip compile pyproject.toml --all-extras $(foreach package,$(LARGE),--no-emit-package $(package)) --universal --python-version 3.11 --generate-hashes --no-emit-index-url --output-file requirements.lock --quiet
 	uv pip compile --group pyproject.toml:scale --constraints requirements.lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url --output-file requirements-scale.lock --quiet
-	uv pip compile pyproject.toml --extra deployed --extra serving --constraints requirements.lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url --output-file docker/requirements.lock --quiet
+	uv pip compile pyproject.toml --extra deployed --constraints requirements.lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url --output-file docker/requirements.lock --quiet
 
 clean: ## Remove tables, models and Dagster's history, and keep the environment.
 	rm -rf data .dagster_home .pytest_cache .ruff_cache .hypothesis

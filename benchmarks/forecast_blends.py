@@ -43,7 +43,7 @@ def blends(data: Mapping[str, tuple[Split, Mapping[str, pd.DataFrame]]]) -> str:
             rows = table[chosen]
             auc = bootstrap.auc_difference_error(rows[KEYS], outcome[chosen], said[chosen], hazard[chosen])
             loss = _loss(outcome[chosen], said[chosen]) - _loss(outcome[chosen], hazard[chosen])
-            cells = [f"{found['roc_auc']:.3f}", f"{found['roc_auc'] - base['roc_auc']:+.3f}", f"{auc:.3f}"]
+            cells = [f"{found['roc_auc']:.3f}", f"{found['roc_auc'] - base['roc_auc']:+.4f}", f"{auc:.4f}"]
             cells += [f"{found['log_loss']:.3f}", f"{loss.mean():+.4f}"]
             cells.append(f"{bootstrap.mean_standard_error(rows, loss):.4f}")
             lines.append(f"| {name} | {what} | {' | '.join(cells)} |")

@@ -31,8 +31,8 @@ from crm_assets.crm.schema import (
 )
 from crm_assets.sources.csv_folder import CsvFolder
 from crm_assets.sources.mapping.folder import MappedFolder
+from crm_assets.sources.mapping.ids import long_ids
 from crm_assets.sources.mapping.load import DEFAULT, load
-from crm_assets.sources.mapping.salesforce_ids import long_ids
 from crm_assets.sources.sample import SyntheticSample
 
 SIZES = (88_000, 880_000, 8_800_000)

@@ -108,7 +108,7 @@ def problem(command: str) -> str | None:
             return problem(arguments[0].removeprefix("$(").removesuffix(")"))
         case "cp" | "spark-submit":
             return None if (ROOT / arguments[0]).exists() else f"there is no file {arguments[0]}"
-        case "uv" | "pre-commit":
+        case "uv" | "pre-commit" | ".ci/run":
             return None
         case name:
             return None if name in OF_THE_SYSTEM else f"{name} is no command that the documents know"

@@ -55,7 +55,7 @@ def split(
     """Split each category in two when the deal closes."""
     where = getattr(Sides(deals), when) & lots(deals, random, share) & deals[column].notna().to_numpy()
     parts = np.where(lots(deals, random, 0.5), " I", " II").astype(object)
-    return written(deals, column, where, (deals[column].astype(object).to_numpy() + parts)[where])
+    return written(deals, column, where, deals[column].astype(object).to_numpy()[where] + parts[where])
 
 
 def in_one_office(deals: pd.DataFrame, random: Random) -> tuple[str, pd.DataFrame]:

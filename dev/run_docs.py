@@ -21,9 +21,9 @@ from crm_assets.sources.sample import SyntheticSample
 from dev.doc_commands import Block, blocks, pages
 from dev.place import ROOT
 
-SAMPLE = {"CRM_SOURCE": "sample", "CRM_SAMPLE_OPPORTUNITIES": "2000"}
+SAMPLE = {"CRM_SAMPLE_OPPORTUNITIES": "2000"}
 # What the tests of this project run by themselves, or what changes the checkout.
-LEFT_OUT = ("make test", "make lint", "make install-scale", "git ")
+LEFT_OUT = ("make test", "make lint", "make install-scale", "git ", ".venv/bin/pre-commit")
 # Where the documents name what only the reader has; months of the Kaggle data become those of the sample.
 IN_PLACE_OF = {"VERSION=3": "VERSION=1", "2016-": "2022-", "2017-": "2023-"}
 # Files that a page may write into the project's folder.
@@ -55,41 +55,55 @@ def _run_page(page: Path, work: Path, dump: Path) -> bool:
         return True
     name = page.relative_to(ROOT).as_posix()
     place = work / name.replace("/", "-")
-    (place / "dagster").mkdir(parents=True)
-    place.chmod(0o711)
-    shutil.copy(ROOT / "dagster.yaml", place / "dagster")
-    given = {} if any("path/to/folder" in block.text for block in todo) else SAMPLE
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("CRM_")}
-    environment = (
-        clean
-        | given
-        | {
-            "CRM_HOME": str(place / "home"),
-            "DAGSTER_HOME": str(place / "dagster"),
-            "CRM_STACK_DIR": str(place / "stack"),
-            "PATH": f"{ROOT / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}",
-        }
-    )
-    before = ["make run"] if name.removeprefix("docs/").startswith(NEEDS_A_RUN) else []
-    script = "\n".join(["set -e", *before, *(_script(block, place, dump) for block in todo)])
+    place.mkdir()
+    if name.removeprefix("docs/").startswith(NEEDS_A_RUN):
+        shutil.copytree(_finished_run(work) / "home", place / "home")
     began = time.monotonic()
+    code, output = _run("\n".join(_script(block, place, dump) for block in todo), place)
+    if (place / "stack").exists():
+        _run("make stack-down", place)
+    for file in WRITTEN:
+        (ROOT / file).unlink(missing_ok=True)
+    ended = f"ended with {code}" if code else "ran"
+    print(f"{name}: {ended} after {time.monotonic() - began:.0f} s", flush=True)
+    if code:
+        print("\n".join(output.splitlines()[-25:]), flush=True)
+    return code == 0
+
+
+def _finished_run(work: Path) -> Path:
+    """Return the folder of a finished run, which the pages that need one share."""
+    place = work / "finished"
+    if not place.exists():
+        place.mkdir()
+        code, output = _run("make run", place)
+        if code:
+            sys.exit(output)
+    return place
+
+
+def _run(script: str, place: Path) -> tuple[int, str]:
+    """Run commands with a home, a Dagster instance and a stack of their own; return exit code and output."""
+    place.chmod(0o711)
+    (place / "dagster").mkdir(exist_ok=True)
+    shutil.copy(ROOT / "dagster.yaml", place / "dagster")
+    mine = {name: value for name, value in os.environ.items() if not name.startswith(("CRM_", "KAGGLE_"))}
+    own = {
+        "CRM_HOME": str(place / "home"),
+        "DAGSTER_HOME": str(place / "dagster"),
+        "CRM_STACK_DIR": str(place / "stack"),
+        "PATH": f"{ROOT / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}",
+    }
     done = subprocess.run(
-        ["bash", "-c", script],
+        ["bash", "-e", "-c", script],
         cwd=ROOT,
-        env=environment,
+        env=mine | SAMPLE | own,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        check=False,
     )
-    if (place / "stack").exists():
-        subprocess.run(["make", "stack-down"], cwd=ROOT, env=environment, capture_output=True, check=False)
-    for file in WRITTEN:
-        (ROOT / file).unlink(missing_ok=True)
-    ended = "ran" if done.returncode == 0 else f"ended with {done.returncode}"
-    print(f"{name}: {ended} after {time.monotonic() - began:.0f} s", flush=True)
-    if done.returncode:
-        print("\n".join(done.stdout.splitlines()[-25:]))
-    return done.returncode == 0
+    return done.returncode, done.stdout
 
 
 def _script(block: Block, place: Path, dump: Path) -> str:
@@ -99,6 +113,7 @@ def _script(block: Block, place: Path, dump: Path) -> str:
         "path/to/folder": str(dump),
         "$PWD/.dagster_home": "$DAGSTER_HOME",
         "data/tables": str(place / "home" / "tables"),
+        "CRM_HOME=data-": f"CRM_HOME={place}/home-",
         "/var/backups/crm": str(place / "backups"),
     }
     for theirs, ours in replaced.items():

@@ -15,6 +15,7 @@ from typing import Any
 
 import mmdr
 from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
@@ -49,7 +50,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Turn links between files into links between pages, and diagrams into pictures."""
     del config
-    parts = FENCED.split(DIAGRAM.sub(_drawn, markdown))
+    drawn = DIAGRAM.sub(lambda block: _drawn(block, page.file.src_uri), markdown)
+    parts = FENCED.split(drawn)
     # Every second part is a block of code.
     parts[::2] = [
         LINK.sub(lambda link: _of_site(link, page.file.src_uri, files), part) for part in parts[::2]
@@ -75,7 +77,12 @@ def _of_site(link: re.Match[str], page: str, files: Files) -> str:
     return text if (ROOT / path).exists() else link[0]
 
 
-def _drawn(block: re.Match[str]) -> str:
+def _drawn(block: re.Match[str], page: str) -> str:
+    try:
+        picture = mmdr.render(block[1]).svg()
+    except ValueError as error:
+        raise PluginError(f"{page}: a diagram cannot be drawn: {error}") from error
     # As an image of its own: pictures on one page would share names of styles and arrow heads.
-    picture = base64.b64encode(mmdr.render(block[1]).svg().encode()).decode()
-    return f'<img alt="diagram" src="data:image/svg+xml;base64,{picture}">'
+    return (
+        f'<img alt="diagram" src="data:image/svg+xml;base64,{base64.b64encode(picture.encode()).decode()}">'
+    )

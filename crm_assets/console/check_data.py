@@ -12,6 +12,7 @@ from crm_assets.console.terminal import run_command
 from crm_assets.crm.all_features import ALL_FEATURES
 from crm_assets.crm.feature_table import FEATURES
 from crm_assets.crm.schema import RAW_SALES_PIPELINE, RAW_TABLES
+from crm_assets.errors import SourceUnavailableError
 from crm_assets.settings import Settings, get_settings
 from crm_assets.sources.base import Source
 from crm_assets.sources.readiness import VENDORS, Readiness, readiness
@@ -44,6 +45,11 @@ def look(settings: Settings, source: Source) -> Readiness:
     Raises:
         CrmAssetsError: the data cannot be read, or the settings ask for months that it does not cover.
     """
+    if settings.pull is not None and not settings.pulled_dir.exists():
+        raise SourceUnavailableError(
+            f"{settings.pulled_dir} holds no pulled files yet: run `make pull CRM={settings.pull}` or `make "
+            "run`."
+        )
     taken = source.take(*RAW_TABLES)
     months = month_range(settings, source, taken[RAW_SALES_PIPELINE.name].rows)
     return readiness(taken, months, settings)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 
 import pandas as pd
 
+from crm_assets.crm.months import month_end, month_of
 from crm_assets.crm.targets import DEFAULT_TARGET
 from crm_assets.modeling.forecast import TOTAL
 
@@ -63,6 +65,44 @@ def likeliest(predictions: pd.DataFrame, forecast: pd.DataFrame, last_month: str
     if shown.empty:
         notes.append("No open deal has a chance of 0.1 % or more.")
     return Likeliest(shown, months, ahead, [*notes, *_ties(ranked, shown)])
+
+
+@dataclass(frozen=True)
+class WithinAMonth:
+    """The likeliest wins as of a day.
+
+    Attributes:
+        deals: rows of `current_predictions` with the column `chance`, the likeliest first.
+        month: the month by whose end they may be won.
+        title: what the deals open that day add up to.
+    """
+
+    deals: pd.DataFrame
+    month: str
+    title: str
+
+
+def within_a_month(current: pd.DataFrame, last_month: str) -> WithinAMonth | None:
+    """Return the likeliest wins as of the day of `current_predictions`; None if it is a month's end.
+
+    Args:
+        current: `current_predictions`.
+        last_month: the month whose end the rest of the summary is about, `YYYY-MM`.
+    """
+    if current.empty or current["as_of"].iloc[0] == f"{month_end(last_month)}":
+        return None
+    day = current["as_of"].iloc[0]
+    month, column = month_of(date.fromisoformat(day)), "probability_this_month"
+    if not current[column].sum():
+        # On a month's last day nothing is left of it.
+        month, column = DEFAULT_TARGET.last_month(month), "probability"
+    ranked = current.assign(chance=current[column])
+    ranked = ranked.sort_values(["chance", "opportunity_id"], ascending=[False, True])
+    title = (
+        f"As of {day}: {len(current):,} deals are open; {ranked['chance'].sum():,.0f} should be won by the "
+        f"end of {month}"
+    )
+    return WithinAMonth(ranked.head(LIKELIEST), month, title)
 
 
 def _ties(ranked: pd.DataFrame, shown: pd.DataFrame) -> list[str]:

@@ -40,11 +40,15 @@ def main() -> int:
 
 
 def _write(target: Path, text: str) -> None:
+    made = False
     try:
         # Refuses a file that came to be in the meantime, in place of writing over it.
         with target.open("x", encoding="utf-8") as file:
+            made = True
             file.write(text)
     except OSError as error:
+        if made:
+            target.unlink(missing_ok=True)
         raise StorageError(f"Cannot write {target}: {error.strerror}; name another file.") from error
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date
 from typing import Any
 
 import ibis.expr.types as ir
@@ -12,8 +11,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from crm_assets.console.likeliest import LIKELIEST, likeliest
-from crm_assets.crm.months import MonthRange, month_end, month_of
+from crm_assets.console.likeliest import WithinAMonth, likeliest, within_a_month
+from crm_assets.crm.months import MonthRange
 from crm_assets.crm.schema import Stage
 from crm_assets.crm.tables import CURRENT_PREDICTIONS
 from crm_assets.crm.targets import DEFAULT_TARGET
@@ -124,8 +123,8 @@ def show(results: Results, console: Console) -> None:
         for note in found.notes:
             console.print(f"[dim]{note}[/dim]")
         console.print()
-    if within := _within_a_month(results):
-        console.print(within)
+    if found := within_a_month(results.current, results.months.last):
+        console.print(_within_a_month(found))
         console.print()
     if rate_in_force(results.leaderboard) != POOLED_RATE:
         console.print(_leaderboard(results.leaderboard, wide))
@@ -268,27 +267,13 @@ def _add_deal_columns(table: Table, deals: pd.DataFrame) -> list[str]:
     return list(shown)
 
 
-def _within_a_month(results: Results) -> Table | None:
-    """Return the likeliest wins as of the day that CRM_AS_OF asks for, unless it is the last month's end."""
-    current = results.current
-    if current.empty or current["as_of"].iloc[0] == f"{month_end(results.months.last)}":
-        return None
-    day = current["as_of"].iloc[0]
-    month, column = month_of(date.fromisoformat(day)), "probability_this_month"
-    # On a month's last day nothing is left of it.
-    rest = current[column].sum() > 0
-    until = month if rest else DEFAULT_TARGET.last_month(month)
-    chance = column if rest else "probability"
-    table = _table(
-        f"As of {day}: {len(current):,} deals are open; {current[chance].sum():,.0f} should be won "
-        f"by the end of {until}"
-    )
-    first = current.sort_values([chance, "opportunity_id"], ascending=[False, True]).head(LIKELIEST)
-    shown = _add_deal_columns(table, first)
-    for name in ("days open", f"by the end of {until}", "ever"):
+def _within_a_month(found: WithinAMonth) -> Table:
+    table = _table(found.title)
+    shown = _add_deal_columns(table, found.deals)
+    for name in ("days open", f"by the end of {found.month}", "ever"):
         table.add_column(name, justify="right")
-    for row in first.to_dict("records"):
-        chances = (f"{row[name]:.1%}" for name in (chance, "probability_ever"))
+    for row in found.deals.to_dict("records"):
+        chances = (f"{row[name]:.1%}" for name in ("chance", "probability_ever"))
         table.add_row(*(row[name] or NO_NUMBER for name in shown), f"{row['days_open']}", *chances)
     return table
 

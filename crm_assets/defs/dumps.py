@@ -42,6 +42,19 @@ def deals_at_hand(store: TableStore, opportunities: ir.Table) -> tuple[ArchivedD
     return deals, dumps
 
 
+def newer_dump(archive: Archive) -> str:
+    """Say that the raw tables come from an older dump than the newest one in use; empty if they do not."""
+    dumps = used_dumps(archive)
+    own = next((dump for dump in reversed(dumps) if archive.holds(dump)), None)
+    if own is None or own == dumps[-1]:
+        return ""
+    return (
+        f"The tables come from the dump of {own.name}, and the archive has a newer one, of {dumps[-1].name}: "
+        "all that follows is as of the older day. Read the newest export, or name the newer dump in "
+        "CRM_WITHDRAWN_DUMPS if it is wrong."
+    )
+
+
 def change_rates(store: TableStore) -> pd.DataFrame | None:
     """Return the stored table `CHANGE_RATES`; None if it is not stored or no two dumps are archived."""
     if not store.has(CHANGE_RATES.name):

@@ -234,8 +234,9 @@ def _verdicts(t: pd.DataFrame) -> np.ndarray:
     excludes_zero = (low > needed) & (t["error"] < MAX_ERROR)
     holds_one = (high > NEAR_ONE_FROM) & (low < NEAR_ONE_TO) & (t["slope"] < MAX_SLOPE)
     fits = t["fit"] >= MIN_FIT
-    guilty = strong & excludes_zero & holds_one & fits & (part >= SHARE_OF_STRONGEST)
+    # Months in which more deals are won have more of a value that foretells winning, known from the start.
     balanced = t["shift"].abs() + t["shift_error"] < MAX_SHIFT * t["effect"]
+    guilty = strong & excludes_zero & holds_one & fits & ~balanced & (part >= SHARE_OF_STRONGEST)
     cleared = (
         (high < MAX_HONEST_SLOPE)
         | (low > MAX_SLOPE)

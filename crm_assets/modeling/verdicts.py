@@ -40,8 +40,9 @@ MAX_HONEST_FIT = 0.80
 MAX_HONEST_SLOPE = 0.75
 # If all closed deals together look like open ones, up to this part of the difference between won and lost and
 # within a standard error, a value tells who wins and not who has closed: rewriting would do that only by
-# coincidence. A value tied to the outcome as strongly as the second figure (for example a rating that is hot
-# for nearly all won deals) stays in doubt.
+# coincidence. It is never convicted: months differ in how many they win, and what foretells winning follows
+# that. A value tied to the outcome as strongly as the second figure (for example a rating that is hot for
+# nearly all won deals) stays in doubt.
 MAX_SHIFT, MAX_BALANCED_STRENGTH = 0.20, 0.35
 
 # A single honest feature reaches 0.92 within a month (`days_open` against closing later, on the real dump).

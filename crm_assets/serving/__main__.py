@@ -60,12 +60,12 @@ def check(settings: Settings) -> None:
     Raises:
         SettingsError: says what to do.
     """
-    if settings.api_keys is not None:
-        read_keys(settings.api_keys)
+    if settings.api_key_file is not None:
+        read_keys(settings.api_key_file)
     elif settings.api_host not in LOOPBACK:
         raise SettingsError(
             f"CRM_API_HOST={settings.api_host} would serve other machines without API keys: make a key with "
-            "make api-key and set CRM_API_KEYS, or set CRM_API_HOST=127.0.0.1."
+            "make api-key and set CRM_API_KEY_FILE, or set CRM_API_HOST=127.0.0.1."
         )
 
 

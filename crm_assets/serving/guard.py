@@ -36,7 +36,7 @@ class Guard:
         self.app, self.metrics = app, metrics
         self.most, self.most_bytes = settings.api_in_flight, settings.api_max_body
         self.answer_seconds = settings.api_answer_timeout
-        self.seconds, self.only_this_machine = settings.api_timeout, settings.api_keys is None
+        self.seconds, self.only_this_machine = settings.api_timeout, settings.api_key_file is None
         self.under_way = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -74,10 +74,10 @@ class Guard:
             host = dict(scope["headers"]).get(b"host", b"").decode("latin-1")
             name = host.rsplit(":", 1)[0].strip("[]") if not host.endswith("]") else host.strip("[]")
             if client not in (*LOOPBACK, "testclient"):
-                return refuse(403, "Without API keys only this machine is served; set CRM_API_KEYS.")
+                return refuse(403, "Without API keys only this machine is served; set CRM_API_KEY_FILE.")
             # A web page could otherwise make a browser on this machine ask under a name of its own.
             if name not in (*LOOPBACK, "testserver"):
-                return refuse(421, "Without API keys the host must be localhost; set CRM_API_KEYS.")
+                return refuse(421, "Without API keys the host must be localhost; set CRM_API_KEY_FILE.")
         size = dict(scope["headers"]).get(b"content-length", b"")
         if size.isdigit() and int(size) > self.most_bytes:
             large = self._too_large()

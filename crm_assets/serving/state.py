@@ -192,7 +192,7 @@ class Follower:
             return state, str(error)
 
     def _read_keys(self, first: bool = False) -> str | None:
-        path = self.settings.api_keys
+        path = self.settings.api_key_file
         if path is None:
             return None
         try:

@@ -159,7 +159,11 @@ def _tables(name: str, content: Callable[[], bytes]) -> list[File]:
         return _tables(name[: -len(PACKED)], lambda: _unpacked(name, content()))
     if not name.lower().endswith(workbook.SUFFIXES):
         return [File(name, _stem(name), content)]
-    found = workbook.sheets(name, content())
+    data = content()
+    if name.lower().endswith(".xls") and workbook.is_text(data):
+        # Several programs call a table of text so, since Excel opens it.
+        return [File(name, _stem(name), content)]
+    found = workbook.sheets(name, data)
     if len(found) == 1:
         # A sheet of its own file is called after the file: Excel's default name says nothing.
         return [File(name, _stem(name), content, found[0])]

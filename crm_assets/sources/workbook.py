@@ -9,9 +9,13 @@ import pyarrow as pa
 from python_calamine import CalamineError, CalamineWorkbook, PasswordError, ZipError
 
 from crm_assets.errors import BadInputError
+from crm_assets.sources.encodings import as_utf8
 from crm_assets.sources.text_table import TextTable, Wanted, header_at, picked
+from crm_assets.sources.web_page import is_web_page, records_of
 
 SUFFIXES = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
+# The first bytes of zip archives and of Microsoft's older files.
+MARKS = (b"PK", b"\xd0\xcf\x11\xe0")
 
 
 def sheets(name: str, data: bytes) -> list[str]:
@@ -20,7 +24,19 @@ def sheets(name: str, data: bytes) -> list[str]:
     Raises:
         BadInputError: it is no workbook, or it needs a password.
     """
-    return list(_opened(name, data).sheet_names)
+    return ["page"] if is_web_page(data) else list(_opened(name, data).sheet_names)
+
+
+def is_text(data: bytes) -> bool:
+    """Return whether a file is text, whatever its name says: workbooks begin with marks of their own."""
+    return not data.startswith(MARKS) and not is_web_page(data)
+
+
+def _of_page(name: str, data: bytes) -> list[list[str]]:
+    """Return the rows of a page's tables, all as wide as the widest."""
+    found = records_of(as_utf8(name, data)[0].decode("utf-8", "replace"))
+    width = max((len(record) for record in found), default=0)
+    return [[*record, *[""] * (width - len(record))] for record in found]
 
 
 def read_sheet(name: str, data: bytes, sheet: str, columns: Wanted = None) -> TextTable:
@@ -35,10 +51,12 @@ def read_sheet(name: str, data: bytes, sheet: str, columns: Wanted = None) -> Te
     Raises:
         BadInputError: the workbook cannot be read, or the sheet is empty.
     """
-    book = _opened(name, data)
-    cells = book.get_sheet_by_name(sheet).to_python(skip_empty_area=False)
-    records = [[_text(cell) for cell in row] for row in cells]
-    del cells
+    if is_web_page(data):
+        records = _of_page(name, data)
+    else:
+        cells = _opened(name, data).get_sheet_by_name(sheet).to_python(skip_empty_area=False)
+        records = [[_text(cell) for cell in row] for row in cells]
+        del cells
     if not any(any(record) for record in records):
         raise BadInputError(f"{name} is empty; export the table again.")
     at = header_at(records)

@@ -15,7 +15,7 @@ import pandas as pd
 import pyte
 import pytest
 
-from crm_assets.console.likeliest import likeliest
+from crm_assets.console.likeliest import likeliest, within_a_month
 
 COLUMNS, LINES = 80, 30
 RUN = """
@@ -102,3 +102,24 @@ def test_deals_that_nobody_expects_are_not_listed() -> None:
     assert found.deals["opportunity_id"].tolist() == ["D01"]
     assert "2018-01 alone brings 0.1 wins from 2 open deals" in found.notes[0]
     assert likeliest(quiet.assign(probability_2_months=0.0), totals(0.1, 0.3), "2017-12").deals.empty
+
+
+@pytest.mark.parametrize(
+    ("day", "rest", "month", "order"),
+    [
+        ("2023-12-14", [0.1, 0.3], "2023-12", ["B", "A"]),
+        ("2023-12-31", [0.0, 0.0], "2024-01", ["A", "B"]),
+        ("2023-11-30", [0.0, 0.0], None, []),
+    ],
+)
+def test_chances_of_a_day_within_a_month_are_shown(
+    day: str, rest: list[float], month: str | None, order: list[str]
+) -> None:
+    current = pd.DataFrame({"opportunity_id": ["A", "B"], "as_of": day, "probability": [0.6, 0.5]})
+    found = within_a_month(current.assign(probability_this_month=rest), "2023-11")
+    if found is None:
+        assert month is None
+    else:
+        assert (found.month, found.deals["opportunity_id"].tolist()) == (month, order)
+        assert found.title.startswith(f"As of {day}: 2 deals are open; ")
+    assert within_a_month(current[:0], "2023-11") is None

@@ -139,7 +139,7 @@ def test_the_deployed_instance_and_workspace_are_sound(
 def test_only_the_graph_and_mlflow_hold_keys_and_each_its_own() -> None:
     services = read_services({name: name.lower() for name in SECRETS})
     keys = {name: service.environment.get("AWS_ACCESS_KEY_ID") for name, service in services.items()}
-    dagster = dict.fromkeys(("code", "webserver", "daemon", "api"), "crm_s3_access_key_id")
+    dagster = dict.fromkeys(("code", "webserver", "daemon", "api", "dashboard"), "crm_s3_access_key_id")
     assert {k: v for k, v in keys.items() if v} == dagster | {"mlflow": "mlflow_s3_access_key_id"}
     held = {
         name for name, service in services.items() if "minio_root_password" in service.environment.values()

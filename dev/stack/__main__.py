@@ -13,15 +13,16 @@ from rich.table import Table
 
 from crm_assets.errors import CrmAssetsError
 from dev.stack.place import default_folder
-from dev.stack.stack import ALL, SERVICES, Stack
+from dev.stack.stack import ALL, ON_DEMAND, SERVICES, Stack
 
-# The variable that asks for the REST API as well.
+# The variable that asks for more services: `api`, `dashboard`, or both with a comma.
 PROFILE = "STACK_PROFILE"
 
 
 def up(console: Console, folder: Path) -> None:
-    """Start the stack, with the REST API if it is asked for, and print where it is and how to use it."""
-    services = ALL if os.environ.get(PROFILE, "") == "api" else SERVICES
+    """Start the stack, with the services that are asked for, and print where it is and how to use it."""
+    asked = [name for name in os.environ.get(PROFILE, "").split(",") if name in ON_DEMAND]
+    services = (*SERVICES, *asked)
     stack = Stack.start(
         folder,
         services=services,
@@ -35,6 +36,8 @@ def up(console: Console, folder: Path) -> None:
         )
     if stack.pid("api"):
         console.print(f"REST API: {stack.address('api')}/docs   its key is API_KEY of the secrets below")
+    if stack.pid("dashboard"):
+        console.print(f"Dashboard: {stack.address('dashboard')}")
     console.print(
         f"Dagster: {stack.address('webserver')}   MLflow: {stack.address('mlflow')}\n"
         f"Ports are in {stack.place.state_file}, passwords and keys in {stack.place.secrets_file}.\n"
@@ -47,7 +50,7 @@ def status(console: Console, folder: Path, stack: Stack | None = None) -> None:
     """Show every service of the stack."""
     stack = stack or Stack.at(folder)
     table = Table("service", "address", "state", "start", "memory", box=None)
-    for name in ALL if stack.pid("api") else SERVICES:
+    for name in [name for name in ALL if name in SERVICES or stack.pid(name)]:
         state = "healthy" if stack.healthy(name) else stack.state(name)
         seconds = f"{stack.seconds[name]:.1f} s" if name in stack.seconds else ""
         memory = f"{stack.memory(name) / 2**20:,.0f} MiB" if stack.pid(name) else ""

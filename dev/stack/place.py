@@ -35,6 +35,7 @@ _PORT_NAMES = (
     "S3_FILER_GRPC_PORT",
     "REDIS_PORT",
     "API_PORT",
+    "DASHBOARD_PORT",
 )
 _SECRET_NAMES = (
     "POSTGRES_PASSWORD",
@@ -167,6 +168,8 @@ class Place:
         ports = {name: str(port) for name, port in self.ports.items()}
         data = {"CRM_DATA_DIR": self.settings.get("CRM_DATA_DIR", "")}
         own = {"CRM_S3_ENDPOINT": self.s3_endpoint, "API_KEYS_FILE": str(self.api_keys)}
+        # This machine only, so nobody has to log in.
+        own |= {"DASHBOARD_LOGIN": "none", "DASHBOARD_USERS_FILE": str(self.folder / "dashboard_users.yaml")}
         return hosts | ports | self.secrets | BUCKETS | data | own
 
     def prepare(self) -> None:

@@ -3,6 +3,7 @@
 from crm_assets.defs.checks import crm, features, predictions, raw, snapshots
 from crm_assets.defs.checks.asset_checks import quality_checks
 from crm_assets.defs.checks.models import model_checks
+from crm_assets.defs.checks.newest_dump import dump_is_the_newest
 from crm_assets.defs.checks.scores import quality_scores
 from crm_assets.defs.checks.tripwire import scores_have_not_collapsed
 from crm_assets.defs.partitions import last_month
@@ -17,7 +18,7 @@ gates = [
     quality_checks(*predictions.SUITES, by_month=True),
 ]
 
-asset_checks = [*gates, *model_checks, scores_have_not_collapsed]
+asset_checks = [*gates, dump_is_the_newest, *model_checks, scores_have_not_collapsed]
 
 judged = dict.fromkeys(key.asset_key.to_user_string() for gate in gates for key in gate.check_keys)
 score_assets = [quality_scores(list(judged))]

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from crm_assets.errors import SettingsError, SourceUnavailableError
 from crm_assets.sources.files import File, files
-from crm_assets.sources.mapping.headers import column_in
+from crm_assets.sources.mapping.headers import FALSE, TRUE, column_in, same
 from crm_assets.sources.mapping.load import TABLES, LoadedMapping, parts
 from crm_assets.sources.mapping.rows import Rows, blank, cleaned, file_for
 from crm_assets.sources.mapping.schema import Mapping
@@ -68,20 +68,27 @@ class CrmFiles:
         return None
 
     def check(self) -> None:
-        """Check that the file of the deals is there.
+        """Check that the file of the deals is there, and every file that the user named.
 
         Raises:
             SourceUnavailableError: names what there is.
             SettingsError: several files fit.
         """
+        there = ", ".join(one.name for one in self.listed[:20])
+        for role, names in self.loaded.mapping.files.items():
+            if self.loaded.wrote("files", role) and self.find(role) is None:
+                raise SourceUnavailableError(
+                    f"{self.loaded.name}, files: {role}: no file in {self.place} is called "
+                    f"{' or '.join(names)}. There {_are(self.listed)} {there}. Correct the line or "
+                    "remove it."
+                )
         role = self.loaded.mapping.deals.file
         if self.find(role) is not None:
             return
         patterns = ", ".join(self.loaded.mapping.files.get(role, ()))
-        there = ", ".join(one.name for one in self.listed[:20])
         raise SourceUnavailableError(
             f"{self.place} has no file of deals: {self.loaded.name} looks for {patterns or 'none'}; there "
-            f"{'is' if len(self.listed) == 1 else 'are'} {there}. Write the right name into "
+            f"{_are(self.listed)} {there}. Write the right name into "
             f"{self.loaded.remedy_file}, for example `files: {{{role}: {self.listed[0].stem}}}`."
         )
 
@@ -103,12 +110,34 @@ class CrmFiles:
             for name in table.rows.column_names
             if table.header.count(name) > 1
         ]
-        empty = self.loaded.mapping.formats.empty
-        columns = {name: cleaned(table.rows[name], empty) for name in table.rows.column_names}
+        mapping = self.loaded.mapping
+        empty = mapping.formats.empty
+        # In a column that a condition asks for a truth value, false is a value.
+        values = [text for text in empty if same(text) not in TRUE | FALSE]
+        asked = {column_in(table.header, name) for name in _conditions(mapping)}
+        columns = {
+            name: cleaned(table.rows[name], values if name in asked else empty)
+            for name in table.rows.column_names
+        }
         rows = Rows(table.name, table.header, columns, table.numbers, table.ragged)
         # Programs leave blank rows at the end of an export.
         empty_rows = blank(list(columns.values()), len(rows))
         return rows.filtered(pc.invert(empty_rows)) if pc.any(empty_rows).as_py() else rows
+
+
+def _are(listed: Sequence[File]) -> str:
+    return "is" if len(listed) == 1 else "are"
+
+
+def _conditions(mapping: Mapping) -> Iterator[str]:
+    """Yield every column that a condition of a mapping names."""
+    for name in TABLES:
+        table = getattr(mapping, name)
+        yield from table.leave_out if table is not None else ()
+    yield from mapping.deals.keep
+    listed = mapping.stages.listed_in
+    for way in (*mapping.outcome, *([listed] if listed else [])):
+        yield from (*way.won, *way.lost)
 
 
 def _named_columns(mapping: Mapping) -> Iterator[str]:
@@ -118,16 +147,12 @@ def _named_columns(mapping: Mapping) -> Iterator[str]:
         table = getattr(mapping, name)
         if table is not None:
             values += [*table.columns.values(), *([table.id] if table.id else [])]
-            yield from table.leave_out
     deals, listed = mapping.deals, mapping.stages.listed_in
     values += [*deals.home_amounts.values(), *([deals.stage] if deals.stage else [])]
-    yield from deals.keep
     if listed:
         given = (listed.id, listed.name, listed.order, listed.pipeline)
         values += [value for value in given if value]
-        yield from (*listed.won, *listed.lost)
-    for way in mapping.outcome:
-        yield from (*way.won, *way.lost)
+    yield from _conditions(mapping)
     for value in values:
         for part in parts(value):
             yield from ([part.column] if part.column else part.where)

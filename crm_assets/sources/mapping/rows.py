@@ -18,16 +18,13 @@ from crm_assets.errors import BadInputError, SettingsError
 from crm_assets.sources.csv_file import trimmed_text
 from crm_assets.sources.dates import dates
 from crm_assets.sources.mapping.headers import among, column_in, counted, same
-from crm_assets.sources.mapping.salesforce_ids import short_ids
+from crm_assets.sources.mapping.ids import id_forms
 from crm_assets.sources.mapping.schema import Formats
 from crm_assets.sources.mapping.value import Value
 from crm_assets.sources.numbers import numbers
 from crm_assets.sources.text_table import RaggedRow
 
 TEXT = pa.string()
-# The first of several ids; a whole number without decimals; a GUID without braces.
-_ID_FORMS = ((r"\s*;.*$", ""), (r"^(\d+)\.0+$", r"\1"), (r"^\{([0-9A-Fa-f-]{36})\}$", r"\1"))
-_GUID = r"^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$"
 
 
 @dataclass(frozen=True)
@@ -84,8 +81,8 @@ def file_for(role: str, patterns: Sequence[str], names: Sequence[str]) -> str | 
         exact = [name for name in fitting if same(name) == same(pattern)]
         if len(set(exact or fitting)) > 1:
             raise SettingsError(
-                f"{', '.join(fitting)}: each of these files could be {role}; write the right one into "
-                f"crm.yaml, for example `files: {{{role}: {fitting[0]}}}`."
+                f"{', '.join(fitting)}: each of these files could be {role}; put their rows into one file, "
+                f"or write the right one into crm.yaml, for example `files: {{{role}: {fitting[0]}}}`."
             )
         if fitting:
             return (exact or fitting)[0]
@@ -217,28 +214,6 @@ class Values:
     def ids(self, keys: pa.Array) -> pa.Array:
         """Return ids in the form in which they compare equal."""
         return id_forms(keys, self.formats.ids)
-
-
-def id_forms(keys: pa.Array, kind: str = "text") -> pa.Array:
-    """Return ids in the form in which they compare equal to other spellings of them.
-
-    Programs write whole numbers as decimals and put braces around GUIDs; a field of several ids counts by the
-    first. Of Salesforce's ids of 18 characters the last three only repeat the case of the others: where they
-    do, the id is one of Salesforce's, whether the mapping says so or not.
-
-    >>> id_forms(pa.array(["17.0", "{6FA459EA-EE8A-3CA4-894E-DB77E160355E}", "9001;9002"])).to_pylist()
-    ['17', '6fa459ea-ee8a-3ca4-894e-db77e160355e', '9001']
-    >>> id_forms(pa.array(["006q000000HddohAAB", "006q000000Hddoh"]), "salesforce").to_pylist()
-    ['006q000000Hddoh', '006q000000Hddoh']
-    >>> id_forms(pa.array(["006q000000HddohAAB", "006q000000HddohZZZ"])).to_pylist()
-    ['006q000000Hddoh', '006q000000HddohZZZ']
-    """
-    for pattern, form in _ID_FORMS:
-        keys = pc.replace_substring_regex(keys, pattern, form)
-    guids = pc.fill_null(pc.match_substring_regex(keys, _GUID), False)
-    if pc.any(guids).as_py():
-        keys = pc.if_else(guids, pc.utf8_lower(keys), keys)
-    return short_ids(keys, certain=kind == "salesforce")
 
 
 def _sortable(values: pa.Array) -> pd.Series:

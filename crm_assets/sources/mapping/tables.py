@@ -14,12 +14,12 @@ import pyarrow.compute as pc
 from crm_assets.crm.schema import SOURCE_ROW, RawTable
 from crm_assets.errors import BadInputError
 from crm_assets.sources.mapping.headers import among, column_in, same
+from crm_assets.sources.mapping.ids import long_ids
 from crm_assets.sources.mapping.kept import kept_deals
 from crm_assets.sources.mapping.load import STAGE_COLUMNS, TABLES, LoadedMapping, parts
 from crm_assets.sources.mapping.money import split_currencies
 from crm_assets.sources.mapping.outcomes import tell
 from crm_assets.sources.mapping.rows import TEXT, Listed, Rows, Values, required, shown_header
-from crm_assets.sources.mapping.salesforce_ids import long_ids
 from crm_assets.sources.mapping.schema import Table
 from crm_assets.sources.mapping.value import Value
 from crm_assets.sources.text_table import RaggedRow

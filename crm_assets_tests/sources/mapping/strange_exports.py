@@ -263,6 +263,33 @@ READ = {
         rows=THREE_STAGES,
         says="read as UTF-16",
     ),
+    "a web page that is called a workbook": Case(
+        {
+            "deals.xls": "<html><body><table><tr><th colspan=5>Deals of the year</th></tr><tr>"
+            + "".join(f"<th>{name}</th>" for name in GRID[0])
+            + "</tr>"
+            + "".join(
+                f"<tr>{''.join(f'<td>{text or chr(160)}</td>' for text in row)}</tr>" for row in GRID[1:]
+            )
+            + "</table></body></html>"
+        },
+        columns=("deal_stage", "amount"),
+        rows=[("Won", 10.0), ("Lost", 9.0), ("Engaging", 8.0)],
+    ),
+    "a text that is called a workbook": Case(
+        {"deals.xls": (HEADER + ALL).replace(",", "\t")}, rows=THREE_STAGES, says="by tabs"
+    ),
+    "False in place of nothing": Case(
+        {
+            "crm.lead.csv": "id,stage_id,active,probability,expected_revenue,create_date,date_closed,"
+            "user_id\n"
+            "1,Won,True,100.0,10,2024-01-05,2024-02-06,Ann\n2,New,False,0.0,20,2024-01-05,2024-02-06,False\n"
+            "3,New,True,30.0,20,2024-01-05,False,Bob\n"
+        },
+        "odoo",
+        ("deal_stage", "sales_agent", "close_date"),
+        [("Won", "Ann", FEB), ("Lost", "unassigned", FEB), ("Engaging", "Bob", None)],
+    ),
     "a workbook with other sheets": Case(
         sheets(Summary=[["Won", 1]], deals=GRID, Notes=[["made by hand"]]), rows=THREE_STAGES
     ),
@@ -336,6 +363,12 @@ TOLD = {
         PLAIN + "money: {currency: USD}\n",
         says="deals.csv: amounts are in 'EUR' (1), and crm.yaml has no rate for EUR. Write "
         "what one unit is worth",
+    ),
+    "a file that the mapping names and nobody put there": Case(
+        {"deals.csv": HEADER + ALL},
+        PLAIN.replace("files: {", "files: {people: Staff, ")
+        + "teams: {file: people, id: Id, columns: {sales_agent: Name}}\n",
+        says="crm.yaml, files: people: no file in ",
     ),
     "the same file in two folders": Case(
         archive("2023/deals.csv", "2024/deals.csv"),

@@ -268,3 +268,23 @@ def test_columns_that_no_word_names_are_guessed_by_what_they_hold_and_said_to_be
     ]
     assert "  stage: c  # for example Vinto, Perso, Offerta" in made.text
     assert deals(take(folder, mapping(made.text)), "deal_stage") == ["Won", "Lost", "Engaging"]
+
+
+def test_units_in_a_header_do_not_hide_the_name_of_a_column(put: Put) -> None:
+    made = drafted(
+        put(
+            export="Deal ID,Stage,Amount (EUR),Created Date,Close Date [UTC]\na,Won,1,2024-01-05,2024-02-06\n"
+        )
+    )
+    assert "    amount: Amount (EUR)" in made.text
+    assert "    close_date: {column: 'Close Date [UTC]', when: closed}" in made.text
+
+
+def test_several_files_with_the_right_name_are_told(put: Put) -> None:
+    text = "Record ID,Deal Stage,Amount,Create Date,Close Date\n{},Closed Won,1,2024-01-05,2024-02-06\n"
+    made = drafted(put(**{f"all-deals-{year}": text.format(year) for year in (2023, 2024)}))
+    assert made.doubts == [
+        "Which file has the deals: all-deals-2023.csv, all-deals-2024.csv have the right name; only one is "
+        "read."
+    ]
+    assert "  deals: all-deals-2023" in made.text

@@ -72,7 +72,7 @@ def test_a_folder_without_deals_is_told_with_what_is_there(put: Put, take: Take)
 
 def test_two_files_that_could_be_the_deals_are_told(put: Put, take: Take) -> None:
     with pytest.raises(
-        SettingsError, match=r"could be deals; write the right one into crm\.yaml, for example"
+        SettingsError, match=r"could be deals; put their rows into one file, or write the right one"
     ):
         take(put(deals_2023=HEADER, deals_2024=HEADER), "hubspot")
 

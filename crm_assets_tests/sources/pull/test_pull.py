@@ -8,6 +8,7 @@ from typing import get_args
 
 import pytest
 
+from crm_assets.console.check_data import look
 from crm_assets.crm.schema import RAW_SALES_PIPELINE
 from crm_assets.errors import SettingsError, SourceUnavailableError
 from crm_assets.settings import Settings, get_settings
@@ -120,3 +121,16 @@ def test_credentials_go_to_a_protected_address_only(monkeypatch: pytest.MonkeyPa
         SettingsError, match=r"SALESFORCE_INSTANCE_URL=http://company\.example\.com is no address"
     ):
         pull("salesforce", tmp_path, lambda name, rows: None)
+
+
+def test_a_source_of_pulled_files_goes_through_the_preset_and_is_told_before_the_first_pull(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("CRM_PULL", "hubspot")
+    monkeypatch.setenv("CRM_HOME", str(tmp_path))
+    get_settings.cache_clear()
+    source = select_source(get_settings())
+    assert "CRM_PULL=hubspot; mapped by the preset hubspot" in source.description
+    assert str(tmp_path / "pulled" / "hubspot") in source.description
+    with pytest.raises(SourceUnavailableError, match=r"no pulled files yet: run `make pull CRM=hubspot` or"):
+        look(get_settings(), source)

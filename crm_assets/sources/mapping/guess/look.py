@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -98,8 +99,9 @@ def look(place: Path) -> Look:
     mapping = load(preset).mapping
     by_role, named = {mapping.deals.file: deals}, set()
     stems = {one.stem: one for one in listed}
-    if file_for(mapping.deals.file, mapping.files[mapping.deals.file], [deals.stem]):
-        named.add(mapping.deals.file)
+    if deals in (alike := _called_so(mapping, mapping.deals.file, listed)):
+        named |= {mapping.deals.file} if len(alike) == 1 else set()
+        doubts += _which(alike)
     for role, patterns in mapping.files.items():
         if role in by_role:
             continue
@@ -126,6 +128,16 @@ def _by_name(role: str, patterns: Sequence[str], free: Sequence[File]) -> File |
     except SettingsError:
         return None
     return next((one for one in free if one.stem == stem), None)
+
+
+def _called_so(mapping: Mapping, role: str, listed: Sequence[File]) -> list[File]:
+    """Return the files whose names fit a role."""
+    return [one for one in listed if file_for(role, mapping.files[role], [one.stem]) is not None]
+
+
+def _which(alike: Sequence[File]) -> list[str]:
+    names = ", ".join(one.name for one in alike)
+    return [f"Which file has the deals: {names} have the right name; only one is read."][: len(alike) - 1]
 
 
 def _rows(file: File) -> Rows:
@@ -219,6 +231,11 @@ def is_kind(values: pa.Array, dtype: str) -> bool:
     return (len(given) - read.values.null_count) >= MOSTLY * len(given)
 
 
+def _plain_names(column: str) -> set[str]:
+    """Return a column's name as it is, and without what stands in brackets: `Amount (EUR)`."""
+    return {plain(column), plain(re.sub(r"\([^()]*\)|\[[^\[\]]*\]", "", column))}
+
+
 def is_key(values: pa.Array) -> bool:
     """Return whether every row has a value of its own in a column."""
     return values.null_count == 0 and pc.count_distinct(values).as_py() == len(values) > 0
@@ -236,7 +253,7 @@ def guessed_columns(rows: Rows, taken: set[str], wanted: Sequence[str]) -> dict[
     types = {column.name: column.dtype for column in raw.columns if column != SOURCE_ROW}
     for name in wanted:
         for word in words()["deals"].get(name, ()):
-            column = next((one for one in rows.header if one and plain(one) == plain(word)), None)
+            column = next((one for one in rows.header if one and plain(word) in _plain_names(one)), None)
             if (
                 column is None
                 or column in taken

@@ -1,4 +1,7 @@
-"""Salesforce's ids: 15 characters whose case matters, and three more that repeat their case."""
+"""Ids of records in the forms in which they compare equal.
+
+Salesforce's have 15 characters whose case matters, and three more that repeat their case.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,36 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+# The first of several ids; a whole number without decimals; a GUID without braces.
+_ID_FORMS = ((r"\s*;.*$", ""), (r"^(\d+)\.0+$", r"\1"), (r"^\{([0-9A-Fa-f-]{36})\}$", r"\1"))
+_GUID = r"^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$"
 _SHORT = r"^[A-Za-z0-9]{15}$"
 _LONG = r"^[A-Za-z0-9]{15}[A-Z0-5]{3}$"
 # Each sign stands for which of five characters are capitals.
 _SIGNS = np.frombuffer(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ012345", dtype="uint8")
 _BITS = np.array([1, 2, 4, 8, 16])
+
+
+def id_forms(keys: pa.Array, kind: str = "text") -> pa.Array:
+    """Return ids in the form in which they compare equal to other spellings of them.
+
+    Programs write whole numbers as decimals and put braces around GUIDs; a field of several ids counts by the
+    first. Of Salesforce's ids of 18 characters the last three only repeat the case of the others: where they
+    do, the id is one of Salesforce's, whether the mapping says so or not.
+
+    >>> id_forms(pa.array(["17.0", "{6FA459EA-EE8A-3CA4-894E-DB77E160355E}", "9001;9002"])).to_pylist()
+    ['17', '6fa459ea-ee8a-3ca4-894e-db77e160355e', '9001']
+    >>> id_forms(pa.array(["006q000000HddohAAB", "006q000000Hddoh"]), "salesforce").to_pylist()
+    ['006q000000Hddoh', '006q000000Hddoh']
+    >>> id_forms(pa.array(["006q000000HddohAAB", "006q000000HddohZZZ"])).to_pylist()
+    ['006q000000Hddoh', '006q000000HddohZZZ']
+    """
+    for pattern, form in _ID_FORMS:
+        keys = pc.replace_substring_regex(keys, pattern, form)
+    guids = pc.fill_null(pc.match_substring_regex(keys, _GUID), False)
+    if pc.any(guids).as_py():
+        keys = pc.if_else(guids, pc.utf8_lower(keys), keys)
+    return short_ids(keys, certain=kind == "salesforce")
 
 
 def short_ids(ids: pa.Array, *, certain: bool) -> pa.Array:
