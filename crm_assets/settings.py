@@ -228,11 +228,11 @@ class Settings(BaseSettings):
     api_host: str = Field(
         "127.0.0.1",
         min_length=1,
-        description="The address that the REST API listens on. Without `CRM_API_KEYS` it must be one of this "
-        "machine only: `127.0.0.1`, `::1` or `localhost`.",
+        description="The address that the REST API listens on. Without `CRM_API_KEY_FILE` it must be one of "
+        "this machine only: `127.0.0.1`, `::1` or `localhost`.",
     )
     api_port: int = Field(8000, ge=0, le=65535, description="The port of the REST API; 0 for any free one.")
-    api_keys: Path | None = Field(
+    api_key_file: Path | None = Field(
         None,
         description="The YAML file with the hashed keys of the REST API; `make api-key` makes a key. Unset: "
         "no key is asked for, and only this machine is served.",
@@ -252,7 +252,10 @@ class Settings(BaseSettings):
     api_timeout: float = Field(
         30.0,
         gt=0,
-        description="Seconds that the REST API waits for a request's body, and works on an answer.",
+        description="Seconds that the REST API waits for the head of a request, and for its body.",
+    )
+    api_answer_timeout: float = Field(
+        60.0, gt=0, description="Seconds that the REST API works on an answer, once the request is there."
     )
     redis_url: SecretStr | None = Field(
         None,
@@ -372,7 +375,7 @@ class Settings(BaseSettings):
                 raise ValueError(f"{value!r} is not a day; write month_end, data, or YYYY-MM-DD") from None
         return value
 
-    @field_validator("home", "data_dir", "api_keys", "dashboard_users")
+    @field_validator("home", "data_dir", "api_key_file", "dashboard_users")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         # The working directory may change later, and no shell expands a `~` in `.env`.

@@ -17,7 +17,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Make the key, and print it once; return 0.
 
     Raises:
-        SettingsError: CRM_API_KEYS is not set, its file is not valid, or an argument is not.
+        SettingsError: CRM_API_KEY_FILE is not set, its file is not valid, or an argument is not.
     """
     parser = argparse.ArgumentParser(prog="python -m crm_assets.console.api_key")
     parser.add_argument("name", help="whose key it is, for the log")
@@ -27,9 +27,9 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--expires", default="", help="the last day, YYYY-MM-DD; for ever by default")
     asked = parser.parse_args(arguments)
-    path = get_settings().api_keys
+    path = get_settings().api_key_file
     if path is None:
-        raise SettingsError("Set CRM_API_KEYS to the file of keys, for example crm-api-keys.yaml.")
+        raise SettingsError("Set CRM_API_KEY_FILE to the file of keys, for example crm-api-keys.yaml.")
     scopes = [scope.strip() for scope in asked.scopes.split(",")]
     if not asked.name.strip() or not set(scopes) <= set(SCOPES):
         raise SettingsError("Give the key a name, and the scopes read, score or read,score.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -150,6 +151,15 @@ class Reader:
         path: Path = self.store.path(name, month)
         found = path.stat()
         return str(path), found.st_mtime_ns, found.st_size, found.st_ino
+
+    def digest(self, name: str, month: str | None = None) -> str:
+        """Return the hash of a stored table's bytes, the same on every machine.
+
+        Raises:
+            StorageError: it is not stored.
+        """
+        with self.store.path(name, month).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
 
     def _deals(
         self, name: str, month: str | None = None, columns: Iterable[str] | None = None

@@ -11,12 +11,13 @@ from crm_assets.serving import logs
 from crm_assets.serving.app import create_app
 from crm_assets.serving.guard import LOOPBACK
 from crm_assets.serving.keys import read_keys
+from crm_assets.serving.protocol import impatient
 from crm_assets.settings import Settings, read_settings
 
 # Seconds for the requests under way when the server is told to stop.
 GRACE = 20
-# The largest head of a request, in bytes.
-MOST_HEAD = 16_384
+# More connections than these are answered with 503: each takes a file descriptor.
+MOST_CONNECTIONS = 1_000
 
 
 def main() -> int:
@@ -33,6 +34,7 @@ def main() -> int:
         guard,
         host=settings.api_host,
         port=settings.api_port,
+        http=impatient(settings.api_timeout),
         lifespan="on",
         log_config=None,
         access_log=False,
@@ -41,7 +43,7 @@ def main() -> int:
         proxy_headers=False,
         timeout_keep_alive=15,
         timeout_graceful_shutdown=GRACE,
-        h11_max_incomplete_event_size=MOST_HEAD,
+        limit_concurrency=MOST_CONNECTIONS,
         backlog=1024,
         ws="none",
     )
@@ -58,12 +60,12 @@ def check(settings: Settings) -> None:
     Raises:
         SettingsError: says what to do.
     """
-    if settings.api_keys is not None:
-        read_keys(settings.api_keys)
+    if settings.api_key_file is not None:
+        read_keys(settings.api_key_file)
     elif settings.api_host not in LOOPBACK:
         raise SettingsError(
             f"CRM_API_HOST={settings.api_host} would serve other machines without API keys: make a key with "
-            "make api-key and set CRM_API_KEYS, or set CRM_API_HOST=127.0.0.1."
+            "make api-key and set CRM_API_KEY_FILE, or set CRM_API_HOST=127.0.0.1."
         )
 
 

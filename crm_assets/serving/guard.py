@@ -35,7 +35,8 @@ class Guard:
     def __init__(self, app: ASGIApp, metrics: Metrics, settings: Settings) -> None:
         self.app, self.metrics = app, metrics
         self.most, self.most_bytes = settings.api_in_flight, settings.api_max_body
-        self.seconds, self.only_this_machine = settings.api_timeout, settings.api_keys is None
+        self.answer_seconds = settings.api_answer_timeout
+        self.seconds, self.only_this_machine = settings.api_timeout, settings.api_key_file is None
         self.under_way = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -73,10 +74,10 @@ class Guard:
             host = dict(scope["headers"]).get(b"host", b"").decode("latin-1")
             name = host.rsplit(":", 1)[0].strip("[]") if not host.endswith("]") else host.strip("[]")
             if client not in (*LOOPBACK, "testclient"):
-                return refuse(403, "Without API keys only this machine is served; set CRM_API_KEYS.")
+                return refuse(403, "Without API keys only this machine is served; set CRM_API_KEY_FILE.")
             # A web page could otherwise make a browser on this machine ask under a name of its own.
             if name not in (*LOOPBACK, "testserver"):
-                return refuse(421, "Without API keys the host must be localhost; set CRM_API_KEYS.")
+                return refuse(421, "Without API keys the host must be localhost; set CRM_API_KEY_FILE.")
         size = dict(scope["headers"]).get(b"content-length", b"")
         if size.isdigit() and int(size) > self.most_bytes:
             large = self._too_large()
@@ -87,14 +88,14 @@ class Guard:
         return None
 
     async def _timed(self, scope: Scope, receive: Receive, seen: _Seen) -> None:
-        over, size = False, 0
+        over, size, until = False, 0, time.monotonic() + self.seconds
 
         async def in_time() -> Message:
             nonlocal over, size
             if over:
                 return await receive()
             try:
-                message = await asyncio.wait_for(receive(), self.seconds)
+                message = await asyncio.wait_for(receive(), max(0.0, until - time.monotonic()))
             except TimeoutError:
                 said = f"The body did not arrive within {self.seconds:g} seconds; send it again."
                 raise Problem(408, said, headers={"Connection": "close"}) from None
@@ -105,7 +106,12 @@ class Guard:
             return message
 
         try:
-            await self.app(scope, in_time, seen)
+            async with asyncio.timeout(self.seconds + self.answer_seconds):
+                await self.app(scope, in_time, seen)
+        except TimeoutError:
+            if not seen.status:
+                said = f"It took longer than {self.answer_seconds:g} seconds; send fewer deals, or try again."
+                await problems.answer(seen.request_id, 504, said)(scope, receive, seen)
         except ClientDisconnect:
             # Nobody waits for an answer.
             seen.status = CLIENT_GONE

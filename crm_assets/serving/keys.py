@@ -91,14 +91,14 @@ def read_keys(path: Path) -> Keys:
         told = yaml.safe_load(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise SettingsError(
-            f"CRM_API_KEYS: {path} cannot be read ({type(error).__name__}); make a key with make api-key."
+            f"CRM_API_KEY_FILE: {path} cannot be read ({type(error).__name__}); make a key with make api-key."
         ) from None
     rows = told.get("keys") if isinstance(told, dict) else None
     if not isinstance(rows, list) or not rows:
-        raise SettingsError(f"CRM_API_KEYS: {path} has no list `keys`; make a key with make api-key.")
-    keys = [_key(row, f"CRM_API_KEYS: {path}, key {place}") for place, row in enumerate(rows, start=1)]
+        raise SettingsError(f"CRM_API_KEY_FILE: {path} has no list `keys`; make a key with make api-key.")
+    keys = [_key(row, f"CRM_API_KEY_FILE: {path}, key {place}") for place, row in enumerate(rows, start=1)]
     if len({key.id for key in keys}) < len(keys):
-        raise SettingsError(f"CRM_API_KEYS: {path} has the same id twice; remove one of the rows.")
+        raise SettingsError(f"CRM_API_KEY_FILE: {path} has the same id twice; remove one of the rows.")
     return Keys({key.id: key for key in keys})
 
 

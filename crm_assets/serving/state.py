@@ -18,7 +18,7 @@ from crm_assets.modeling.scoring import Champion
 from crm_assets.modeling.verdicts import NO_VERSION, SEASONAL_RATE
 from crm_assets.serving.fresh import Fresh, fresh
 from crm_assets.serving.keys import Keys, read_keys
-from crm_assets.serving.stored import Stored, read_stored, version_of
+from crm_assets.serving.stored import Stored, read_stored, seen_of
 from crm_assets.settings import Settings
 from crm_assets.storage.tables import TableStore
 
@@ -55,7 +55,8 @@ class State:
     @property
     def tag(self) -> str:
         """What changes when any answer could: the model version, and the tables."""
-        return f"{self.version}/{self.rate}/{self.stored.version if self.stored else '-'}"
+        model = self.facts.get("key", self.version)
+        return f"{model}/{self.rate}/{self.stored.version if self.stored else '-'}"
 
     def prepared(self, month: str) -> Fresh | None:
         """Return what fresh predictions of a month need, if it is ready."""
@@ -162,7 +163,7 @@ class Follower:
     def _tables(self, state: State) -> tuple[State, str | None]:
         reader = Reader(self.store)
         try:
-            if state.stored is not None and version_of(reader) == state.stored.version:
+            if state.stored is not None and seen_of(reader) == state.stored.seen:
                 return state, None
             stored = read_stored(reader, self.settings.band_limits)
             board, audit = reader.leaderboard(), reader.leak_audit()
@@ -191,7 +192,7 @@ class Follower:
             return state, str(error)
 
     def _read_keys(self, first: bool = False) -> str | None:
-        path = self.settings.api_keys
+        path = self.settings.api_key_file
         if path is None:
             return None
         try:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from importlib.metadata import version as installed
 from typing import Any
 
 import numpy as np
@@ -34,7 +37,8 @@ class Stored:
     """The tables of the newest scored month, and of the one before.
 
     Attributes:
-        version: what changes when any of the tables is replaced.
+        seen: what changes, on this machine, when any of the tables is replaced.
+        version: the same for everybody who reads the same tables with the same settings.
         month: the newest scored month.
         before: the scored month before; None if there is none.
         months: the months with a stored snapshot up to it.
@@ -44,6 +48,7 @@ class Stored:
         currency: of all amounts.
     """
 
+    seen: tuple[object, ...]
     version: str
     month: str
     before: str | None
@@ -136,18 +141,28 @@ def _missing(value: Any) -> bool:
     )
 
 
-def version_of(reader: Reader) -> str:
-    """Return what changes when any of the tables of the stored answers is replaced.
+def seen_of(reader: Reader) -> tuple[object, ...]:
+    """Return what changes, on this machine, when any of the tables of the stored answers is replaced.
 
     Raises:
         StorageError: one of them is not stored.
     """
+    return tuple(reader.version_of(*table) for table in _tables(reader))
+
+
+def _tables(reader: Reader) -> list[tuple[str, str | None]]:
     month = reader.newest_month()
     tables: list[tuple[str, str | None]] = [("opportunities", None), ("champion", None), ("leak_audit", None)]
     tables += [(name, month) for name in MONTHLY]
-    if before := reader.month_before(month):
-        tables.append(("win_predictions", before))
-    return f"{month}:{hash(tuple(reader.version_of(*table) for table in tables)) & 0xFFFFFFFFFFFF:012x}"
+    before = reader.month_before(month)
+    return [*tables, ("win_predictions", before)] if before else tables
+
+
+def _version(reader: Reader, limits: Sequence[float]) -> str:
+    """Return what several APIs on the same tables share, so that they share a cache."""
+    parts = [reader.digest(*table) for table in _tables(reader)]
+    text = json.dumps([reader.newest_month(), *parts, *limits, installed("crm_assets")])
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def read_stored(reader: Reader, limits: Sequence[float]) -> Stored:
@@ -157,7 +172,7 @@ def read_stored(reader: Reader, limits: Sequence[float]) -> Stored:
         StorageError: a table is missing, damaged or half written.
         NotEnoughDataError: no month has predictions.
     """
-    version, month = version_of(reader), reader.newest_month()
+    seen, version, month = seen_of(reader), _version(reader, limits), reader.newest_month()
     months = [earlier for earlier in reader.months() if earlier <= month][-MONTHS_OF_HISTORY:]
     before = reader.month_before(month)
     predictions = {earlier: reader.predictions(earlier) for earlier in months}
@@ -172,6 +187,7 @@ def read_stored(reader: Reader, limits: Sequence[float]) -> Stored:
         else Moment(before, earlier, reader.snapshot(before, OF_SNAPSHOT))
     )
     return Stored(
+        seen=seen,
         version=version,
         month=month,
         before=before,

@@ -98,7 +98,7 @@ def api(sample_run: tuple[Place, str], tmp_path_factory: pytest.TempPathFactory)
     ):
         keys[name], row = new_key(name, may, scope_of(sees), until)
         add_row(file, row)
-    settings = {"CRM_API_KEYS": str(file), "CRM_POLL_SECONDS": "1", "CRM_API_TIMEOUT": "3"}
+    settings = {"CRM_API_KEY_FILE": str(file), "CRM_POLL_SECONDS": "1", "CRM_API_TIMEOUT": "3"}
     environment = there.environment(**settings, CRM_API_MAX_BODY="300000", CRM_API_IN_FLIGHT="16")
     with api_server(folder, environment) as (address, pid):
         yield Api(address, pid, there, keys, folder / "api.log")

@@ -158,6 +158,23 @@ def test_smuggled_headers_and_slow_clients_are_sent_away(
     assert int(answer.split(b" ", 2)[1]) in statuses, answer[:300]
 
 
+def test_a_head_that_never_ends_and_a_body_in_drops_are_cut_off(api: Api) -> None:
+    assert raw(api, b"GET /v1/model HTTP/1.1\r\nX-Slow: a") == b""
+    parts = urlsplit(api.address)
+    with socket.create_connection((str(parts.hostname), int(parts.port or 0)), timeout=60) as line:
+        line.sendall(head(api, "POST /v1/predictions HTTP/1.1", "Content-Length: 1000"))
+        line.settimeout(0.5)
+        answer = b""
+        for _ in range(60):
+            try:
+                answer = line.recv(65_536)
+                break
+            except TimeoutError:
+                # A drop before each limit of a single wait.
+                line.sendall(b" ")
+        assert answer.startswith(b"HTTP/1.1 408 ")
+
+
 def test_every_answer_is_as_the_openapi_document_declares_it(api: Api) -> None:
     with api.client() as client:
         document = client.get("/openapi.json").json()

@@ -42,7 +42,7 @@ BAD = {
 def test_a_file_that_is_not_valid_is_a_sentence(tmp_path: Path, text: str | None, said: str) -> None:
     if text is not None:
         (tmp_path / "keys.yaml").write_text(text)
-    with pytest.raises(SettingsError, match=rf"^CRM_API_KEYS: .*{re.escape(said)}"):
+    with pytest.raises(SettingsError, match=rf"^CRM_API_KEY_FILE: .*{re.escape(said)}"):
         read_keys(tmp_path / "keys.yaml")
 
 
@@ -64,7 +64,7 @@ def test_a_key_is_known_by_its_hash_only(tmp_path: Path) -> None:
 def test_the_command_adds_a_key_and_shows_it_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("CRM_API_KEYS", str(tmp_path / "keys.yaml"))
+    monkeypatch.setenv("CRM_API_KEY_FILE", str(tmp_path / "keys.yaml"))
     assert api_key.main(["dashboard", "--sees", "office:West", "--expires", "2999-12-31"]) == 0
     key = capsys.readouterr().out.splitlines()[0]
     assert str(read_keys(tmp_path / "keys.yaml").caller(key).sees) == "office:West"

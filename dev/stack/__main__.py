@@ -35,7 +35,7 @@ def up(console: Console, folder: Path) -> None:
             "to use the new ones."
         )
     if stack.pid("api"):
-        console.print(f"REST API: {stack.address('api')}/docs   its key is CRM_API_KEY of the secrets below")
+        console.print(f"REST API: {stack.address('api')}/docs   its key is API_KEY of the secrets below")
     if stack.pid("dashboard"):
         console.print(f"Dashboard: {stack.address('dashboard')}")
     console.print(

@@ -50,7 +50,7 @@ _SECRET_NAMES = (
     "MLFLOW_S3_SECRET_ACCESS_KEY",
 )
 # Where the secrets hold a key of the REST API.
-API_KEY = "CRM_API_KEY"
+API_KEY = "API_KEY"
 BUCKETS = {
     "CRM_S3_BUCKET": "crm-assets",
     "CRM_S3_LOGS_BUCKET": "crm-logs",
