@@ -65,3 +65,29 @@ def test_settings_that_cannot_work_are_told_in_a_sentence(
     assert done.returncode == 1
     assert said in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--select", "nonsense"), "ASSETS=nonsense selects no assets; write names separated by commas."),
+        (("--select", "win_features"), "win_features: stored by month. Say which, for example MONTH=2023-12"),
+        (("--month", "1999-01"), "MONTH=1999-01: 1999-01 is not a month of the data"),
+    ],
+)
+def test_what_cannot_be_materialized_is_told_in_a_sentence(
+    tmp_path: Path, arguments: tuple[str, ...], said: str
+) -> None:
+    there = place(tmp_path / "place", CRM_SOURCE="sample", CRM_SAMPLE_OPPORTUNITIES="300")
+    done = there.python("-m", "crm_assets.console.materialize", *arguments)
+    assert done.returncode == 1
+    assert said in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_all_checks_end_with_a_table(sample_run: tuple[Place, str], tmp_path: Path) -> None:
+    there = sample_run[0].copy(tmp_path / "place")
+    done = there.python("-m", "crm_assets.console.checks")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert " checks: 0 failed" in done.stdout
+    assert "DEBUG" not in done.stdout + done.stderr

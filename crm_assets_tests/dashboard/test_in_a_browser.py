@@ -122,6 +122,13 @@ def test_what_is_broken_is_said_with_a_next_step(boss: Visitor, home: Place) -> 
         assert "If a run is writing them now, wait for it" in _reloaded(boss, "other predictions")
     finally:
         forecast.write_bytes(whole)
+    predictions = home.tables / "win_predictions"
+    try:
+        # A dump that nothing has been predicted for yet.
+        predictions.rename(home.folder / "away")
+        assert "run the graph first (make run)" in _reloaded(boss, "win_predictions")
+    finally:
+        (home.folder / "away").rename(predictions)
     registry = home.folder / "home" / "mlflow.db"
     content = registry.read_bytes()
     try:

@@ -57,7 +57,7 @@ def _bands(desk: Desk) -> str:
     a, b, c = (desk.formats.percent(limit) for limit in desk.settings.band_limits)
     return (
         f"Band by the chance within 3 months: A from {a}, B from {b}, C from {c}, D below. Worth is that "
-        "chance times the amount if won; the list is sorted by it."
+        "chance times the amount if won; the list is sorted by it. Reasons are those of next month's chance."
     )
 
 
