@@ -10,6 +10,7 @@ from crm_assets.defs.assets.models import training_assets
 from crm_assets.defs.assets.predictions import prediction_assets
 from crm_assets.defs.assets.quality import quality_assets
 from crm_assets.defs.assets.raw import raw_assets
+from crm_assets.defs.assets.write_back import write_back_assets
 from crm_assets.defs.automation.alerts import alerts
 from crm_assets.defs.automation.digests import digest_jobs, digest_schedules
 from crm_assets.defs.automation.jobs import CHECKS, EVERYTHING, jobs
@@ -34,6 +35,7 @@ defs = dg.Definitions(
             *prediction_assets,
             *quality_assets,
             *score_assets,
+            *write_back_assets,
         ]
     ),
     asset_checks=asset_checks,

@@ -216,6 +216,15 @@ class Settings(BaseSettings):
         "in D. They compare with the probability of being won within three months.",
     )
 
+    write_back: Literal["salesforce", "hubspot", "dynamics", "pipedrive", "odoo", "kaggle"] | None = Field(
+        None,
+        description="The CRM to write scores back to with every run: the asset `write_back` writes a file "
+        "for its import. Unset: no such asset.",
+    )
+    write_back_send: bool = Field(
+        False,
+        description="Whether the asset `write_back` also sends the scores through the CRM's interface.",
+    )
     api_host: str = Field(
         "127.0.0.1",
         min_length=1,

@@ -41,14 +41,15 @@ def redis_server(folder: Path, port: int | None = None) -> Generator[str]:
     with (folder / "redis.log").open("ab") as output:
         server = subprocess.Popen(command(port, folder), stdout=output, stderr=output)
     try:
-        wait_until(lambda: _answers(port), "the Redis server")
+        wait_until(lambda: answers(port), "the Redis server")
         yield f"redis://127.0.0.1:{port}/0"
     finally:
         server.send_signal(signal.SIGTERM)
         server.wait(timeout=60)
 
 
-def _answers(port: int) -> bool:
+def answers(port: int) -> bool:
+    """Return whether a server on this machine answers."""
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=5) as line:
             line.sendall(b"PING\r\n")

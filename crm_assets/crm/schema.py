@@ -152,5 +152,25 @@ RAW_SALES_PIPELINE = RawTable(
     ),
 )
 
+RAW_QUOTAS = RawTable(
+    name="raw_quotas",
+    file_name="quotas.csv",
+    optional_table=True,
+    description="Sales quotas: what an agent, a manager or an office is to sell in a month.",
+    key=("month", "name"),
+    columns=(
+        Column("month", "string", "Month, YYYY-MM.", nullable=False),
+        Column("name", "string", "The agent, manager or office, as in sales_teams.csv.", nullable=False),
+        Column("quota", "float64", "Revenue to reach.", "USD", nullable=False),
+        SOURCE_ROW,
+    ),
+)
+
 # A table comes after the tables that its rules read.
-RAW_TABLES: tuple[RawTable, ...] = (RAW_ACCOUNTS, RAW_PRODUCTS, RAW_SALES_TEAMS, RAW_SALES_PIPELINE)
+RAW_TABLES: tuple[RawTable, ...] = (
+    RAW_ACCOUNTS,
+    RAW_PRODUCTS,
+    RAW_SALES_TEAMS,
+    RAW_SALES_PIPELINE,
+    RAW_QUOTAS,
+)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
@@ -15,10 +14,10 @@ APP = Path(__file__).with_name("app.py")
 
 
 def main() -> int:
-    """Replace this process by Streamlit's server; return 1 if it cannot start."""
+    """Serve until somebody ends it; return 1 if it cannot start."""
     try:
         settings = get_settings()
-        import streamlit
+        from streamlit.web import cli
     except CrmAssetsError as error:
         print(f"✗ {error}", file=sys.stderr)
         return 1
@@ -44,10 +43,13 @@ def main() -> int:
         "theme.light.primaryColor": BLUE,
         "theme.dark.primaryColor": LIGHT_BLUE,
     }
+    # Load the pages before anyone waits for them.
+    from crm_assets.dashboard.views import all as pages
+
     print(f"Dashboard  {address}", file=sys.stderr, flush=True)
-    command = [sys.executable, "-m", streamlit.__name__, "run", str(APP)]
-    command += [f"--{name}={value}" for name, value in options.items()]
-    return os.execv(sys.executable, command)  # noqa: S606 - our own command line
+    pages.load()
+    arguments = ["run", str(APP), *(f"--{name}={value}" for name, value in options.items())]
+    return cli.main(arguments, prog_name="streamlit") or 0
 
 
 if __name__ == "__main__":

@@ -59,6 +59,11 @@ class Fact:
     VERDICTS = "verdicts"
     FINDINGS = "what it found"
     BY_HISTORY = "what the archived dumps say"
+    # Of what goes back to the CRM.
+    SCORED_DEALS = "scored deals"
+    CHANGED_DEALS = "changed deals"
+    SENT_DEALS = "sent deals"
+    REFUSED_DEALS = "deals that the CRM did not take"
     # Of models and champion.
     ALGORITHM = "algorithm"
     CALIBRATION = "calibration"

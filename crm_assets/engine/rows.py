@@ -141,7 +141,10 @@ class RowQuery:
         """Return the function of a value, which remembers its result for the row."""
         key = (node, chain)
         if key not in self._compiled:
-            self._compiled[key] = _remembered(self._compute(node, chain))
+            compute = self._compute(node, chain)
+            # A field is only another name for a value that is remembered already.
+            plain = isinstance(node, ops.Field | ops.Literal)
+            self._compiled[key] = compute if plain else _remembered(compute)
         return self._compiled[key]
 
     def _compute(self, node: Any, chain: Any) -> Value:

@@ -40,9 +40,20 @@ def contributions(
 
 
 def explain(
-    algorithm: Algorithm, fitted: Estimator, table: pd.DataFrame, features: list[str]
+    algorithm: Algorithm,
+    fitted: Estimator,
+    table: pd.DataFrame,
+    features: list[str],
+    matrix: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Return the `TOP` features that raise and that lower the score of each deal most.
+
+    Args:
+        algorithm: the algorithm of the estimator.
+        fitted: the estimator.
+        table: the deals.
+        features: the features that the estimator was fitted on.
+        matrix: the algorithm's matrix of the deals, if it is known already.
 
     Returns:
         Arrow columns `pushed_up` and `pushed_down`: lists of `{feature, value, contribution}`, strongest
@@ -54,7 +65,8 @@ def explain(
     edges = [len(table) * block // blocks for block in range(blocks + 1)]
     for start, end in pairwise(edges):
         rows = table.iloc[start:end]
-        pushes = contributions(algorithm, fitted, rows, features).to_numpy()
+        known = algorithm.matrix(rows, features) if matrix is None else matrix.iloc[start:end]
+        pushes = algorithm.contributions(fitted, known, features)
         codes, shown = _shown(rows, features)
         for column, sign in ((PUSHED_UP, 1), (PUSHED_DOWN, -1)):
             lists[column].append(_strongest(pushes, sign, codes, shown, features))

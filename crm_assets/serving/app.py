@@ -53,14 +53,13 @@ def create_app(settings: Settings, follower: Follower | None = None) -> tuple[Gu
         description=DESCRIPTION,
         lifespan=lifespan,
         redirect_slashes=False,
-        max_body_size=settings.api_max_body,
     )
     app.state.service = service
     problems.install(app)
     for part in (read, score, watch):
         app.include_router(part.router)
     app.openapi = lambda: _documented(app)  # ty: ignore[invalid-assignment]
-    guard = Guard(app, metrics, settings.api_in_flight, settings.api_timeout, settings.api_keys is None)
+    guard = Guard(app, metrics, settings)
     return guard, app
 
 

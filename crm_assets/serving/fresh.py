@@ -22,7 +22,7 @@ from crm_assets.modeling.explanation import explain
 from crm_assets.modeling.folds import learn, lessons
 from crm_assets.modeling.frames import coded
 from crm_assets.modeling.outlook.history import History, needed
-from crm_assets.modeling.outlook.walk import Horizons, Walk, horizons
+from crm_assets.modeling.outlook.walk import Horizons, Walk, column_of, horizons
 from crm_assets.modeling.scoring import AGE, CHAMPION, WALK_FORWARD, Champion
 from crm_assets.modeling.training_rows import TrainingRows, training_rows
 from crm_assets.modeling.verdicts import NO_VERSION, SEASONAL_RATE
@@ -54,16 +54,19 @@ class Scorer:
 
     def probabilities(self, deals: pd.DataFrame) -> np.ndarray:
         """Return the probabilities of deals with their features, shape (n,)."""
-        if self.model is not None:
-            return self.model.probabilities(deals)["probability"].to_numpy()
-        return self._rates(deals)["probability"].to_numpy()
+        return self.scored(deals, why=False)[0]
 
-    def explained(self, deals: pd.DataFrame) -> pd.DataFrame:
-        """Return `pushed_up` and `pushed_down` of deals."""
+    def scored(self, deals: pd.DataFrame, why: bool) -> tuple[np.ndarray, list[dict[str, Any]]]:
+        """Return the probabilities of deals, and what pushed them if they are to be explained."""
         if self.model is None:
-            return self._rates(deals)
-        fitted = self.model.model.pipeline
-        return explain(algorithm(self.algorithm), fitted, deals, self.model.features)
+            rates = self._rates(deals)
+            return rates["probability"].to_numpy(), rates.to_dict("records") if why else [{}] * len(deals)
+        row, features = algorithm(self.algorithm), self.model.features
+        matrix = row.matrix(deals, features)
+        chances = self.model.model.predict_proba(matrix)[:, 1]
+        if not why:
+            return chances, [{}] * len(deals)
+        return chances, explain(row, self.model.model.pipeline, deals, features, matrix).to_dict("records")
 
     def _rates(self, deals: pd.DataFrame) -> pd.DataFrame:
         rows = self.rows
@@ -112,17 +115,17 @@ class Fresh:
             limits: `CRM_BAND_LIMITS`.
             why: whether to explain them, which takes longest.
         """
-        first = self.scorer.probabilities(table)
+        first, pushes = self.scorer.scored(table, why)
         columns = {"probability": first} | (self.reach.of(table, first) if self.reach else {})
-        banded = bands.bands(pd.DataFrame(columns), limits)
-        pushes = self.scorer.explained(table).to_dict("records") if why else [{}] * len(table)
-        rows = table.to_dict("records")
+        deciding = columns.get(column_of(bands.HORIZON), first)
+        rows = table.to_dict("records") if why else [{}] * len(table)
+        ids = table[DEAL].tolist()
         values = table["expected_value"].to_numpy(dtype="float64")
         return [
             Prediction(
-                opportunity_id=str(row[DEAL]),
+                opportunity_id=str(ids[place]),
                 probabilities={name: float(chance[place]) for name, chance in columns.items()},
-                band=str(banded.iloc[place]),
+                band=bands.band(float(deciding[place]), limits),
                 expected_value=float(values[place]),
                 expected_revenue=float(first[place] * values[place]),
                 reasons=reasons(pushes[place], features=row),

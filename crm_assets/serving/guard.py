@@ -9,14 +9,19 @@ import time
 import uuid
 from typing import Any
 
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from crm_assets.serving import problems
 from crm_assets.serving.metrics import Metrics
+from crm_assets.serving.problems import Problem
+from crm_assets.settings import Settings
 
 log = logging.getLogger("crm_assets.serving")
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+# What the log says of a client that went away, as nginx does.
+CLIENT_GONE = 499
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 # These answer even if the API is busy: who watches over it must not think that it is dead.
 ALWAYS = ("/healthz", "/readyz", "/metrics")
@@ -24,18 +29,13 @@ ALWAYS = ("/healthz", "/readyz", "/metrics")
 ONCE = (b"authorization", b"x-api-key", b"host", b"content-length", b"content-type", b"transfer-encoding")
 
 
-class _SlowClientError(Exception):
-    """The body of a request did not arrive in time."""
-
-
 class Guard:
     """The outermost ASGI application of the API."""
 
-    def __init__(
-        self, app: ASGIApp, metrics: Metrics, in_flight: int, seconds: float, only_this_machine: bool
-    ) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, settings: Settings) -> None:
         self.app, self.metrics = app, metrics
-        self.most, self.seconds, self.only_this_machine = in_flight, seconds, only_this_machine
+        self.most, self.most_bytes = settings.api_in_flight, settings.api_max_body
+        self.seconds, self.only_this_machine = settings.api_timeout, settings.api_keys is None
         self.under_way = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -77,38 +77,45 @@ class Guard:
             # A web page could otherwise make a browser on this machine ask under a name of its own.
             if name not in (*LOOPBACK, "testserver"):
                 return refuse(421, "Without API keys the host must be localhost; set CRM_API_KEYS.")
+        size = dict(scope["headers"]).get(b"content-length", b"")
+        if size.isdigit() and int(size) > self.most_bytes:
+            large = self._too_large()
+            return refuse(413, large.detail, large.headers)
         if busy:
             said = f"{self.most} requests are under way already; try again in a second."
             return refuse(429, said, {"Retry-After": "1"})
         return None
 
     async def _timed(self, scope: Scope, receive: Receive, seen: _Seen) -> None:
-        over = False
+        over, size = False, 0
 
         async def in_time() -> Message:
-            nonlocal over
+            nonlocal over, size
             if over:
                 return await receive()
             try:
                 message = await asyncio.wait_for(receive(), self.seconds)
             except TimeoutError:
-                raise _SlowClientError from None
+                said = f"The body did not arrive within {self.seconds:g} seconds; send it again."
+                raise Problem(408, said, headers={"Connection": "close"}) from None
+            size += len(message.get("body", b""))
+            if size > self.most_bytes:
+                raise self._too_large()
             over = message["type"] != "http.request" or not message.get("more_body", False)
             return message
 
         try:
             await self.app(scope, in_time, seen)
-        except _SlowClientError:
-            if not seen.status:
-                said = f"The body did not arrive within {self.seconds:g} seconds; send it again."
-                await problems.answer(seen.request_id, 408, said, None, {"Connection": "close"})(
-                    scope, receive, seen
-                )
+        except ClientDisconnect:
+            # Nobody waits for an answer.
+            seen.status = CLIENT_GONE
         except Exception:
+            # The client has its answer already, see `problems.install`.
             log.exception("failed", extra={"fields": {"request_id": seen.request_id}})
-            if not seen.status:
-                said = f"The log tells more under the request id {seen.request_id}."
-                await problems.answer(seen.request_id, 500, said)(scope, receive, seen)
+
+    def _too_large(self) -> Problem:
+        said = f"The body has more than {self.most_bytes:,} bytes; send fewer deals at once."
+        return Problem(413, said, headers={"Connection": "close"})
 
     def _tell(self, scope: Scope, seen: _Seen, seconds: float) -> None:
         # The address as it is declared: ids in it, and the query, may be personal.

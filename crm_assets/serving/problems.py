@@ -115,6 +115,10 @@ def install(app: FastAPI) -> None:
     async def of_ours(request: Request, error: Exception) -> Response:
         return answer(_id(request), 503, str(error), None, {"Retry-After": "5"})
 
+    async def of_anything(request: Request, _: Exception) -> Response:
+        return answer(_id(request), 500, f"The log tells more under the request id {_id(request)}.")
+
+    app.add_exception_handler(Exception, of_anything)
     app.add_exception_handler(Problem, of_problem)
     app.add_exception_handler(HTTPException, of_http)
     app.add_exception_handler(RequestValidationError, of_validation)

@@ -68,13 +68,13 @@ def test_the_downloads_equal_the_tables(boss: Visitor, home: Place) -> None:
 def test_a_filter_and_the_search_narrow_the_deals(boss: Visitor, home: Place) -> None:
     boss.go("Deals")
     deal = home.frame("win_predictions", LAST)["opportunity_id"].iloc[0]
-    boss.page.get_by_label("Search").fill(deal)
-    boss.page.get_by_label("Search").press("Enter")
+    boss.page.get_by_role("textbox", name="Search").fill(deal)
+    boss.page.get_by_role("textbox", name="Search").press("Enter")
     boss.page.get_by_text("1 of ").first.wait_for()
     settled(boss.page)
     assert csv(boss.download("This table as CSV"))["opportunity_id"].tolist() == [deal]
-    boss.page.get_by_label("Search").fill("")
-    boss.page.get_by_label("Search").press("Enter")
+    boss.page.get_by_role("textbox", name="Search").fill("")
+    boss.page.get_by_role("textbox", name="Search").press("Enter")
     assert deal not in boss.page.url
 
 

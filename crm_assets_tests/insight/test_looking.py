@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
+from crm_assets.crm.schema import RAW_QUOTAS
 from crm_assets.errors import SettingsError
 from crm_assets.insight.accuracy import bias, said_and_came
 from crm_assets.insight.ages import age_facts
@@ -13,10 +15,12 @@ from crm_assets.insight.calibration import calibration
 from crm_assets.insight.evidence import evidence
 from crm_assets.insight.headline import headline
 from crm_assets.insight.overrides import judged, overrides, save
+from crm_assets.insight.quotas import quotas, with_quotas
 from crm_assets.insight.ranked import ranked, why
 from crm_assets.insight.reading import Reader
 from crm_assets.insight.risk import Limits, at_risk
 from crm_assets.insight.scope import scope_of
+from crm_assets.sources.csv_folder import CsvFolder
 from crm_assets.storage.folder import Folder
 from crm_assets.storage.tables import TableStore
 from dev.place import Place
@@ -117,3 +121,26 @@ def test_own_numbers_are_kept_in_scope_and_judged(reader: Reader, tmp_path: Path
     assert rows.loc["total", "came"] == pytest.approx(came.loc[LAST, "actual_revenue"])
     assert rows.loc["total", "model"] == pytest.approx(came.loc[LAST, "expected_revenue"])
     assert rows.loc["deal", "came"] in (0.0, 1.0)
+
+
+def test_quotas_of_a_folder_stand_beside_the_forecast_of_their_names(
+    reader: Reader, small_dump: Path
+) -> None:
+    own, other, *_ = sorted(reader.predictions(LAST)["manager"].unique())
+    forecast = reader.forecast(LAST)
+    assert "quota" not in with_quotas(reader, forecast[forecast["level"] == "manager"], LAST)
+    lines = ["month,name,quota", f"2024-01,{own},50000", f"2024-02,{own},60000", f"2024-01,{other},1000"]
+    (small_dump / RAW_QUOTAS.file_name).write_text("\n".join([*lines, f"January,{own},7"]))
+    read = CsvFolder(small_dump, "test").read(RAW_QUOTAS)
+    reader.store.write(RAW_QUOTAS.name, read, RAW_QUOTAS.arrow)
+    rows = with_quotas(reader, forecast[forecast["level"] == "manager"], LAST).set_index(
+        ["horizon_months", "name"]
+    )
+    assert rows.loc[(1, own), "quota"] == 50_000
+    assert rows.loc[(2, own), "quota"] == 110_000
+    assert rows.loc[(1, own), "attainment"] == pytest.approx(rows.loc[(1, own), "total_revenue"] / 50_000)
+    pipeline = reader.predictions(LAST).query("manager == @own")["expected_value"].sum()
+    assert rows.loc[(1, own), "coverage"] == pytest.approx(pipeline / 50_000)
+    # A horizon with a month without a quota has none.
+    assert pd.isna(rows.loc[(3, own), "quota"])
+    assert set(quotas(reader.within(scope_of(f"manager:{own}")))["name"]) == {own}

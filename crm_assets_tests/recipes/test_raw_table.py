@@ -23,7 +23,7 @@ ROW = """RAW_ACTIVITIES = RawTable(
 )
 
 """
-LIST = "RAW_TABLES: tuple[RawTable, ...] = (RAW_ACCOUNTS, RAW_PRODUCTS, RAW_SALES_TEAMS, RAW_SALES_PIPELINE"
+LIST = "    RAW_SALES_PIPELINE,\n    RAW_QUOTAS,\n"
 IMPORT = "from crm_assets.crm.name_rules import KnownName\n"
 RULES = """    RAW_ACTIVITIES.name: (
         KnownName(
@@ -137,7 +137,7 @@ def test_an_optional_raw_table_takes_three_places(tmp_path: Path) -> None:
     scratch = scratch_copy(tmp_path)
     before = "RAW_TABLES: tuple[RawTable, ...] = "
     scratch.edit(
-        "crm_assets/crm/schema.py", (before, f"{ROW}{before}"), (f"{LIST})", f"{LIST}, RAW_ACTIVITIES)")
+        "crm_assets/crm/schema.py", (before, f"{ROW}{before}"), (LIST, f"{LIST}    RAW_ACTIVITIES,\n")
     )
     scratch.edit(
         "crm_assets/crm/raw_rules.py",

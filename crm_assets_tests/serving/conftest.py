@@ -68,13 +68,13 @@ def second_version(client: MlflowClient, folder: Path) -> str:
         mlflow.artifacts.download_artifacts(f"models:/{MODEL}/{first.version}", dst_path=str(folder))
     )
     mlflow.artifacts.download_artifacts(
-        run_id=first.run_id, artifact_path=WALK_FORWARD_FILE, dst_path=str(folder)
+        run_id=str(first.run_id), artifact_path=WALK_FORWARD_FILE, dst_path=str(folder)
     )
     untrusted = skops.io.get_untrusted_types(file=files / MODEL_FILE)
     model = skops.io.load(files / MODEL_FILE, trusted=untrusted)
     model.calibrator = Platt(0.5, 0.1)
     skops.io.dump(model, files / MODEL_FILE)
-    run = client.create_run(client.get_run(first.run_id).info.experiment_id)
+    run = client.create_run(client.get_run(str(first.run_id)).info.experiment_id)
     client.log_artifact(run.info.run_id, str(files / MODEL_FILE), "model")
     client.log_artifact(run.info.run_id, str(folder / WALK_FORWARD_FILE))
     made = client.create_model_version(

@@ -63,7 +63,7 @@ def test_the_defaults_that_env_example_tells_are_those_of_the_compose_file() -> 
 def test_no_secret_has_a_default() -> None:
     asked = dict(re.findall(r"\$\{(\w+)(:[-?])", TEXT))
     assert {name for name, rule in asked.items() if rule == ":?"} == set(SECRETS)
-    assert {name for name in asked if re.search("PASSWORD|SECRET|KEY|ROOT", name)} == set(SECRETS)
+    assert {name for name in asked if re.search("PASSWORD|SECRET|KEY_|ROOT", name)} == set(SECRETS)
 
 
 @pytest.mark.parametrize("secret", SECRETS)
@@ -139,7 +139,7 @@ def test_the_deployed_instance_and_workspace_are_sound(
 def test_only_the_graph_and_mlflow_hold_keys_and_each_its_own() -> None:
     services = read_services({name: name.lower() for name in SECRETS})
     keys = {name: service.environment.get("AWS_ACCESS_KEY_ID") for name, service in services.items()}
-    dagster = dict.fromkeys(("code", "webserver", "daemon"), "crm_s3_access_key_id")
+    dagster = dict.fromkeys(("code", "webserver", "daemon", "api", "dashboard"), "crm_s3_access_key_id")
     assert {k: v for k, v in keys.items() if v} == dagster | {"mlflow": "mlflow_s3_access_key_id"}
     held = {
         name for name, service in services.items() if "minio_root_password" in service.environment.values()

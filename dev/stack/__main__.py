@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import subprocess
 import sys
@@ -12,13 +13,20 @@ from rich.table import Table
 
 from crm_assets.errors import CrmAssetsError
 from dev.stack.place import default_folder
-from dev.stack.stack import SERVICES, Stack
+from dev.stack.stack import ALL, ON_DEMAND, SERVICES, Stack
+
+# The variable that asks for more services: `api`, `dashboard`, or both with a comma.
+PROFILE = "STACK_PROFILE"
 
 
 def up(console: Console, folder: Path) -> None:
-    """Start the stack, and print where it is and how to use it."""
+    """Start the stack, with the services that are asked for, and print where it is and how to use it."""
+    asked = [name for name in os.environ.get(PROFILE, "").split(",") if name in ON_DEMAND]
+    services = (*SERVICES, *asked)
     stack = Stack.start(
-        folder, told=lambda name, seconds: console.print(f"✓ {name} healthy after {seconds:.1f} s")
+        folder,
+        services=services,
+        told=lambda name, seconds: console.print(f"✓ {name} healthy after {seconds:.1f} s"),
     )
     status(console, folder, stack)
     if stack.outdated:
@@ -26,6 +34,10 @@ def up(console: Console, folder: Path) -> None:
             "The settings have changed since the stack was started; run `make stack-down`, then `make stack` "
             "to use the new ones."
         )
+    if stack.pid("api"):
+        console.print(f"REST API: {stack.address('api')}/docs   its key is CRM_API_KEY of the secrets below")
+    if stack.pid("dashboard"):
+        console.print(f"Dashboard: {stack.address('dashboard')}")
     console.print(
         f"Dagster: {stack.address('webserver')}   MLflow: {stack.address('mlflow')}\n"
         f"Ports are in {stack.place.state_file}, passwords and keys in {stack.place.secrets_file}.\n"
@@ -38,7 +50,7 @@ def status(console: Console, folder: Path, stack: Stack | None = None) -> None:
     """Show every service of the stack."""
     stack = stack or Stack.at(folder)
     table = Table("service", "address", "state", "start", "memory", box=None)
-    for name in SERVICES:
+    for name in [name for name in ALL if name in SERVICES or stack.pid(name)]:
         state = "healthy" if stack.healthy(name) else stack.state(name)
         seconds = f"{stack.seconds[name]:.1f} s" if name in stack.seconds else ""
         memory = f"{stack.memory(name) / 2**20:,.0f} MiB" if stack.pid(name) else ""
@@ -56,7 +68,7 @@ def down(console: Console, folder: Path) -> None:
 
 def logs(console: Console, folder: Path) -> None:
     """Show the end of every log, and follow it."""
-    files = [str(Stack.at(folder).log(name)) for name in SERVICES]
+    files = [str(Stack.at(folder).log(name)) for name in ALL]
     subprocess.run(["tail", "--lines=20", "--follow=name", "--retry", *files], check=False)
 
 

@@ -13,6 +13,8 @@ from functools import cached_property
 from pathlib import Path
 
 from crm_assets.errors import StackError
+from crm_assets.insight.scope import EVERYTHING
+from crm_assets.serving.keys import add_row, new_key
 from dev.stack.compose import ROOT
 
 HOST = "127.0.0.1"
@@ -31,6 +33,9 @@ _PORT_NAMES = (
     "S3_VOLUME_GRPC_PORT",
     "S3_FILER_PORT",
     "S3_FILER_GRPC_PORT",
+    "REDIS_PORT",
+    "API_PORT",
+    "DASHBOARD_PORT",
 )
 _SECRET_NAMES = (
     "POSTGRES_PASSWORD",
@@ -44,6 +49,8 @@ _SECRET_NAMES = (
     "MLFLOW_S3_ACCESS_KEY_ID",
     "MLFLOW_S3_SECRET_ACCESS_KEY",
 )
+# Where the secrets hold a key of the REST API.
+API_KEY = "CRM_API_KEY"
 BUCKETS = {
     "CRM_S3_BUCKET": "crm-assets",
     "CRM_S3_LOGS_BUCKET": "crm-logs",
@@ -108,6 +115,11 @@ class Place:
         return self.folder / "s3.json"
 
     @property
+    def api_keys(self) -> Path:
+        """The hashed keys of the REST API."""
+        return self.folder / "api-keys.yaml"
+
+    @property
     def supervisor_config(self) -> Path:
         """Configuration of the process manager."""
         return self.folder / "supervisor.ini"
@@ -151,10 +163,14 @@ class Place:
     @property
     def variables(self) -> dict[str, str]:
         """The variables of the compose file, with this stack's values."""
-        hosts = dict.fromkeys(("CRM_LISTEN", "POSTGRES_HOST", "MLFLOW_HOST", "CODE_HOST"), HOST)
+        names = ("CRM_LISTEN", "POSTGRES_HOST", "MLFLOW_HOST", "CODE_HOST", "REDIS_HOST")
+        hosts = dict.fromkeys(names, HOST)
         ports = {name: str(port) for name, port in self.ports.items()}
         data = {"CRM_DATA_DIR": self.settings.get("CRM_DATA_DIR", "")}
-        return hosts | ports | self.secrets | BUCKETS | data | {"CRM_S3_ENDPOINT": self.s3_endpoint}
+        own = {"CRM_S3_ENDPOINT": self.s3_endpoint, "API_KEYS_FILE": str(self.api_keys)}
+        # This machine only, so nobody has to log in.
+        own |= {"DASHBOARD_LOGIN": "none", "DASHBOARD_USERS_FILE": str(self.folder / "dashboard_users.yaml")}
+        return hosts | ports | self.secrets | BUCKETS | data | own
 
     def prepare(self) -> None:
         """Create the folder, and choose ports and secrets if there are none."""
@@ -173,10 +189,17 @@ class Place:
             (self.dagster_home / file).write_text((ROOT / "docker" / file).read_text("utf-8"), "utf-8")
         if not self.secrets_file.is_file():
             write_private(self.secrets_file, {name: secrets.token_hex(16) for name in _SECRET_NAMES})
-        if not self.state_file.is_file():
-            ports = dict(zip(_PORT_NAMES, free_ports(str(self.folder)), strict=False))
+        known = json.loads(self.state_file.read_text("utf-8"))["ports"] if self.state_file.is_file() else {}
+        # A stack of an older version lacks the ports of newer services.
+        if missing := [name for name in _PORT_NAMES if name not in known]:
+            free = (port for port in free_ports(str(self.folder)) if port not in known.values())
+            ports = known | dict(zip(missing, free, strict=False))
             content = {"folder": str(self.folder), "secrets": str(self.secrets_file), "ports": ports}
             self.state_file.write_text(json.dumps(content, indent=2) + "\n", "utf-8")
+        if not self.api_keys.is_file():
+            key, row = new_key("make stack", ["read", "score"], EVERYTHING, None)
+            add_row(self.api_keys, row)
+            write_private(self.secrets_file, self.secrets | {API_KEY: key})
 
 
 # The variable that names the folder of the stack.

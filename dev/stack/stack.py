@@ -16,12 +16,16 @@ from dotenv import dotenv_values
 from filelock import FileLock
 
 from crm_assets.errors import StackError
+from dev import redis_server
 from dev.stack import launch, postgres, s3, supervise
 from dev.stack.compose import HealthCheck, Service, read_services
 from dev.stack.place import FOLDER, HOST, Place, existing, is_free, write_private
 from dev.waiting import crowding
 
 SERVICES = ("postgres", "s3", "mlflow", "code", "webserver", "daemon")
+# Those of the profiles `api` and `dashboard`: they start only if they are asked for.
+ON_DEMAND = ("redis", "api", "dashboard")
+ALL = (*SERVICES, *ON_DEMAND)
 # The compose file's services that the native S3 server replaces.
 _S3 = {"minio": "s3", "buckets": "s3"}
 # A service that ends more often than this during its start will not become healthy.
@@ -125,7 +129,7 @@ class Stack:
     def address(self, service: str) -> str:
         """Return where a service listens; "" for the daemon, which does not listen."""
         port = self.place.ports.get(f"{service.upper()}_PORT")
-        scheme = "http://" if service in ("s3", "mlflow", "webserver") else ""
+        scheme = "http://" if service in ("s3", "mlflow", "webserver", "api", "dashboard") else ""
         return f"{scheme}{HOST}:{port}" if port else ""
 
     def log(self, service: str) -> Path:
@@ -174,6 +178,8 @@ class Stack:
             return False
         if service == "s3":
             return s3.ready(self.place)
+        if service == "redis":
+            return redis_server.answers(self.place.ports["REDIS_PORT"])
         health = self._services[service].health
         return health is not None and self._check(service, health)
 
@@ -217,21 +223,24 @@ class Stack:
 
     def _with_needs(self, services: Iterable[str]) -> tuple[str, ...]:
         services = tuple(services)
-        unknown = sorted(set(services) - set(SERVICES))
+        unknown = sorted(set(services) - set(ALL))
         if unknown:
-            raise StackError(f"No such service: {', '.join(unknown)}; there are {', '.join(SERVICES)}.")
+            raise StackError(f"No such service: {', '.join(unknown)}; there are {', '.join(ALL)}.")
         self.place.prepare()
         wanted = set(services)
         while more := {need for name in wanted for need in self._needs(name)} - wanted:
             wanted |= more
-        return tuple(name for name in SERVICES if name in wanted)
+        return tuple(name for name in ALL if name in wanted)
 
     def _programs(self) -> list[supervise.Program]:
         programs = [supervise.Program("s3", s3.command(self.place))]
         if postgres.find_programs():
             command = postgres.command(self.place, self._services["postgres"])
             programs.append(supervise.Program("postgres", command, user=postgres.owner()))
-        for name in SERVICES[2:]:
+        if redis_server.find_program():
+            command = tuple(redis_server.command(self.place.ports["REDIS_PORT"], self.place.scratch))
+            programs.append(supervise.Program("redis", command))
+        for name in (*SERVICES[2:], "api", "dashboard"):
             command = (sys.executable, "-m", "dev.stack.launch", str(self.place.folder), name)
             programs.append(supervise.Program(name, command))
         return programs
@@ -246,7 +255,7 @@ class Stack:
 
     def _start_all(self, wanted: tuple[str, ...], told: Callable[[str, float], None]) -> None:
         waiting = list(wanted)
-        ready = {name for name in SERVICES if name not in wanted}
+        ready = {name for name in ALL if name not in wanted}
         started: dict[str, float] = {}
         checked: dict[str, float] = {}
         pids: dict[str, set[int]] = {name: set() for name in wanted}

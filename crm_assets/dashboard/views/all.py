@@ -11,7 +11,7 @@ from crm_assets.dashboard.desk import Desk, open_reader, told
 from crm_assets.dashboard.look import STYLE
 from crm_assets.dashboard.views import changed, deals, forecast, outcome, risk, trust
 from crm_assets.delivery.formats import formats
-from crm_assets.errors import SettingsError
+from crm_assets.errors import CrmAssetsError, SettingsError
 from crm_assets.insight.people import Person
 from crm_assets.settings import get_settings
 from crm_assets.sources.select import select_source
@@ -26,6 +26,13 @@ PAGES = (
 )
 
 
+def load() -> None:
+    """Load what the first page needs beyond this module: the table engine and its queries."""
+    import ibis
+
+    ibis.duckdb.connect().disconnect()
+
+
 def show() -> None:
     """Show the page that the address names, or the login."""
     st.set_page_config(page_title="Sales forecast", page_icon="📈", layout="wide")
@@ -36,16 +43,28 @@ def show() -> None:
         if person is None:
             return
         pages = [
-            st.Page(_page(page, person), title=title, url_path=path, icon=icon, default=page is forecast.show)
+            st.Page(
+                _page(page, person, title),
+                title=title,
+                url_path=path,
+                icon=icon,
+                default=page is forecast.show,
+            )
             for page, title, path, icon in PAGES
         ]
         st.navigation(pages).run()
 
 
-def _page(page: Callable[[Desk], None], person: Person) -> Callable[[], None]:
+def _page(page: Callable[[Desk], None], person: Person, title: str) -> Callable[[], None]:
     def run() -> None:
         with told():
-            page(_desk(person))
+            try:
+                desk = _desk(person)
+            except CrmAssetsError:
+                # A page that has nothing to show still says which one it is.
+                st.title(title)
+                raise
+            page(desk)
 
     return run
 

@@ -10,6 +10,7 @@ from crm_assets.dashboard.desk import Desk
 from crm_assets.dashboard.look import BLUE, ORANGE, chart, downloads, table
 from crm_assets.dashboard.own import own_numbers
 from crm_assets.insight.headline import headline
+from crm_assets.insight.quotas import with_quotas
 from crm_assets.insight.reading import Reader
 
 LEVELS = {
@@ -27,6 +28,9 @@ TITLES = {
     "total_revenue": "Revenue",
     "total_revenue_low": "At least",
     "total_revenue_high": "At most",
+    "quota": "Quota",
+    "attainment": "Attainment",
+    "coverage": "Coverage",
 }
 
 
@@ -35,16 +39,23 @@ def forecast(reader: Reader, month: str) -> pd.DataFrame:
     return reader.forecast(month)
 
 
+def _with_quotas(reader: Reader, month: str, level: str, months: int) -> pd.DataFrame:
+    rows = reader.forecast(month)
+    part = rows[(rows["level"] == level) & (rows["horizon_months"] == months)]
+    return with_quotas(reader, part, month)
+
+
 def show(desk: Desk) -> None:
     """Show the forecast of the month."""
+    title = st.empty()
+    title.title("Forecast")
     rows = desk.read(forecast, desk.month)
     totals = headline(rows, desk.reader.scope)
     if totals.empty:
-        st.title("Forecast")
         st.info("There is no forecast for the deals that you see. Choose another month.")
         return
     first = totals.iloc[0]
-    st.title(f"Forecast for {desk.formats.month(first['forecast_month'])}")
+    title.title(f"Forecast for {desk.formats.month(first['forecast_month'])}")
     _sentence(desk, first)
     for place, (_, row) in zip(st.columns(len(totals)), totals.iterrows(), strict=True):
         _metric(desk, place, row)
@@ -130,12 +141,14 @@ def _by_level(desk: Desk, rows: pd.DataFrame, levels: list[str]) -> None:
     months = right.segmented_control(
         "Months together", horizons, default=horizons[0], key="horizon", format_func=str
     )
-    part = rows[(rows["level"] == (level or levels[0])) & (rows["horizon_months"] == (months or horizons[0]))]
-    part = part.sort_values("total_revenue", ascending=False)[list(TITLES)]
+    part = desk.read(_with_quotas, desk.month, level or levels[0], int(months or horizons[0]))
+    part = part.sort_values("total_revenue", ascending=False)
+    part = part[[name for name in TITLES if name in part]]
     table(desk, part, "forecasts", TITLES | {"name": LEVELS[level or levels[0]]}, key="by_level")
     st.caption(
         "At least and at most hold the revenue four times out of five. A short row with few deals says "
-        "little: compare it with its interval."
+        "little: compare it with its interval. Quotas come from quotas.csv, if the source has one; coverage "
+        "is what all open deals would bring, over the quota."
     )
     if len(part):
         own_numbers(desk, level or levels[0], part["name"].dropna().tolist())

@@ -15,6 +15,8 @@ CHECKS = "data_quality_checks"
 
 MODELS = dg.AssetSelection.groups("models")
 PREDICTIONS = dg.AssetSelection.assets(WIN_PREDICTIONS.name, REVENUE_FORECAST.name)
+# Only there if settings name a CRM to write back to.
+WRITE_BACKS = dg.AssetSelection.groups("write_back")
 
 # Sensors wait for the jobs that make features or train, and for those that write predictions.
 LABELING_JOBS = (EVERYTHING, MONTH, RETRAINING)
@@ -46,7 +48,7 @@ retraining = dg.define_asset_job(
 )
 refresh = dg.define_asset_job(
     REFRESH,
-    selection=PREDICTIONS,
+    selection=PREDICTIONS | WRITE_BACKS,
     description="Predicts and forecasts a month with the champion of the registry.",
 )
 checks = dg.define_asset_job(
