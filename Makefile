@@ -184,10 +184,11 @@ docs: install ## Update what docs/, .env.example and crm.schema.json take from t
 	python -m dev.graph_docs
 
 docs-site: install ## Build docs/ as a site in site/, and fail on a broken link.
-	NO_MKDOCS_2_WARNING=1 python -m mkdocs build --strict --quiet
+	@NO_MKDOCS_2_WARNING=1 python -m mkdocs build --strict --quiet
+	@echo "Open $(CURDIR)/site/index.html"
 
-architecture: docs-site ## Print where the built page with the diagrams is.
-	@echo "$(CURDIR)/site/architecture.html"
+architecture: docs-site ## Build docs/ as a site, and print where its page with the diagrams is.
+	@echo "Open $(CURDIR)/site/architecture.html"
 
 benchmark-tables: install-scale ## Time snapshots and features against pandas and Polars, up to 8.8 million deals.
 	python -m benchmarks.tables

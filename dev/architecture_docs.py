@@ -110,10 +110,11 @@ def _said(path: Path) -> str:
 
 
 def _all_imports(names: Mapping[str, str]) -> dict[str, set[str]]:
-    return {room: _imports(room) & set(names) - {room} for room in names}
+    return {room: set(_imports(room)) & set(names) - {room} for room in names}
 
 
-def _imports(room: str) -> set[str]:
+@cache
+def _imports(room: str) -> frozenset[str]:
     path = PACKAGE / room
     found = set()
     for module in sorted(path.rglob("*.py")) if path.is_dir() else [path.with_suffix(".py")]:
@@ -122,7 +123,7 @@ def _imports(room: str) -> set[str]:
                 found |= {alias.name for alias in node.names}
             elif isinstance(node, ast.ImportFrom):
                 found |= {f"{node.module}.{alias.name}" for alias in node.names}
-    return {name.split(".")[1] for name in found if name.startswith("crm_assets.")}
+    return frozenset(name.split(".")[1] for name in found if name.startswith("crm_assets."))
 
 
 def _reached(room: str, imported: Mapping[str, set[str]]) -> set[str]:

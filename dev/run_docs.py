@@ -7,6 +7,7 @@ data of yours. Values that stand for yours, such as `path/to/folder`, are replac
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -22,13 +23,17 @@ from dev.doc_commands import Block, blocks, pages
 from dev.place import ROOT
 
 SAMPLE = {"CRM_SAMPLE_OPPORTUNITIES": "2000"}
-# What the tests of this project run by themselves, or what changes the checkout.
-LEFT_OUT = ("make test", "make lint", "make install-scale", "git ", ".venv/bin/pre-commit")
+# What the tests of this project run by themselves, servers that run until they are stopped, and what changes
+# the checkout.
+LEFT_OUT = (
+    *("make test", "make lint", "make install-scale", "git ", ".venv/bin/pre-commit"),
+    *("make serve", "make dashboard", "make dev", "make mlflow", "curl "),
+)
 # Where the documents name what only the reader has; months of the Kaggle data become those of the sample.
 IN_PLACE_OF = {"VERSION=3": "VERSION=1", "2016-": "2022-", "2017-": "2023-"}
 # Files that a page may write into the project's folder.
-WRITTEN = ("crm.yaml",)
-NEEDS_A_RUN = ("guides/", "concepts/", "reference/")
+WRITTEN = ("crm.yaml", "api-keys.yaml")
+NEEDS_A_RUN = ("guides/", "concepts/", "reference/", "rest-api")
 
 
 def main(arguments: list[str]) -> int:
@@ -107,8 +112,8 @@ def _run(script: str, place: Path) -> tuple[int, str]:
 
 
 def _script(block: Block, place: Path, dump: Path) -> str:
-    lines = [line for line in block.commands if not line.startswith(LEFT_OUT)]
-    text = "\n".join(lines)
+    asked = ((line, re.sub(r"^(?:[A-Z_]+=\S+ )*", "", line)) for line in block.commands)
+    text = "\n".join(line for line, command in asked if not command.startswith(LEFT_OUT))
     replaced = IN_PLACE_OF | {
         "path/to/folder": str(dump),
         "$PWD/.dagster_home": "$DAGSTER_HOME",
