@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import email
 import email.policy
 import json
 import threading
@@ -168,9 +167,9 @@ def test_people_with_an_address_get_a_mail_in_their_scope(
         "text/plain",
         "text/html",
     ]
-    body = letter.get_body(("plain",))
-    assert body is not None
-    assert manager in body.get_content()
+    plain = letter.get_body(("plain",))
+    assert plain is not None
+    assert manager in plain.get_content()
     away = Settings(digest_smtp=f"127.0.0.1:{free_port()}", digest_smtp_security="none")
     message = digest(reader, LAST, settings)
     with pytest.raises(SourceUnavailableError, match="did not take the digest"):
