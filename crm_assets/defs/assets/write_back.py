@@ -1,5 +1,7 @@
 """Scores that go back to the CRM. The asset exists only if settings name a CRM."""
 
+from typing import TYPE_CHECKING
+
 import dagster as dg
 
 from crm_assets.crm.tables import WIN_FEATURES, WIN_PREDICTIONS
@@ -8,12 +10,21 @@ from crm_assets.defs.code_versions import code_version
 from crm_assets.defs.metadata import Fact
 from crm_assets.defs.partitions import source
 from crm_assets.defs.resources.store import TableStoreResource
-from crm_assets.insight.reading import Reader
 from crm_assets.settings import get_settings
-from crm_assets.writeback.run import write_back as written_back
-from crm_assets.writeback.scores import scores
+
+if TYPE_CHECKING:
+    from crm_assets.writeback.run import Written
 
 WRITE_BACK = "write_back"
+
+
+def written(tables: TableStoreResource) -> "Written":
+    """Write back what changed; see `writeback.run.write_back`."""
+    from crm_assets.insight.reading import Reader
+    from crm_assets.writeback.run import write_back
+
+    settings = get_settings()
+    return write_back(settings, Reader(tables.store), str(settings.write_back), settings.write_back_send)
 
 
 @dg.asset(
@@ -23,7 +34,7 @@ WRITE_BACK = "write_back"
     kinds={"csv"},
     tags={"domain": "crm"},
     deps=[WIN_PREDICTIONS.name, WIN_FEATURES.name],
-    code_version=code_version(scores),
+    code_version=code_version(written),
     metadata={Fact.SOURCE_IN_FORCE: source().description},
 )
 def write_back(context: dg.AssetExecutionContext, tables: TableStoreResource) -> dg.MaterializeResult:
@@ -32,8 +43,7 @@ def write_back(context: dg.AssetExecutionContext, tables: TableStoreResource) ->
     They come from win_predictions. With CRM_WRITE_BACK_SEND=true they also go out through the CRM's
     interface; without it nothing leaves this machine. Sales people see the scores beside their deals.
     """
-    settings = get_settings()
-    done = written_back(settings, Reader(tables.store), str(settings.write_back), settings.write_back_send)
+    done = written(tables)
     for refusal in done.refused:
         context.log.warning(f"{done.crm} did not take {refusal.id}: {refusal.why}")
     return dg.MaterializeResult(
