@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
-from crm_assets.serving import problems, read, schemas, score, watch
+from crm_assets.serving import invocation, problems, read, schemas, score, watch
 from crm_assets.serving.api import Rates, Service
 from crm_assets.serving.cache import Cache
 from crm_assets.serving.guard import Guard
@@ -25,7 +25,7 @@ DESCRIPTION = (
     "and the same features."
 )
 # Bodies that endpoints read by hand, and so are not documented by FastAPI.
-_BODIES = (schemas.PredictionsRequest, schemas.Invocation, problems.ProblemBody)
+_BODIES = (schemas.PredictionsRequest, invocation.Invocation, problems.ProblemBody)
 
 
 def create_app(settings: Settings, follower: Follower | None = None) -> tuple[Guard, FastAPI]:

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from crm_assets.crm.months import month_end
 from crm_assets.errors import NotEnoughDataError
 from crm_assets.insight.scope import Scope
-from crm_assets.serving import schemas
+from crm_assets.serving import invocation, schemas
 from crm_assets.serving.api import JSON, Scores, Service, Serving, sent, written
 from crm_assets.serving.fresh import Fresh
 from crm_assets.serving.keys import Key
@@ -142,10 +142,10 @@ async def _fresh(of: Service, state: State, as_of: str | None) -> Fresh:
 
 @router.post(
     "/invocations",
-    response_model=schemas.Invoked,
+    response_model=invocation.Invoked,
     responses=PROBLEMS,
     openapi_extra=_body(
-        schemas.Invocation,
+        invocation.Invocation,
         {"records": {"value": {"dataframe_records": _EXAMPLE["deals"]}}},
     ),
 )
@@ -153,7 +153,7 @@ async def invocations(request: Request, of: Serving, key: Scores) -> Response:
     """Predict in MLflow's shape: rows of raw CRM fields, or of the model's own features."""
     body = await _read(request)
     try:
-        asked = schemas.Invocation.model_validate_json(body)
+        asked = invocation.Invocation.model_validate_json(body)
     except ValidationError as error:
         raise _refused(error) from None
     rows = asked.rows()
@@ -181,7 +181,7 @@ def _invoked(ready: Fresh, key: Key, rows: list[dict[str, Any]]) -> list[list[fl
         given = [deal.model_dump(exclude_none=True, include=columns) for deal in deals]
         table = _features(ready, key.sees, given)
     else:
-        table = schemas.feature_rows(rows, ready.scorer.features, ready.scorer.month)
+        table = invocation.feature_rows(rows, ready.scorer.features, ready.scorer.month)
         if len(key.sees.of_frame(table)) < len(table):
             raise Problem(403, f"This key sees {key.sees} only; some of the rows are of others.")
     won = ready.scorer.probabilities(table)
