@@ -36,6 +36,7 @@ LEVEL_OF: dict[str, str] = {
     "modeling/test_backtest.py": INTEGRATION,
     "modeling/test_calibration.py": INTEGRATION,
     "modeling/test_champion.py": INTEGRATION,
+    "modeling/test_explanation.py": INTEGRATION,
     "modeling/test_forecast.py": INTEGRATION,
     "modeling/test_history_audit.py": INTEGRATION,
     "modeling/test_odd_dumps.py": INTEGRATION,
