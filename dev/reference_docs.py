@@ -18,6 +18,7 @@ from crm_assets.defs.partitions import last_month
 from dev.architecture_docs import ARCHITECTURE
 from dev.marks import Part, code, table
 from dev.place import ROOT
+from dev.rest_docs import REST
 from dev.settings_docs import SETTINGS
 from dev.tables_docs import TABLES
 
@@ -191,6 +192,7 @@ PARTS = (
     Part("docs/reference/checks.md", "rules", rules),
     Part("docs/reference/commands.md", "targets", targets),
     Part("docs/reference/commands.md", "jobs", jobs),
+    *REST,
     *ARCHITECTURE,
 )
 
