@@ -50,7 +50,7 @@ def _arguments(parser: argparse.ArgumentParser, before: str = "") -> Iterator[tu
 
 
 def _spelled(action: argparse.Action, before: str) -> str:
-    value = (action.metavar or action.dest).upper()
+    value = action.dest.upper()
     if not action.option_strings:
         return code([f"{before}{value}"])
     return code([f"{action.option_strings[0]}{'' if action.nargs == 0 else f' {value}'}"])
