@@ -59,7 +59,7 @@ def create_app(settings: Settings, follower: Follower | None = None) -> tuple[Gu
     problems.install(app)
     for part in (read, score, watch):
         app.include_router(part.router)
-    app.openapi = lambda: _documented(app)  # ty: ignore[invalid-assignment]
+    app.openapi = lambda: _documented(app)
     guard = Guard(app, metrics, settings)
     return guard, app
 

@@ -100,7 +100,7 @@ class _Hook(BaseHTTPRequestHandler):
 @pytest.fixture
 def webhook() -> Iterator[type[_Hook]]:
     server = HTTPServer(("127.0.0.1", 0), _Hook)
-    _Hook.got, _Hook.status, _Hook.port = [], 200, server.server_port  # ty: ignore[unresolved-attribute]
+    _Hook.got, _Hook.status, _Hook.port = [], 200, server.server_port  # ty: ignore[missing-attribute]
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     yield _Hook
@@ -111,7 +111,7 @@ def webhook() -> Iterator[type[_Hook]]:
 
 def test_each_manager_gets_a_digest_in_the_channel(reader: Reader, webhook: Any) -> None:
     settings = Settings(
-        digest_webhook=f"http://127.0.0.1:{webhook.port}/secret",  # ty: ignore[invalid-argument-type]
+        digest_webhook=f"http://127.0.0.1:{webhook.port}/secret",
         dashboard_url="https://sales.example.com",
     )
     managers = sorted(reader.predictions(LAST)["manager"].unique())
@@ -127,7 +127,7 @@ def test_each_manager_gets_a_digest_in_the_channel(reader: Reader, webhook: Any)
 
 def test_a_webhook_that_refuses_is_told_without_its_address(reader: Reader, webhook: Any) -> None:
     webhook.status = 403
-    settings = Settings(digest_webhook=f"http://127.0.0.1:{webhook.port}/secret")  # ty: ignore[invalid-argument-type]
+    settings = Settings(digest_webhook=f"http://127.0.0.1:{webhook.port}/secret")
     with pytest.raises(CrmAssetsError, match=r"0 digests were sent, \d+ were not") as told:
         send_all(reader, settings)
     assert "secret" not in str(told.value)

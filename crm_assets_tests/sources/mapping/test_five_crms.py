@@ -92,7 +92,7 @@ def test_the_same_opportunities_come_out_of_all_five(take: Take, exports: dict[s
 def test_nothing_is_set_aside_and_no_table_is_missing(take: Take, exports: dict[str, Path], crm: str) -> None:
     taken = take(exports[crm], crm)
     assert {name: sifted.set_aside for name, sifted in taken.items() if sifted.set_aside} == {}
-    assert {name: sifted.rows.num_rows for name, sifted in taken.items()} == {
+    assert {name: sifted.rows.num_rows for name, sifted in taken.items() if sifted.rows.num_rows} == {
         "raw_accounts": 85,
         "raw_products": 7,
         "raw_sales_teams": 30,

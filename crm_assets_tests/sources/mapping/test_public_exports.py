@@ -30,7 +30,7 @@ def test_the_seeds_of_salesforce(public: Path, take: Take) -> None:
     taken = take(public / "salesforce", "salesforce")
     deals = taken["raw_sales_pipeline"].rows
     assert stages(taken) == {"Won": 5, "Lost": 4, "Engaging": 1}
-    assert {name: sifted.rows.num_rows for name, sifted in taken.items()} == {
+    assert {name: sifted.rows.num_rows for name, sifted in taken.items() if sifted.rows.num_rows} == {
         "raw_accounts": 1,
         "raw_products": 2,
         "raw_sales_teams": 10,
