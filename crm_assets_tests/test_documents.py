@@ -15,6 +15,7 @@ from dev.graph_docs import PICTURE, assets_by_group, edges
 from dev.marks import Part
 from dev.place import ROOT
 from dev.reference_docs import PARTS
+from dev.rest_docs import document
 from dev.settings_docs import SETTINGS, env_example
 
 MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
@@ -46,6 +47,15 @@ def test_every_setting_has_a_sentence(name: str) -> None:
     assert text
     assert text.endswith(".")
     assert f"`{variable(name)}`" in SETTINGS.path.read_text("utf-8")
+
+
+def test_every_parameter_and_field_of_the_api_has_a_meaning() -> None:
+    told = document()
+    operations = [one for methods in told["paths"].values() for one in methods.values()]
+    named = [(one["summary"], par["name"], par) for one in operations for par in one.get("parameters", ())]
+    for body, schema in told["components"]["schemas"].items():
+        named += [(body, name, field) for name, field in schema.get("properties", {}).items()]
+    assert [(where, name) for where, name, one in named if not one.get("description")] == []
 
 
 def test_the_picture_shows_the_assets_and_arrows_of_the_definitions() -> None:

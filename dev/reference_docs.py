@@ -16,8 +16,10 @@ from crm_assets.defs.checks.suite import Suite
 from crm_assets.defs.metadata import OPTIONAL_TAG
 from crm_assets.defs.partitions import last_month
 from dev.architecture_docs import ARCHITECTURE
+from dev.argument_docs import ARGUMENTS
 from dev.marks import Part, code, table
 from dev.place import ROOT
+from dev.rest_docs import REST
 from dev.settings_docs import SETTINGS
 from dev.tables_docs import TABLES
 
@@ -190,7 +192,9 @@ PARTS = (
     Part("docs/reference/checks.md", "checks", checks),
     Part("docs/reference/checks.md", "rules", rules),
     Part("docs/reference/commands.md", "targets", targets),
+    ARGUMENTS,
     Part("docs/reference/commands.md", "jobs", jobs),
+    *REST,
     *ARCHITECTURE,
 )
 

@@ -6,11 +6,21 @@ import argparse
 import sys
 from datetime import date
 
-from crm_assets.console.terminal import run_command
+from crm_assets.console.terminal import run_command, said
 from crm_assets.errors import SettingsError
 from crm_assets.insight.scope import scope_of
 from crm_assets.serving.keys import SCOPES, add_row, new_key
 from crm_assets.settings import get_settings
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    line = argparse.ArgumentParser(prog="python -m crm_assets.console.api_key", description=said(__doc__))
+    line.add_argument("name", help="whose key it is, for the log")
+    line.add_argument("--scopes", default=",".join(SCOPES), help="read, score, or both")
+    line.add_argument("--sees", default="all", help="all, or for example office:West or manager:Celia Rouche")
+    line.add_argument("--expires", default="", help="the last day, YYYY-MM-DD; for ever by default")
+    return line
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -19,14 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
     Raises:
         SettingsError: CRM_API_KEY_FILE is not set, its file is not valid, or an argument is not.
     """
-    parser = argparse.ArgumentParser(prog="python -m crm_assets.console.api_key")
-    parser.add_argument("name", help="whose key it is, for the log")
-    parser.add_argument("--scopes", default=",".join(SCOPES), help="read, score, or both")
-    parser.add_argument(
-        "--sees", default="all", help="all, or for example office:West or manager:Celia Rouche"
-    )
-    parser.add_argument("--expires", default="", help="the last day, YYYY-MM-DD; for ever by default")
-    asked = parser.parse_args(arguments)
+    asked = parser().parse_args(arguments)
     path = get_settings().api_key_file
     if path is None:
         raise SettingsError("Set CRM_API_KEY_FILE to the file of keys, for example crm-api-keys.yaml.")

@@ -8,7 +8,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from crm_assets.console.terminal import run_command
+from crm_assets.console.terminal import run_command, take_no_arguments
 from crm_assets.crm.all_features import ALL_FEATURES
 from crm_assets.crm.feature_table import FEATURES
 from crm_assets.crm.schema import RAW_SALES_PIPELINE, RAW_TABLES
@@ -121,4 +121,5 @@ def _listed(title: str, headers: tuple[str, str], rows: dict[tuple[str, str], st
 
 
 if __name__ == "__main__":
+    take_no_arguments(__doc__)
     sys.exit(run_command(main))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 
-from crm_assets.console.terminal import run_command
+from crm_assets.console.terminal import run_command, take_no_arguments
 from crm_assets.settings import get_settings
 from crm_assets.sources.select import month_range, select_source
 
@@ -44,4 +44,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    take_no_arguments(__doc__)
     sys.exit(run_command(main))

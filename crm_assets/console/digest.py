@@ -7,19 +7,24 @@ import re
 import sys
 from pathlib import Path
 
-from crm_assets.console.terminal import run_command
+from crm_assets.console.terminal import run_command, said
 from crm_assets.errors import SettingsError
 from crm_assets.insight.reading import Reader
 from crm_assets.settings import get_settings
 from crm_assets.storage.choice import open_store
 
 
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    line = argparse.ArgumentParser(prog="python -m crm_assets.console.digest", description=said(__doc__))
+    line.add_argument("--send", action="store_true", help="send them, instead of writing a preview")
+    line.add_argument("--folder", type=Path, default=Path("exports"), help="where to write the preview")
+    return line
+
+
 def main() -> int:
     """Write a page per manager, or send all digests; print what was done."""
-    parser = argparse.ArgumentParser(prog="python -m crm_assets.console.digest")
-    parser.add_argument("--send", action="store_true", help="send them, instead of writing a preview")
-    parser.add_argument("--folder", type=Path, default=Path("exports"), help="where to write the preview")
-    asked = parser.parse_args()
+    asked = parser().parse_args()
     try:
         from crm_assets.delivery.rounds import by_manager, send_all
     except ModuleNotFoundError as error:

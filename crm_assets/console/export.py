@@ -7,7 +7,7 @@ import re
 import sys
 from pathlib import Path
 
-from crm_assets.console.terminal import run_command
+from crm_assets.console.terminal import run_command, said
 from crm_assets.crm.months import is_month
 from crm_assets.errors import SettingsError
 from crm_assets.insight.reading import Reader
@@ -17,13 +17,18 @@ from crm_assets.sources.select import select_source
 from crm_assets.storage.choice import open_store
 
 
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    line = argparse.ArgumentParser(prog="python -m crm_assets.console.export", description=said(__doc__))
+    line.add_argument("--month", default="", help="the month, YYYY-MM; by default the newest scored one")
+    line.add_argument("--manager", default="", help="only the deals of this manager")
+    line.add_argument("--folder", type=Path, default=Path("exports"), help="where to write")
+    return line
+
+
 def main() -> int:
     """Write the files of a month, and print where they are."""
-    parser = argparse.ArgumentParser(prog="python -m crm_assets.console.export")
-    parser.add_argument("--month", default="", help="the month, YYYY-MM; by default the newest scored one")
-    parser.add_argument("--manager", default="", help="only the deals of this manager")
-    parser.add_argument("--folder", type=Path, default=Path("exports"), help="where to write")
-    asked = parser.parse_args()
+    asked = parser().parse_args()
     try:
         from crm_assets.delivery.export import sheets, workbook
         from crm_assets.delivery.safe_text import csv_bytes

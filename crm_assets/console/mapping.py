@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 from pathlib import Path
 
 import pyarrow.compute as pc
 
-from crm_assets.console.terminal import run_command
+from crm_assets.console.terminal import run_command, said
 from crm_assets.crm.schema import Stage
 from crm_assets.defs.progress import console
 from crm_assets.errors import CrmAssetsError, SettingsError, StorageError
@@ -21,9 +22,17 @@ from crm_assets.sources.mapping.tables import CrmTables
 DEFAULT_FILE = "crm.yaml"
 
 
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    line = argparse.ArgumentParser(prog="python -m crm_assets.console.mapping", description=said(__doc__))
+    line.add_argument("file", nargs="?", type=Path, default=Path(DEFAULT_FILE), help="the file to write")
+    return line
+
+
 def main() -> int:
     """Look at the files, write the draft, say what is not sure and what the draft makes of them."""
-    folder, target = get_settings().data_dir, Path(sys.argv[1] if len(sys.argv) > 1 else DEFAULT_FILE)
+    target: Path = parser().parse_args().file
+    folder = get_settings().data_dir
     if folder is None:
         raise SettingsError("make mapping needs CRM_DATA_DIR: set it to the folder of the CRM's files.")
     if target.exists():

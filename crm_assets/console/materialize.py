@@ -5,17 +5,22 @@ from __future__ import annotations
 import argparse
 import sys
 
-from crm_assets.console.terminal import run_command
+from crm_assets.console.terminal import run_command, said
 from crm_assets.settings import get_settings
 from crm_assets.sources.select import month_range, select_source
 
 
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    line = argparse.ArgumentParser(prog="python -m crm_assets.console.materialize", description=said(__doc__))
+    line.add_argument("--select", default="*", help="assets, as Dagster selects them; * for all")
+    line.add_argument("--month", default="", help="2017-06, or 2017-06...2017-08")
+    return line
+
+
 def main() -> int:
     """Materialize assets for a month, a range of months, or without a month; return 0 if that succeeded."""
-    parser = argparse.ArgumentParser(prog="python -m crm_assets.console.materialize")
-    parser.add_argument("--select", default="*", help="assets, as Dagster selects them; * for all")
-    parser.add_argument("--month", default="", help="2017-06, or 2017-06...2017-08")
-    asked = parser.parse_args()
+    asked = parser().parse_args()
     # Note the months before the definitions load, since those open no data.
     settings = get_settings()
     source = select_source(settings)

@@ -9,18 +9,23 @@ import sys
 import threading
 import time
 
-from crm_assets.console.terminal import run_command
+from crm_assets.console.terminal import run_command, said
 from crm_assets.registry.names import MODEL
 from crm_assets.settings import get_settings, without_password
 
 PORT = 5000
 
 
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    line = argparse.ArgumentParser(prog="python -m crm_assets.console.mlflow_ui", description=said(__doc__))
+    line.add_argument("--port", type=int, default=PORT, help=f"the port of the UI; {PORT} by default")
+    return line
+
+
 def main() -> int:
     """Serve the embedded registry on this machine, or print where the tracking server is."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--port", type=int, default=PORT, help=f"the port of the UI; {PORT} by default")
-    port = parser.parse_args().port
+    port = parser().parse_args().port
     settings = get_settings()
     if settings.mlflow_tracking_uri:
         print(f"MLflow runs at {without_password(settings.mlflow_tracking_uri)} (CRM_MLFLOW_TRACKING_URI).")

@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from crm_assets.console.terminal import run_command
+from crm_assets.console.terminal import run_command, said
 from crm_assets.errors import CrmAssetsError
 from crm_assets.settings import get_settings
 from crm_assets.sources.select import select_source
@@ -15,14 +15,19 @@ if TYPE_CHECKING:
     from crm_assets.registry.aliases import Move
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Do what the command line says, and return 0; if that fails, print why and return 1."""
-    parser = argparse.ArgumentParser(prog="python -m crm_assets.console.registry")
-    commands = parser.add_subparsers(dest="command", required=True)
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    line = argparse.ArgumentParser(prog="python -m crm_assets.console.registry", description=said(__doc__))
+    commands = line.add_subparsers(dest="command", required=True)
     one = commands.add_parser("promote", help="make a version the champion")
     one.add_argument("version", help="the number of the version in the registry")
     commands.add_parser("rollback", help="make the former champion the champion again")
-    asked = parser.parse_args(arguments)
+    return line
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Do what the command line says, and return 0; if that fails, print why and return 1."""
+    asked = parser().parse_args(arguments)
     try:
         move = _move(getattr(asked, "version", None))
     except CrmAssetsError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import uuid
 
-from crm_assets.console.terminal import run_command
+from crm_assets.console.terminal import run_command, take_no_arguments
 from crm_assets.defs.progress import console
 from crm_assets.errors import StorageError
 from crm_assets.settings import get_settings
@@ -52,4 +52,5 @@ def _probe(files: Files) -> None:
 
 
 if __name__ == "__main__":
+    take_no_arguments(__doc__)
     sys.exit(run_command(main))

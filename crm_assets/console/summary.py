@@ -166,7 +166,7 @@ def _deals(results: Results) -> str:
     how_many = "all" if scored == results.open_deals else f"{scored:,}"
     said = f"{results.open_deals:,} open at the end of {results.months.last}, {how_many} scored"
     if results.prospects:
-        said += f"; {results.prospects:,} more are prospects, which have no chance computed until they engage"
+        said += f"; {results.prospects:,} more are prospects, which get no probability until they engage"
     return said
 
 

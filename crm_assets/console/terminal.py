@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Callable
 
@@ -26,6 +27,22 @@ def run_command(main: Callable[[], int]) -> int:
     except KeyboardInterrupt:
         print("\nInterrupted.", file=sys.stderr)
         return INTERRUPTED
+
+
+def said(doc: str | None) -> str:
+    r"""Return what a command does, from the docstring of its module.
+
+    >>> said("`python -m a`: do it, and say so.\n\nMore.")
+    'Do it, and say so.'
+    """
+    text = (doc or "").partition("`: ")[2].partition("\n\n")[0]
+    return text[:1].upper() + text[1:]
+
+
+def take_no_arguments(doc: str | None) -> None:
+    """Answer `--help`, and refuse any other argument, for a command that takes none."""
+    name = (doc or "").split("`")[1]
+    argparse.ArgumentParser(prog=name, description=said(doc)).parse_args()
 
 
 def _sentence(error: Exception) -> str | None:

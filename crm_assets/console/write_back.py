@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from crm_assets.console.terminal import run_command
+from crm_assets.console.terminal import run_command, said
 from crm_assets.insight.reading import Reader
 from crm_assets.settings import get_settings
 from crm_assets.storage.choice import open_store
@@ -14,12 +14,17 @@ from crm_assets.writeback.run import write_back
 SHOWN = 10
 
 
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    line = argparse.ArgumentParser(prog="python -m crm_assets.console.write_back", description=said(__doc__))
+    line.add_argument("crm", help="salesforce, hubspot, dynamics, pipedrive, odoo or kaggle (any other)")
+    line.add_argument("--send", action="store_true", help="send through the CRM's interface")
+    return line
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Write back, and say what was done; return 1 if the CRM did not take every deal."""
-    parser = argparse.ArgumentParser(prog="python -m crm_assets.console.write_back")
-    parser.add_argument("crm", help="salesforce, hubspot, dynamics, pipedrive, odoo or kaggle (any other)")
-    parser.add_argument("--send", action="store_true", help="send through the CRM's interface")
-    asked, settings = parser.parse_args(arguments), get_settings()
+    asked, settings = parser().parse_args(arguments), get_settings()
     done = write_back(settings, Reader(open_store(settings)), asked.crm, asked.send)
     print(f"{done.changed:,} of {done.deals:,} open deals of {done.month} changed; {done.file} has them.")
     if not asked.send:

@@ -12,13 +12,21 @@ from crm_assets.insight.scope import scope_of
 from crm_assets.settings import get_settings
 
 
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    line = argparse.ArgumentParser(
+        prog="python -m crm_assets.dashboard.users",
+        description="Say which deals somebody sees in the dashboard.",
+    )
+    line.add_argument("name", help="what they log in as, or what the proxy or provider calls them")
+    line.add_argument("scope", help="all, office:West, manager:Dustin Brinkmann or agent:Anna Snelling")
+    line.add_argument("--email", help="where their digest goes; nowhere by default")
+    return line
+
+
 def main() -> int:
     """Add or replace a person, and ask for their password if people log in with one."""
-    parser = argparse.ArgumentParser(prog="python -m crm_assets.dashboard.users")
-    parser.add_argument("name", help="what they log in as, or what the proxy or provider calls them")
-    parser.add_argument("scope", help="all, office:West, manager:Dustin Brinkmann or agent:Anna Snelling")
-    parser.add_argument("--email", help="where their digest goes; nowhere by default")
-    asked = parser.parse_args()
+    asked = parser().parse_args()
     try:
         settings = get_settings()
         if not asked.name.strip():

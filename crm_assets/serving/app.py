@@ -16,6 +16,7 @@ from crm_assets.serving.cache import Cache
 from crm_assets.serving.guard import Guard
 from crm_assets.serving.metrics import Metrics
 from crm_assets.serving.state import Follower
+from crm_assets.serving.words import add_words
 from crm_assets.settings import Settings
 from crm_assets.storage.choice import open_store
 
@@ -77,5 +78,6 @@ def _documented(app: FastAPI) -> dict[str, Any]:
         # Our own problems take their place.
         for unused in ("HTTPValidationError", "ValidationError"):
             parts.pop(unused, None)
+        add_words(told)
         app.openapi_schema = told
     return app.openapi_schema

@@ -9,12 +9,16 @@ import tempfile
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import boto3
 import pytest
+from botocore import UNSIGNED
+from botocore.config import Config
 
 from crm_assets.errors import StackError
 from dev.stack.backup import DATABASES, STORES, client, main, restore, save
-from dev.stack.place import BUCKETS, FOLDER, HOST
+from dev.stack.place import BUCKETS, FOLDER, HOST, Place
 from dev.stack.postgres import find_programs, programs
 from dev.stack.stack import Stack
 
@@ -63,6 +67,15 @@ def facts(stack: Stack) -> list[str]:
     return [ask(stack, name, "select fact from facts") for name in DATABASES]
 
 
+def unreachable(place: Place, bucket: str) -> Any:
+    return boto3.client(
+        "s3",
+        endpoint_url="http://127.0.0.1:9",
+        region_name="us-east-1",
+        config=Config(signature_version=UNSIGNED, retries={"max_attempts": 0}),
+    )
+
+
 def put(stack: Stack, key: str, text: str) -> None:
     for bucket in BUCKETS.values():
         client(stack.place, bucket).put_object(Bucket=bucket, Key=key, Body=text.encode())
@@ -90,6 +103,12 @@ def test_a_backup_brings_back_databases_and_buckets_here_and_elsewhere(
         assert main(["save", str(backup)]) == 0
         assert main(["save", str(backup)]) == 1
         assert "is not empty" in capsys.readouterr().out
+        # A backup that fails on its way leaves nothing that looks like one.
+        with monkeypatch.context() as broken:
+            broken.setattr("dev.stack.backup.client", unreachable)
+            with pytest.raises(StackError, match="Nothing was saved"):
+                save(stack, folder / "broken")
+        assert not list(folder.glob("*broken*"))
 
         ask(stack, "dagster", "update facts set fact = 'changed'")
         ask(stack, "mlflow", "drop table facts")

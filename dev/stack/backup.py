@@ -7,18 +7,22 @@ and settings are no part of a backup, so it can be restored into another stack.
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import boto3
+from boto3.exceptions import Boto3Error
+from botocore.exceptions import BotoCoreError, ClientError
 
 from crm_assets.errors import CrmAssetsError, StackError
 from dev.stack import postgres
 from dev.stack.place import BUCKETS, HOST, Place, default_folder
-from dev.stack.stack import SERVICES, Stack
+from dev.stack.stack import ON_DEMAND, SERVICES, Stack
 
 DATABASES = ("dagster", "mlflow")
 # What holds data; everything else is stopped during a restore.
@@ -32,28 +36,31 @@ def save(stack: Stack, folder: Path) -> None:
     """Copy databases and buckets into an empty folder.
 
     Raises:
-        StackError: the folder is not empty, a store is not running, or a database cannot be dumped.
+        StackError: the folder is not empty, a store is not running or ends, or the disk is full; the folder
+            is then as before.
     """
     if folder.exists() and any(folder.iterdir()):
         raise StackError(f"{folder} is not empty; give each backup a folder of its own.")
     _check_running(stack)
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in DATABASES:
-        with (folder / f"{name}.dump").open("wb") as file:
-            _postgres(stack.place, "pg_dump", "--format=custom", name, stdout=file)
-    for bucket in BUCKETS.values():
-        s3 = client(stack.place, bucket)
-        for key in _keys(s3, bucket):
-            target = folder / bucket / key
-            target.parent.mkdir(parents=True, exist_ok=True)
-            s3.download_file(bucket, key, str(target))
+    # Half a backup must not look like a whole one.
+    draft = folder.with_name(f".{folder.name}.part")
+    with _sentence(f"Nothing was saved in {folder}"):
+        shutil.rmtree(draft, ignore_errors=True)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        draft.mkdir(mode=0o700)
+        try:
+            _copy(stack.place, draft)
+            draft.replace(folder)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
 
 
 def restore(stack: Stack, folder: Path) -> None:
     """Replace what is in databases and buckets by a backup; the other services are left stopped.
 
     Raises:
-        StackError: the backup is not complete, a store is not running, or a database refuses its dump.
+        StackError: the backup is not complete, a store is not running or ends, or a database refuses its
+            dump.
     """
     missing = [f"{name}.dump" for name in DATABASES if not (folder / f"{name}.dump").is_file()]
     if missing:
@@ -61,19 +68,21 @@ def restore(stack: Stack, folder: Path) -> None:
             f"{folder} is no complete backup: {', '.join(missing)} missing. Nothing was changed."
         )
     _check_running(stack)
-    for name in reversed(SERVICES):
+    started = [name for name in ON_DEMAND if stack.pid(name)]
+    for name in (*reversed(started), *reversed(SERVICES)):
         if name not in STORES:
             stack.stop_service(name)
-    for name in DATABASES:
-        with (folder / f"{name}.dump").open("rb") as file:
-            _postgres(stack.place, "pg_restore", *REPLACE, f"--dbname={name}", stdin=file)
-    for bucket in BUCKETS.values():
-        s3 = client(stack.place, bucket)
-        kept = {path.relative_to(folder / bucket).as_posix(): path for path in _files(folder / bucket)}
-        for key in set(_keys(s3, bucket)) - set(kept):
-            s3.delete_object(Bucket=bucket, Key=key)
-        for key, path in kept.items():
-            s3.upload_file(str(path), bucket, key)
+    with _sentence(f"{folder} is restored only in part; restore it again"):
+        for name in DATABASES:
+            with (folder / f"{name}.dump").open("rb") as file:
+                _postgres(stack.place, "pg_restore", *REPLACE, f"--dbname={name}", stdin=file)
+        for bucket in BUCKETS.values():
+            s3 = client(stack.place, bucket)
+            kept = {path.relative_to(folder / bucket).as_posix(): path for path in _files(folder / bucket)}
+            for key in set(_keys(s3, bucket)) - set(kept):
+                s3.delete_object(Bucket=bucket, Key=key)
+            for key, path in kept.items():
+                s3.upload_file(str(path), bucket, key)
 
 
 def client(place: Place, bucket: str) -> Any:
@@ -101,11 +110,32 @@ def main(arguments: list[str]) -> int:
             print(f"Saved in {folder}. Keep it where only you can read it: it holds the tables of your CRM.")
         else:
             restore(stack, folder)
-            print("Restored. Run `make stack` to start the services again.")
+            print("Restored. Run `make stack`, with your STACK_PROFILE, to start the services again.")
     except CrmAssetsError as error:
         print(error)
         return 1
     return 0
+
+
+def _copy(place: Place, folder: Path) -> None:
+    for name in DATABASES:
+        with (folder / f"{name}.dump").open("wb") as file:
+            _postgres(place, "pg_dump", "--format=custom", name, stdout=file)
+    for bucket in BUCKETS.values():
+        s3 = client(place, bucket)
+        for key in _keys(s3, bucket):
+            target = folder / bucket / key
+            target.parent.mkdir(parents=True, exist_ok=True)
+            s3.download_file(bucket, key, str(target))
+
+
+@contextmanager
+def _sentence(outcome: str) -> Generator[None]:
+    """Turn the errors of stores and disk into ours, with what they leave behind."""
+    try:
+        yield
+    except (StackError, OSError, BotoCoreError, ClientError, Boto3Error) as error:
+        raise StackError(f"{outcome}: {error}") from error
 
 
 def _check_running(stack: Stack) -> None:

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from crm_assets.console.replay.live import Dagster, dagster_dev
 from crm_assets.console.replay.past import Past
-from crm_assets.console.terminal import run_command
+from crm_assets.console.terminal import run_command, said
 from crm_assets.crm.archive import in_use
 from crm_assets.crm.months import MonthRange
 from crm_assets.defs.progress import console
@@ -43,15 +43,20 @@ MONTHS_BEFORE = 5
 SAME = 1e-9
 
 
-def main() -> int:
-    """Replay, report, and keep the tables in `CRM_HOME`/replay; return 0 if forecast and backtest agree."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    line = argparse.ArgumentParser(prog="python -m crm_assets.console.replay", description=said(__doc__))
+    line.add_argument(
         "--from", dest="first", help="the first month, YYYY-MM; the sixth of the dump by default"
     )
-    parser.add_argument("--to", dest="last", help="the last month; the last of the dump by default")
-    parser.add_argument("--port", type=int, help="the port of the UI; any free port by default")
-    asked = parser.parse_args()
+    line.add_argument("--to", dest="last", help="the last month; the last of the dump by default")
+    line.add_argument("--port", type=int, help="the port of the UI; any free port by default")
+    return line
+
+
+def main() -> int:
+    """Replay, report, and keep the tables in `CRM_HOME`/replay; return 0 if forecast and backtest agree."""
+    asked = parser().parse_args()
     return _replay(asked.first, asked.last, asked.port)
 
 
