@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -33,6 +34,8 @@ def execute(notebook: Path, folder: Path) -> Path:
 
 def main() -> int:
     """Run all notebooks."""
+    # Somebody who chose another backend for plots would get none in the notebooks.
+    os.environ.pop("MPLBACKEND", None)
     for notebook in sorted(NOTEBOOKS.glob("*.ipynb")):
         try:
             print(execute(notebook, get_settings().home / "notebooks"))

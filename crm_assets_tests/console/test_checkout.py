@@ -47,7 +47,7 @@ def make(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     [
         ("run", "-m crm_assets"),
         ("dev", "-m crm_assets.console.start dagster dev"),
-        ("checks", "job execute -m crm_assets.definitions --job data_quality_checks"),
+        ("checks", "-m crm_assets.console.checks"),
     ],
 )
 def test_make_works_in_a_path_with_blanks_and_writes_nothing_beside_it(
