@@ -18,7 +18,7 @@ from crm_assets.sources.sample import SyntheticSample
 from crm_assets_tests.chain import Chain, run_chain, write_dump
 from crm_assets_tests.levels import UNIT, level_of
 from dev.mlflow_server import mlflow_server
-from dev.place import Place, place
+from dev.place import Place, measured, place
 from dev.stack.postgres import find_programs
 from dev.stack.stack import Stack
 
@@ -93,7 +93,7 @@ def tracking_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def sample_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Place, str]:
     """Return a finished run on a small synthetic sample, and its output."""
     there = place(tmp_path_factory.mktemp("sample"), CRM_SOURCE="sample", CRM_SAMPLE_OPPORTUNITIES="2000")
-    done = there.python("-m", "crm_assets")
+    done = there.python(*measured(), "-m", "crm_assets")
     assert done.returncode == 0, done.stdout + done.stderr
     return there, done.stdout
 

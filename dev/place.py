@@ -97,6 +97,16 @@ class Place:
         return dict(event.metadata)
 
 
+def measured() -> tuple[str, ...]:
+    """Return how Python runs a module so that it counts toward the tests' coverage, if that is measured."""
+    from coverage import Coverage
+
+    if Coverage.current() is None:
+        return ()
+    settings = (f"--rcfile={ROOT / 'pyproject.toml'}", f"--data-file={ROOT / '.coverage'}")
+    return ("-m", "coverage", "run", *settings, "--parallel-mode")
+
+
 def place(folder: Path, **settings: str) -> Place:
     """Make an installation in a folder, with the settings as environment variables."""
     (folder / "dagster").mkdir(parents=True)
