@@ -159,11 +159,11 @@ test-system: install ## Run the tests that run the whole graph again and again (
 test-deployed: install install-scale ## Run the tests of the deployed stack, of Spark and of executors.
 	$(PYTEST) -m 'stack or scale' $(ON_BOTH_CORES)
 
-test-all: test test-system test-deployed ## Run all tests.
+test-all: install install-scale ## Run the tests of all levels.
+	$(PYTEST) $(ON_BOTH_CORES)
 
-coverage: ## Run all tests, and show which lines those in the tests' own processes miss.
+coverage: ## Run the unit and integration tests, and show which lines they miss.
 	$(MAKE) --no-print-directory test PYTEST='pytest --cov'
-	$(MAKE) --no-print-directory test-system test-deployed
 
 lint: install ## Check style and spelling.
 	ruff check .
