@@ -174,5 +174,5 @@ def test_a_port_that_another_process_took_is_told(folder: Path) -> None:
 
 
 def test_an_unknown_service_is_told(folder: Path) -> None:
-    with pytest.raises(StackError, match="No such service: redis; there are postgres, s3"):
-        Stack.start(folder, services=("redis",))
+    with pytest.raises(StackError, match="No such service: kafka; there are postgres, s3"):
+        Stack.start(folder, services=("kafka",))
