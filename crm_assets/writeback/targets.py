@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from crm_assets.delivery.safe_text import safe
 from crm_assets.errors import SettingsError, StorageError
 from crm_assets.writeback.scores import Score
 
@@ -66,7 +67,7 @@ def write_file(goal: Target, scores: list[Score], path: Path) -> None:
     text = io.StringIO()
     writer = csv.DictWriter(text, list(goal.columns), lineterminator="\r\n")
     writer.writeheader()
-    writer.writerows({name: _safe(value) for name, value in goal.row(score).items()} for score in scores)
+    writer.writerows({name: safe(value) for name, value in goal.row(score).items()} for score in scores)
     draft = path.with_name(f".{path.name}.draft")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -74,8 +75,3 @@ def write_file(goal: Target, scores: list[Score], path: Path) -> None:
         draft.replace(path)
     except OSError as error:
         raise StorageError(f"Cannot write {path}: {error.strerror}; make room and run again.") from error
-
-
-def _safe(value: Any) -> Any:
-    """Return a text that no spreadsheet takes for a formula."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
