@@ -5,7 +5,14 @@ The figures come from `python -m benchmarks.leaks`; docs/leak-audit.md holds its
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
 ADMISSIBLE, INADMISSIBLE, UNPROVEN, ABSENT = "admissible", "inadmissible", "unproven", "absent"
+# The order in which people see verdicts, before all that is admissible.
+WORST_FIRST = (INADMISSIBLE, UNPROVEN, ABSENT)
 SEASONAL_RATE = "seasonal_rate"
 # What speaks if the data is not enough for a model; it has no version.
 POOLED_RATE, NO_VERSION = "pooled_rate", "none"
@@ -65,3 +72,9 @@ MAX_UNPROVEN_PRICE = 0.02
 MAX_PLANNED_FOR_THE_DAY = 0.20
 # They are moved while the deal is open if this part of the old open deals plans longer than the recent ones.
 MAX_PLANS_MOVED = 0.10
+
+
+def worst_first(verdicts: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of `leak_audit`, the worst verdicts first and otherwise in their order."""
+    order = verdicts["verdict"].map({verdict: place for place, verdict in enumerate(WORST_FIRST)})
+    return verdicts.iloc[order.fillna(len(WORST_FIRST)).argsort(kind="stable")]

@@ -13,7 +13,7 @@ from crm_assets.dashboard.look import BLUE, ORANGE, chart
 from crm_assets.insight.calibration import calibration
 from crm_assets.insight.evidence import evidence
 from crm_assets.insight.reading import Reader
-from crm_assets.modeling.verdicts import ABSENT, INADMISSIBLE, POOLED_RATE, UNPROVEN
+from crm_assets.modeling.verdicts import ABSENT, INADMISSIBLE, POOLED_RATE, WORST_FIRST, worst_first
 
 METRICS = {
     "contender": "Contender",
@@ -25,7 +25,6 @@ METRICS = {
     "test_expected_wins": "Wins expected",
     "test_realized_wins": "Wins that came",
 }
-WORST_FIRST = (INADMISSIBLE, UNPROVEN, ABSENT)
 
 
 def show(desk: Desk) -> None:
@@ -171,9 +170,7 @@ def _audit(reader: Reader) -> pd.DataFrame:
 def _verdicts(desk: Desk) -> None:
     st.subheader("Does a feature know the outcome?")
     audit = desk.read(_audit)
-    order = {verdict: place for place, verdict in enumerate(WORST_FIRST)}
-    found = audit[audit["verdict"].isin(WORST_FIRST)]
-    found = found.iloc[found["verdict"].map(order).argsort(kind="stable")]
+    found = worst_first(audit[audit["verdict"].isin(WORST_FIRST)])
     if found.empty:
         st.success(f"All {len(audit)} features are admissible.", icon=":material/check_circle:")
         return

@@ -34,7 +34,7 @@ from crm_assets.modeling.algorithm import SNAPSHOT, Algorithm, Snapshot
 from crm_assets.modeling.algorithms import ALGORITHMS, LEARNS_FROM_SNAPSHOTS, needed_of
 from crm_assets.modeling.algorithms import algorithm as by_name
 from crm_assets.modeling.training_rows import TrainingRows
-from crm_assets.modeling.verdicts import ABSENT, INADMISSIBLE, UNPROVEN
+from crm_assets.modeling.verdicts import ABSENT, INADMISSIBLE, UNPROVEN, WORST_FIRST, worst_first
 from crm_assets.settings import get_settings
 
 if TYPE_CHECKING:
@@ -103,30 +103,26 @@ def leak_audit(
             Fact.ABSENT_FEATURES: ", ".join(verdicts.loc[verdicts["verdict"] == ABSENT, "feature"]) or "none",
             Fact.OVERRULED: ", ".join(verdicts.loc[verdicts["overruled"], "feature"]) or "none",
             Fact.FINDINGS: _findings(verdicts),
-            Fact.VERDICTS: table(_worst_first(verdicts)),
+            Fact.VERDICTS: table(_shown(verdicts)),
             **evidence,
         }
     )
     return verdicts
 
 
-# The order in which the UI lists verdicts, since its preview shows the first rows only.
-_WORST_FIRST = (INADMISSIBLE, UNPROVEN, ABSENT)
-
-
 def _findings(verdicts: pd.DataFrame) -> str:
     """Return the verdicts in one sentence."""
     said = [
         f"{verdict}: {', '.join(named)}"
-        for verdict in _WORST_FIRST
+        for verdict in WORST_FIRST
         if len(named := verdicts.loc[verdicts["verdict"] == verdict, "feature"])
     ]
     return "; ".join(said) or f"All {len(verdicts)} features are admissible."
 
 
-def _worst_first(verdicts: pd.DataFrame) -> pd.DataFrame:
-    order = verdicts["verdict"].map({verdict: place for place, verdict in enumerate(_WORST_FIRST)})
-    shown = verdicts.iloc[order.fillna(len(_WORST_FIRST)).argsort(kind="stable")]
+def _shown(verdicts: pd.DataFrame) -> pd.DataFrame:
+    # The preview of the UI shows the first rows only.
+    shown = worst_first(verdicts)
     shown = shown.assign(price=shown["auc_with"] - shown["auc_without"])
     figures = ["slope", "error", "price", "auc_without", "auc_with", "brier_without", "brier_with"]
     return shown[["feature", "verdict", "used", "reason", *figures]]
