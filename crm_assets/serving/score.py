@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from anyio import to_thread
 from fastapi import APIRouter, Request, Response
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from crm_assets.crm.months import month_end
 from crm_assets.errors import NotEnoughDataError
@@ -18,6 +19,8 @@ from crm_assets.serving.keys import Key
 from crm_assets.serving.problems import Fault, Problem, faults, responses
 from crm_assets.serving.state import State, month_of
 from crm_assets.serving.stored import Stored
+
+Asked = TypeVar("Asked", bound=BaseModel)
 
 router = APIRouter(tags=["fresh predictions"])
 
@@ -45,10 +48,7 @@ _EXAMPLE = {"deals": [_DEAL | {"engage_date": "2017-11-04"}]}
 async def predictions(request: Request, of: Serving, key: Scores) -> Response:
     """Predict 1 to 1,000 deals, given as raw CRM fields, as of the end of a month."""
     body = await _read(request)
-    try:
-        asked = schemas.PredictionsRequest.model_validate_json(body)
-    except ValidationError as error:
-        raise _refused(error) from None
+    asked = _validated(schemas.PredictionsRequest, body)
     state = of.state()
     place = of.cache.key(state.tag, str(key.sees), "predictions", body.decode("utf-8", "replace"))
     if (known := await of.cache.get(place)) is not None:
@@ -59,8 +59,7 @@ async def predictions(request: Request, of: Serving, key: Scores) -> Response:
         given = [deal.model_dump(exclude_none=True) for deal in asked.deals]
         return written(_predicted(of, state, ready, key, given, asked.reasons))
 
-    answer = make() if len(asked.deals) <= FEW else await to_thread.run_sync(make)
-    of.metrics.deals.inc(len(asked.deals))
+    answer = await _made(of, len(asked.deals), make)
     await of.cache.put(place, answer)
     return sent(answer)
 
@@ -151,11 +150,7 @@ async def _fresh(of: Service, state: State, as_of: str | None) -> Fresh:
 )
 async def invocations(request: Request, of: Serving, key: Scores) -> Response:
     """Predict in MLflow's shape: rows of raw CRM fields, or of the model's own features."""
-    body = await _read(request)
-    try:
-        asked = invocation.Invocation.model_validate_json(body)
-    except ValidationError as error:
-        raise _refused(error) from None
+    asked = _validated(invocation.Invocation, await _read(request))
     rows = asked.rows()
     if not 1 <= len(rows) <= schemas.MOST_DEALS:
         raise Problem(422, f"Send 1 to {schemas.MOST_DEALS:,} rows.")
@@ -165,9 +160,7 @@ async def invocations(request: Request, of: Serving, key: Scores) -> Response:
     def make() -> bytes:
         return written({"predictions": _invoked(ready, key, rows)})
 
-    answer = make() if len(rows) <= FEW else await to_thread.run_sync(make)
-    of.metrics.deals.inc(len(rows))
-    return sent(answer)
+    return sent(await _made(of, len(rows), make))
 
 
 def _invoked(ready: Fresh, key: Key, rows: list[dict[str, Any]]) -> list[list[float]]:
@@ -198,6 +191,20 @@ async def _read(request: Request) -> bytes:
     except UnicodeDecodeError:
         raise Problem(400, "The body is not UTF-8 text.") from None
     return body
+
+
+def _validated(model: type[Asked], body: bytes) -> Asked:
+    try:
+        return model.model_validate_json(body)
+    except ValidationError as error:
+        raise _refused(error) from None
+
+
+async def _made(of: Service, deals: int, make: Callable[[], bytes]) -> bytes:
+    """Return an answer about some deals, and count them."""
+    answer = make() if deals <= FEW else await to_thread.run_sync(make)
+    of.metrics.deals.inc(deals)
+    return answer
 
 
 def _refused(error: ValidationError) -> Problem:
