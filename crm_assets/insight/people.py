@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import os
 import re
 import secrets
 import time
@@ -17,6 +16,7 @@ from typing import Any
 import yaml
 
 from crm_assets.errors import SettingsError
+from crm_assets.insight.private_file import write_private
 from crm_assets.insight.scope import Scope, scope_of
 from crm_assets.settings import Settings
 
@@ -85,12 +85,7 @@ def write_person(path: Path, person: Person) -> None:
         for one in people.values()
     ]
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.part")
-    with os.fdopen(
-        os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8"
-    ) as file:
-        yaml.safe_dump(entries, file, sort_keys=False, allow_unicode=True)
-    draft.replace(path)
+    write_private(path, entries)
 
 
 def hash_password(password: str) -> str:

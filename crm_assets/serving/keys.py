@@ -19,6 +19,7 @@ from typing import Any
 import yaml
 
 from crm_assets.errors import SettingsError
+from crm_assets.insight.private_file import write_private
 from crm_assets.insight.scope import EVERYTHING, Scope, scope_of
 
 READ, SCORE = "read", "score"
@@ -153,7 +154,4 @@ def add_row(path: Path, row: dict[str, Any]) -> None:
         read_keys(path)
         known = yaml.safe_load(path.read_text("utf-8"))
     known["keys"].append(row)
-    draft = path.with_name(f".{path.name}.draft")
-    draft.touch(0o600)
-    draft.write_text(yaml.safe_dump(known, sort_keys=False, allow_unicode=True), "utf-8")
-    draft.replace(path)
+    write_private(path, known)
