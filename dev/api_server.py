@@ -9,11 +9,9 @@ import sys
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.error import URLError
-from urllib.request import urlopen
 
 from dev.mlflow_server import free_port
-from dev.waiting import wait_until
+from dev.waiting import answers, wait_until
 
 
 @contextmanager
@@ -36,12 +34,7 @@ def api_server(folder: Path, environment: Mapping[str, str]) -> Generator[tuple[
     address = f"http://127.0.0.1:{port}"
 
     def ready() -> bool:
-        assert server.poll() is None, f"The API ended:\n{log.read_text()}"
-        try:
-            with urlopen(f"{address}/readyz", timeout=30) as answer:  # noqa: S310 - our own address
-                return answer.status == 200
-        except (URLError, ConnectionError, TimeoutError):
-            return False
+        return answers(server, f"{address}/readyz", "The API", log)
 
     try:
         wait_until(ready, f"the API, whose log is {log}", lambda: os.times().elapsed // 60)

@@ -10,10 +10,8 @@ import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.error import URLError
-from urllib.request import urlopen
 
-from dev.waiting import wait_until
+from dev.waiting import answers, wait_until
 
 QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -57,12 +55,7 @@ def free_port() -> int:
 
 def _wait_until_ready(server: subprocess.Popen[bytes], address: str, log: Path) -> None:
     def ready() -> bool:
-        assert server.poll() is None, f"The MLflow server ended:\n{log.read_text()}"
-        try:
-            with urlopen(f"{address}/health", timeout=5) as answer:  # noqa: S310 - our own address
-                return answer.status == 200
-        except (URLError, ConnectionError, TimeoutError):
-            return False
+        return answers(server, f"{address}/health", "The MLflow server", log)
 
     wait_until(ready, f"the MLflow server, whose log is {log}", lambda: log.stat().st_size)
 

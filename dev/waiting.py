@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
+from urllib.error import URLError
+from urllib.request import urlopen
 
 T = TypeVar("T")
 
@@ -48,6 +52,20 @@ def wait_until(
         if idle > patience_s:
             raise StandstillError(f"Nothing has moved for {patience_s:.0f} s while waiting for {what}.")
     return found
+
+
+def answers(server: subprocess.Popen[bytes], url: str, what: str, log: Path) -> bool:
+    """Return whether a server says at a URL that it is well.
+
+    Raises:
+        AssertionError: its process has ended; shows the log.
+    """
+    assert server.poll() is None, f"{what} ended:\n{log.read_text()}"
+    try:
+        with urlopen(url, timeout=30) as answer:  # noqa: S310 - our own address
+            return answer.status == 200
+    except (URLError, ConnectionError, TimeoutError):
+        return False
 
 
 def crowding() -> float:
