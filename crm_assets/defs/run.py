@@ -10,6 +10,8 @@ from crm_assets.defs import history, progress
 from crm_assets.defs.origin import execute
 from crm_assets.defs.partitions import RANGE_TAGS
 
+NO_REASON = "The run failed without saying why; `make dev` shows its events."
+
 
 def run_months(
     job: Callable[[], dg.JobDefinition],
@@ -47,4 +49,4 @@ def run_months(
             raise KeyboardInterrupt
         if told is not None:
             told(list(result.all_events))
-        return [] if result.success else progress.failures(iter(result.all_events))
+        return [] if result.success else progress.failures(result.all_events) or [NO_REASON]

@@ -16,6 +16,7 @@ from crm_assets.defs.metadata import Fact, broken
 from crm_assets.defs.metadata import table as shown
 from crm_assets.defs.partitions import MONTH_TAG, RANGE_TAGS, monthly
 from crm_assets.defs.resources.store import TableStoreResource
+from crm_assets.defs.told import told
 
 MUST, SHOULD = "must_hold", "should_hold"
 DESCRIPTIONS = {
@@ -50,6 +51,7 @@ def quality_checks(*suites: Suite, by_month: bool = False) -> dg.AssetChecksDefi
     ]
 
     @dg.multi_asset_check(name=f"{name}_quality", specs=specs, can_subset=True)
+    @told
     def checks(
         context: dg.AssetCheckExecutionContext, tables: TableStoreResource
     ) -> Iterator[dg.AssetCheckResult]:
