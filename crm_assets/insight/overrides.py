@@ -115,7 +115,8 @@ def judged(reader: Reader) -> pd.DataFrame:
     """
     rows = overrides(reader)
     months = reader.months()
-    rows = rows[[bool(months) and shift(m, -1) in months and m <= months[-1] for m in rows["forecast_month"]]]
+    over = {shift(month, 1) for month in months} & set(months)
+    rows = rows[rows["forecast_month"].isin(over)]
     if rows.empty:
         return rows.assign(model=[], came=[])
     known = reader.snapshot(months[-1], (DEAL, "stage", "close_date", "close_value", *_LEVELS))
