@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from crm_assets.insight.people import Person, hash_password, write_person
@@ -17,6 +19,11 @@ from dev.screenshots import browser_program, settled
 
 PASSWORD = "correct horse battery"  # noqa: S105 - of people who are made up
 MANAGERS = 2
+PAGES = ("Forecast", "Deals", "What changed", "At risk", "Said and came", "Trust")
+
+
+def csv(content: bytes) -> pd.DataFrame:
+    return pd.read_csv(io.BytesIO(content), encoding="utf-8-sig")
 
 
 @dataclass
@@ -32,9 +39,9 @@ class Visitor:
     page: Any
     seen: list[str] = field(default_factory=list)
 
-    def log_in(self, name: str, password: str = PASSWORD) -> None:
-        """Open the dashboard and log in."""
-        self.page.goto(self.address)
+    def log_in(self, name: str, password: str = PASSWORD, at: str = "") -> None:
+        """Open the dashboard, or a page of it, and log in."""
+        self.page.goto(f"{self.address}/{at}")
         settled(self.page)
         self.page.get_by_label("Name", exact=True).fill(name)
         self.page.get_by_label("Password", exact=True).fill(password)
