@@ -1,4 +1,4 @@
-"""Explainable boosting: an additive model of one shape per feature, by interpret. Needs the extra `algorithms`.
+"""Explainable boosting by interpret: one shape per feature, added up. Needs the extra `algorithms`.
 
 Nori et al., InterpretML: A Unified Framework for Machine Learning Interpretability (2019).
 """

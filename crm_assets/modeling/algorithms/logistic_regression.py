@@ -28,7 +28,7 @@ def build(
     features: list[str],
     seed: int,
     *,
-    C: float = 1.0,
+    inverse_penalty: float = 1.0,
     category_weight: float = CATEGORY_WEIGHT,
     n_quantiles: int = 10,
     n_knots: int = 9,
@@ -62,7 +62,7 @@ def build(
         # Centered, so that coefficient times column is the deal's distance from the average deal.
         StandardScaler(with_std=False),
         # With few columns and many rows, this second-order solver takes a tenth of the default's time.
-        LogisticRegression(C=C, solver="newton-cholesky", random_state=seed),
+        LogisticRegression(C=inverse_penalty, solver="newton-cholesky", random_state=seed),
     )
 
 
@@ -121,7 +121,7 @@ ALGORITHM = Algorithm(
         "scipy.interpolate._bsplines._BSpline",
     ),
     space=(
-        Parameter("C", 0.01, 10.0, log=True),
+        Parameter("inverse_penalty", 0.01, 10.0, log=True),
         Parameter("category_weight", 0.05, 1.0, log=True),
         Parameter("n_quantiles", 4, 40),
         Parameter("n_knots", 4, 14),
