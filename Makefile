@@ -16,11 +16,14 @@ MAPPING ?= crm.yaml
 CRM ?=
 NAME ?=
 SEES ?= all
+ALGORITHM ?=
+WORKERS ?=
+JOIN ?=
 SEND ?=
 MANAGER ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-scale run check-data mapping pull dev replay mlflow notebooks promote rollback materialize checks validate storage-check up down status logs buckets ui stack stack-down stack-status stack-logs test-unit test test-system test-deployed test-all coverage lint types format docs docs-site architecture benchmark-tables benchmark lock clean serve api-key write-back dashboard screenshots dashboard-user export digest-preview digest
+.PHONY: help install install-scale run check-data mapping pull dev replay mlflow notebooks promote rollback materialize tune checks validate storage-check up down status logs buckets ui stack stack-down stack-status stack-logs test-unit test test-system test-deployed test-all coverage lint types format docs docs-site architecture benchmark-tables benchmark lock clean serve api-key write-back dashboard screenshots dashboard-user export digest-preview digest
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -107,6 +110,9 @@ rollback: install ## Make the previous champion the champion again.
 
 materialize: install dagster-home ## Materialize ASSETS (default: all) for MONTH, for example 2017-06 or 2017-06...2017-08.
 	@python -m crm_assets.console.materialize --select '$(ASSETS)' --month '$(MONTH)'
+
+tune: install dagster-home ## Search better parameters of ALGORITHM (default: all) with WORKERS processes; JOIN=yes helps another machine.
+	@$(if $(WORKERS),CRM_TUNE_WORKERS='$(WORKERS)') python -m crm_assets.console.tune --algorithm '$(ALGORITHM)' $(if $(JOIN),--join)
 
 checks: install dagster-home ## Run all asset checks on the stored tables.
 	@python -m crm_assets.console.checks

@@ -24,6 +24,7 @@ ROOMS = (
     "engine",
     "modeling",
     "settings",
+    "tuning",
     "shortage",
     "sources",
     "storage",
@@ -45,6 +46,7 @@ MAY_IMPORT = {
     "mlflow": ("registry", "defs"),
     "fastapi": ("serving",),
     "streamlit": ("dashboard",),
+    "optuna": ("tuning",),
 }
 
 

@@ -151,11 +151,19 @@ def _store(candidate: Candidate, few: pd.DataFrame, tags: dict[str, str], run_id
             "features": json.dumps(candidate.features),
             "trained_months": json.dumps(candidate.trained_months),
             "test_months": json.dumps(candidate.split.test),
+            **_tuned(candidate),
             **versions.tags(),
             **tags,
         },
     )
     return str(version.version)
+
+
+def _tuned(candidate: Candidate) -> dict[str, str]:
+    """Return what a version says about the search for its parameters, if there was one."""
+    if not candidate.trials:
+        return {}
+    return {"tuned_trials": str(candidate.trials), "parameters": json.dumps(dict(candidate.parameters))}
 
 
 class _Version:

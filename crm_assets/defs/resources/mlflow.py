@@ -11,7 +11,6 @@ import pandas as pd
 
 from crm_assets.defs.resources.store import TableStoreResource
 from crm_assets.modeling.algorithm import Algorithm
-from crm_assets.modeling.algorithms import algorithm
 from crm_assets.modeling.training_rows import TrainingRows
 from crm_assets.settings import get_settings
 from crm_assets.sources.select import select_source
@@ -19,6 +18,7 @@ from crm_assets.sources.select import select_source
 if TYPE_CHECKING:
     from crm_assets.modeling.champion import Candidate
     from crm_assets.modeling.scoring import Champion
+    from crm_assets.modeling.tuning import Outcome, Task
     from crm_assets.registry.models import Decision
 
 
@@ -75,6 +75,36 @@ class MlflowSession(dg.ConfigurableResource):
             tracking.log_scores("test_uncalibrated", test)
         return tracking.run_link(run.info.run_id)
 
+    def log_search(
+        self,
+        context: dg.AssetExecutionContext,
+        task: "Task",
+        found: "Outcome",
+        figures: dict[str, bytes],
+    ) -> str:
+        """Log a search as a nested run, with a run below it for each trial, and return a link to it."""
+        import mlflow
+
+        from crm_assets.registry import tracking, trials
+        from crm_assets.registry.tracking import NOTE
+
+        tags = _tags(context, task.rows)
+        with tracking.nested_run(context.asset_key.to_user_string(), tags) as run:
+            mlflow.log_params(_params(task.algorithm.tuned(found.best.parameters), task.features))
+            tracking.log_training_set(task.rows.head(), tags["data_version"])
+            tracking.log_figures(figures)
+            mlflow.log_metrics(
+                {
+                    **{f"before_validation_{name}": value for name, value in found.before.items()},
+                    **{f"validation_{name}": value for name, value in found.after.items()},
+                    "gain": found.gain,
+                    "gain_se": found.error,
+                }
+            )
+            mlflow.set_tags({"trials": len(found.trials), "adopted": found.adopted, NOTE: found.said})
+            trials.log_trials(found.trials, tags)
+        return tracking.run_link(run.info.run_id)
+
     def register(
         self,
         context: dg.AssetExecutionContext,
@@ -97,7 +127,7 @@ class MlflowSession(dg.ConfigurableResource):
 
         tags = _tags(context, training_set)
         with tracking.nested_run("champion", tags) as run:
-            mlflow.log_params(_params(algorithm(candidate.algorithm), candidate.features))
+            mlflow.log_params(_params(candidate.built, candidate.features))
             tracking.log_training_set(training_set.head(), tags["data_version"])
             tracking.log_scores("test", test)
             tracking.log_figures(figures)
