@@ -7,7 +7,8 @@ export DAGSTER_HOME ?= $(CURDIR)/.dagster_home
 COMPOSE = python -m dev.stack.docker
 LARGE := pyspark py4j polars polars-runtime-32
 PYTEST := pytest
-ON_BOTH_CORES := --numprocesses 2 --dist loadfile
+# One more process than cores, since tests with servers wait for them.
+SIDE_BY_SIDE := --numprocesses 3 --dist loadfile --no-loadscope-reorder
 MONTH ?=
 VERSION ?=
 PORT ?=
@@ -151,16 +152,16 @@ test-unit: install ## Run the unit tests (seconds).
 	$(PYTEST) -m unit
 
 test: install ## Run the unit and integration tests (minutes).
-	$(PYTEST) -m 'unit or integration' $(ON_BOTH_CORES)
+	$(PYTEST) -m 'unit or integration' $(SIDE_BY_SIDE)
 
 test-system: install ## Run the tests that run the whole graph again and again (minutes).
-	$(PYTEST) -m system $(ON_BOTH_CORES)
+	$(PYTEST) -m system $(SIDE_BY_SIDE)
 
 test-deployed: install install-scale ## Run the tests of the deployed stack, of Spark and of executors.
-	$(PYTEST) -m 'stack or scale' $(ON_BOTH_CORES)
+	$(PYTEST) -m 'stack or scale' $(SIDE_BY_SIDE)
 
 test-all: install install-scale ## Run the tests of all levels.
-	$(PYTEST) $(ON_BOTH_CORES)
+	$(PYTEST) $(SIDE_BY_SIDE)
 
 coverage: ## Run the unit and integration tests, and show which lines they miss.
 	$(MAKE) --no-print-directory test PYTEST='pytest --cov'
