@@ -44,9 +44,7 @@ NEEDS_A_RUN = ("guides/", "concepts/", "reference/", "rest-api")
 
 def main() -> int:
     """Run the pages and return how many failed."""
-    parser = argparse.ArgumentParser(
-        prog="python -m dev.run_docs", description="Run commands of documents."
-    )
+    parser = argparse.ArgumentParser(prog="python -m dev.run_docs", description="Run commands of documents.")
     parser.add_argument("pages", nargs="*", type=Path, help="the pages to run; all if none is given")
     given = parser.parse_args().pages
     if strange := [str(page) for page in given if not page.is_file()]:
