@@ -10,6 +10,7 @@ import dagster as dg
 import pandas as pd
 
 from crm_assets.defs.resources.store import TableStoreResource
+from crm_assets.defs.told import sentences
 from crm_assets.modeling.algorithm import Algorithm
 from crm_assets.modeling.algorithms import algorithm
 from crm_assets.modeling.training_rows import TrainingRows
@@ -38,14 +39,15 @@ class MlflowSession(dg.ConfigurableResource):
         """Open the parent MLflow run of this Dagster run, and end it with the run's fate."""
         from crm_assets.registry import ownership, tracking
 
-        settings, source = get_settings(), select_source(get_settings())
-        # Before the registry opens: refuse what another source left there, or move it away.
-        if (told := self.tables.store.claim()) and context.log:
-            context.log.warning(told)
-        # One process at a time: two steps that start at once would each find no parent run and open one.
-        with tracking.alone(), tracking.told(settings.tracking_uri):
-            ownership.connect(settings, source.identity)
-            _open_parent(context)
+        with sentences():
+            settings, source = get_settings(), select_source(get_settings())
+            # Before the registry opens: refuse what another source left there, or move it away.
+            if (told := self.tables.store.claim()) and context.log:
+                context.log.warning(told)
+            # One process at a time: two steps that start at once would each find no parent run and open one.
+            with tracking.alone(), tracking.told(settings.tracking_uri):
+                ownership.connect(settings, source.identity)
+                _open_parent(context)
         try:
             yield self
         finally:
