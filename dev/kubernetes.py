@@ -1,7 +1,7 @@
 """`python -m dev.kubernetes`: render docker/kubernetes with Helm, and validate each manifest by its schema.
 
-With `--dagster CHART` it also renders Dagster's official chart with our values, and validates the pods of runs that
-Dagster makes from them. CHART is a folder, an archive, or a name that Helm finds, such as `dagster/dagster`.
+With `--dagster CHART` it also renders Dagster's official chart with our values, and validates the pod of a run
+that Dagster makes from them. CHART is a folder, an archive, or a name that Helm finds: `dagster/dagster`.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def render(chart: str | Path, release: str, *options: str) -> list[dict[str, Any
 
 
 def faults(manifest: Manifest) -> list[str]:
-    """Return what the schemas of Kubernetes refuse in a manifest: unknown fields, wrong types, missing values."""
+    """Return what the schemas of Kubernetes refuse in a manifest, such as unknown fields and wrong types."""
     import kubernetes_validate as schemas
 
     found = []
@@ -166,7 +166,7 @@ def _nowhere() -> Path:
 
 
 def official(chart: str, *options: str) -> list[dict[str, Any]]:
-    """Return the manifests of Dagster's chart with our values, and the job of a run that follows from them."""
+    """Return the manifests of Dagster's chart with our values, and the job of a run that they lead to."""
     found = render(chart, "dagster", "--values", str(DAGSTER_VALUES), *options)
     instance = next(m for m in found if name(m) == "ConfigMap dagster-instance")
     launcher = yaml.safe_load(instance["data"]["dagster.yaml"])["run_launcher"]["config"]
