@@ -242,9 +242,7 @@ def champion(
     )
     by_month = scores_by_month(candidate.walk_forward, split.test)
     figures = plots.champion_plots(candidate, training_set)
-    decision, run, version = mlflow.register(
-        context, candidate, training_set, by_month, figures, source().identity
-    )
+    decision, run, version = mlflow.register(context, candidate, training_set, by_month, figures, leak_audit)
     test = pooled(candidate.walk_forward, split.test)
     board = choice.decided(
         candidate.leaderboard, decision.promoted, decision.former_version, decision.former_test
@@ -267,6 +265,7 @@ def champion(
             **{score_name(name): round(float(value), 4) for name, value in test.items()},
             Fact.LEADERBOARD: table(board.set_index("contender").T.rename_axis("").reset_index()),
             Fact.TEST_MONTHS: table(by_month),
+            Fact.MODEL_CARD: dg.MetadataValue.md(decision.card),
             **{name.replace("_", " "): picture(png) for name, png in figures.items()},
         }
     )
