@@ -25,7 +25,7 @@ def scores(outcome: np.ndarray, probability: np.ndarray) -> dict[str, float]:
         The metrics by name; ROC AUC is NaN if all outcomes are the same.
     """
     return {
-        "roc_auc": _roc_auc(outcome, probability),
+        "roc_auc": roc_auc(outcome, probability),
         "brier": float(brier_score_loss(outcome, probability, pos_label=1)),
         "log_loss": float(log_loss(outcome, probability, labels=[0, 1])),
         "ece": expected_calibration_error(outcome, probability),
@@ -76,7 +76,7 @@ def auc_of_months(predictions: pd.DataFrame) -> pd.DataFrame:
     label = label_of(predictions)
     return pd.DataFrame(
         [
-            {MONTH: str(month), "roc_auc": _roc_auc(part[label].to_numpy(), part["probability"].to_numpy())}
+            {MONTH: str(month), "roc_auc": roc_auc(part[label].to_numpy(), part["probability"].to_numpy())}
             for month, part in predictions.groupby(MONTH, sort=True, observed=True)
         ]
     )
@@ -92,7 +92,8 @@ def label_of(predictions: pd.DataFrame) -> str:
     return next(target.name for target in targets.TARGETS if target.name in predictions)
 
 
-def _roc_auc(outcome: np.ndarray, probability: np.ndarray) -> float:
+def roc_auc(outcome: np.ndarray, probability: np.ndarray) -> float:
+    """Return the area under the ROC curve; NaN if all outcomes are the same."""
     both = 0 < outcome.sum() < len(outcome)
     return float(roc_auc_score(outcome, probability)) if both else float("nan")
 

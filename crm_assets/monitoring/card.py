@@ -81,8 +81,9 @@ def model_card(
         verdict: whether it became champion.
         former: the champion before it; None if there was none.
     """
-    summary = _summary(candidate, verdict)
     split = candidate.split
+    scored = pooled(candidate.walk_forward, split.test)
+    summary = _summary(candidate, scored, verdict)
     test = candidate.walk_forward[candidate.walk_forward[MONTH].isin(split.test)]
     newest = data.dumps[-1] if data.dumps else None
     text = template("model_card.md").render(
@@ -104,7 +105,7 @@ def model_card(
         features=[f"`{name}`" for name in candidate.features],
         legend="; ".join(f"{name}: {text}" for name, text, _ in METRIC_COLUMNS if name in METRICS) + ".",
         metric_names=[name.replace("_", " ") for name in METRICS if name != "realized_wins"],
-        by_month=list(_by_month(candidate)),
+        by_month=list(_by_month(candidate, scored)),
         former=_former(former),
         former_version=former.version if former and verdict.promoted else None,
         contenders=list(_contenders(candidate.leaderboard)),
@@ -113,14 +114,13 @@ def model_card(
         slices=list(slices.by_category(candidate, rows, test)),
         left_out=", ".join(f"`{name}`" for name in slices.left_out(candidate, rows)),
         small_wins=slices.SMALL_WINS,
-        limits=known_limits(candidate, rows, audit, data.dumps),
+        limits=known_limits(candidate, scored, rows, audit, data.dumps),
     )
     return Card(text, summary)
 
 
-def _summary(candidate: Candidate, verdict: Verdict) -> str:
-    own, seasonal = pooled(candidate.walk_forward, candidate.split.test), candidate.seasonal_test
-    months = _range(candidate.split.test)
+def _summary(candidate: Candidate, own: dict[str, float], verdict: Verdict) -> str:
+    seasonal, months = candidate.seasonal_test, _range(candidate.split.test)
     decided = "It became champion" if verdict.promoted else "It did not become champion"
     return (
         f"`{candidate.algorithm}`, calibrated by `{candidate.calibration}`, learned from "
@@ -206,16 +206,15 @@ def _evidence(row: dict[str, Any]) -> str:
     return "; ".join(said)
 
 
-def _by_month(candidate: Candidate) -> Iterator[dict[str, Any]]:
+def _by_month(candidate: Candidate, tested: dict[str, float]) -> Iterator[dict[str, Any]]:
     split, past = candidate.split, candidate.walk_forward
     uses = dict.fromkeys(split.validation, "validation") | dict.fromkeys(split.test, "test")
     own = scores_by_month(past, split.scored)
     theirs = candidate.by_month[SEASONAL_RATE]
-    tested = scores_by_month(past, split.test).tail(1)
-    seasonal = {"deals": tested["deals"].iloc[0]} | candidate.seasonal_test
-    pairs = [
+    deals = own.loc[own[MONTH].isin(split.test), "deals"].sum()
+    pairs: list[tuple[dict[Any, Any], dict[Any, Any]]] = [
         *zip(own[own[MONTH] != POOLED].to_dict("records"), theirs.to_dict("records"), strict=False),
-        (tested.to_dict("records")[0], seasonal),
+        ({MONTH: POOLED, "deals": deals, **tested}, candidate.seasonal_test),
     ]
     for mine, other in pairs:
         month = str(mine[MONTH])

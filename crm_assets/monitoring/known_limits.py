@@ -10,7 +10,6 @@ import pandas as pd
 from crm_assets.crm.archive import Dump
 from crm_assets.modeling.baselines import PLACE
 from crm_assets.modeling.champion import Candidate
-from crm_assets.modeling.metrics import pooled
 from crm_assets.modeling.training_rows import TrainingRows
 from crm_assets.modeling.verdicts import UNPROVEN
 from crm_assets.monitoring.markdown import number
@@ -27,17 +26,27 @@ QUARTER = 3
 
 
 def known_limits(
-    candidate: Candidate, rows: TrainingRows, audit: pd.DataFrame, dumps: Sequence[Dump]
+    candidate: Candidate,
+    scored: dict[str, float],
+    rows: TrainingRows,
+    audit: pd.DataFrame,
+    dumps: Sequence[Dump],
 ) -> list[str]:
     """Return the known limits of a candidate.
 
     Args:
         candidate: the model and its evidence.
+        scored: its metrics on the test months.
         rows: the training set.
         audit: the table `leak_audit`.
         dumps: the archived dumps in use, oldest first.
     """
-    return [*_of_months(candidate, rows), *_of_evidence(candidate), *_of_data(audit, dumps), *ALWAYS]
+    return [
+        *_of_months(candidate, rows),
+        *_of_evidence(scored, candidate.seasonal_test),
+        *_of_data(audit, dumps),
+        *ALWAYS,
+    ]
 
 
 def _of_months(candidate: Candidate, rows: TrainingRows) -> list[str]:
@@ -59,8 +68,8 @@ def _unseen_places(place: pd.Series) -> list[str]:
     return [str(number) for number in range(1, QUARTER + 1) if number not in seen]
 
 
-def _of_evidence(candidate: Candidate) -> list[str]:
-    own, seasonal, said = pooled(candidate.walk_forward, candidate.split.test), candidate.seasonal_test, []
+def _of_evidence(own: dict[str, float], seasonal: dict[str, float]) -> list[str]:
+    said = []
     for name, better in (("roc_auc", 1), ("brier", -1), ("ece", -1)):
         if (own[name] - seasonal[name]) * better < 0:
             said.append(

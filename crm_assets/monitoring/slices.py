@@ -9,7 +9,7 @@ import pandas as pd
 
 from crm_assets.crm.all_features import ALL_FEATURES
 from crm_assets.modeling.champion import Candidate
-from crm_assets.modeling.metrics import label_of, scores
+from crm_assets.modeling.metrics import label_of, roc_auc
 from crm_assets.modeling.training_rows import KEYS, TrainingRows
 from crm_assets.monitoring.markdown import number
 
@@ -63,14 +63,14 @@ def _most(values: pd.Series) -> tuple[np.ndarray, list[str]]:
 
 
 def _row(name: str, value: str, outcome: np.ndarray, probability: np.ndarray) -> dict[str, str]:
-    found, wins = scores(outcome, probability), int(outcome.sum())
+    wins = int(outcome.sum())
     return {
         "slice": name.replace("_", " "),
         "value": value,
         "deals": number(len(outcome)),
         "wins": number(wins),
-        "expected": number(found["expected_wins"], 1),
-        "auc": number(found["roc_auc"], 3),
-        "brier": number(found["brier"], 3),
+        "expected": number(probability.sum(), 1),
+        "auc": number(roc_auc(outcome, probability), 3),
+        "brier": number(np.square(probability - outcome).mean(), 3),
         "small": "*small*" if min(wins, len(outcome) - wins) < SMALL_WINS else "",
     }

@@ -200,7 +200,7 @@ def test_it_can_win_and_is_calibrated_registered_loaded_and_scores_the_same(
         decision = models.register(won, sample.rows, {}, run.info.run_id, deals.card_of(won, sample.rows))
     registered = own_registry.get_model_version(MODEL, decision.version)
     assert cards.card_of(registered) == decision.card
-    assert row.name in registered.description
+    assert row.name in (registered.description or "")
     # The toy of a hazard model is worse than the seasonal rate; an operator can promote it all the same.
     own_registry.set_registered_model_alias(MODEL, CHAMPION, decision.version)
     loaded = models.load_champion()
