@@ -43,10 +43,15 @@ def expected_calibration_error(outcome: np.ndarray, probability: np.ndarray, bin
     >>> expected_calibration_error(np.array([0, 1]), np.array([0.5, 0.5]), bins=1)
     0.0
     """
-    order = np.argsort(probability, kind="stable")
-    parts = np.array_split(order, min(bins, len(order)))
+    parts = equal_parts(probability, bins)
     gaps = [len(part) * abs(probability[part].mean() - outcome[part].mean()) for part in parts]
-    return float(sum(gaps) / len(order))
+    return float(sum(gaps) / len(probability))
+
+
+def equal_parts(probability: np.ndarray, bins: int = ECE_BINS) -> list[np.ndarray]:
+    """Return the positions of deals in equally large parts, from the least to the most likely deals."""
+    order = np.argsort(probability, kind="stable")
+    return np.array_split(order, max(min(bins, len(order)), 1))
 
 
 def scores_by_month(predictions: pd.DataFrame, months: list[str]) -> pd.DataFrame:
