@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from crm_assets.insight.overrides import DEAL_SUBJECT
+from crm_assets.insight.overrides import DEAL_SUBJECT, OVERRIDES
 from crm_assets.modeling.forecast import PARTS
 from crm_assets.modeling.metrics import equal_parts, scores
 from crm_assets.modeling.outlook.cells import ALL_DEALS, TOTAL
@@ -60,7 +60,7 @@ class Stored:
     forecast: pd.DataFrame
     then: bool = False
     crm: pd.DataFrame = field(default_factory=pd.DataFrame)
-    overrides: pd.DataFrame = field(default_factory=pd.DataFrame)
+    overrides: pd.DataFrame = field(default_factory=OVERRIDES.arrow.empty_table().to_pandas)
 
 
 def said_and_came(stored: Stored, outcome: Outcome) -> pd.DataFrame:
@@ -75,7 +75,7 @@ def said_and_came(stored: Stored, outcome: Outcome) -> pd.DataFrame:
     """
     if stored.predictions.empty:
         return pd.DataFrame(columns=pd.Index(FORECAST_ACCURACY.names))
-    rows = pd.concat([totals(stored.forecast, outcome), pd.DataFrame(_of_deals(stored, outcome))])
+    rows = pd.concat([totals(stored.forecast, outcome), _of_deals(stored, outcome)])
     made = stored.predictions.iloc[0]
     rows = rows.assign(
         forecast_month=outcome.month,
