@@ -48,13 +48,14 @@ def expected_calibration_error(outcome: np.ndarray, probability: np.ndarray, bin
     return float(sum(gaps) / len(probability))
 
 
-def equal_parts(probability: np.ndarray, parts: int = ECE_BINS) -> list[np.ndarray]:
-    """Return the positions of deals in equally large parts, the least likely deals first.
+def equal_parts(probability: np.ndarray, bins: int = ECE_BINS) -> list[np.ndarray]:
+    """Return the positions of deals in equally large parts, from the least to the most likely deals.
 
     >>> [part.tolist() for part in equal_parts(np.array([0.9, 0.1, 0.5]), 2)]
     [[1, 2], [0]]
     """
-    return np.array_split(np.argsort(probability, kind="stable"), min(parts, len(probability)))
+    order = np.argsort(probability, kind="stable")
+    return np.array_split(order, max(min(bins, len(order)), 1))
 
 
 def scores_by_month(predictions: pd.DataFrame, months: list[str]) -> pd.DataFrame:
