@@ -226,9 +226,7 @@ def champion(
     )
     by_month = scores_by_month(candidate.walk_forward, split.test)
     figures = plots.champion_plots(candidate, training_set)
-    decision, run, version = mlflow.register(
-        context, candidate, training_set, by_month, figures, source().identity
-    )
+    decision, run, version = mlflow.register(context, candidate, training_set, by_month, figures, leak_audit)
     test = pooled(candidate.walk_forward, split.test)
     board = choice.decided(
         candidate.leaderboard, decision.promoted, decision.former_version, decision.former_test
@@ -253,6 +251,7 @@ def champion(
             Fact.DATA: source().description,
             Fact.SYNTHETIC: source().synthetic,
             Fact.FEATURES: table(pd.DataFrame({"feature": features})),
+            Fact.MODEL_CARD: dg.MetadataValue.md(decision.card),
         }
     )
     return board
