@@ -29,6 +29,7 @@ ROOMS = (
     "storage",
     "registry",
     "insight",
+    "monitoring",
     "delivery",
     "writeback",
     "defs",
