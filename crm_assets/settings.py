@@ -203,6 +203,11 @@ class Settings(BaseSettings):
     exclude_features: Names = Field(
         (), description="Features that the models never use, whatever the audit says, comma-separated."
     )
+    more_algorithms: Names = Field(
+        (),
+        description="Algorithms that take part in the choice beside the five that are always there: "
+        "`lightgbm`, `catboost`, `explainable_boosting`, comma-separated. They need the extra `algorithms`.",
+    )
     as_of: str = Field(
         "month_end",
         description="The day of `current_predictions`. `month_end`: the end of the last complete month. "
@@ -344,7 +349,14 @@ class Settings(BaseSettings):
     digest_smtp_password: SecretStr | None = Field(None, description="That user's password.")
     digest_from: str = Field("crm-assets@localhost", description="The sender of the digest's mails.")
 
-    @field_validator("admit_features", "exclude_features", "withdrawn_dumps", "band_limits", mode="before")
+    @field_validator(
+        "admit_features",
+        "exclude_features",
+        "withdrawn_dumps",
+        "more_algorithms",
+        "band_limits",
+        mode="before",
+    )
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):

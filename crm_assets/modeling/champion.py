@@ -212,7 +212,7 @@ def _choice(contenders: pd.DataFrame, split: Split) -> str:
     best = contenders.loc[contenders["validation_roc_auc"].idxmax()]
     bar = best["validation_roc_auc"] - best["validation_roc_auc_se"]
     good = set(contenders.loc[contenders["validation_roc_auc"] >= bar, "contender"])
-    return next(row.name for row in algorithms.ALGORITHMS if row.name in good)
+    return next(row.name for row in algorithms.known() if row.name in good)
 
 
 def _row(

@@ -199,7 +199,7 @@ def load_version(version: ModelVersion) -> Champion:
     tags = version.tags
     if missing := [tag for tag in ("algorithm", "features", "trained_months") if tag not in tags]:
         refuse(version, f"was not made by this graph: it has no tag {missing[0]}.")
-    if tags["algorithm"] not in {row.name for row in algorithms.ALGORITHMS}:
+    if tags["algorithm"] not in {row.name for row in algorithms.known()}:
         refuse(version, f"uses {tags['algorithm']}, an algorithm that is not known here.")
     if not versions.supported(tags):
         refuse(version, f"was made by another release of scikit-learn. {versions.comparison(tags)}")
