@@ -250,9 +250,7 @@ class _Game:
         self.weight = (np.array(weights).T.reshape(-1, many) / factorial(many))[:, :, None]
 
 
-def _distinct(
-    sets: Sequence[frozenset[str]], of: set[str]
-) -> tuple[list[tuple[str, ...]], np.ndarray]:
+def _distinct(sets: Sequence[frozenset[str]], of: set[str]) -> tuple[list[tuple[str, ...]], np.ndarray]:
     """Return the distinct parts of sets that lie among some factors, and the place of each set's part."""
     parts = [tuple(sorted(chosen & of)) for chosen in sets]
     found = sorted(set(parts))
