@@ -287,6 +287,15 @@ class Settings(BaseSettings):
     api_answer_timeout: float = Field(
         60.0, gt=0, description="Seconds that the REST API works on an answer, once the request is there."
     )
+    metrics_host: str = Field(
+        "127.0.0.1",
+        min_length=1,
+        description="The address that the pipeline's metrics are served on (`make metrics`). They need no "
+        "login: before you use an address of other machines, put a proxy with a login in front.",
+    )
+    metrics_port: int = Field(
+        9109, ge=0, le=65535, description="The port of the pipeline's metrics; 0 for any free one."
+    )
     redis_url: SecretStr | None = Field(
         None,
         description="The Redis that several REST APIs share as a cache and to count requests, for example "

@@ -30,6 +30,7 @@ ROOMS = (
     "storage",
     "registry",
     "insight",
+    "monitoring",
     "delivery",
     "writeback",
     "defs",

@@ -23,11 +23,12 @@ from crm_assets.modeling.champion import Candidate, candidate
 from crm_assets.modeling.explanation import PUSHED_DOWN, PUSHED_UP, contributions, explain
 from crm_assets.modeling.folds import FoldModels, Split, last_lesson, learn
 from crm_assets.modeling.training_rows import HeldRows
-from crm_assets.registry import models, tracking
+from crm_assets.registry import cards, models, tracking
 from crm_assets.registry.aliases import CHAMPION
 from crm_assets.registry.names import MODEL
 from crm_assets_tests.modeling import toy_hazard
 from crm_assets_tests.modeling.conftest import SEED, Training
+from crm_assets_tests.registry import deals
 
 # The rows of the table, and an extra one that learns from snapshots.
 ROWS = (*algorithms.known(), toy_hazard.ALGORITHM)
@@ -198,7 +199,10 @@ def test_it_can_win_and_is_calibrated_registered_loaded_and_scores_the_same(
     experiment = own_registry.get_experiment_by_name("monthly_win_probability")
     assert experiment is not None
     with mlflow.start_run(experiment_id=experiment.experiment_id) as run:
-        decision = models.register(won, sample.rows, {}, run.info.run_id)
+        decision = models.register(won, sample.rows, {}, run.info.run_id, deals.card_of(won, sample.rows))
+    registered = own_registry.get_model_version(MODEL, decision.version)
+    assert cards.card_of(registered) == decision.card
+    assert row.name in (registered.description or "")
     # The toy of a hazard model is worse than the seasonal rate; an operator can promote it all the same.
     own_registry.set_registered_model_alias(MODEL, CHAMPION, decision.version)
     loaded = models.load_champion()
