@@ -88,14 +88,15 @@ class Guard:
         return None
 
     async def _timed(self, scope: Scope, receive: Receive, seen: _Seen) -> None:
-        over, size, until = False, 0, time.monotonic() + self.seconds
+        over, size, until = False, 0, asyncio.get_running_loop().time() + self.seconds
 
         async def in_time() -> Message:
             nonlocal over, size
             if over:
                 return await receive()
             try:
-                message = await asyncio.wait_for(receive(), max(0.0, until - time.monotonic()))
+                async with asyncio.timeout_at(until):
+                    message = await receive()
             except TimeoutError:
                 said = f"The body did not arrive within {self.seconds:g} seconds; send it again."
                 raise Problem(408, said, headers={"Connection": "close"}) from None

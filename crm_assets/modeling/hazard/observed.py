@@ -8,6 +8,7 @@ earlier are not in the dump, so earlier days say nothing.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,7 @@ def season_of(days: np.ndarray) -> np.ndarray:
     return days.astype("datetime64[D]").astype("datetime64[M]").astype("int64") % SEASONS
 
 
+@lru_cache(maxsize=1024)
 def last_day(moment: str) -> int:
     """Return the last day of a month, or a day itself, in days since 1970-01-01.
 
