@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import threading
 from dataclasses import dataclass, field, replace
@@ -149,6 +150,10 @@ class Follower:
             except Exception as error:  # the next look may succeed
                 log.exception("look failed")
                 self.health = replace(self.health, registry=f"{type(error).__name__}: see the log.")
+            if not gc.isenabled():
+                # What is there now stays, so nobody has to look through it again.
+                gc.freeze()
+                gc.enable()
             self._stop.wait(self.settings.poll_seconds if self.ready else 1)
 
     def _prepare(self, state: State) -> None:

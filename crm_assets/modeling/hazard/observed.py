@@ -28,7 +28,8 @@ SNAPSHOT_COLUMNS = ("snapshot_month", "stage", "engage_date", "close_date")
 
 def day_numbers(dates: pd.Series) -> np.ndarray:
     """Return dates as days since 1970-01-01, shape (n,)."""
-    return pd.to_datetime(dates).to_numpy(dtype="datetime64[D]").astype("int64")
+    # Without a cache of texts: looking whether one is worth it takes longer than dates do.
+    return pd.to_datetime(dates, cache=False).to_numpy(dtype="datetime64[D]").astype("int64")
 
 
 def season_of(days: np.ndarray) -> np.ndarray:

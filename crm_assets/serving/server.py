@@ -1,4 +1,4 @@
-"""`python -m crm_assets.serving`: serve the REST API until it is told to stop."""
+"""The server of the REST API: what it takes from the settings, and when it refuses to start."""
 
 from __future__ import annotations
 
@@ -67,7 +67,3 @@ def check(settings: Settings) -> None:
             f"CRM_API_HOST={settings.api_host} would serve other machines without API keys: make a key with "
             "make api-key and set CRM_API_KEY_FILE, or set CRM_API_HOST=127.0.0.1."
         )
-
-
-if __name__ == "__main__":
-    sys.exit(main())
