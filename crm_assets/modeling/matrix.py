@@ -40,7 +40,9 @@ def feature_matrix(table: pd.DataFrame, features: list[str]) -> pd.DataFrame:
 def matrix_of(rows: Sequence[Mapping[str, Any]], features: list[str]) -> pd.DataFrame:
     """Return the same for rows that are mappings, with None for missing values."""
     if len(rows) > FEW:
-        return feature_matrix(pd.DataFrame([{name: row[name] for name in features} for row in rows]), features)
+        return feature_matrix(
+            pd.DataFrame([{name: row[name] for name in features} for row in rows]), features
+        )
     return _of_few({name: [row[name] for row in rows] for name in features})
 
 

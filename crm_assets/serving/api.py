@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-from anyio import to_thread
+from anyio import CapacityLimiter, to_thread
 from fastapi import Depends, Request, Response
 from fastapi.openapi.models import HTTPBearer as HTTPBearerModel
 from fastapi.security.base import SecurityBase
@@ -40,6 +41,10 @@ class Service:
     cache: Cache
     metrics: Metrics
     rates: Rates
+    # More threads than processors would only take turns.
+    workers: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(os.cpu_count() or 1))
+    # Months are prepared one after the other; those who wait must not take the workers' places.
+    preparing: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(1))
 
     def state(self) -> State:
         """Return the state in force, with stored answers.
@@ -162,6 +167,6 @@ async def remembered(of: Service, state: State, key: Key, what: str, make: Calla
     place = of.cache.key(state.tag, str(key.sees), what)
     body = await of.cache.get(place)
     if body is None:
-        body = await to_thread.run_sync(lambda: written(make()))
+        body = await to_thread.run_sync(lambda: written(make()), limiter=of.workers)
         await of.cache.put(place, body)
     return sent(body)

@@ -263,9 +263,7 @@ class _Game:
         self.weight = (np.array(weights).T.reshape(-1, many) / factorial(many))[:, :, None]
 
 
-def _distinct(
-    sets: Sequence[frozenset[str]], of: Sequence[str]
-) -> tuple[list[tuple[str, ...]], np.ndarray]:
+def _distinct(sets: Sequence[frozenset[str]], of: Sequence[str]) -> tuple[list[tuple[str, ...]], np.ndarray]:
     """Return the distinct parts of sets that lie among some factors, and the place of each set's part."""
     parts = [tuple(factor for factor in of if factor in chosen) for chosen in sets]
     found = sorted(set(parts))
