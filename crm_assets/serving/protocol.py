@@ -1,7 +1,7 @@
 """HTTP/1.1 as uvicorn speaks it, with two additions.
 
-A head which does not arrive in time ends the connection. And a request knows how many others have begun: those
-that still wait to be looked at count as well, else nobody would notice that too many come.
+A head which does not arrive in time ends the connection. And a request knows how many others have begun:
+those that still wait to be looked at count as well, else nobody would notice that too many come.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import asyncio
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-
 
 # The tasks of all requests that have begun and are not answered, in the scope of each.
 BEGUN = "crm_assets.begun"
