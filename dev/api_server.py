@@ -64,7 +64,7 @@ def wait_until_ready(
     Raises:
         AssertionError: it ended, or is not on its way; says what it waits for.
     """
-    process, said = psutil.Process(server.pid), STARTING
+    said = STARTING
 
     def ready() -> bool:
         nonlocal said
@@ -79,7 +79,9 @@ def wait_until_ready(
         return False
 
     def sign_of_life() -> object:
-        return int(min(sum(process.cpu_times()[:2]), MOST_CPU_S)) if STARTING in said else said
+        if STARTING not in said or server.poll() is not None:
+            return said
+        return int(min(sum(psutil.Process(server.pid).cpu_times()[:2]), MOST_CPU_S))
 
     try:
         wait_until(ready, f"the API, whose log is {log}", sign_of_life, patience_s)

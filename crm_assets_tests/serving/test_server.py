@@ -39,7 +39,9 @@ def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, int,
 
 @pytest.fixture(scope="module")
 def open_api(
-    sample_run: tuple[Place, str], redis: tuple[Path, int, ExitStack], tmp_path_factory: pytest.TempPathFactory
+    sample_run: tuple[Place, str],
+    redis: tuple[Path, int, ExitStack],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Api]:
     folder, there = tmp_path_factory.mktemp("open-api"), sample_run[0]
     limits = {"CRM_API_IN_FLIGHT": f"{IN_FLIGHT}", "CRM_POLL_SECONDS": "1"}
@@ -54,7 +56,9 @@ def test_mlflows_own_client_gets_the_batchs_probabilities(open_api: Api) -> None
     client.ping()
     assert open_api.client("").get("/version").text == client.get_version()
     month = newest(open_api.place)
-    stored = open_api.place.frame("win_predictions", month).set_index("opportunity_id")["probability"].head(40)
+    stored = (
+        open_api.place.frame("win_predictions", month).set_index("opportunity_id")["probability"].head(40)
+    )
     rows = open_api.place.frame("win_features", month).set_index("opportunity_id").loc[stored.index]
     model = open_api.client("").get("/v1/model").json()
     told = client.invoke(feature_matrix(rows, model["features"]).replace("none", None)).get_predictions()
