@@ -1,4 +1,4 @@
-"""An API without keys, beside a real Redis: MLflow's own client, too many requests, an outage, and its end."""
+"""An API without keys, beside a real Redis: MLflow's client, too many requests, an outage, and its end."""
 
 from __future__ import annotations
 
