@@ -25,6 +25,8 @@ Build = Callable[[list[str], int], Estimator]
 Score = Callable[[Estimator, pd.DataFrame], "np.ndarray"]
 Contribute = Callable[[Estimator, pd.DataFrame, list[str]], "np.ndarray"]
 Snapshot = Callable[[str], pd.DataFrame]
+# Fits the last step of a pipeline on Spark: step, data frame, feature columns, label column.
+OnSpark = Callable[[Estimator, Any, list[str], str], Estimator]
 
 # What an algorithm learns from: labeled rows of `win_features`, or the snapshot of the month it runs in.
 TRAINING_ROWS, SNAPSHOT = "training_rows", "snapshot"
@@ -72,6 +74,8 @@ class Algorithm:
         reads: other columns of `win_features` that its matrix needs.
         crosses: features that it multiplies; an additive algorithm is additive in all others.
         fast_scores: scores many rows faster, with the same result up to rounding.
+        on_spark: fits the last step of its pipeline on Spark, with a worker for each partition of the rows.
+            It then learns from all rows, and its fitted estimator is of the same types.
         trusted_types: types beyond scikit-learn's own that its stored model may hold.
         packages: distributions that are needed to load it.
     """
@@ -87,6 +91,7 @@ class Algorithm:
     reads: tuple[str, ...] = ()
     crosses: tuple[str, ...] = ()
     fast_scores: Score | None = None
+    on_spark: OnSpark | None = None
     trusted_types: tuple[str, ...] = ()
     packages: tuple[str, ...] = ("scikit-learn",)
 
