@@ -183,11 +183,12 @@ format: install ## Fix style.
 	ruff check --fix .
 	ruff format .
 
-docs: install ## Update what docs/, .env.example and crm.schema.json take from the code.
+docs: install ## Update what docs/, .env.example, crm.schema.json and Grafana's dashboard take from the code.
 	python -m dev.settings_docs
 	python -m dev.mapping_docs
 	python -m dev.reference_docs
 	python -m dev.graph_docs
+	python -m dev.grafana.dashboard
 
 docs-site: install ## Build docs/ as a site in site/, and fail on a broken link.
 	@NO_MKDOCS_2_WARNING=1 python -m mkdocs build --strict --quiet
