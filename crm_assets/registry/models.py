@@ -161,11 +161,19 @@ def _store(candidate: Candidate, few: pd.DataFrame, tags: dict[str, str], run_id
             "features": json.dumps(candidate.features),
             "trained_months": json.dumps(candidate.trained_months),
             "test_months": json.dumps(candidate.split.test),
+            **_tuned(candidate),
             **versions.tags(),
             **tags,
         },
     )
     return str(version.version)
+
+
+def _tuned(candidate: Candidate) -> dict[str, str]:
+    """Return what a version says about the search for its parameters, if there was one."""
+    if not candidate.trials:
+        return {}
+    return {"tuned_trials": str(candidate.trials), "parameters": json.dumps(dict(candidate.parameters))}
 
 
 class _Version:
@@ -199,7 +207,7 @@ def load_version(version: ModelVersion) -> Champion:
     tags = version.tags
     if missing := [tag for tag in ("algorithm", "features", "trained_months") if tag not in tags]:
         refuse(version, f"was not made by this graph: it has no tag {missing[0]}.")
-    if tags["algorithm"] not in {row.name for row in algorithms.ALGORITHMS}:
+    if tags["algorithm"] not in {row.name for row in algorithms.known()}:
         refuse(version, f"uses {tags['algorithm']}, an algorithm that is not known here.")
     if not versions.supported(tags):
         refuse(version, f"was made by another release of scikit-learn. {versions.comparison(tags)}")

@@ -31,7 +31,7 @@ from crm_assets_tests.modeling.conftest import SEED, Training
 from crm_assets_tests.registry import deals
 
 # The rows of the table, and an extra one that learns from snapshots.
-ROWS = (*algorithms.ALGORITHMS, toy_hazard.ALGORITHM)
+ROWS = (*algorithms.known(), toy_hazard.ALGORITHM)
 
 
 @pytest.fixture(params=ROWS, ids=lambda row: row.name)
@@ -71,12 +71,14 @@ def test_a_row_says_all_that_the_rest_has_to_know(row: Algorithm) -> None:
     assert row.description.endswith(".")
     assert row.learns_from in (contract.TRAINING_ROWS, SNAPSHOT)
     assert [other.complexity for other in ROWS].count(row.complexity) == 1
+    # What a search starts from is one of the values that it may try.
+    assert row.tuned(row.defaults).parameters == tuple(row.defaults.items())
 
 
 def test_a_file_of_the_package_is_a_row_named_like_it() -> None:
     files = {path.stem for path in Path(str(algorithms.__file__)).parent.glob("*.py")} - {"__init__"}
-    assert {other.name for other in algorithms.ALGORITHMS} == files
-    ranks = [other.complexity for other in algorithms.ALGORITHMS]
+    assert {other.name for other in algorithms.EVERY_ROW} == files
+    ranks = [other.complexity for other in algorithms.known()]
     assert ranks == sorted(ranks)
 
 

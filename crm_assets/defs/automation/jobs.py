@@ -12,8 +12,11 @@ MONTH = "finished_month"
 RETRAINING = "retraining"
 REFRESH = "prediction_refresh"
 CHECKS = "data_quality_checks"
+TUNING = "tuning"
 
 MODELS = dg.AssetSelection.groups("models")
+# They take long, and their result holds for months: a person starts them.
+SEARCHES = dg.AssetSelection.groups("tuning")
 PREDICTIONS = dg.AssetSelection.assets(WIN_PREDICTIONS.name, REVENUE_FORECAST.name)
 # Only there if settings name a CRM to write back to.
 WRITE_BACKS = dg.AssetSelection.groups("write_back")
@@ -28,14 +31,14 @@ TRAINS = {"crm/trains": "yes"}
 
 everything = dg.define_asset_job(
     EVERYTHING,
-    selection=dg.AssetSelection.all(),
+    selection=dg.AssetSelection.all() - SEARCHES,
     tags=TRAINS,
     description="Runs the whole graph, from raw tables to predictions, for one month or a range of months. "
     f"Source in force: {source().description}. {unknown_when_loaded or ''}".strip(),
 )
 month = dg.define_asset_job(
     MONTH,
-    selection=dg.AssetSelection.all() - MODELS,
+    selection=dg.AssetSelection.all() - MODELS - SEARCHES,
     description="Processes a finished month: raw tables, snapshot, features, checks, predictions. It trains "
     "no model.",
 )
@@ -56,5 +59,11 @@ checks = dg.define_asset_job(
     selection=dg.AssetSelection.all_asset_checks(),
     description="Runs all asset checks on the stored tables.",
 )
+searches = dg.define_asset_job(
+    TUNING,
+    selection=SEARCHES,
+    description="Searches better parameters of all algorithms on the stored training set, under one budget "
+    "(CRM_TUNE_TRIALS, CRM_TUNE_SECONDS). The next training uses those that are adopted.",
+)
 
-jobs = [everything, month, retraining, refresh, checks]
+jobs = [everything, month, retraining, refresh, checks, searches]

@@ -12,8 +12,8 @@ import pandas as pd
 
 from crm_assets.crm.archive import in_use
 from crm_assets.defs.resources.store import TableStoreResource
+from crm_assets.defs.told import sentences
 from crm_assets.modeling.algorithm import Algorithm
-from crm_assets.modeling.algorithms import algorithm
 from crm_assets.modeling.training_rows import TrainingRows
 from crm_assets.settings import get_settings
 from crm_assets.sources.base import Source
@@ -23,6 +23,7 @@ from crm_assets.storage.archive import Archive
 if TYPE_CHECKING:
     from crm_assets.modeling.champion import Candidate
     from crm_assets.modeling.scoring import Champion
+    from crm_assets.modeling.tuning import Outcome, Task
     from crm_assets.monitoring.card import Data
     from crm_assets.registry.models import Decision
 
@@ -43,14 +44,15 @@ class MlflowSession(dg.ConfigurableResource):
         """Open the parent MLflow run of this Dagster run, and end it with the run's fate."""
         from crm_assets.registry import ownership, tracking
 
-        settings, source = get_settings(), select_source(get_settings())
-        # Before the registry opens: refuse what another source left there, or move it away.
-        if (told := self.tables.store.claim()) and context.log:
-            context.log.warning(told)
-        # One process at a time: two steps that start at once would each find no parent run and open one.
-        with tracking.alone(), tracking.told(settings.tracking_uri):
-            ownership.connect(settings, source.identity)
-            _open_parent(context)
+        with sentences():
+            settings, source = get_settings(), select_source(get_settings())
+            # Before the registry opens: refuse what another source left there, or move it away.
+            if (told := self.tables.store.claim()) and context.log:
+                context.log.warning(told)
+            # One process at a time: two steps that start at once would each find no parent run and open one.
+            with tracking.alone(), tracking.told(settings.tracking_uri):
+                ownership.connect(settings, source.identity)
+                _open_parent(context)
         try:
             yield self
         finally:
@@ -80,6 +82,36 @@ class MlflowSession(dg.ConfigurableResource):
             tracking.log_scores("test_uncalibrated", test)
         return tracking.run_link(run.info.run_id)
 
+    def log_search(
+        self,
+        context: dg.AssetExecutionContext,
+        task: "Task",
+        found: "Outcome",
+        figures: dict[str, bytes],
+    ) -> str:
+        """Log a search as a nested run, with a run below it for each trial, and return a link to it."""
+        import mlflow
+
+        from crm_assets.registry import tracking, trials
+        from crm_assets.registry.tracking import NOTE
+
+        tags = _tags(context, task.rows)
+        with tracking.nested_run(context.asset_key.to_user_string(), tags) as run:
+            mlflow.log_params(_params(task.algorithm.tuned(found.best.parameters), task.features))
+            tracking.log_training_set(task.rows.head(), tags["data_version"])
+            tracking.log_figures(figures)
+            mlflow.log_metrics(
+                {
+                    **{f"before_validation_{name}": value for name, value in found.before.items()},
+                    **{f"validation_{name}": value for name, value in found.after.items()},
+                    "gain": found.gain,
+                    "gain_se": found.error,
+                }
+            )
+            mlflow.set_tags({"trials": len(found.trials), "adopted": found.adopted, NOTE: found.said})
+            trials.log_trials(found.trials, tags)
+        return tracking.run_link(run.info.run_id)
+
     def register(
         self,
         context: dg.AssetExecutionContext,
@@ -105,7 +137,7 @@ class MlflowSession(dg.ConfigurableResource):
         card = partial(model_card, candidate, training_set, leak_audit, self._data(source))
         tags = _tags(context, training_set)
         with tracking.nested_run("champion", tags) as run:
-            mlflow.log_params(_params(algorithm(candidate.algorithm), candidate.features))
+            mlflow.log_params(_params(candidate.built, candidate.features))
             tracking.log_training_set(training_set.head(), tags["data_version"])
             tracking.log_scores("test", test)
             tracking.log_figures(figures)
@@ -190,7 +222,7 @@ def _params(contender: Algorithm, features: list[str]) -> dict[str, object]:
     from crm_assets.registry import tracking
 
     seed = get_settings().seed
-    own = tracking.hyper_parameters(contender.build(features, seed))
+    own = tracking.hyper_parameters(contender.built(features, seed))
     return {"algorithm": contender.name, "features": ", ".join(features), "seed": seed, **own}
 
 
