@@ -21,6 +21,7 @@ from crm_assets.crm.schema import TableSchema, arrow_schema
 from crm_assets.defs.metadata import OPTIONAL_TAG, Fact, percent
 from crm_assets.defs.metadata import table as shown
 from crm_assets.defs.resources.store import TableStoreResource
+from crm_assets.defs.told import told
 from crm_assets.modeling.training_rows import TrainingRows, training_rows
 from crm_assets.storage.monthly import MonthlyFrames, MonthlyTables
 from crm_assets.storage.said import keep_said
@@ -50,6 +51,7 @@ class TableIOManager(dg.ConfigurableIOManager):
         """The store behind this IO manager."""
         return self.tables.store
 
+    @told
     def handle_output(
         self, context: dg.OutputContext, obj: TableLike | MonthlyQuery | list[MonthlyQuery] | MonthlyFrames
     ) -> None:
@@ -113,6 +115,7 @@ class TableIOManager(dg.ConfigurableIOManager):
                 facts |= {} if rate is None else {Fact.WON_RATE: percent(rate)}
         return facts
 
+    @told
     def load_input(self, context: dg.InputContext) -> Any:
         """Read a table in the form that the asset annotates."""
         name = context.asset_key.to_user_string()
