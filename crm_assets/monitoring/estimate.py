@@ -22,10 +22,8 @@ import pandas as pd
 from crm_assets.crm.targets import DEFAULT_TARGET
 from crm_assets.modeling.metrics import scores
 from crm_assets.modeling.outlook.combine import spread
-from crm_assets.monitoring.tables import OF_ESTIMATE, PERFORMANCE_ESTIMATE
+from crm_assets.monitoring.tables import COVERED, OF_ESTIMATE, PERFORMANCE_ESTIMATE
 
-# The share of outcomes that an interval holds if the probabilities are right, as everywhere in the project.
-COVERED = 0.80
 # How many standard deviations around the mean hold all wins that are worth a look.
 REACH = 9.0
 

@@ -28,13 +28,14 @@ def by_month(rows: pd.DataFrame) -> pd.DataFrame:
         table[f"{measure} came"] = own["came"]
         table[f"{measure} inside"] = own["inside"].map({True: "yes", False: "no"})
         table[f"{measure}, same month last quarter"] = _one(totals, measure, SEASON)["said"]
+    table["said at the end of"] = totals.groupby("forecast_month")["snapshot_month"].first()
     table["ROC AUC estimated"] = _one(totals, ROC_AUC, ESTIMATE)["said"]
     table["ROC AUC came"] = _one(totals, ROC_AUC, MODEL)["came"]
     table["Brier estimated"] = _one(totals, BRIER, ESTIMATE)["said"]
     table["Brier came"] = _one(totals, BRIER, MODEL)["came"]
     table["Brier of the seasonal rate"] = _one(totals, BRIER, SEASON)["came"]
     table["calibration error"] = _one(totals, ECE, MODEL)["came"]
-    table["predictions"] = totals.groupby("forecast_month")["stored"].first()
+    table["predictions stored"] = totals.groupby("forecast_month")["stored"].first()
     return table.reset_index()
 
 
