@@ -24,7 +24,7 @@ SEND ?=
 MANAGER ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-scale run check-data mapping pull dev replay mlflow notebooks promote rollback materialize tune checks validate storage-check up down status logs buckets ui kubernetes stack stack-down stack-status stack-logs test-unit test test-system test-deployed test-all coverage lint types format docs docs-site architecture benchmark-tables benchmark lock clean serve api-key write-back dashboard screenshots dashboard-user export digest-preview digest model-card metrics
+.PHONY: help install install-scale run check-data mapping pull dev replay mlflow notebooks promote rollback materialize monitor tune checks validate storage-check up down status logs buckets ui kubernetes stack stack-down stack-status stack-logs test-unit test test-system test-deployed test-all coverage lint types format docs docs-site architecture benchmark-tables benchmark lock clean serve api-key write-back dashboard screenshots dashboard-user export digest-preview digest model-card metrics
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -114,6 +114,9 @@ model-card: install ## Print the model card of the champion, or of VERSION.
 
 materialize: install dagster-home ## Materialize ASSETS (default: all) for MONTH, for example 2017-06 or 2017-06...2017-08.
 	@python -m crm_assets.console.materialize --select '$(ASSETS)' --month '$(MONTH)'
+
+monitor: install dagster-home ## Hold the forecasts of MONTH (default: all) against what came, and print them by month.
+	@python -m crm_assets.console.monitor --month '$(MONTH)'
 
 tune: install dagster-home ## Search better parameters of ALGORITHM (default: all) with WORKERS processes; JOIN=yes helps another machine.
 	@$(if $(WORKERS),CRM_TUNE_WORKERS='$(WORKERS)') python -m crm_assets.console.tune --algorithm '$(ALGORITHM)' $(if $(JOIN),--join)
