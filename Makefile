@@ -24,7 +24,7 @@ SEND ?=
 MANAGER ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-scale run check-data mapping pull dev replay mlflow notebooks promote rollback materialize tune checks validate storage-check up down status logs buckets ui kubernetes stack stack-down stack-status stack-logs test-unit test test-system test-deployed test-all coverage lint types format docs docs-site architecture benchmark-tables benchmark lock clean serve api-key write-back dashboard screenshots dashboard-user export digest-preview digest model-card metrics secrets fill stack-fill
+.PHONY: help install install-scale run check-data mapping pull dev replay mlflow notebooks promote rollback materialize tune checks validate storage-check up down status logs buckets ui kubernetes stack stack-down stack-status stack-logs test-unit test test-system test-deployed test-all coverage lint types format docs docs-site architecture benchmark-tables benchmark lock clean serve api-key write-back dashboard screenshots dashboard-user export digest-preview digest model-card metrics secrets fill stack-fill monitor
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -115,6 +115,9 @@ model-card: install ## Print the model card of the champion, or of VERSION.
 materialize: install dagster-home ## Materialize ASSETS (default: all) for MONTH, for example 2017-06 or 2017-06...2017-08.
 	@python -m crm_assets.console.materialize --select '$(ASSETS)' --month '$(MONTH)'
 
+monitor: install dagster-home ## Hold the forecasts of MONTH (default: all) against what came, and print them by month.
+	@python -m crm_assets.console.monitor --month '$(MONTH)'
+
 tune: install dagster-home ## Search better parameters of ALGORITHM (default: all) with WORKERS processes; JOIN=yes helps another machine.
 	@$(if $(WORKERS),CRM_TUNE_WORKERS='$(WORKERS)') python -m crm_assets.console.tune --algorithm '$(ALGORITHM)' $(if $(JOIN),--join)
 
@@ -202,11 +205,12 @@ format: install ## Fix style.
 	ruff check --fix .
 	ruff format .
 
-docs: install ## Update what docs/, .env.example and crm.schema.json take from the code.
+docs: install ## Update what docs/, .env.example, crm.schema.json and Grafana's dashboard take from the code.
 	python -m dev.settings_docs
 	python -m dev.mapping_docs
 	python -m dev.reference_docs
 	python -m dev.graph_docs
+	python -m dev.grafana.dashboard
 
 docs-site: install ## Build docs/ as a site in site/, and fail on a broken link.
 	@NO_MKDOCS_2_WARNING=1 python -m mkdocs build --strict --quiet
