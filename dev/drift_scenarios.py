@@ -122,7 +122,9 @@ def labels_flip(raw: Raw, month: str, random: Random) -> Raw:
     flipped = closing(deals, month)
     other = deals["deal_stage"].map({"Won": "Lost", "Lost": "Won"})
     typical = deals.loc[deals["deal_stage"] == "Won", "close_value"].median()
-    value = deals["close_value"].mask(flipped & (other == "Won"), typical).mask(flipped & (other == "Lost"), 0)
+    value = (
+        deals["close_value"].mask(flipped & (other == "Won"), typical).mask(flipped & (other == "Lost"), 0)
+    )
     stage = deals["deal_stage"].mask(flipped, other)
     return {**raw, DEALS: deals.assign(deal_stage=stage, close_value=value)}
 
@@ -155,7 +157,10 @@ def default_value(raw: Raw, month: str, random: Random) -> Raw:
     """A form fills in one product unless somebody changes it: a fifth of new deals have it."""
     deals = raw[DEALS]
     where = new(deals, month) & (random.random(len(deals)) < 0.2)
-    return {**raw, DEALS: deals.assign(product=deals["product"].mask(where, common(deals, "product", random)))}
+    return {
+        **raw,
+        DEALS: deals.assign(product=deals["product"].mask(where, common(deals, "product", random))),
+    }
 
 
 def new_agent(raw: Raw, month: str, random: Random) -> Raw:

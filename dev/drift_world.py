@@ -1,4 +1,4 @@
-"""A CRM month by month, for tests and benchmarks of drift: its raw tables, and the open deals of each month."""
+"""A CRM month by month, for tests and benchmarks of drift: raw tables, and the open deals of each month."""
 
 from __future__ import annotations
 
