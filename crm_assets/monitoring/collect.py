@@ -90,7 +90,7 @@ class Collector:
             ),
         ]
         ids = {month: rows.frame[DEAL] for month, rows in stored.items()}
-        by_target = labels(ids, wins, [month for month in months if month >= first])
+        by_target = labels(ids, wins, months, first)
         for target in TARGETS:
             before = "the month" if target.months == 1 else f"{target.months} months"
             found.append(Population(f"deals open {before} before", by_target[target.name]))

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.spatial.distance import jensenshannon
-from scipy.stats import chi2
+from scipy.stats import binom, chi2
 
 # The chance that one column without drift is flagged against one reference.
 FALSE_RATE = 0.002
@@ -30,6 +30,8 @@ MATTERS, FACTOR = 0.05, 1.5
 LUCK = 0.05
 # Degrees of freedom that say that months differ by chance alone, beside those of the data.
 FAITH = 10
+# Evidence beyond this needs no exact probability.
+EXACT = 100
 # The fewest values that have a distance.
 LEAST = 30
 
@@ -155,8 +157,14 @@ def _levels(month: np.ndarray, reference: np.ndarray) -> int:
 
 
 def _evidence_of_each(distances: np.ndarray, one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    of_values, of_missing = noise(one[:-1], other[:-1]), noise(one, other)
-    return 8 * distances**2 / np.append(np.full(len(one) - 1, of_values), of_missing)
+    """Return the evidence of each level; of small counts, no more than their exact probability gives."""
+    rows = [np.append(np.full(len(counts) - 1, counts[:-1].sum()), counts.sum()) for counts in (one, other)]
+    distant = 8 * distances**2 / (1 / np.maximum(rows[0], 1) + 1 / np.maximum(rows[1], 1))
+    # Given how many there are in both, the number in the month is binomial.
+    both, part = one + other, rows[0] / np.maximum(rows[0] + rows[1], 1)
+    tails = np.minimum(binom.cdf(one, both, part), binom.sf(one - 1, both, part))
+    exact = chi2.isf(np.clip(2 * tails, 1e-300, 1), 1)
+    return np.where(distant < EXACT, np.minimum(distant, exact), distant)
 
 
 def rows_moved(rows: float, reference: np.ndarray, pairs: list[tuple[float, np.ndarray]]) -> float:

@@ -286,15 +286,15 @@ def _matters(now: np.ndarray, reference: np.ndarray, level: int) -> bool:
 
 def _pairs(reference: str, month: str, known: list[str]) -> list[tuple[str, list[str]]]:
     """Return past months, each with the other months that it is compared with in the same way."""
-    if reference == PRECEDING:
-        months = references(month, known)[PRECEDING]
-        found = [(one, [other for other in months if other != one]) for one in months]
-    else:
+    if reference == SAME_PLACE:
         place = month_of_quarter
-        found = [
-            (one, [other for other in known if other != one and place(other) == place(one)]) for one in known
-        ]
-    return [(one, others) for one, others in found if others]
+        found = [(one, [m for m in known if m != one and place(m) == place(one)]) for one in known]
+        return [(one, others) for one, others in found if others]
+    months = references(month, known)[PRECEDING]
+    around = [(one, [other for other in months if other != one]) for one in months]
+    # A trend shows only against the months before.
+    before = [(one, references(one, known)[PRECEDING]) for one in months]
+    return around + [(one, others) for one, others in before if len(others) >= LEAST_MONTHS]
 
 
 def _row(

@@ -108,7 +108,7 @@ def chosen(rows: int) -> np.ndarray:
 
 
 def labels(
-    open_deals: Mapping[str, pd.Series], wins: pd.DataFrame, months: Iterable[str]
+    open_deals: Mapping[str, pd.Series], wins: pd.DataFrame, months: Iterable[str], first: str
 ) -> dict[str, dict[str, MonthRows]]:
     """Return the labels that the end of each month decides, by target and month.
 
@@ -116,6 +116,7 @@ def labels(
         open_deals: ids of the deals that were open at each month's end.
         wins: `opportunity_id` and `close_date` of all won deals as known.
         months: the months.
+        first: the first month in which deals closed; before, nobody knows.
     """
     closed = pd.to_datetime(wins["close_date"]).dt.strftime("%Y-%m").to_numpy()
     when = pd.Series(closed, index=wins[DEAL].astype(str).to_numpy())
@@ -125,7 +126,7 @@ def labels(
         by_month = {}
         for month in months:
             ids = open_deals.get(shift(month, -target.months))
-            if ids is None or ids.empty:
+            if ids is None or ids.empty or shift(month, 1 - target.months) < first:
                 continue
             closes = when.reindex(ids.astype(str)).to_numpy()
             won = np.array([isinstance(one, str) and one <= month for one in closes], dtype="int64")
