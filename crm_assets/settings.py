@@ -203,6 +203,11 @@ class Settings(BaseSettings):
     exclude_features: Names = Field(
         (), description="Features that the models never use, whatever the audit says, comma-separated."
     )
+    more_algorithms: Names = Field(
+        (),
+        description="Algorithms that take part in the choice beside the five that are always there: "
+        "`lightgbm`, `catboost`, `explainable_boosting`, comma-separated. They need the extra `algorithms`.",
+    )
     as_of: str = Field(
         "month_end",
         description="The day of `current_predictions`. `month_end`: the end of the last complete month. "
@@ -256,6 +261,15 @@ class Settings(BaseSettings):
     )
     api_answer_timeout: float = Field(
         60.0, gt=0, description="Seconds that the REST API works on an answer, once the request is there."
+    )
+    metrics_host: str = Field(
+        "127.0.0.1",
+        min_length=1,
+        description="The address that the pipeline's metrics are served on (`make metrics`). They need no "
+        "login: before you use an address of other machines, put a proxy with a login in front.",
+    )
+    metrics_port: int = Field(
+        9109, ge=0, le=65535, description="The port of the pipeline's metrics; 0 for any free one."
     )
     redis_url: SecretStr | None = Field(
         None,
@@ -335,7 +349,14 @@ class Settings(BaseSettings):
     digest_smtp_password: SecretStr | None = Field(None, description="That user's password.")
     digest_from: str = Field("crm-assets@localhost", description="The sender of the digest's mails.")
 
-    @field_validator("admit_features", "exclude_features", "withdrawn_dumps", "band_limits", mode="before")
+    @field_validator(
+        "admit_features",
+        "exclude_features",
+        "withdrawn_dumps",
+        "more_algorithms",
+        "band_limits",
+        mode="before",
+    )
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):

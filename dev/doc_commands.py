@@ -36,7 +36,7 @@ OTHER_VARIABLES = frozenset(
     | {"PIPEDRIVE_TOKEN", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "KAGGLE_API_TOKEN"}
 )
 # Programs of the system, of which nothing is checked.
-OF_THE_SYSTEM = frozenset({"cd", "git", "mkdir", "docker", "curl", "pip"})
+OF_THE_SYSTEM = frozenset({"cd", "git", "mkdir", "docker", "curl", "pip", "kubectl", "helm"})
 
 
 @dataclass(frozen=True)

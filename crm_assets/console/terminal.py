@@ -49,7 +49,6 @@ def _sentence(error: Exception) -> str | None:
     """Return the sentence of our own error or of a shortage, even if Dagster wraps it; None for others."""
     if isinstance(error, CrmAssetsError):
         return str(error)
-    from crm_assets import shortage
+    from crm_assets.defs.told import own_sentence
 
-    own = [cause for cause in shortage.causes(error) if isinstance(cause, CrmAssetsError)]
-    return shortage.told(error) or (str(own[-1]) if own else None)
+    return own_sentence(error)

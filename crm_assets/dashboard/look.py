@@ -62,6 +62,15 @@ STYLE = """<style>
 </style>"""
 
 
+def capital(title: str) -> str:
+    """Return a title with a capital letter, and the rest as it is.
+
+    >>> capital("test AUC")
+    'Test AUC'
+    """
+    return title[:1].upper() + title[1:]
+
+
 def columns(desk: Desk, frame: pd.DataFrame, titles: Mapping[str, str] | None = None) -> dict[str, Any]:
     """Return how `st.dataframe` shows each column: title, unit and format."""
     shown: dict[str, Any] = {}

@@ -83,6 +83,7 @@ class Fact:
     TRAINED_UNTIL = "trained until"
     DATA = "data"
     LEADERBOARD = "leaderboard"
+    MODEL_CARD = "model card"
     NO_MODEL = "why there is no model"
     # Of predictions.
     EXPECTED_WINS = "expected wins (deals)"

@@ -31,7 +31,7 @@ from crm_assets.modeling.calibration_row import Calibration
 from crm_assets.modeling.calibrations import CALIBRATIONS
 from crm_assets.modeling.explanation import explain
 from crm_assets.modeling.folds import FoldModels, Split, last_lesson, learn, lessons
-from crm_assets.modeling.metrics import METRICS, auc_of_months, label_of, pooled
+from crm_assets.modeling.metrics import METRICS, auc_of_months, label_of, pooled, scores_by_month
 from crm_assets.modeling.training_rows import DEAL, MONTH, TrainingRows
 from crm_assets.modeling.verdicts import SEASONAL_RATE
 
@@ -52,7 +52,7 @@ class Candidate:
         split: validation and test months.
         walk_forward: calibrated walk-forward predictions of the scored months.
         explained: the same by month, with an explanation of each deal; built on demand.
-        by_month: ROC AUC by month of the uncalibrated scores, for each algorithm and baseline.
+        by_month: ROC AUC by month of each algorithm's uncalibrated scores, and all metrics of the baseline.
         leaderboard: one row per contender.
     """
 
@@ -89,14 +89,17 @@ def leaderboard(
         The leaderboard, one row per contender, the chosen one first, then by validation ROC AUC: `contender`,
         `baseline`, `chosen`, `calibration`, `validation_*` (from uncalibrated scores) with the standard
         error of the ROC AUC, and `test_*` (from calibrated scores). And by contender the ROC AUC of its
-        uncalibrated scores by month.
+        uncalibrated scores by month; of the seasonal rate all metrics.
 
     Raises:
         NotEnoughDataError: the validation months cannot rank algorithms.
     """
     contenders, by_month = [], {}
     baseline = seasonal_rate(rows, split.scored)
-    seasonal = _row(SEASONAL_RATE, NO_CALIBRATION, baseline, baseline, split), auc_of_months(baseline)
+    seasonal = (
+        _row(SEASONAL_RATE, NO_CALIBRATION, baseline, baseline, split),
+        scores_by_month(baseline, split.scored),
+    )
     del baseline
     for name in backtests:
         scores = backtests[name]
@@ -209,7 +212,7 @@ def _choice(contenders: pd.DataFrame, split: Split) -> str:
     best = contenders.loc[contenders["validation_roc_auc"].idxmax()]
     bar = best["validation_roc_auc"] - best["validation_roc_auc_se"]
     good = set(contenders.loc[contenders["validation_roc_auc"] >= bar, "contender"])
-    return next(row.name for row in algorithms.ALGORITHMS if row.name in good)
+    return next(row.name for row in algorithms.known() if row.name in good)
 
 
 def _row(

@@ -94,7 +94,7 @@ def last_lesson(
 
 def learn(algorithm: Algorithm, lesson: Lesson) -> Estimator:
     """Fit an algorithm on a lesson, or on the sample of it that the algorithm can take."""
-    estimator = algorithm.build(lesson.features, lesson.seed)
+    estimator = algorithm.built(lesson.features, lesson.seed)
     if algorithm.learns_from == SNAPSHOT:
         if lesson.snapshot is None:
             raise ValueError(f"{algorithm.name} learns from snapshots, but none were given.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 
 import uvicorn
@@ -70,4 +71,6 @@ def check(settings: Settings) -> None:
 
 
 if __name__ == "__main__":
+    about = "Serve the REST API until it is told to stop."
+    argparse.ArgumentParser(prog="python -m crm_assets.serving", description=about).parse_args()
     sys.exit(main())

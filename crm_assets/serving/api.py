@@ -90,7 +90,7 @@ def _shared(settings: Settings) -> FixedWindowRateLimiter | None:
     return FixedWindowRateLimiter(storage) if isinstance(storage, Storage) else None
 
 
-def service(request: Request) -> Service:
+async def service(request: Request) -> Service:
     """Return the service behind an app."""
     return request.app.state.service
 

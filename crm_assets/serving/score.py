@@ -70,8 +70,8 @@ def _predicted(
     columns = set(ready.online.columns)
     unknown = sorted({name for deal in given for name in deal} - columns)
     deals = [{name: value for name, value in deal.items() if name in columns} for deal in given]
-    table = _features(ready, key.sees, deals)
-    found = ready.predict(deals, table, of.settings.band_limits, why)
+    rows = _features(ready, key.sees, deals)
+    found = ready.predict(deals, rows, of.settings.band_limits, why)
     stored: Stored = state.stored  # ty: ignore[invalid-assignment]
     return {
         "as_of": _end(ready),
@@ -103,17 +103,21 @@ def _predicted(
     }
 
 
-def _features(ready: Fresh, sees: Scope, deals: list[dict[str, Any]]) -> Any:
+def _features(ready: Fresh, sees: Scope, deals: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the features of deals, all of which must be open and in the caller's scope."""
-    table, left_out = ready.features(deals)
+    rows, left_out = ready.features(deals)
     if left_out:
         where = [
             Fault(where=f"deals.{place}", what=f"is not open on {_end(ready)}") for place in left_out[:20]
         ]
         raise Problem(422, f"Deals must be engaged, and entered into the CRM, by {_end(ready)}.", where)
-    if len(sees.of_frame(table)) < len(table):
+    _check_scope(sees, rows)
+    return rows
+
+
+def _check_scope(sees: Scope, rows: list[dict[str, Any]]) -> None:
+    if not all(map(sees.shows, rows)):
         raise Problem(403, f"This key sees {sees} only; some of the deals are of others.")
-    return table
 
 
 def _end(ready: Fresh) -> str:
@@ -172,12 +176,11 @@ def _invoked(ready: Fresh, key: Key, rows: list[dict[str, Any]]) -> list[list[fl
             raise _refused(error) from None
         columns = set(ready.online.columns)
         given = [deal.model_dump(exclude_none=True, include=columns) for deal in deals]
-        table = _features(ready, key.sees, given)
+        featured = _features(ready, key.sees, given)
     else:
-        table = invocation.feature_rows(rows, ready.scorer.features, ready.scorer.month)
-        if len(key.sees.of_frame(table)) < len(table):
-            raise Problem(403, f"This key sees {key.sees} only; some of the rows are of others.")
-    won = ready.scorer.probabilities(table)
+        featured = invocation.feature_rows(rows, ready.scorer.features, ready.scorer.month)
+        _check_scope(key.sees, featured)
+    won = ready.scorer.probabilities(featured)
     return [[1 - chance, chance] for chance in won.tolist()]
 
 

@@ -29,12 +29,14 @@ from crm_assets.defs.resources.fold_models import RunFoldModels
 from crm_assets.defs.resources.mlflow import MlflowSession
 from crm_assets.defs.resources.store import TableStoreResource
 from crm_assets.errors import NotEnoughDataError
+from crm_assets.insight.audit import findings, shown
+from crm_assets.insight.leaderboard import TITLES, leaderboard
 from crm_assets.modeling import training
 from crm_assets.modeling.algorithm import SNAPSHOT, Algorithm, Snapshot
 from crm_assets.modeling.algorithms import ALGORITHMS, LEARNS_FROM_SNAPSHOTS, needed_of
 from crm_assets.modeling.algorithms import algorithm as by_name
 from crm_assets.modeling.training_rows import TrainingRows
-from crm_assets.modeling.verdicts import ABSENT, INADMISSIBLE, UNPROVEN, WORST_FIRST, worst_first
+from crm_assets.modeling.verdicts import ABSENT, INADMISSIBLE, UNPROVEN
 from crm_assets.settings import get_settings
 
 if TYPE_CHECKING:
@@ -98,34 +100,16 @@ def leak_audit(
         evidence[rewriting(trace.column)] = picture(plots.leak_evidence(trace))
     context.add_output_metadata(
         {
+            Fact.FINDINGS: table(findings(verdicts)),
             Fact.INADMISSIBLE: int((verdicts["verdict"] == INADMISSIBLE).sum()),
             Fact.UNPROVEN: int((verdicts["verdict"] == UNPROVEN).sum()),
             Fact.ABSENT_FEATURES: ", ".join(verdicts.loc[verdicts["verdict"] == ABSENT, "feature"]) or "none",
             Fact.OVERRULED: ", ".join(verdicts.loc[verdicts["overruled"], "feature"]) or "none",
-            Fact.FINDINGS: _findings(verdicts),
-            Fact.VERDICTS: table(_shown(verdicts)),
+            Fact.VERDICTS: table(shown(verdicts)),
             **evidence,
         }
     )
     return verdicts
-
-
-def _findings(verdicts: pd.DataFrame) -> str:
-    """Return the verdicts in one sentence."""
-    said = [
-        f"{verdict}: {', '.join(named)}"
-        for verdict in WORST_FIRST
-        if len(named := verdicts.loc[verdicts["verdict"] == verdict, "feature"])
-    ]
-    return "; ".join(said) or f"All {len(verdicts)} features are admissible."
-
-
-def _shown(verdicts: pd.DataFrame) -> pd.DataFrame:
-    # The preview of the UI shows the first rows only.
-    shown = worst_first(verdicts)
-    shown = shown.assign(price=shown["auc_with"] - shown["auc_without"])
-    figures = ["slope", "error", "price", "auc_without", "auc_with", "brier_without", "brier_with"]
-    return shown[["feature", "verdict", "used", "reason", *figures]]
 
 
 def _snapshots(needed: bool) -> dict[str, dg.AssetIn]:
@@ -242,32 +226,32 @@ def champion(
     )
     by_month = scores_by_month(candidate.walk_forward, split.test)
     figures = plots.champion_plots(candidate, training_set)
-    decision, run, version = mlflow.register(
-        context, candidate, training_set, by_month, figures, source().identity
-    )
+    decision, run, version = mlflow.register(context, candidate, training_set, by_month, figures, leak_audit)
     test = pooled(candidate.walk_forward, split.test)
     board = choice.decided(
         candidate.leaderboard, decision.promoted, decision.former_version, decision.former_test
     )
+    # What a person looks at first stands first.
     context.add_output_metadata(
         {
+            Fact.DECISION: decision.reason,
             Fact.ALGORITHM: candidate.algorithm,
+            Fact.PROMOTED: decision.promoted,
+            Fact.CHAMPION_VERSION: decision.champion_version,
+            Fact.LEADERBOARD: table(leaderboard(board).rename(columns=TITLES)),
+            **{name.replace("_", " "): picture(png) for name, png in figures.items()},
+            Fact.TEST_MONTHS: table(by_month),
+            **{score_name(name): round(float(value), 4) for name, value in test.items()},
+            Fact.VERSION: decision.version,
+            Fact.MODEL_VERSION: link(version),
+            Fact.MLFLOW_RUN: link(run),
             Fact.CALIBRATION: candidate.calibration,
             Fact.LEARNED_FROM: _learns_from(by_name(candidate.algorithm), training_set),
-            Fact.VERSION: decision.version,
-            Fact.PROMOTED: decision.promoted,
-            Fact.DECISION: decision.reason,
-            Fact.CHAMPION_VERSION: decision.champion_version,
             Fact.TRAINED_UNTIL: candidate.trained_months[-1],
             Fact.DATA: source().description,
             Fact.SYNTHETIC: source().synthetic,
             Fact.FEATURES: table(pd.DataFrame({"feature": features})),
-            Fact.MLFLOW_RUN: link(run),
-            Fact.MODEL_VERSION: link(version),
-            **{score_name(name): round(float(value), 4) for name, value in test.items()},
-            Fact.LEADERBOARD: table(board.set_index("contender").T.rename_axis("").reset_index()),
-            Fact.TEST_MONTHS: table(by_month),
-            **{name.replace("_", " "): picture(png) for name, png in figures.items()},
+            Fact.MODEL_CARD: dg.MetadataValue.md(decision.card),
         }
     )
     return board

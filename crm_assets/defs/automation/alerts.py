@@ -43,8 +43,8 @@ def run_failed(context: dg.RunFailureSensorContext) -> dg.SkipReason | None:
     if settings.alert_webhook is None:
         return dg.SkipReason("No alert was sent: CRM_ALERT_WEBHOOK is not set.")
     errors = {str(event.step_key): reason(event) for event in context.get_step_failure_events()}
-    if not errors and context.failure_event.message:
-        errors = {"run": context.failure_event.message}
+    if not errors:
+        errors = {"run": reason(context.failure_event)}
     try:
         message = alert(run.job_name, run.run_id, errors, settings.run_page(run.run_id))
         post(settings.alert_webhook.get_secret_value(), message)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import ibis.expr.types as ir
@@ -163,11 +164,18 @@ def summary(outcomes: list[Outcome]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=pd.Index(columns))
 
 
-def sentence(outcomes: list[Outcome]) -> str:
-    """Return the broken rules in one line."""
+def sentence(outcomes: list[Outcome], unjudged: Mapping[str, str]) -> str:
+    """Return the broken rules in one line; without any, how many hold.
+
+    Args:
+        outcomes: the outcomes of the rules.
+        unjudged: why rules were not judged, which a reader must know if no other rule was.
+    """
     broken = [outcome for outcome in outcomes if not outcome.success]
+    if not outcomes:
+        return f"No rule was judged: {'; '.join(sorted(set(unjudged.values()))) or 'there is none'}."
     if not broken:
-        return f"All {len(outcomes)} rules hold."
+        return f"All {len(outcomes)} rules hold." if len(outcomes) > 1 else "The one rule holds."
     said = "; ".join(
         f"{o.rule}: {o.unexpected:,} of {o.checked:,} ({o.percent:.1f} %)"
         + (f", for example {o.observed}" if o.observed else "")

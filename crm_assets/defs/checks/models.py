@@ -9,6 +9,7 @@ from crm_assets.defs.metadata import Fact, table
 from crm_assets.defs.partitions import monthly
 from crm_assets.defs.resources.mlflow import MlflowSession
 from crm_assets.defs.resources.store import TableStoreResource
+from crm_assets.defs.told import told
 from crm_assets.modeling.pooled import rate_in_force
 from crm_assets.modeling.training_rows import TrainingRows
 from crm_assets.modeling.verdicts import (
@@ -29,6 +30,7 @@ MAX_OUTSIDE = 0.20
     asset=leak_audit,
     description="The models use no feature that knows the outcome in a way that no date explains.",
 )
+@told
 def features_are_admissible(leak_audit: pd.DataFrame) -> dg.AssetCheckResult:
     """Pass if the models use no feature that knows the outcome, and nothing waits for a decision.
 
@@ -47,6 +49,7 @@ def features_are_admissible(leak_audit: pd.DataFrame) -> dg.AssetCheckResult:
 
 
 @dg.asset_check(asset=champion, description="The champion beats the baselines on the test months.")
+@told
 def better_than_baselines(champion: pd.DataFrame) -> dg.AssetCheckResult:
     """Compare the champion in force with the seasonal rate, and a new champion with the former one.
 
@@ -73,6 +76,7 @@ def better_than_baselines(champion: pd.DataFrame) -> dg.AssetCheckResult:
 
 
 @dg.asset_check(asset=champion, description="The expected calibration error on the test months is small.")
+@told
 def well_calibrated(champion: pd.DataFrame) -> dg.AssetCheckResult:
     """Check the calibration error: the forecast adds up probabilities, so they must match real rates."""
     if rate_in_force(champion):
@@ -92,6 +96,7 @@ def well_calibrated(champion: pd.DataFrame) -> dg.AssetCheckResult:
     blocking=True,
     description="The champion in force uses no inadmissible feature, unless settings say so.",
 )
+@told
 def no_inadmissible_feature(
     champion: pd.DataFrame, leak_audit: pd.DataFrame, mlflow: MlflowSession
 ) -> dg.AssetCheckResult:
@@ -116,6 +121,7 @@ def no_inadmissible_feature(
     additional_ins={"training_set": dg.AssetIn("training_set")},
     description="The features of training and of the newest month agree in name, type and range.",
 )
+@told
 def training_and_scoring_agree(
     champion: pd.DataFrame, training_set: TrainingRows, mlflow: MlflowSession, tables: TableStoreResource
 ) -> dg.AssetCheckResult:
