@@ -5,6 +5,7 @@ from __future__ import annotations
 import dagster as dg
 
 from crm_assets.defs.assets.crm import crm_assets
+from crm_assets.defs.assets.drift import drift_assets
 from crm_assets.defs.assets.history import history_assets
 from crm_assets.defs.assets.models import training_assets
 from crm_assets.defs.assets.predictions import prediction_assets
@@ -33,6 +34,7 @@ defs = dg.Definitions(
             *crm_assets,
             *training_assets,
             *prediction_assets,
+            *drift_assets,
             *quality_assets,
             *score_assets,
             *write_back_assets,

@@ -95,6 +95,12 @@ class Fact:
     NO_PREDICTIONS = "no predictions"
     MEAN_SCORES = "mean probability by month"
     EXPLAINED_BY = "features that explain the fall"
+    # Of drift.
+    COMPARED = "columns compared"
+    DRIFTED = "drifted columns"
+    DRIFT = "what drifted"
+    REPORT = "report"
+    NOT_COMPARED = "why nothing was compared"
     # Of quality scores and checks.
     SCORES = "scores"
     ABSENT_TABLES = "tables that the source does not have"

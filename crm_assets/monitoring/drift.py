@@ -14,7 +14,6 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pandas as pd
 
-from crm_assets.crm.drift_table import DRIFT_REPORT
 from crm_assets.crm.months import month_of_quarter, shift
 from crm_assets.monitoring.alarm import Drift
 from crm_assets.monitoring.distance import (
@@ -30,6 +29,7 @@ from crm_assets.monitoring.distance import (
     usual_evidence,
     whole,
 )
+from crm_assets.monitoring.drift_table import DRIFT_REPORT
 from crm_assets.monitoring.levels import Counted, counted
 
 PRECEDING, SAME_PLACE = "preceding", "same place"
@@ -38,7 +38,7 @@ HISTORY, WINDOW = 12, 6
 # Fewer preceding months, or fewer rows in a month, say nothing.
 LEAST_MONTHS, LEAST_ROWS = 3, 30
 # The most rows of a month that are compared: beyond that, chance adds less than what matters.
-SAMPLE = 20_000
+SAMPLE = 10_000
 ROWS = "rows"
 # There is a season if neighbors differ so much more than months at the same place; so many must tell it.
 SEASONAL, LEAST_PAIRS = 1.5, 3
@@ -100,13 +100,15 @@ class Judged:
         population: the population's name.
         column: the column.
         levels: how often each level occurs by month; None if only the number of rows was judged.
-        months: the months of the comparison that says most.
+        month: the month that was judged.
+        months: the months of its reference.
         row: the columns of `DRIFT_REPORT`, without `follows`.
     """
 
     population: str
     column: str
     levels: Counted | None
+    month: str
     months: tuple[str, ...]
     row: dict[str, object] = field(repr=False)
 
@@ -219,7 +221,7 @@ def _judge_rows(population: Population, month: str, known: list[str]) -> Judged:
         "reference_rows": int(sum(numbers[one] for one in months)),
         "what": f"{now:,.0f} {population.name}, {before:,.0f} a month in the {_said(name)}",
     }
-    return Judged(population.name, str(population.dated_by), None, tuple(months), row)
+    return Judged(population.name, str(population.dated_by), None, month, tuple(months), row)
 
 
 def _judge_columns(population: Population, month: str, known: list[str]) -> list[Judged]:
@@ -236,7 +238,7 @@ def _judge_columns(population: Population, month: str, known: list[str]) -> list
         best = _compare(levels, month, enough)
         row = _row(population, name, month, levels, best)
         of = references(month, enough)[best.reference]
-        found.append(Judged(population.name, name, levels, tuple(of), row))
+        found.append(Judged(population.name, name, levels, month, tuple(of), row))
     return found
 
 
