@@ -21,7 +21,7 @@ SEND ?=
 MANAGER ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-scale run check-data mapping pull dev replay mlflow notebooks promote rollback materialize checks validate storage-check up down status logs buckets ui kubernetes stack stack-down stack-status stack-logs test-unit test test-system test-deployed test-all coverage lint types format docs docs-site architecture benchmark-tables benchmark lock clean serve api-key write-back dashboard screenshots dashboard-user export digest-preview digest model-card metrics
+.PHONY: help install install-scale run check-data mapping pull dev replay mlflow notebooks promote rollback materialize monitor checks validate storage-check up down status logs buckets ui kubernetes stack stack-down stack-status stack-logs test-unit test test-system test-deployed test-all coverage lint types format docs docs-site architecture benchmark-tables benchmark lock clean serve api-key write-back dashboard screenshots dashboard-user export digest-preview digest model-card metrics
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -111,6 +111,9 @@ model-card: install ## Print the model card of the champion, or of VERSION.
 
 materialize: install dagster-home ## Materialize ASSETS (default: all) for MONTH, for example 2017-06 or 2017-06...2017-08.
 	@python -m crm_assets.console.materialize --select '$(ASSETS)' --month '$(MONTH)'
+
+monitor: install dagster-home ## Hold the forecasts of MONTH (default: all) against what came, and print them by month.
+	@python -m crm_assets.console.monitor --month '$(MONTH)'
 
 metrics: install dagster-home ## Serve the metrics of the pipeline for Prometheus (CRM_METRICS_PORT: 9109).
 	@python -m crm_assets.console.exporter

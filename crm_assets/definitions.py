@@ -8,13 +8,14 @@ from crm_assets.defs.assets.crm import crm_assets
 from crm_assets.defs.assets.drift import drift_assets
 from crm_assets.defs.assets.history import history_assets
 from crm_assets.defs.assets.models import training_assets
+from crm_assets.defs.assets.monitoring import monitoring_assets
 from crm_assets.defs.assets.predictions import prediction_assets
 from crm_assets.defs.assets.quality import quality_assets
 from crm_assets.defs.assets.raw import raw_assets
 from crm_assets.defs.assets.write_back import write_back_assets
 from crm_assets.defs.automation.alerts import alerts
 from crm_assets.defs.automation.digests import digest_jobs, digest_schedules
-from crm_assets.defs.automation.jobs import CHECKS, EVERYTHING, jobs
+from crm_assets.defs.automation.jobs import CHECKS, EVERYTHING, MONITORING, jobs
 from crm_assets.defs.automation.schedules import schedules
 from crm_assets.defs.automation.sensors import sensors
 from crm_assets.defs.checks.all import asset_checks, score_assets
@@ -35,6 +36,7 @@ defs = dg.Definitions(
             *training_assets,
             *prediction_assets,
             *drift_assets,
+            *monitoring_assets,
             *quality_assets,
             *score_assets,
             *write_back_assets,
@@ -53,6 +55,11 @@ defs = dg.Definitions(
 def everything() -> dg.JobDefinition:
     """Return the job of the whole graph; Dagster finds the job again through this function."""
     return defs.resolve_job_def(EVERYTHING)
+
+
+def monitoring() -> dg.JobDefinition:
+    """Return the job that looks back at predictions, as `everything` does."""
+    return defs.resolve_job_def(MONITORING)
 
 
 def all_checks() -> dg.JobDefinition:

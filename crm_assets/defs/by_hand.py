@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import dagster as dg
@@ -29,12 +29,13 @@ class Verdict:
     said: str
 
 
-def materialize(job: Job, definitions: dg.Definitions, select: str, months: str) -> list[str]:
-    """Materialize some assets of a job, and return the failures in sentences.
+def materialize(jobs: Sequence[Job], definitions: dg.Definitions, select: str, months: str) -> list[str]:
+    """Materialize some assets, and return the failures in sentences.
 
     Args:
-        job: the job of all assets, at the top level of a module.
-        definitions: the definitions that the job belongs to.
+        jobs: the jobs that the assets belong to, in the order in which they run, each at the top level of a
+            module. A job runs only if those before it succeeded.
+        definitions: the definitions that the jobs belong to.
         select: names of assets, separated by commas, as Dagster selects them; `*` for all.
         months: `2017-06`, or `2017-06...2017-08`; empty for assets without months.
 
@@ -54,7 +55,11 @@ def materialize(job: Job, definitions: dg.Definitions, select: str, months: str)
         raise SettingsError(f"ASSETS={select} selects no asset.")
     by_month = [key.to_user_string() for key in keys if graph.get(key).is_partitioned]
     first, last = _months(months, by_month)
-    return run_months(job, first, last, keys)
+    for job in jobs:
+        own = [key for key in keys if key in job().asset_layer.executable_asset_keys]
+        if own and (failed := run_months(job, first, last, own)):
+            return failed
+    return []
 
 
 def check_all(job: Job) -> tuple[list[Verdict], list[str]]:

@@ -102,7 +102,7 @@ def _snapshot(verdicts: Sequence[Judged]) -> Any:
 
 
 def _columns(verdicts: list[Judged], names: list[str], *, current: bool) -> pd.DataFrame:
-    """Return the levels of all columns, side by side; missing values fill the shorter ones, and do not count."""
+    """Return the levels of all columns, side by side, the shorter ones filled with missing values."""
     made = {}
     for name, one in zip(names, verdicts, strict=True):
         assert one.levels is not None  # noqa: S101
