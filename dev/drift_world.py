@@ -93,8 +93,12 @@ class World:
     @cached_property
     def collector(self) -> Collector:
         """What collects the populations of its months."""
-        raw = lambda month: self.of(month).tables if month >= self.first else None  # noqa: E731
-        return Collector(raw, self.open_deals, self.wins, lambda table: table.to_pyarrow())
+
+        def raw(month: str) -> Mapping[str, ir.Table] | None:
+            return self.of(month).tables if month >= self.first else None
+
+        collector = Collector(raw, self.open_deals, self.wins, lambda table: table.to_pyarrow())
+        return collector if self.before is None else collector.knowing(self.before.collector, self.since)
 
     def report(self, month: str) -> pd.DataFrame:
         """Return the columns of `DRIFT_REPORT` for a month."""

@@ -53,6 +53,17 @@ class Collector:
         months = [*history(month), month]
         return [*self._dated_populations(months), *self._open_populations(months)]
 
+    def knowing(self, other: Collector, before: str) -> Collector:
+        """Return this collector with the rows of earlier months that another one has read.
+
+        Args:
+            other: a collector that reads the same rows for months before `before`.
+            before: `YYYY-MM`.
+        """
+        self._dated.update({key: rows for key, rows in other._dated.items() if key[1] < before})
+        self._open.update({month: rows for month, rows in other._open.items() if month < before})
+        return self
+
     def _dated_populations(self, months: list[str]) -> list[Population]:
         found = []
         for table, dating in dated_tables():

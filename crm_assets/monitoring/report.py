@@ -23,7 +23,7 @@ INSTALL = (
     "extra where the project is installed otherwise."
 )
 # Each picture takes a tenth of a second: all columns that drifted, and the others that are closest to it.
-MOST_SHOWN = 30
+MOST_SHOWN = 12
 # Evidently names the parts of its page at random; the same month must give the same bytes.
 RANDOM_NAME = re.compile(r"[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}")
 # Names come from the CRM: they must not end the script that holds them, or become tags of a picture.
