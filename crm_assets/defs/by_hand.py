@@ -45,7 +45,7 @@ def materialize(jobs: Sequence[Job], definitions: dg.Definitions, select: str, m
     graph = definitions.resolve_asset_graph()
     try:
         chosen = dg.AssetSelection.from_coercible([part.strip() for part in select.split(",")])
-        within = job().asset_layer.executable_asset_keys
+        within = {key for job in jobs for key in job().asset_layer.executable_asset_keys}
         keys = sorted(key for key in chosen.resolve(graph) if key in within)
     except (dg.DagsterError, ValueError) as error:
         known = ", ".join(sorted(key.to_user_string() for key in graph.materializable_asset_keys))
