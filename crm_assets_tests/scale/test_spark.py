@@ -193,9 +193,7 @@ def test_a_failure_of_spark_is_one_sentence(spark: SparkEngine) -> None:
         raise PySparkException("no worker is left\nand a hundred lines")
 
     lesson = last_lesson(deals.training_rows(), list(FEATURE_NAMES), deals.SEED)
-    with pytest.raises(
-        EngineError, match=r"^Spark could not train xgboost: no worker is left; look"
-    ):
+    with pytest.raises(EngineError, match=r"^Spark could not train xgboost: no worker is left; look"):
         learn(replace(XGBOOST, on_spark=fails), lesson, spark)
 
 
