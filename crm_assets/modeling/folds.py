@@ -109,7 +109,7 @@ def learn(algorithm: Algorithm, lesson: Lesson, spark: SparkEngine | None = None
         from crm_assets.modeling.on_spark import learn_on_spark
 
         return learn_on_spark(algorithm, lesson, spark)
-    estimator = algorithm.build(lesson.features, lesson.seed)
+    estimator = algorithm.built(lesson.features, lesson.seed)
     if algorithm.learns_from == SNAPSHOT:
         if lesson.snapshot is None:
             raise ValueError(f"{algorithm.name} learns from snapshots, but none were given.")

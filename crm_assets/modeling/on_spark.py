@@ -36,7 +36,7 @@ def learn_on_spark(algorithm: Algorithm, lesson: Lesson, spark: SparkEngine) -> 
     """
     if algorithm.on_spark is None:
         raise ValueError(f"{algorithm.name} does not learn on Spark.")
-    pipeline = algorithm.build(lesson.features, lesson.seed)
+    pipeline = algorithm.built(lesson.features, lesson.seed)
     pipeline[:-1].fit(_same_encoding(algorithm, lesson))
     folder = Path(tempfile.mkdtemp(prefix="spark-", dir=spark.existing_scratch()))
     try:

@@ -13,6 +13,7 @@ from crm_assets.defs.code_versions import code_version
 from crm_assets.defs.metadata import OPTIONAL_TAG, Fact
 from crm_assets.defs.partitions import monthly, source
 from crm_assets.defs.resources.mlflow import mlflow_run_fails_too
+from crm_assets.defs.told import told
 from crm_assets.settings import get_settings
 
 OWNERS = ["team:sales-operations"]
@@ -65,7 +66,7 @@ def table_asset(
                 **OPTIONS,
                 **facts(table, group, *kinds, by_month=by_month, code=(function, *code)),
                 **more,
-            )(function)
+            )(told(function))
 
     return decorate
 

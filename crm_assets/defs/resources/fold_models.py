@@ -22,6 +22,7 @@ class RunFoldModels(dg.ConfigurableResource):
 
     _kept: FoldModels | None = PrivateAttr(default=None)
     _outlook: dict[Any, Any] = PrivateAttr(default_factory=dict)
+    _monitored: dict[str, Any] = PrivateAttr(default_factory=dict)
 
     @property
     def kept(self) -> FoldModels:
@@ -36,6 +37,11 @@ class RunFoldModels(dg.ConfigurableResource):
     def outlook(self) -> dict[Any, Any]:
         """The memo of `modeling.outlook.walk.Walk`: predictions and forecast need the same past months."""
         return self._outlook
+
+    @property
+    def monitored(self) -> dict[str, Any]:
+        """The history of the month that the assets of monitoring look at, by month."""
+        return self._monitored
 
 
 def _spark() -> SparkEngine | None:

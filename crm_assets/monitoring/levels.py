@@ -1,0 +1,134 @@
+"""Values as levels: what the values of a column are counted as, in all months alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+
+MISSING, OTHER = "(missing)", "(other)"
+# A column of numbers with no more values than this is counted by value; other numbers by bins.
+MOST_VALUES = 20
+# Bins of equal share in the reference: wide ones see a shift of everything, narrow ones a shift of a price.
+BINS = 10
+# The most frequent texts are counted one by one: of the reference, and of the month, which may have new ones.
+MOST_TEXTS, MOST_NEW = 150, 50
+# A column of texts with more values than this part of its rows names single rows: only whether it is there
+# is counted.
+NAMES_ROWS = 0.5
+DIGITS = 6
+
+
+@dataclass(frozen=True)
+class Counted:
+    """How often each level occurs in each month.
+
+    Attributes:
+        levels: the levels, in order; the last one is that of missing values.
+        counts: one row per month, one column per level.
+        codes: the position of each row's level, by month.
+    """
+
+    levels: tuple[str, ...]
+    counts: np.ndarray
+    codes: Mapping[str, np.ndarray]
+
+
+def counted(values: Mapping[str, pd.Series], month: str) -> Counted:
+    """Count the values of a column.
+
+    Args:
+        values: the column by month.
+        month: the month that is judged; the bins come from the other months.
+    """
+    is_number = all(_is_number(column) for column in values.values() if column.notna().any())
+    makers = _numbers(values, month) if is_number else _texts(values, month)
+    levels, codes = makers
+    counts = np.array([np.bincount(code, minlength=len(levels)) for code in codes.values()], dtype="float64")
+    return Counted(levels, counts.reshape(len(values), len(levels)), codes)
+
+
+def _is_number(column: pd.Series) -> bool:
+    return pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
+
+
+def _texts(values: Mapping[str, pd.Series], month: str) -> tuple[tuple[str, ...], dict[str, np.ndarray]]:
+    """Code texts and booleans: one level per frequent value."""
+    counts = {name: _value_counts(column) for name, column in values.items()}
+    before = pd.concat([count for name, count in counts.items() if name != month] or [counts[month]])
+    before = before.groupby(level=0).sum()
+    rows = sum(count.sum() for count in counts.values())
+    if len(before.index.union(counts[month].index)) > max(MOST_VALUES, NAMES_ROWS * rows):
+        kept: list[str] = []
+    else:
+        frequent = _most(before, MOST_TEXTS)
+        kept = sorted({*frequent, *_most(counts[month], MOST_NEW)})
+    levels = (*kept, OTHER, MISSING)
+    place = {level: number for number, level in enumerate(kept)}
+    other, missing = len(kept), len(kept) + 1
+
+    def code(column: pd.Series) -> np.ndarray:
+        numbers, texts = pd.factorize(column, use_na_sentinel=True)
+        table = np.array([place.get(str(text), other) for text in texts] + [missing], dtype="int64")
+        return table[numbers]
+
+    return levels, {name: code(column) for name, column in values.items()}
+
+
+def _value_counts(column: pd.Series) -> pd.Series:
+    counts = column.value_counts()
+    counts = counts[counts > 0]
+    counts.index = counts.index.astype(str)
+    return counts.groupby(level=0).sum()
+
+
+def _most(counts: pd.Series, number: int) -> list[str]:
+    """Return the most frequent values; of those that are equally frequent, the first by name."""
+    frame = pd.DataFrame({"count": counts.to_numpy(), "name": counts.index.to_numpy()})
+    return list(frame.sort_values(["count", "name"], ascending=[False, True])["name"].head(number))
+
+
+def _numbers(values: Mapping[str, pd.Series], month: str) -> tuple[tuple[str, ...], dict[str, np.ndarray]]:
+    """Code numbers: one level per value if there are few, else bins of equal share in the reference."""
+    arrays = {
+        name: column.to_numpy("float64", na_value=np.nan).round(DIGITS) for name, column in values.items()
+    }
+    before = [array for name, array in arrays.items() if name != month] or list(arrays.values())
+    reference = np.concatenate(before)
+    reference = reference[~np.isnan(reference)]
+    found = np.unique(reference)
+    now = np.unique(arrays[month][~np.isnan(arrays[month])])
+    if len(np.union1d(found, now)) <= MOST_VALUES:
+        kept = np.union1d(found, now)
+        names = [_said(value) for value in kept]
+
+        def code(array: np.ndarray) -> np.ndarray:
+            return np.searchsorted(kept, array)
+    elif len(found) == 0:
+        names, code = ["(a number)"], lambda array: np.zeros(len(array), dtype="int64")
+    else:
+        edges = np.unique(np.quantile(reference, np.linspace(0, 1, BINS + 1)[1:-1]))
+        names = _bins(edges)
+
+        def code(array: np.ndarray) -> np.ndarray:
+            return np.searchsorted(edges, array, side="left")
+
+    levels = (*names, MISSING)
+    return levels, {
+        name: np.where(np.isnan(array), len(names), code(array)).astype("int64")
+        for name, array in arrays.items()
+    }
+
+
+def _bins(edges: np.ndarray) -> list[str]:
+    """Return the words for the bins between edges; a bin includes its upper edge."""
+    said = [_said(edge) for edge in edges]
+    between = [f"{low} to {high}" for low, high in pairwise(said)]
+    return [f"up to {said[0]}", *between, f"over {said[-1]}"]
+
+
+def _said(value: float) -> str:
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.4g}"
