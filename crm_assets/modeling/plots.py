@@ -105,22 +105,24 @@ def top_features(strength: pd.Series, most: int = 12) -> bytes:
 
 def search_history(values: Sequence[float | None]) -> bytes:
     """Plot the validation ROC AUC of each trial of a search and the best one so far; None for pruned ones."""
-    figure, axes = _axes("The search, trial by trial", "trial", "validation ROC AUC")
+    figure, axes = new_axes("The search, trial by trial", "trial", "validation ROC AUC")
     found = [(number, value) for number, value in enumerate(values) if value is not None]
     numbers, aucs = [number for number, _ in found], [value for _, value in found]
     axes.scatter(numbers, aucs, s=14, color=GRAY, label="complete trials")
     axes.step(numbers, list(accumulate(aucs, max)), where="post", color=BLUE, label="best so far")
     axes.axhline(aucs[0], color=ORANGE, linestyle="--", linewidth=1, label="without a search")
     axes.legend(frameon=False, fontsize=8)
-    return _png(figure)
+    return as_png(figure)
 
 
 def parameter_importance(weights: pd.Series) -> bytes:
     """Plot the share of the differences between trials that each parameter explains, 0 to 1."""
-    figure, axes = _axes("Which parameters matter", "share of the differences between trials", "", left=0.28)
+    figure, axes = new_axes(
+        "Which parameters matter", "share of the differences between trials", "", left=0.28
+    )
     shown = weights.sort_values()
     axes.barh(list(shown.index), shown.to_numpy(), color=BLUE)
-    return _png(figure)
+    return as_png(figure)
 
 
 def leak_evidence(trace: Trace) -> bytes:

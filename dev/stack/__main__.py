@@ -15,7 +15,7 @@ from crm_assets.errors import CrmAssetsError
 from dev.stack.place import default_folder
 from dev.stack.stack import ALL, ON_DEMAND, SERVICES, Stack
 
-# The variable that asks for more services: `api`, `dashboard`, or both with a comma.
+# The variable that asks for more services: `api`, `dashboard` or `metrics`, several with commas.
 PROFILE = "STACK_PROFILE"
 
 
@@ -38,6 +38,8 @@ def up(console: Console, folder: Path) -> None:
         console.print(f"REST API: {stack.address('api')}/docs   its key is API_KEY of the secrets below")
     if stack.pid("dashboard"):
         console.print(f"Dashboard: {stack.address('dashboard')}")
+    if stack.pid("metrics"):
+        console.print(f"Metrics for Prometheus: {stack.address('metrics')}/metrics")
     console.print(
         f"Dagster: {stack.address('webserver')}   MLflow: {stack.address('mlflow')}\n"
         f"Ports are in {stack.place.state_file}, passwords and keys in {stack.place.secrets_file}.\n"

@@ -36,6 +36,7 @@ _PORT_NAMES = (
     "REDIS_PORT",
     "API_PORT",
     "DASHBOARD_PORT",
+    "METRICS_PORT",
 )
 _SECRET_NAMES = (
     "POSTGRES_PASSWORD",
@@ -44,6 +45,8 @@ _SECRET_NAMES = (
     # For the S3 administrator; no service gets them.
     "MINIO_ROOT_USER",
     "MINIO_ROOT_PASSWORD",
+    # There is no Grafana among the processes.
+    "GRAFANA_ADMIN_PASSWORD",
     "CRM_S3_ACCESS_KEY_ID",
     "CRM_S3_SECRET_ACCESS_KEY",
     "MLFLOW_S3_ACCESS_KEY_ID",
@@ -187,8 +190,10 @@ class Place:
         self.folder.chmod(0o711)
         for file in ("dagster.yaml", "workspace.yaml"):
             (self.dagster_home / file).write_text((ROOT / "docker" / file).read_text("utf-8"), "utf-8")
-        if not self.secrets_file.is_file():
-            write_private(self.secrets_file, {name: secrets.token_hex(16) for name in _SECRET_NAMES})
+        kept = json.loads(self.secrets_file.read_text("utf-8")) if self.secrets_file.is_file() else {}
+        # A stack of an older version lacks the secrets of newer services.
+        if lacking := [name for name in _SECRET_NAMES if name not in kept]:
+            write_private(self.secrets_file, kept | {name: secrets.token_hex(16) for name in lacking})
         known = json.loads(self.state_file.read_text("utf-8"))["ports"] if self.state_file.is_file() else {}
         # A stack of an older version lacks the ports of newer services.
         if missing := [name for name in _PORT_NAMES if name not in known]:

@@ -41,11 +41,12 @@ def read_registry() -> list[Sample]:
     found = serving.champion(get_settings())
     if found is None:
         return []
-    tags, version = found.version.tags, found.version
+    tags, version, limit = found.version.tags, found.version, get_settings().champion_max_age
     learned = target(tags.get("target", DEFAULT_TARGET.name))
     months = json.loads(tags.get("trained_months", "[]"))
     until = learned.last_month(max(months)) if months else ""
-    return list(metrics.of_champion(str(version.version), tags, version.creation_timestamp / 1000, until))
+    since = version.creation_timestamp / 1000
+    return list(metrics.of_champion(str(version.version), tags, since, until, limit))
 
 
 def parts() -> Mapping[str, Callable[[], list[Sample]]]:
