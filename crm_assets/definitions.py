@@ -5,6 +5,7 @@ from __future__ import annotations
 import dagster as dg
 
 from crm_assets.defs.assets.crm import crm_assets
+from crm_assets.defs.assets.drift import drift_assets
 from crm_assets.defs.assets.history import history_assets
 from crm_assets.defs.assets.models import training_assets
 from crm_assets.defs.assets.monitoring import monitoring_assets
@@ -36,6 +37,7 @@ defs = dg.Definitions(
             *training_assets,
             *tuning_assets,
             *prediction_assets,
+            *drift_assets,
             *monitoring_assets,
             *quality_assets,
             *score_assets,

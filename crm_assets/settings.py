@@ -193,8 +193,8 @@ class Settings(BaseSettings):
     engine: Literal["duckdb", "pyspark"] = Field(
         "duckdb",
         description="The engine that computes the tables. `duckdb`: runs in this process and spills to disk. "
-        "`pyspark`: Apache Spark (`make install-scale`), set up by `spark-defaults.conf` in "
-        "`SPARK_CONF_DIR`.",
+        "`pyspark`: Apache Spark (`make install-scale`), on this machine's cores, or on the cluster of "
+        "`spark-defaults.conf` in `SPARK_CONF_DIR`; XGBoost then learns there as well.",
     )
     executor: Literal["in_process", "multiprocess"] = Field(
         "in_process",

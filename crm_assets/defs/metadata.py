@@ -108,6 +108,12 @@ class Fact:
     NO_PREDICTIONS = "no predictions"
     MEAN_SCORES = "mean probability by month"
     EXPLAINED_BY = "features that explain the fall"
+    # Of drift.
+    COMPARED = "columns compared"
+    DRIFTED = "drifted columns"
+    DRIFT = "what drifted"
+    REPORT = "report"
+    NOT_COMPARED = "why nothing was compared"
     # Of monitoring.
     SAID_AND_CAME = "said and came"
     BY_MONTH = "said and came by month"
