@@ -123,6 +123,12 @@ LAST_SCORE = {
     )
     for name in SHOWN
 }
+DRIFTED = Metric(
+    "crm_month_drifted_columns",
+    "Columns of the month that drifted, without those that only follow another one.",
+    TABLES,
+    ("month",),
+)
 ESTIMATED = {
     name: Metric(
         f"crm_estimated_{name}",
@@ -242,6 +248,13 @@ def of_estimate(estimate: pd.DataFrame) -> Iterator[Sample]:
     for row in rows[rows["measure"].isin(ESTIMATED)].to_dict("records"):
         for bound, column in zip(BOUNDS, ("said", "lower", "upper"), strict=True):
             yield from _known(ESTIMATED[row["measure"]], (bound,), row[column])
+
+
+def of_drift(report: pd.DataFrame) -> Iterator[Sample]:
+    """Yield how many columns drifted, by month; columns of `DRIFT_REPORT`."""
+    for month, rows in report.groupby("snapshot_month", sort=True):
+        drifted = rows.loc[rows["flagged"] & rows["follows"].isna(), "column"]
+        yield Sample(DRIFTED, (str(month),), float(drifted.nunique()))
 
 
 def of_champion(
