@@ -53,6 +53,18 @@ def test_an_empty_table_has_no_series() -> None:
     assert list(m.of_estimate(none.assign(snapshot_month=[]))) == []
 
 
+def test_columns_that_follow_another_one_do_not_count_as_drifted() -> None:
+    rows = [
+        ("2020-01", "open deals", "sector", True, None),
+        ("2020-01", "deals", "sector", True, None),
+        ("2020-01", "open deals", "account_win_rate", True, "sector"),
+        ("2020-02", "open deals", "sector", False, None),
+    ]
+    names = ["snapshot_month", "population", "column", "flagged", "follows"]
+    found = m.of_drift(pd.DataFrame(rows, columns=pd.Index(names)))
+    assert {sample.labels[0]: sample.value for sample in found} == {"2020-01": 1, "2020-02": 0}
+
+
 def test_a_table_without_quarantined_rows_says_zero() -> None:
     found = m.of_quarantine(pd.Series(["raw_accounts", "raw_accounts"]), ("raw_accounts", "raw_products"))
     assert {sample.labels[0]: sample.value for sample in found} == {"raw_accounts": 2, "raw_products": 0}
