@@ -69,6 +69,7 @@ LEVEL_OF: dict[str, str] = {
     "test_whole_graph.py": SYSTEM,
     "stack/": STACK,
     "stack/test_docker_files.py": INTEGRATION,
+    "stack/test_grafana_files.py": INTEGRATION,
     "scale/": SCALE,
 }
 
