@@ -85,6 +85,19 @@ class Fact:
     LEADERBOARD = "leaderboard"
     MODEL_CARD = "model card"
     NO_MODEL = "why there is no model"
+    TUNED = "tuned"
+    # Of searches for parameters.
+    TRIALS = "trials"
+    FOUND = "what the search found"
+    GAIN = "gain in ROC AUC (validation months)"
+    GAIN_ERROR = "standard error of the gain"
+    HELD_OUT_GAIN = "gain on held-out months"
+    ADOPTED = "adopted"
+    PARAMETERS = "best parameters"
+    BEFORE_AND_AFTER = "validation months before and after"
+    SECONDS = "seconds"
+    HISTORY = "history of the search"
+    IMPORTANCE = "importance of the parameters"
     # Of predictions.
     EXPECTED_WINS = "expected wins (deals)"
     SCORED_BY = "scored by"
@@ -95,6 +108,12 @@ class Fact:
     NO_PREDICTIONS = "no predictions"
     MEAN_SCORES = "mean probability by month"
     EXPLAINED_BY = "features that explain the fall"
+    # Of drift.
+    COMPARED = "columns compared"
+    DRIFTED = "drifted columns"
+    DRIFT = "what drifted"
+    REPORT = "report"
+    NOT_COMPARED = "why nothing was compared"
     # Of monitoring.
     SAID_AND_CAME = "said and came"
     BY_MONTH = "said and came by month"
