@@ -12,10 +12,11 @@ from crm_assets.defs.assets.monitoring import monitoring_assets
 from crm_assets.defs.assets.predictions import prediction_assets
 from crm_assets.defs.assets.quality import quality_assets
 from crm_assets.defs.assets.raw import raw_assets
+from crm_assets.defs.assets.tuning import tuning_assets, tuning_worker
 from crm_assets.defs.assets.write_back import write_back_assets
 from crm_assets.defs.automation.alerts import alerts
 from crm_assets.defs.automation.digests import digest_jobs, digest_schedules
-from crm_assets.defs.automation.jobs import CHECKS, EVERYTHING, MONITORING, jobs
+from crm_assets.defs.automation.jobs import CHECKS, EVERYTHING, MONITORING, TUNING, jobs
 from crm_assets.defs.automation.schedules import schedules
 from crm_assets.defs.automation.sensors import sensors
 from crm_assets.defs.checks.all import asset_checks, score_assets
@@ -34,6 +35,7 @@ defs = dg.Definitions(
             *history_assets,
             *crm_assets,
             *training_assets,
+            *tuning_assets,
             *prediction_assets,
             *drift_assets,
             *monitoring_assets,
@@ -43,7 +45,7 @@ defs = dg.Definitions(
         ]
     ),
     asset_checks=asset_checks,
-    jobs=[*jobs, *digest_jobs],
+    jobs=[*jobs, *digest_jobs, tuning_worker],
     schedules=[*schedules, *digest_schedules],
     sensors=[*sensors, *alerts],
     resources=run_resources(),
@@ -65,3 +67,8 @@ def monitoring() -> dg.JobDefinition:
 def all_checks() -> dg.JobDefinition:
     """Return the job of all asset checks, as `everything` does."""
     return defs.resolve_job_def(CHECKS)
+
+
+def tuning() -> dg.JobDefinition:
+    """Return the job of all searches, as `everything` does."""
+    return defs.resolve_job_def(TUNING)

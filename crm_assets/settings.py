@@ -193,8 +193,8 @@ class Settings(BaseSettings):
     engine: Literal["duckdb", "pyspark"] = Field(
         "duckdb",
         description="The engine that computes the tables. `duckdb`: runs in this process and spills to disk. "
-        "`pyspark`: Apache Spark (`make install-scale`), set up by `spark-defaults.conf` in "
-        "`SPARK_CONF_DIR`.",
+        "`pyspark`: Apache Spark (`make install-scale`), on this machine's cores, or on the cluster of "
+        "`spark-defaults.conf` in `SPARK_CONF_DIR`; XGBoost then learns there as well.",
     )
     executor: Literal["in_process", "multiprocess"] = Field(
         "in_process",
@@ -230,6 +230,31 @@ class Settings(BaseSettings):
         "month_end",
         description="The day of `current_predictions`. `month_end`: the end of the last complete month. "
         "`data`: the day of the data's last event. Or a day, `YYYY-MM-DD`. It changes no monthly table.",
+    )
+    tune_trials: int = Field(
+        100,
+        ge=2,
+        description="How many configurations `make tune` tries, divided among the algorithms that it tunes.",
+    )
+    tune_seconds: float | None = Field(
+        None,
+        gt=0,
+        description="After how many seconds `make tune` starts no other trial, divided in the same way. The "
+        "result then depends on the speed of the machine. Unset: never.",
+    )
+    tune_workers: int = Field(
+        1, ge=1, description="How many processes on this machine work on one search. The result is the same."
+    )
+    tune_storage: SecretStr | None = Field(
+        None,
+        description="The database of searches, for workers on several machines, for example "
+        "`postgresql+psycopg2://user:password@host/tuning`. Unset: the file `tuning.db` in `CRM_HOME`.",
+    )
+    tune_heartbeat: int = Field(
+        15,
+        ge=1,
+        description="Seconds between two signs of life of a worker. After four missed ones, its trial is run "
+        "again.",
     )
     seed: int = Field(20161020, ge=0, lt=2**32, description="The seed of everything random in the models.")
 
@@ -531,6 +556,12 @@ class Settings(BaseSettings):
     def tracking_uri(self) -> str:
         """The MLflow tracking URI in force."""
         return self.mlflow_tracking_uri or f"sqlite:///{self.home / 'mlflow.db'}"
+
+    @property
+    def searches_uri(self) -> str:
+        """The address of the database of searches."""
+        given = self.tune_storage
+        return given.get_secret_value() if given else f"sqlite:///{self.home / 'tuning.db'}"
 
     def run_page(self, run_id: str) -> str | None:
         """Return the address of a Dagster run in the UI; None if `CRM_DAGSTER_URL` is not set."""

@@ -24,6 +24,7 @@ ROOMS = (
     "engine",
     "modeling",
     "settings",
+    "tuning",
     "shortage",
     "sources",
     "storage",
@@ -46,6 +47,7 @@ MAY_IMPORT = {
     "mlflow": ("registry", "defs"),
     "fastapi": ("serving",),
     "streamlit": ("dashboard",),
+    "optuna": ("tuning",),
 }
 
 

@@ -33,7 +33,8 @@ def main() -> int:
     from crm_assets.storage.choice import open_store
 
     month = asked.month or f"{months().first}{RANGE}{months().last}"
-    failed = materialize((monitoring,), defs, "group:monitoring", month)
+    assets = sorted(key.to_user_string() for key in monitoring().asset_layer.executable_asset_keys)
+    failed = materialize((monitoring,), defs, ",".join(assets), month)
     for reason in failed:
         progress.tell_failure(reason)
     if not failed:

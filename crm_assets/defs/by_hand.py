@@ -45,14 +45,15 @@ def materialize(jobs: Sequence[Job], definitions: dg.Definitions, select: str, m
     graph = definitions.resolve_asset_graph()
     try:
         chosen = dg.AssetSelection.from_coercible([part.strip() for part in select.split(",")])
-        keys = sorted(key for key in chosen.resolve(graph) if graph.get(key).is_materializable)
+        within = {key for job in jobs for key in job().asset_layer.executable_asset_keys}
+        keys = sorted(key for key in chosen.resolve(graph) if key in within)
     except (dg.DagsterError, ValueError) as error:
         known = ", ".join(sorted(key.to_user_string() for key in graph.materializable_asset_keys))
         raise SettingsError(
             f"ASSETS={select} selects no assets; write names separated by commas. There are {known}."
         ) from error
     if not keys:
-        raise SettingsError(f"ASSETS={select} selects no asset.")
+        raise SettingsError(f"ASSETS={select} selects no asset; searches for parameters run by make tune.")
     by_month = [key.to_user_string() for key in keys if graph.get(key).is_partitioned]
     first, last = _months(months, by_month)
     for job in jobs:

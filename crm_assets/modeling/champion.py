@@ -9,7 +9,7 @@ can explain does not justify a model that drifts more and explains less.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -30,8 +30,9 @@ from crm_assets.modeling.calibration import (
 from crm_assets.modeling.calibration_row import Calibration
 from crm_assets.modeling.calibrations import CALIBRATIONS
 from crm_assets.modeling.explanation import explain
-from crm_assets.modeling.folds import FoldModels, Split, last_lesson, learn, lessons
+from crm_assets.modeling.folds import FoldModels, Split, last_lesson, lessons
 from crm_assets.modeling.metrics import METRICS, auc_of_months, label_of, pooled, scores_by_month
+from crm_assets.modeling.space import Parameters
 from crm_assets.modeling.training_rows import DEAL, MONTH, TrainingRows
 from crm_assets.modeling.verdicts import SEASONAL_RATE
 
@@ -54,6 +55,8 @@ class Candidate:
         explained: the same by month, with an explanation of each deal; built on demand.
         by_month: ROC AUC by month of each algorithm's uncalibrated scores, and all metrics of the baseline.
         leaderboard: one row per contender.
+        parameters: what the algorithm was built with, if a search chose it.
+        trials: how many configurations that search tried; 0 without a search.
     """
 
     target: Target
@@ -67,6 +70,13 @@ class Candidate:
     explained: Mapping[str, pd.DataFrame]
     by_month: dict[str, pd.DataFrame]
     leaderboard: pd.DataFrame
+    parameters: Parameters = field(default_factory=dict)
+    trials: int = 0
+
+    @property
+    def built(self) -> Algorithm:
+        """The algorithm with its parameters."""
+        return algorithms.algorithm(self.algorithm).tuned(self.parameters)
 
     @property
     def seasonal_test(self) -> dict[str, float]:
@@ -158,6 +168,7 @@ def candidate(
     seed: int,
     models: FoldModels | None = None,
     snapshot: Snapshot | None = None,
+    contenders: Mapping[str, tuple[Algorithm, int]] | None = None,
 ) -> Candidate:
     """Choose an algorithm, calibrate it and refit it on all labeled months.
 
@@ -169,18 +180,21 @@ def candidate(
         seed: seed for everything random.
         models: the models that the backtests fitted, to explain past months.
         snapshot: reads `monthly_snapshots` of a month, for algorithms that learn from them.
+        contenders: the row that each backtest was made with, and how many configurations a search tried for
+            it; by default the rows of the table.
 
     Raises:
         NotEnoughDataError: the validation months cannot rank algorithms.
     """
     board, by_month = leaderboard(rows, backtests, split)
     chosen, calibration = chosen_of(board), calibration_of(board)
+    chosen, trials = (contenders or {}).get(chosen.name, (chosen, 0))
     scores = backtests[chosen.name]
-    fitted = learn(chosen, last_lesson(rows, features, seed, snapshot))
+    kept = models or FoldModels()
+    fitted = kept.learned(chosen, last_lesson(rows, features, seed, snapshot))
     model = CalibratedModel(fitted, fit_calibrator(scores, calibration), chosen.name)
     past = calibrate_walk_forward(scores, split, target=rows.target, calibration=calibration)
     del scores
-    kept = models or FoldModels()
 
     def explained(month: str) -> pd.DataFrame:
         (lesson,) = lessons(rows, [month], features, seed, snapshot)
@@ -199,6 +213,8 @@ def candidate(
         explained=Frames(split.scored, explained),
         by_month=by_month,
         leaderboard=board,
+        parameters=dict(chosen.parameters),
+        trials=trials,
     )
 
 

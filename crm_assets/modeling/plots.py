@@ -1,6 +1,8 @@
 """Plots of the models, as PNG bytes."""
 
 import io
+from collections.abc import Sequence
+from itertools import accumulate
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -97,6 +99,28 @@ def top_features(strength: pd.Series, most: int = 12) -> bytes:
     # Room for the longest name.
     figure, axes = new_axes("Top features", "mean absolute contribution", "", left=0.34)
     shown = strength[strength > 0].head(most)[::-1]
+    axes.barh(list(shown.index), shown.to_numpy(), color=BLUE)
+    return as_png(figure)
+
+
+def search_history(values: Sequence[float | None]) -> bytes:
+    """Plot the validation ROC AUC of each trial of a search and the best one so far; None for pruned ones."""
+    figure, axes = new_axes("The search, trial by trial", "trial", "validation ROC AUC")
+    found = [(number, value) for number, value in enumerate(values) if value is not None]
+    numbers, aucs = [number for number, _ in found], [value for _, value in found]
+    axes.scatter(numbers, aucs, s=14, color=GRAY, label="complete trials")
+    axes.step(numbers, list(accumulate(aucs, max)), where="post", color=BLUE, label="best so far")
+    axes.axhline(aucs[0], color=ORANGE, linestyle="--", linewidth=1, label="without a search")
+    axes.legend(frameon=False, fontsize=8)
+    return as_png(figure)
+
+
+def parameter_importance(weights: pd.Series) -> bytes:
+    """Plot the share of the differences between trials that each parameter explains, 0 to 1."""
+    figure, axes = new_axes(
+        "Which parameters matter", "share of the differences between trials", "", left=0.28
+    )
+    shown = weights.sort_values()
     axes.barh(list(shown.index), shown.to_numpy(), color=BLUE)
     return as_png(figure)
 

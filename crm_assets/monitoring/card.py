@@ -110,6 +110,7 @@ def model_card(
         former_version=former.version if former and verdict.promoted else None,
         contenders=list(_contenders(candidate.leaderboard)),
         calibration=candidate.calibration,
+        tuned=_tuned(candidate),
         tenths=list(_tenths(test)),
         slices=list(slices.by_category(candidate, rows, test)),
         left_out=", ".join(f"`{name}`" for name in slices.left_out(candidate, rows)),
@@ -129,6 +130,13 @@ def _summary(candidate: Candidate, own: dict[str, float], verdict: Verdict) -> s
         f"{number(seasonal['roc_auc'], 3)}), and it expected {number(own['expected_wins'])} wins where "
         f"{number(own['realized_wins'])} came. {decided}: {plain(verdict.reason)}"
     )
+
+
+def _tuned(candidate: Candidate) -> str:
+    if not candidate.trials:
+        return "no: the algorithm as it is"
+    chosen = ", ".join(f"`{name}={value}`" for name, value in candidate.parameters.items())
+    return f"yes, the best of {number(candidate.trials)} trials: {chosen}"
 
 
 def _range(months: list[str]) -> str:

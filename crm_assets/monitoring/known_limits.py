@@ -43,6 +43,7 @@ def known_limits(
     """
     return [
         *_of_months(candidate, rows),
+        *_of_search(candidate),
         *_of_evidence(scored, candidate.seasonal_test),
         *_of_data(audit, dumps),
         *ALWAYS,
@@ -61,6 +62,15 @@ def _of_months(candidate: Candidate, rows: TrainingRows) -> list[str]:
     if (place := rows.get(PLACE)) is not None and len(missing := _unseen_places(place)):
         said.append(f"It has not seen month {' or '.join(missing)} of a quarter.")
     return said
+
+
+def _of_search(candidate: Candidate) -> list[str]:
+    if not candidate.trials:
+        return []
+    return [
+        f"Its parameters are the best of {number(candidate.trials)} configurations on validation months, so "
+        "their scores flatter it. The test months did not choose."
+    ]
 
 
 def _unseen_places(place: pd.Series) -> list[str]:

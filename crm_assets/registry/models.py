@@ -161,11 +161,19 @@ def _store(candidate: Candidate, few: pd.DataFrame, tags: dict[str, str], run_id
             "features": json.dumps(candidate.features),
             "trained_months": json.dumps(candidate.trained_months),
             "test_months": json.dumps(candidate.split.test),
+            **_tuned(candidate),
             **versions.tags(),
             **tags,
         },
     )
     return str(version.version)
+
+
+def _tuned(candidate: Candidate) -> dict[str, str]:
+    """Return what a version says about the search for its parameters, if there was one."""
+    if not candidate.trials:
+        return {}
+    return {"tuned_trials": str(candidate.trials), "parameters": json.dumps(dict(candidate.parameters))}
 
 
 class _Version:
@@ -233,10 +241,12 @@ def tell(
     theirs: dict[str, float] | None = None,
     model: str = MODEL,
 ) -> None:
-    """Write a decision and its numbers to a version's tags."""
+    """Write a decision to a version's description, and with its numbers to its tags."""
     tags = {"decision": decision, "decision_reason": reason}
     tags |= {f"test_{metric}": repr(own[metric]) for metric in METRICS if own is not None}
     tags |= {f"champion_test_{metric}": repr(theirs[metric]) for metric in METRICS if theirs is not None}
     client = MlflowClient()
     for name, value in tags.items():
         client.set_model_version_tag(model, version, name, value)
+    # The list of versions shows descriptions as a column.
+    client.update_model_version(model, version, description=f"{decision.capitalize()}. {reason}")

@@ -82,14 +82,14 @@ def proposal(algorithm: Algorithm, number: int, known: list[FrozenTrial], seed: 
     if generation_of(number) == 0:
         # The sampler takes the space from a finished trial, and gives the points of its sequence in order.
         start = optuna.create_trial(value=0.0, params=algorithm.defaults, distributions=space)
-        spread = _memory([start], lambda: QMCSampler(seed=seed, scramble=True))
+        spread = in_memory([start], lambda: QMCSampler(seed=seed, scramble=True))
         return dict([spread.ask(space).params for _ in range(number)][-1])
     own_seed = int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
 
     def sampler() -> BaseSampler:
         return TPESampler(seed=own_seed, n_startup_trials=GENERATION, multivariate=True)
 
-    return dict(_memory(known, sampler).ask(space).params)
+    return dict(in_memory(known, sampler).ask(space).params)
 
 
 class ByGenerations(optuna.pruners.BasePruner):
@@ -101,10 +101,10 @@ class ByGenerations(optuna.pruners.BasePruner):
     def prune(self, study: optuna.Study, trial: FrozenTrial) -> bool:
         """Return whether to stop the trial."""
         known = known_for(trial.user_attrs[NUMBER], study.get_trials(deepcopy=False))
-        return bool(known) and self._rule.prune(_memory(known), trial)
+        return bool(known) and self._rule.prune(in_memory(known), trial)
 
 
-def _memory(known: list[FrozenTrial], sampler: Callable[[], BaseSampler] | None = None) -> optuna.Study:
+def in_memory(known: list[FrozenTrial], sampler: Callable[[], BaseSampler] | None = None) -> optuna.Study:
     """Return a study in memory with some finished trials."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)

@@ -33,6 +33,7 @@ from crm_assets.tuning.proposals import (
     distributions,
     finished_of,
     generation_of,
+    in_memory,
     known_for,
     proposal,
 )
@@ -40,6 +41,8 @@ from crm_assets.tuning.proposals import (
 MONTHS = "months"
 # A trial whose worker has missed this many heartbeats is run again.
 HEARTBEATS_MISSED = 4
+# With fewer complete trials, no parameter's importance can be told.
+FEWEST = 4
 LIVE = (TrialState.WAITING, TrialState.RUNNING, *FINISHED)
 
 
@@ -109,9 +112,23 @@ class Search:
                 # Others run the rest of the generation.
                 time.sleep(min(1.0, self.heartbeat / 4))
 
-    def finished(self) -> list[tuning.Trial]:
-        """Return all finished trials, in order of their numbers."""
-        return [_told(number, trial) for number, trial in finished_of(self._trials()).items()]
+    def finished(self, budget: Budget) -> list[tuning.Trial]:
+        """Return the finished trials of a budget, in order of their numbers."""
+        found = finished_of(self._trials()).items()
+        return [_told(number, trial) for number, trial in found if number < budget.trials]
+
+    def importance(self, budget: Budget) -> dict[str, float]:
+        """Return the share of the differences between complete trials that each parameter explains.
+
+        Hutter et al., An Efficient Approach for Assessing Hyperparameter Importance (2014): functional ANOVA.
+        Empty if there are too few trials, or if they do not differ.
+        """
+        found = finished_of(self._trials()).items()
+        kept = [t for number, t in found if number < budget.trials and t.state == TrialState.COMPLETE]
+        if len({trial.value for trial in kept}) < FEWEST:
+            return {}
+        judge = optuna.importance.FanovaImportanceEvaluator(seed=self.task.seed)
+        return optuna.importance.get_param_importances(in_memory(kept), evaluator=judge)
 
     def _trials(self) -> list[FrozenTrial]:
         return self.study.get_trials(deepcopy=False)
@@ -206,7 +223,7 @@ def _quiet() -> warnings.catch_warnings:
 def _suggested(trial: optuna.Trial, name: str, kind: BaseDistribution) -> Value:
     """Return the enqueued value of a parameter."""
     if isinstance(kind, CategoricalDistribution):
-        return trial.suggest_categorical(name, kind.choices)  # ty: ignore[invalid-return-type]
+        return trial.suggest_categorical(name, kind.choices)  # ty: ignore[invalid-explicit-return]
     if isinstance(kind, IntDistribution):
         return trial.suggest_int(name, kind.low, kind.high, log=kind.log)
     if isinstance(kind, FloatDistribution):

@@ -13,8 +13,11 @@ RETRAINING = "retraining"
 REFRESH = "prediction_refresh"
 MONITORING = "monitoring"
 CHECKS = "data_quality_checks"
+TUNING = "tuning"
 
 MODELS = dg.AssetSelection.groups("models")
+# They take long, and their result holds for months: a person starts them.
+SEARCHES = dg.AssetSelection.groups("tuning")
 PREDICTIONS = dg.AssetSelection.assets(WIN_PREDICTIONS.name, REVENUE_FORECAST.name)
 # What looks back at predictions runs after them, so that nobody waits for it.
 MONITORED = dg.AssetSelection.groups("monitoring")
@@ -31,14 +34,14 @@ TRAINS = {"crm/trains": "yes"}
 
 everything = dg.define_asset_job(
     EVERYTHING,
-    selection=dg.AssetSelection.all() - MONITORED,
+    selection=dg.AssetSelection.all() - SEARCHES - MONITORED,
     tags=TRAINS,
     description="Runs the whole graph, from raw tables to predictions, for one month or a range of months. "
     f"Source in force: {source().description}. {unknown_when_loaded or ''}".strip(),
 )
 month = dg.define_asset_job(
     MONTH,
-    selection=dg.AssetSelection.all() - MODELS - MONITORED,
+    selection=dg.AssetSelection.all() - MODELS - SEARCHES - MONITORED,
     description="Processes a finished month: raw tables, snapshot, features, checks, predictions. It trains "
     "no model.",
 )
@@ -65,5 +68,11 @@ checks = dg.define_asset_job(
     selection=dg.AssetSelection.all_asset_checks(),
     description="Runs all asset checks on the stored tables.",
 )
+searches = dg.define_asset_job(
+    TUNING,
+    selection=SEARCHES,
+    description="Searches better parameters of all algorithms on the stored training set, under one budget "
+    "(CRM_TUNE_TRIALS, CRM_TUNE_SECONDS). The next training uses those that are adopted.",
+)
 
-jobs = [everything, month, retraining, refresh, monitoring, checks]
+jobs = [everything, month, retraining, refresh, monitoring, checks, searches]

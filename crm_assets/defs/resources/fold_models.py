@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 from pydantic import PrivateAttr
 
+from crm_assets.settings import get_settings
+
 if TYPE_CHECKING:
+    from crm_assets.engine.spark import SparkEngine
     from crm_assets.modeling.folds import FoldModels
 
 
@@ -27,7 +30,7 @@ class RunFoldModels(dg.ConfigurableResource):
         from crm_assets.modeling.folds import FoldModels
 
         if self._kept is None:
-            self._kept = FoldModels()
+            self._kept = FoldModels(_spark())
         return self._kept
 
     @property
@@ -39,3 +42,13 @@ class RunFoldModels(dg.ConfigurableResource):
     def monitored(self) -> dict[str, Any]:
         """The history of the month that the assets of monitoring look at, by month."""
         return self._monitored
+
+
+def _spark() -> SparkEngine | None:
+    """Return Spark if it is the engine of this run: algorithms then learn there as well."""
+    settings = get_settings()
+    if settings.engine != "pyspark":
+        return None
+    from crm_assets.engine.choice import open_spark
+
+    return open_spark(settings.scratch_dir)

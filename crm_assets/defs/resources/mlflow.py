@@ -14,7 +14,6 @@ from crm_assets.crm.archive import in_use
 from crm_assets.defs.resources.store import TableStoreResource
 from crm_assets.defs.told import sentences
 from crm_assets.modeling.algorithm import Algorithm
-from crm_assets.modeling.algorithms import algorithm
 from crm_assets.modeling.training_rows import TrainingRows
 from crm_assets.settings import get_settings
 from crm_assets.sources.base import Source
@@ -24,6 +23,7 @@ from crm_assets.storage.archive import Archive
 if TYPE_CHECKING:
     from crm_assets.modeling.champion import Candidate
     from crm_assets.modeling.scoring import Champion
+    from crm_assets.modeling.tuning import Outcome, Task
     from crm_assets.monitoring.card import Data
     from crm_assets.registry.models import Decision
 
@@ -82,6 +82,36 @@ class MlflowSession(dg.ConfigurableResource):
             tracking.log_scores("test_uncalibrated", test)
         return tracking.run_link(run.info.run_id)
 
+    def log_search(
+        self,
+        context: dg.AssetExecutionContext,
+        task: "Task",
+        found: "Outcome",
+        figures: dict[str, bytes],
+    ) -> str:
+        """Log a search as a nested run, with a run below it for each trial, and return a link to it."""
+        import mlflow
+
+        from crm_assets.registry import tracking, trials
+        from crm_assets.registry.tracking import NOTE
+
+        tags = _tags(context, task.rows)
+        with tracking.nested_run(context.asset_key.to_user_string(), tags) as run:
+            mlflow.log_params(_params(task.algorithm.tuned(found.best.parameters), task.features))
+            tracking.log_training_set(task.rows.head(), tags["data_version"])
+            tracking.log_figures(figures)
+            mlflow.log_metrics(
+                {
+                    **{f"before_validation_{name}": value for name, value in found.before.items()},
+                    **{f"validation_{name}": value for name, value in found.after.items()},
+                    "gain": found.gain,
+                    "gain_se": found.error,
+                }
+            )
+            mlflow.set_tags({"trials": len(found.trials), "adopted": found.adopted, NOTE: found.said})
+            trials.log_trials(found.trials, tags)
+        return tracking.run_link(run.info.run_id)
+
     def register(
         self,
         context: dg.AssetExecutionContext,
@@ -107,14 +137,18 @@ class MlflowSession(dg.ConfigurableResource):
         card = partial(model_card, candidate, training_set, leak_audit, self._data(source))
         tags = _tags(context, training_set)
         with tracking.nested_run("champion", tags) as run:
-            mlflow.log_params(_params(algorithm(candidate.algorithm), candidate.features))
+            mlflow.log_params(_params(candidate.built, candidate.features))
             tracking.log_training_set(training_set.head(), tags["data_version"])
             tracking.log_scores("test", test)
             tracking.log_figures(figures)
             decision = models.register(candidate, training_set, tags, run.info.run_id, card, source.identity)
             version = tracking.version_link(model_name(candidate.target), decision.version)
             mlflow.set_tags(
-                {"model_version": decision.version, "promoted": decision.promoted, NOTE: decision.reason}
+                {
+                    "model_version": decision.version,
+                    "promoted": decision.promoted,
+                    NOTE: f"{_version_note(candidate, decision)} {decision.reason}",
+                }
             )
         _tell_parent(candidate, decision)
         return decision, tracking.run_link(run.info.run_id), version
@@ -173,6 +207,7 @@ def _tell_parent(candidate: "Candidate", decision: "Decision") -> None:
     import mlflow
 
     from crm_assets.modeling.metrics import METRICS, pooled
+    from crm_assets.registry.tracking import NOTE
 
     if mlflow.active_run() is None:
         return
@@ -184,8 +219,26 @@ def _tell_parent(candidate: "Candidate", decision: "Decision") -> None:
             "model_version": decision.version,
             "promoted": decision.promoted,
             "champion_version": decision.champion_version,
+            NOTE: f"Dagster run {_dagster_note()}. {_version_note(candidate, decision)}",
         }
     )
+
+
+def _version_note(candidate: "Candidate", decision: "Decision") -> str:
+    """Return a sentence that links to the registered version, for the description of a run."""
+    from crm_assets.registry.names import model_name
+    from crm_assets.registry.pages import version_page
+
+    page = version_page(decision.version, model_name(candidate.target))
+    return f"It made [version {decision.version}]({page}) of the registered model."
+
+
+def _dagster_note() -> str:
+    """Return the Dagster run of the active run, as its description writes it."""
+    import mlflow
+
+    active = mlflow.active_run()
+    return "" if active is None else str(active.data.tags.get("dagster.run", ""))
 
 
 def _params(contender: Algorithm, features: list[str]) -> dict[str, object]:

@@ -21,11 +21,11 @@ def build(
     features: list[str],
     seed: int,
     *,
-    max_rounds: int = 300,
-    learning_rate: float = 0.04,
+    max_rounds: int = 150,
+    learning_rate: float = 0.06,
     interactions: int = 1,
     min_samples_leaf: int = 50,
-    max_bins: int = 128,
+    max_bins: int = 64,
 ) -> Pipeline:
     """Build a shape for each feature, and for the strongest pairs, by boosting the features in turn."""
     from interpret.glassbox import ExplainableBoostingClassifier
