@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 from pathlib import Path
 
@@ -48,4 +49,6 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    about = "Serve the dashboard at the address of the settings."
+    argparse.ArgumentParser(prog="python -m crm_assets.dashboard", description=about).parse_args()
     sys.exit(main())

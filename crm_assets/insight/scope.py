@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 import ibis.expr.types as ir
 import pandas as pd
@@ -61,6 +62,10 @@ class Scope:
         if self.level.value not in deals.columns or not self.names:
             return deals.iloc[:0]
         return deals[deals[self.level.value].isin(self.names)]
+
+    def shows(self, deal: Mapping[str, Any]) -> bool:
+        """Return whether the scope shows a deal, given as a row."""
+        return self.everything or deal.get(self.level.value) in self.names
 
     def of_forecast(self, forecast: pd.DataFrame, team: pd.DataFrame) -> pd.DataFrame:
         """Return the rows of `revenue_forecast` that only deals of the scope add up to.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -69,9 +71,30 @@ def explain(
         pushes = algorithm.contributions(fitted, known, features)
         codes, shown = _shown(rows, features)
         for column, sign in ((PUSHED_UP, 1), (PUSHED_DOWN, -1)):
-            lists[column].append(_strongest(pushes, sign, codes, shown, features))
+            lists[column].append(_listed(pushes, sign, codes, shown, features))
     kept = {column: pd.arrays.ArrowExtensionArray(pa.chunked_array(parts)) for column, parts in lists.items()}
     return pd.DataFrame(kept, index=table.index)
+
+
+def explained(
+    pushes: np.ndarray, rows: Sequence[Mapping[str, Any]], features: list[str]
+) -> list[dict[str, list[dict[str, Any]]]]:
+    """Return for each of a few rows what `explain` says of it, as plain lists.
+
+    Args:
+        pushes: the contributions of the features, shape (rows, features).
+        rows: the features of each row by name; None for missing values.
+        features: the names of the columns of `pushes`.
+    """
+    found: list[dict[str, list[dict[str, Any]]]] = [{PUSHED_UP: [], PUSHED_DOWN: []} for _ in rows]
+    for direction, sign in ((PUSHED_UP, 1), (PUSHED_DOWN, -1)):
+        _, row, column = _strongest(pushes, sign)
+        told = zip(row.tolist(), column.tolist(), pushes[row, column].tolist(), strict=True)
+        for place, which, push in told:
+            name = features[which]
+            text = _text(rows[place][name])
+            found[place][direction].append({"feature": name, "value": text, "contribution": push})
+    return found
 
 
 def importance(
@@ -81,14 +104,19 @@ def importance(
     return contributions(algorithm, fitted, table, features).abs().mean().sort_values(ascending=False)
 
 
-def _strongest(
-    pushes: np.ndarray, sign: int, codes: np.ndarray, shown: pa.Array, features: list[str]
-) -> pa.ListArray:
-    """Return the strongest pushes of one sign, as Arrow lists: Python objects would take gigabytes."""
+def _strongest(pushes: np.ndarray, sign: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return how many pushes of one sign each row has, and the row and column of each, strongest first."""
     strength = sign * pushes
     order = np.argsort(-strength, axis=1, kind="stable")[:, :TOP]
     pushing = np.take_along_axis(strength, order, axis=1) > 0
-    column, row = order[pushing], np.nonzero(pushing)[0]
+    return pushing, np.nonzero(pushing)[0], order[pushing]
+
+
+def _listed(
+    pushes: np.ndarray, sign: int, codes: np.ndarray, shown: pa.Array, features: list[str]
+) -> pa.ListArray:
+    """Return the strongest pushes of one sign, as Arrow lists: Python objects would take gigabytes."""
+    pushing, row, column = _strongest(pushes, sign)
     offsets = np.concatenate([[0], pushing.sum(axis=1).cumsum()])
     structs = pa.StructArray.from_arrays(
         [
@@ -108,5 +136,11 @@ def _shown(table: pd.DataFrame, features: list[str]) -> tuple[np.ndarray, pa.Arr
     for column, name in enumerate(features):
         own, values = pd.factorize(table[name], use_na_sentinel=False)
         codes[:, column] = own + len(texts)
-        texts += ["none" if pd.isna(v) else f"{v:.5g}" if isinstance(v, float) else str(v) for v in values]
+        texts += map(_text, values)
     return codes, pa.array(texts, "string")
+
+
+def _text(value: Any) -> str:
+    if value is None or pd.isna(value):
+        return "none"
+    return f"{value:.5g}" if isinstance(value, float) else str(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,8 @@ def feature_matrix(table: pd.DataFrame, features: list[str]) -> pd.DataFrame:
         The columns in the order of `features`; missing numbers are NaN, missing categories `none`.
     """
     if len(table) <= FEW:
-        return _of_few(table, features)
+        values = {name: table[name].to_numpy(dtype=object, na_value=None).tolist() for name in features}
+        return _of_few(values).set_axis(table.index)
     return pd.DataFrame(
         {
             name: _category(table[name]) if name in CATEGORICAL else table[name].astype("float64")
@@ -35,11 +37,19 @@ def feature_matrix(table: pd.DataFrame, features: list[str]) -> pd.DataFrame:
     )
 
 
-def _of_few(table: pd.DataFrame, features: list[str]) -> pd.DataFrame:
-    """Return the same for a few rows, without what pandas does for many: a third of the time for one row."""
+def matrix_of(rows: Sequence[Mapping[str, Any]], features: list[str]) -> pd.DataFrame:
+    """Return the same for rows that are mappings, with None for missing values."""
+    if len(rows) > FEW:
+        return feature_matrix(
+            pd.DataFrame([{name: row[name] for name in features} for row in rows]), features
+        )
+    return _of_few({name: [row[name] for row in rows] for name in features})
+
+
+def _of_few(of: Mapping[str, list[Any]]) -> pd.DataFrame:
+    """Return the matrix of a few rows, without what pandas does for many: a third of the time for one row."""
     columns: dict[str, Any] = {}
-    for name in features:
-        values = table[name].to_numpy(dtype=object, na_value=None)
+    for name, values in of.items():
         if name in CATEGORICAL:
             texts = [NO_CATEGORY if value is None else value for value in values]
             names = sorted(set(texts))
@@ -49,7 +59,7 @@ def _of_few(table: pd.DataFrame, features: list[str]) -> pd.DataFrame:
             columns[name] = np.array(
                 [np.nan if value is None else value for value in values], dtype="float64"
             )
-    return pd.DataFrame(columns, index=table.index)
+    return pd.DataFrame(columns)
 
 
 def _category(column: pd.Series) -> pd.Series:

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import ibis
-import pandas as pd
 import pyarrow as pa
 
 from crm_assets.crm import as_of, cleaning
@@ -116,7 +115,7 @@ class OnlineFeatures:
         self._features = RowQuery(deals_with_features(deals, unbound(MONTHS), known), pipeline.name, lookups)
         self._values = RowQuery(forecast.values_of(deals, usual), pipeline.name, lookups)
 
-    def of(self, deals: list[dict[str, Any]]) -> tuple[pd.DataFrame, list[int]]:
+    def of(self, deals: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[int]]:
         """Return the features of deals, and which of them are not open at the month's end.
 
         Args:
@@ -136,7 +135,7 @@ class OnlineFeatures:
                 continue
             value = self._values(given)
             rows.append(found | {"expected_value": 0.0 if value is None else value["expected_value"]})
-        return pd.DataFrame(rows), left_out
+        return rows, left_out
 
     def warnings(self, deal: Mapping[str, Any]) -> list[str]:
         """Say which names of a deal are unknown, and what counts instead."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -16,13 +17,14 @@ from crm_assets.insight.words import Reason, reasons
 from crm_assets.modeling import pooled
 from crm_assets.modeling.algorithm import SNAPSHOT
 from crm_assets.modeling.algorithms import algorithm
-from crm_assets.modeling.calibration import CalibratedModel, fit_calibrator
+from crm_assets.modeling.calibration import CalibratedModel, calibrated, fit_calibrator
 from crm_assets.modeling.calibrations import CALIBRATIONS
-from crm_assets.modeling.explanation import explain
+from crm_assets.modeling.explanation import explained
 from crm_assets.modeling.folds import learn, lessons
 from crm_assets.modeling.frames import coded
 from crm_assets.modeling.outlook.history import History, needed
 from crm_assets.modeling.outlook.walk import Horizons, Walk, column_of, horizons
+from crm_assets.modeling.prepared import Prepared
 from crm_assets.modeling.scoring import AGE, CHAMPION, WALK_FORWARD, Champion
 from crm_assets.modeling.training_rows import TrainingRows, training_rows
 from crm_assets.modeling.verdicts import NO_VERSION, SEASONAL_RATE
@@ -52,21 +54,26 @@ class Scorer:
     features: list[str]
     rows: TrainingRows | None = None
 
-    def probabilities(self, deals: pd.DataFrame) -> np.ndarray:
-        """Return the probabilities of deals with their features, shape (n,)."""
-        return self.scored(deals, why=False)[0]
+    def probabilities(self, rows: list[dict[str, Any]]) -> np.ndarray:
+        """Return the probabilities of deals, given their features, shape (n,)."""
+        return self.scored(rows, why=False)[0]
 
-    def scored(self, deals: pd.DataFrame, why: bool) -> tuple[np.ndarray, list[dict[str, Any]]]:
+    def scored(self, rows: list[dict[str, Any]], why: bool) -> tuple[np.ndarray, list[dict[str, Any]]]:
         """Return the probabilities of deals, and what pushed them if they are to be explained."""
-        if self.model is None:
-            rates = self._rates(deals)
-            return rates["probability"].to_numpy(), rates.to_dict("records") if why else [{}] * len(deals)
-        row, features = algorithm(self.algorithm), self.model.features
-        matrix = row.matrix(deals, features)
-        chances = self.model.model.predict_proba(matrix)[:, 1]
+        if self._prepared is None or self.model is None:
+            rates = self._rates(pd.DataFrame(rows))
+            return rates["probability"].to_numpy(), rates.to_dict("records") if why else [{}] * len(rows)
+        given = self._prepared.given(rows)
+        chances = calibrated(self.model.model.calibrator, self._prepared.scores(given))
         if not why:
-            return chances, [{}] * len(deals)
-        return chances, explain(row, self.model.model.pipeline, deals, features, matrix).to_dict("records")
+            return chances, [{}] * len(rows)
+        return chances, explained(self._prepared.contributions(given), rows, self.model.features)
+
+    @cached_property
+    def _prepared(self) -> Prepared | None:
+        if self.model is None:
+            return None
+        return algorithm(self.algorithm).prepare(self.model.model.pipeline, self.month, self.model.features)
 
     def _rates(self, deals: pd.DataFrame) -> pd.DataFrame:
         rows = self.rows
@@ -100,35 +107,33 @@ class Fresh:
     def __init__(self, online: OnlineFeatures, scorer: Scorer, reach: Horizons | None) -> None:
         self.online, self.scorer, self.reach = online, scorer, reach
 
-    def features(self, deals: list[dict[str, Any]]) -> tuple[pd.DataFrame, list[int]]:
+    def features(self, deals: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[int]]:
         """Return the features of deals, and the places of those that are not open."""
         return self.online.of(deals)
 
     def predict(
-        self, deals: list[dict[str, Any]], table: pd.DataFrame, limits: Sequence[float], why: bool
+        self, deals: list[dict[str, Any]], rows: list[dict[str, Any]], limits: Sequence[float], why: bool
     ) -> list[Prediction]:
         """Return the predictions of deals.
 
         Args:
             deals: the deals, all of them open at the month's end.
-            table: their features.
+            rows: their features.
             limits: `CRM_BAND_LIMITS`.
             why: whether to explain them, which takes longest.
         """
-        first, pushes = self.scorer.scored(table, why)
-        columns = {"probability": first} | (self.reach.of(table, first) if self.reach else {})
-        deciding = columns.get(column_of(bands.HORIZON), first)
-        rows = table.to_dict("records") if why else [{}] * len(table)
-        ids = table[DEAL].tolist()
-        values = table["expected_value"].to_numpy(dtype="float64")
+        first, pushes = self.scorer.scored(rows, why)
+        columns = {"probability": first} | (self.reach.of(rows, first) if self.reach else {})
+        chances = {name: column.tolist() for name, column in columns.items()}
+        deciding = chances.get(column_of(bands.HORIZON), chances["probability"])
         return [
             Prediction(
-                opportunity_id=str(ids[place]),
-                probabilities={name: float(chance[place]) for name, chance in columns.items()},
-                band=bands.band(float(deciding[place]), limits),
-                expected_value=float(values[place]),
-                expected_revenue=float(first[place] * values[place]),
-                reasons=reasons(pushes[place], features=row),
+                opportunity_id=str(row[DEAL]),
+                probabilities={name: column[place] for name, column in chances.items()},
+                band=bands.band(deciding[place], limits),
+                expected_value=float(row["expected_value"]),
+                expected_revenue=chances["probability"][place] * float(row["expected_value"]),
+                reasons=reasons(pushes[place], features=row) if why else [],
                 warnings=self.online.warnings(deals[place]),
             )
             for place, row in enumerate(rows)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from crm_assets.crm.all_features import feature
 from crm_assets.serving.problems import Fault, Problem
 from crm_assets.serving.schemas import MOST_DEALS
+
+# No feature is larger, on either side of 0.
+MOST = 1e15
 
 
 class Split(BaseModel):
@@ -58,30 +61,42 @@ class Invoked(BaseModel):
     predictions: list[list[float]] = Field(description="Of each row: probability of no win, and of a win.")
 
 
-def feature_rows(rows: list[dict[str, Any]], features: list[str], month: str) -> pd.DataFrame:
-    """Return rows of features as a table that a model takes.
+def feature_rows(rows: list[dict[str, Any]], features: list[str], month: str) -> list[dict[str, Any]]:
+    """Return rows of features as a model takes them, numbers as float.
 
     Raises:
-        Problem: a feature is missing, or a value has the wrong type; names the row and the feature.
+        Problem: a feature is missing, or a value is none that the feature can have; names row and feature.
     """
-    found: dict[str, list[Any]] = {"snapshot_month": [month] * len(rows)}
-    wrong = []
-    for name in features:
-        row_of = feature(name)
-        kinds: tuple[type, ...] = (bool, int, float) if row_of.dtype != "category" else (str,)
-        found[name] = [row.get(name) for row in rows]
-        for place, row in enumerate(rows):
-            value = row.get(name)
-            if name not in row or not (value is None or (isinstance(value, kinds) and abs_below(value))):
-                what = "is missing" if name not in row else f"is not a {row_of.dtype}"
-                wrong.append(Fault(where=f"{place}.{name}", what=what))
+    wrong = [
+        Fault(where=f"{place}.{name}", what=what)
+        for place, row in enumerate(rows)
+        for name in features
+        if (what := _fault(row, name)) is not None
+    ]
     if wrong:
         raise Problem(422, "Send raw CRM fields with engage_date, or all features of the model.", wrong[:20])
-    table = pd.DataFrame(found)
     numbers = [name for name in features if feature(name).dtype != "category"]
-    return table.astype(dict.fromkeys(numbers, "float64"))
+    return [
+        {name: row[name] for name in features}
+        | {name: float(row[name]) for name in numbers if row[name] is not None}
+        | {"snapshot_month": month}
+        for row in rows
+    ]
 
 
-def abs_below(value: Any) -> bool:
-    """Return whether a value is no number, or a number that a model can take."""
-    return isinstance(value, str) or (value == value and abs(value) <= 1e15)
+def _fault(row: Mapping[str, Any], name: str) -> str | None:
+    """Say what is wrong with the value of a feature; None if nothing is."""
+    told = feature(name)
+    if name not in row:
+        return "is missing"
+    value = row[name]
+    if value is None:
+        return None if told.nullable else "may not be null"
+    if told.dtype == "category":
+        return None if isinstance(value, str) else "is not a text"
+    if not isinstance(value, bool | int | float) or value != value:
+        return f"is not a {told.dtype}"
+    low, high = told.bounds or (None, None)
+    if abs(value) > MOST or (low is not None and value < low) or (high is not None and value > high):
+        return f"lies outside of {-MOST if low is None else low:g} to {MOST if high is None else high:g}"
+    return None

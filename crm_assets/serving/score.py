@@ -24,8 +24,8 @@ Asked = TypeVar("Asked", bound=BaseModel)
 
 router = APIRouter(tags=["fresh predictions"])
 
-PROBLEMS = responses(400, 401, 403, 408, 413, 415, 422, 429, 500, 503)
-# So few deals are done before a thread would have started.
+PROBLEMS = responses(400, 401, 403, 408, 413, 415, 421, 422, 429, 500, 503, 504)
+# So few deals are done before a thread would have started, or a cache would have answered.
 FEW = 10
 
 
@@ -50,8 +50,9 @@ async def predictions(request: Request, of: Serving, key: Scores) -> Response:
     body = await _read(request)
     asked = _validated(schemas.PredictionsRequest, body)
     state = of.state()
-    place = of.cache.key(state.tag, str(key.sees), "predictions", body.decode("utf-8", "replace"))
-    if (known := await of.cache.get(place)) is not None:
+    many = len(asked.deals) > FEW
+    place = of.cache.key(state.tag, str(key.sees), "predictions", body.decode()) if many else ""
+    if many and (known := await of.cache.get(place)) is not None:
         return sent(known)
     ready = await _fresh(of, state, None if asked.as_of is None else f"{asked.as_of}")
 
@@ -60,7 +61,8 @@ async def predictions(request: Request, of: Serving, key: Scores) -> Response:
         return written(_predicted(of, state, ready, key, given, asked.reasons))
 
     answer = await _made(of, len(asked.deals), make)
-    await of.cache.put(place, answer)
+    if many:
+        await of.cache.put(place, answer)
     return sent(answer)
 
 
@@ -70,8 +72,8 @@ def _predicted(
     columns = set(ready.online.columns)
     unknown = sorted({name for deal in given for name in deal} - columns)
     deals = [{name: value for name, value in deal.items() if name in columns} for deal in given]
-    table = _features(ready, key.sees, deals)
-    found = ready.predict(deals, table, of.settings.band_limits, why)
+    rows = _features(ready, key.sees, deals)
+    found = ready.predict(deals, rows, of.settings.band_limits, why)
     stored: Stored = state.stored  # ty: ignore[invalid-assignment]
     return {
         "as_of": _end(ready),
@@ -103,17 +105,21 @@ def _predicted(
     }
 
 
-def _features(ready: Fresh, sees: Scope, deals: list[dict[str, Any]]) -> Any:
+def _features(ready: Fresh, sees: Scope, deals: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the features of deals, all of which must be open and in the caller's scope."""
-    table, left_out = ready.features(deals)
+    rows, left_out = ready.features(deals)
     if left_out:
         where = [
             Fault(where=f"deals.{place}", what=f"is not open on {_end(ready)}") for place in left_out[:20]
         ]
         raise Problem(422, f"Deals must be engaged, and entered into the CRM, by {_end(ready)}.", where)
-    if len(sees.of_frame(table)) < len(table):
+    _check_scope(sees, rows)
+    return rows
+
+
+def _check_scope(sees: Scope, rows: list[dict[str, Any]]) -> None:
+    if not all(map(sees.shows, rows)):
         raise Problem(403, f"This key sees {sees} only; some of the deals are of others.")
-    return table
 
 
 def _end(ready: Fresh) -> str:
@@ -134,7 +140,7 @@ async def _fresh(of: Service, state: State, as_of: str | None) -> Fresh:
     if (ready := state.prepared(month)) is not None:
         return ready
     try:
-        return await to_thread.run_sync(of.follower.fresh, state, month)
+        return await to_thread.run_sync(of.follower.fresh, state, month, limiter=of.preparing)
     except NotEnoughDataError as error:
         raise Problem(422, str(error), [Fault(where="as_of", what="is too early")]) from None
 
@@ -172,12 +178,11 @@ def _invoked(ready: Fresh, key: Key, rows: list[dict[str, Any]]) -> list[list[fl
             raise _refused(error) from None
         columns = set(ready.online.columns)
         given = [deal.model_dump(exclude_none=True, include=columns) for deal in deals]
-        table = _features(ready, key.sees, given)
+        featured = _features(ready, key.sees, given)
     else:
-        table = invocation.feature_rows(rows, ready.scorer.features, ready.scorer.month)
-        if len(key.sees.of_frame(table)) < len(table):
-            raise Problem(403, f"This key sees {key.sees} only; some of the rows are of others.")
-    won = ready.scorer.probabilities(table)
+        featured = invocation.feature_rows(rows, ready.scorer.features, ready.scorer.month)
+        _check_scope(key.sees, featured)
+    won = ready.scorer.probabilities(featured)
     return [[1 - chance, chance] for chance in won.tolist()]
 
 
@@ -202,7 +207,7 @@ def _validated(model: type[Asked], body: bytes) -> Asked:
 
 async def _made(of: Service, deals: int, make: Callable[[], bytes]) -> bytes:
     """Return an answer about some deals, and count them."""
-    answer = make() if deals <= FEW else await to_thread.run_sync(make)
+    answer = make() if deals <= FEW else await to_thread.run_sync(make, limiter=of.workers)
     of.metrics.deals.inc(deals)
     return answer
 

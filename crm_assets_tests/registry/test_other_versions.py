@@ -25,8 +25,9 @@ RENAMED = "scipy.interpolate._bsplines"
 def train() -> models.Decision:
     """Register a candidate as the asset champion does."""
     rows = deals.training_rows()
+    made = deals.candidate(rows, ALGORITHM)
     with mlflow.start_run() as run:
-        return models.register(deals.candidate(rows, ALGORITHM), rows, {}, run.info.run_id)
+        return models.register(made, rows, {}, run.info.run_id, deals.card_of(made, rows))
 
 
 def rewritten(file: Path, old: str, new: str) -> Path:

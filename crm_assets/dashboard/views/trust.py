@@ -10,7 +10,6 @@ import streamlit as st
 
 from crm_assets.dashboard.desk import Desk, told
 from crm_assets.dashboard.look import BLUE, ORANGE, capital, chart
-from crm_assets.insight.calibration import calibration
 from crm_assets.insight.evidence import evidence
 from crm_assets.insight.leaderboard import TITLES, WINS, leaderboard
 from crm_assets.insight.reading import Reader
@@ -97,6 +96,8 @@ def _leaderboard(desk: Desk) -> None:
 
 def _calibration(desk: Desk) -> None:
     st.subheader("Do 20 % chances come true in 20 % of cases?")
+    from crm_assets.monitoring.reading import calibration
+
     rows = desk.read(calibration)
     if rows.empty:
         st.info("No month with predictions has an outcome yet.")

@@ -4,22 +4,27 @@ import sys
 import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 import dagster as dg
 import pandas as pd
 
+from crm_assets.crm.archive import in_use
 from crm_assets.defs.resources.store import TableStoreResource
 from crm_assets.defs.told import sentences
 from crm_assets.modeling.algorithm import Algorithm
-from crm_assets.modeling.algorithms import algorithm
 from crm_assets.modeling.training_rows import TrainingRows
 from crm_assets.settings import get_settings
+from crm_assets.sources.base import Source
 from crm_assets.sources.select import select_source
+from crm_assets.storage.archive import Archive
 
 if TYPE_CHECKING:
     from crm_assets.modeling.champion import Candidate
     from crm_assets.modeling.scoring import Champion
+    from crm_assets.modeling.tuning import Outcome, Task
+    from crm_assets.monitoring.card import Data
     from crm_assets.registry.models import Decision
 
 
@@ -77,6 +82,36 @@ class MlflowSession(dg.ConfigurableResource):
             tracking.log_scores("test_uncalibrated", test)
         return tracking.run_link(run.info.run_id)
 
+    def log_search(
+        self,
+        context: dg.AssetExecutionContext,
+        task: "Task",
+        found: "Outcome",
+        figures: dict[str, bytes],
+    ) -> str:
+        """Log a search as a nested run, with a run below it for each trial, and return a link to it."""
+        import mlflow
+
+        from crm_assets.registry import tracking, trials
+        from crm_assets.registry.tracking import NOTE
+
+        tags = _tags(context, task.rows)
+        with tracking.nested_run(context.asset_key.to_user_string(), tags) as run:
+            mlflow.log_params(_params(task.algorithm.tuned(found.best.parameters), task.features))
+            tracking.log_training_set(task.rows.head(), tags["data_version"])
+            tracking.log_figures(figures)
+            mlflow.log_metrics(
+                {
+                    **{f"before_validation_{name}": value for name, value in found.before.items()},
+                    **{f"validation_{name}": value for name, value in found.after.items()},
+                    "gain": found.gain,
+                    "gain_se": found.error,
+                }
+            )
+            mlflow.set_tags({"trials": len(found.trials), "adopted": found.adopted, NOTE: found.said})
+            trials.log_trials(found.trials, tags)
+        return tracking.run_link(run.info.run_id)
+
     def register(
         self,
         context: dg.AssetExecutionContext,
@@ -84,26 +119,29 @@ class MlflowSession(dg.ConfigurableResource):
         training_set: TrainingRows,
         test: pd.DataFrame,
         figures: dict[str, bytes],
-        source: str,
+        leak_audit: pd.DataFrame,
     ) -> "tuple[Decision, str, str]":
-        """Log a candidate with the scores of its test months, and register it.
+        """Log a candidate with the scores of its test months, and register it with its model card.
 
         Returns:
             The decision about it, and the links to its run and version.
         """
         import mlflow
 
+        from crm_assets.monitoring.card import model_card
         from crm_assets.registry import models, tracking
         from crm_assets.registry.names import model_name
         from crm_assets.registry.tracking import NOTE
 
+        source = select_source(get_settings())
+        card = partial(model_card, candidate, training_set, leak_audit, self._data(source))
         tags = _tags(context, training_set)
         with tracking.nested_run("champion", tags) as run:
-            mlflow.log_params(_params(algorithm(candidate.algorithm), candidate.features))
+            mlflow.log_params(_params(candidate.built, candidate.features))
             tracking.log_training_set(training_set.head(), tags["data_version"])
             tracking.log_scores("test", test)
             tracking.log_figures(figures)
-            decision = models.register(candidate, training_set, tags, run.info.run_id, source)
+            decision = models.register(candidate, training_set, tags, run.info.run_id, card, source.identity)
             version = tracking.version_link(model_name(candidate.target), decision.version)
             mlflow.set_tags(
                 {
@@ -114,6 +152,12 @@ class MlflowSession(dg.ConfigurableResource):
             )
         _tell_parent(candidate, decision)
         return decision, tracking.run_link(run.info.run_id), version
+
+    def _data(self, source: Source) -> "Data":
+        from crm_assets.monitoring.card import Data
+
+        dumps = in_use(Archive(self.tables.store).dumps(), get_settings().withdrawn_dumps)
+        return Data(source.description, source.identity, source.synthetic, tuple(dumps), get_settings().seed)
 
     def has_champion(self) -> bool:
         """Return whether a version of the registered model is champion."""
@@ -201,7 +245,7 @@ def _params(contender: Algorithm, features: list[str]) -> dict[str, object]:
     from crm_assets.registry import tracking
 
     seed = get_settings().seed
-    own = tracking.hyper_parameters(contender.build(features, seed))
+    own = tracking.hyper_parameters(contender.built(features, seed))
     return {"algorithm": contender.name, "features": ", ".join(features), "seed": seed, **own}
 
 

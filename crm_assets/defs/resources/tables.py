@@ -24,6 +24,7 @@ from crm_assets.defs.resources.store import TableStoreResource
 from crm_assets.defs.told import told
 from crm_assets.modeling.training_rows import TrainingRows, training_rows
 from crm_assets.storage.monthly import MonthlyFrames, MonthlyTables
+from crm_assets.storage.said import keep_said
 from crm_assets.storage.tables import TableLike, TableStore
 
 PREVIEW_ROWS = 5
@@ -67,6 +68,7 @@ class TableIOManager(dg.ConfigurableIOManager):
             written = (self.store.write_months(name, part, schema) for part in parts)
             for month, rows in chain.from_iterable(written):
                 versions.append(digest(self.store.path(name, month)))
+                keep_said(self.store, name, month)
                 # Each month's event describes that month only.
                 context.step_context.add_asset_metadata(
                     self._facts(name, rows, month), context.asset_key, month

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Self
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 
 from crm_assets.crm.months import shift
 from crm_assets.modeling.hazard.factors import AGE, FACTORS
-from crm_assets.modeling.hazard.fit import SMOOTHING, fit, shares_won
+from crm_assets.modeling.hazard.fit import fit, shares_won
 from crm_assets.modeling.hazard.observed import (
     SEASONS,
     SNAPSHOT_COLUMNS,
@@ -21,8 +21,10 @@ from crm_assets.modeling.hazard.observed import (
     observe,
     places,
 )
-from crm_assets.modeling.hazard.reach import Deals, Parts
+from crm_assets.modeling.hazard.reach import Chances, Deals, Parts
+from crm_assets.modeling.hazard.smoothing import SMOOTHING, Smoothing
 
+AGE_COLUMN = "days_open"
 # The smallest closable share.
 NEVER = 1e-6
 
@@ -35,7 +37,11 @@ class ClosingHazard(ClassifierMixin, BaseEstimator):
         product: another column by which shares won are pooled.
         factors: those of `reach.FACTORS` that may be used.
         months: how many months `predict_proba` looks ahead.
+        smoothing: the attributes of a `Smoothing` other than the default one.
     """
+
+    # Default for older stored models, which lack this attribute.
+    smoothing: Mapping[str, float] | None = None
 
     def __init__(
         self,
@@ -43,11 +49,13 @@ class ClosingHazard(ClassifierMixin, BaseEstimator):
         product: str | None = "product",
         factors: Sequence[str] = FACTORS,
         months: int = 1,
+        smoothing: Mapping[str, float] | None = None,
     ) -> None:
         self.group = group
         self.product = product
         self.factors = factors
         self.months = months
+        self.smoothing = smoothing
 
     def fit(self, X: pd.DataFrame, y: None = None) -> Self:
         """Fit on the snapshot of one month.
@@ -62,13 +70,14 @@ class ClosingHazard(ClassifierMixin, BaseEstimator):
         columns = [*SNAPSHOT_COLUMNS, *(name for name in (self.group, self.product) if name is not None)]
         deals = X.loc[X["engage_date"].notna().to_numpy(), columns]
         self.groups_, self.products_ = names_in(deals, self.group), names_in(deals, self.product)
-        groups, products = self._places(deals)
+        groups, products = self._places(deals, len(deals))
         seen = observe(deals, groups, products, max(len(self.groups_), 1))
-        found, out = fit(seen), seen.outcomes
+        how = SMOOTHING if self.smoothing is None else Smoothing(**self.smoothing)
+        found, out = fit(seen, how), seen.outcomes
         won = (out["won"].sum() + 1) / (len(out) + 2)
         many = {"season": SEASONS, "group": len(self.groups_) + 1, "product": len(self.products_) + 1}
         effects = {
-            name: shares_won(out["won"].to_numpy(), out[name].to_numpy(), size, won, SMOOTHING.won)
+            name: shares_won(out["won"].to_numpy(), out[name].to_numpy(), size, won, how.won)
             for name, size in many.items()
         }
         overall, of_group = _odds(found.overall), _odds(found.of_group)
@@ -102,10 +111,37 @@ class ClosingHazard(ClassifierMixin, BaseEstimator):
             months: numbers of months, 0 for the rest of the day's month, or None for ever. The result never
                 falls with the number.
         """
-        parts = self._parts()
-        return self._by_month(
-            X, len(months), lambda deals, month: parts.won_by(deals, _days(month, months), self.factors)
-        )
+        return self._by_month(X, len(months), lambda month: self.at(month, months).won_by)
+
+    def at(self, month: str, months: Sequence[int | None] | None = None) -> Chances:
+        """Return the chances of deals as of the end of a month or day; it keeps what deals may share.
+
+        Args:
+            month: a month, or a day.
+            months: as in `won_within`; by default those of `predict_proba`.
+        """
+        ahead = [self.months] if months is None else months
+        return Chances(self._parts(), last_day(month), _days(month, ahead), self.factors)
+
+    def deals(self, month: str, of: Mapping[str, Any] | pd.DataFrame, many: int) -> Deals:
+        """Return deals as of the end of a month or day, for the chances of `at`.
+
+        Args:
+            month: a month, or a day.
+            of: the values by column: `days_open`, `group` and `product`.
+            many: number of deals.
+        """
+        age = np.zeros(many, dtype="int64")
+        # Without the factor age nothing looks at it.
+        if AGE in self.factors:
+            age = np.asarray(of[AGE_COLUMN], dtype="float64").astype("int64")
+        return Deals(last_day(month) - age, *self._places(of, many))
+
+    def posted(self, month: str, rows: Sequence[Mapping[str, Any]]) -> Deals:
+        """Return deals that are given as mappings, as `deals` does."""
+        read = [*([AGE_COLUMN] if AGE in self.factors else []), self.group, self.product]
+        of = {name: [row[name] for row in rows] for name in read if name is not None}
+        return self.deals(month, of, len(rows))
 
     def won_of_arriving(self, month: str, months: int) -> float:
         """Return the wins within some months after a month if one deal is engaged on each of their days."""
@@ -115,44 +151,35 @@ class ClosingHazard(ClassifierMixin, BaseEstimator):
     def curve(self, X: pd.DataFrame, days: int) -> np.ndarray:
         """Return the probability to be won within 1, 2, ... days of the month's end, shape (n, days)."""
         parts, reach = self._parts(), range(1, days + 1)
-        return self._by_month(X, days, lambda deals, _: parts.won_by(deals, reach, self.factors))
+        return self._by_month(
+            X, days, lambda month: Chances(parts, last_day(month), reach, self.factors).won_by
+        )
 
     def pushes(self, X: pd.DataFrame) -> pd.DataFrame:
         """Return how far each factor moves each deal from the usual deal, in log-odds.
 
-        The pushes of a deal add up to its log-odds minus those of the usual deal; see `reach.Parts.pushes`.
+        The pushes of a deal add up to its log-odds minus those of the usual deal; see `reach.Chances.pushes`.
         """
-        parts = self._parts()
-
-        def say(deals: Deals, month: str) -> np.ndarray:
-            (days,) = _days(month, [self.months])
-            return parts.pushes(deals, days, self.factors)
-
-        found = self._by_month(X, len(self.factors), say)
+        found = self._by_month(X, len(self.factors), lambda month: self.at(month).pushes)
         return pd.DataFrame(found, columns=pd.Index(self.factors), index=X.index)
 
-    def _by_month(self, X: pd.DataFrame, columns: int, say: Callable[[Deals, str], np.ndarray]) -> np.ndarray:
+    def _by_month(
+        self, X: pd.DataFrame, columns: int, say: Callable[[str], Callable[[Deals], np.ndarray]]
+    ) -> np.ndarray:
         found = np.zeros((len(X), columns))
-        for month, rows, deals in self._deals(X):
-            found[rows] = say(deals, month)
+        codes, months = pd.factorize(X["snapshot_month"])
+        for code, month in enumerate(months):
+            rows = np.flatnonzero(codes == code)
+            of = X if len(months) == 1 else X.iloc[rows]
+            found[rows] = say(str(month))(self.deals(str(month), of, len(rows)))
         return found
 
-    def _deals(self, X: pd.DataFrame) -> Iterator[tuple[str, np.ndarray, Deals]]:
-        codes, months = pd.factorize(X["snapshot_month"])
-        groups, products = self._places(X)
-        # Without the factor age nothing looks at it.
-        open_for = X["days_open"].to_numpy(dtype="float64") if AGE in self.factors else np.zeros(len(X))
-        age = open_for.astype("int64")
-        for code, month in enumerate(months):
-            rows, day = np.flatnonzero(codes == code), last_day(str(month))
-            yield str(month), rows, Deals(day, day - age[rows], groups[rows], products[rows])
-
-    def _places(self, deals: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    def _places(self, of: Mapping[str, Any] | pd.DataFrame, many: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the place of each deal among the groups and among the products."""
-        nowhere = np.zeros(len(deals), dtype="int64")
+        nowhere = np.zeros(many, dtype="int64")
         return (
-            nowhere if self.group is None else places(deals[self.group], self.groups_),
-            nowhere if self.product is None else places(deals[self.product], self.products_),
+            nowhere if self.group is None else places(of[self.group], self.groups_),
+            nowhere if self.product is None else places(of[self.product], self.products_),
         )
 
     def _parts(self) -> Parts:

@@ -8,6 +8,8 @@ earlier are not in the dump, so earlier days say nothing.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -26,7 +28,8 @@ SNAPSHOT_COLUMNS = ("snapshot_month", "stage", "engage_date", "close_date")
 
 def day_numbers(dates: pd.Series) -> np.ndarray:
     """Return dates as days since 1970-01-01, shape (n,)."""
-    return pd.to_datetime(dates).to_numpy(dtype="datetime64[D]").astype("int64")
+    # Without a cache of texts: looking whether one is worth it takes longer than dates do.
+    return pd.to_datetime(dates, cache=False).to_numpy(dtype="datetime64[D]").astype("int64")
 
 
 def season_of(days: np.ndarray) -> np.ndarray:
@@ -38,6 +41,7 @@ def season_of(days: np.ndarray) -> np.ndarray:
     return days.astype("datetime64[D]").astype("datetime64[M]").astype("int64") % SEASONS
 
 
+@lru_cache(maxsize=1024)
 def last_day(moment: str) -> int:
     """Return the last day of a month, or a day itself, in days since 1970-01-01.
 
@@ -48,15 +52,21 @@ def last_day(moment: str) -> int:
     return int(np.datetime64(day, "D").astype("int64"))
 
 
-def places(values: pd.Series, names: list[str]) -> np.ndarray:
+def places(values: pd.Series | list[Any], names: list[str]) -> np.ndarray:
     """Return the position of each value in `names`, `len(names)` for values that are not there, shape (n,).
 
     >>> places(pd.Series(["b", None, "z", "none"]), ["a", "b", "none"]).tolist()
     [1, 2, 3, 2]
+    >>> places(["b", None], ["a", "b", "none"]).tolist()
+    [1, 2]
     """
-    codes, found = pd.factorize(values)
     known = {name: place for place, name in enumerate(names)}
     nowhere = len(names)
+    if isinstance(values, list):
+        # A missing value of a posted deal is None.
+        told = (NO_CATEGORY if value is None else str(value) for value in values)
+        return np.array([known.get(name, nowhere) for name in told], dtype="int64")
+    codes, found = pd.factorize(values)
     # Code -1 is a missing value, and takes the last entry.
     places = [known.get(str(name), nowhere) for name in found] + [known.get(NO_CATEGORY, nowhere)]
     return np.array(places, dtype="int64")[codes]

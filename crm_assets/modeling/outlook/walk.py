@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from crm_assets.modeling.calibration import calibrated, choose_calibration, fit_
 from crm_assets.modeling.calibration_row import inner
 from crm_assets.modeling.folds import Split
 from crm_assets.modeling.hazard.estimator import ClosingHazard
+from crm_assets.modeling.hazard.reach import Chances
 from crm_assets.modeling.outlook.history import COLUMNS, History
 from crm_assets.modeling.training_rows import DEAL, MONTH
 
@@ -132,28 +133,35 @@ class Horizons:
     """The chances of any deals by horizon as of a month, as `reach` gives them for those of the snapshot.
 
     Attributes:
+        month: the month.
         fitted: the hazard of closing as of the month.
         calibrate: the `calibrations` of the month.
     """
 
+    month: str
     fitted: ClosingHazard
     calibrate: Mapping[Target, Calibrate]
 
-    def of(self, deals: pd.DataFrame, first: np.ndarray) -> dict[str, np.ndarray]:
+    def of(self, rows: Sequence[Mapping[str, Any]], first: np.ndarray) -> dict[str, np.ndarray]:
         """Return a column for each target but the first, and `probability_ever`, shape (n,) each.
 
         Args:
-            deals: `snapshot_month`, `days_open`, and the features that the hazard looks at.
+            rows: `days_open`, and the features that the hazard looks at.
             first: the probabilities of the first target, shape (n,).
         """
-        return _raised(self.fitted.won_within(deals, REACH), first, self.calibrate)
+        return _raised(self._chances.won_by(self.fitted.posted(self.month, rows)), first, self.calibrate)
+
+    @cached_property
+    def _chances(self) -> Chances:
+        return self.fitted.at(self.month, REACH)
 
 
 def horizons(walk: Walk) -> Horizons | None:
     """Return the horizons as of the last month of a walk; None while no deal is closed."""
     if not walk.history.months:
         return None
-    return Horizons(walk.fitted(walk.history.month), calibrations(walk))
+    month = walk.history.month
+    return Horizons(month, walk.fitted(month), calibrations(walk))
 
 
 def _raised(
