@@ -24,16 +24,18 @@ pytest.importorskip("kubernetes_validate", reason="make install-scale")
 
 DAGSTER = yaml.safe_load(kubernetes.DAGSTER_VALUES.read_text("utf-8"))
 SPECS = yaml.safe_load(COMPOSE_FILE.read_text("utf-8"))["services"]
-SERVICES = {"mlflow": 5000, "api": 8000, "dashboard": 8501, "redis": 6379}
+SERVICES = {"mlflow": 5000, "api": 8000, "dashboard": 8501, "metrics": 9109, "redis": 6379}
 LOGINS = ("login-dagster", "login-mlflow", "login-dashboard")
-# What only a laptop has, what Compose mounts, and what the native stack needs.
+# What only a laptop has, what Compose mounts, and what its own dagster.yaml asks for.
 ONLY_COMPOSE = {"USE_S3_STORAGE", "AWS_SESSION_TOKEN", "CRM_DATA_DIR"}
+ONLY_COMPOSE |= {f"DAGSTER_{end}" for end in ("POSTGRES_HOST", "POSTGRES_PORT", "POSTGRES_PASSWORD")}
+ONLY_COMPOSE |= {"DAGSTER_CODE_HOST", "DAGSTER_CODE_PORT"}
 FROM_SECRETS = {
     "crm-s3": {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"},
     "crm-mlflow": {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "PGPASSWORD"},
 }
 # Connections to Postgres at their most, as docs/operations/kubernetes.md counts them.
-EACH_RUN, DAEMON, CODE_LOCATION = 4, 12, 4
+EACH_RUN, DAEMON, CODE_LOCATION, METRICS = 4, 12, 4, 4
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +81,7 @@ def environment(manifests: list[dict[str, Any]], pod: str) -> dict[str, str | No
     for source in container.get("envFrom", ()):
         found |= settings if "configMapRef" in source else {}
         found |= dict.fromkeys(FROM_SECRETS.get(source.get("secretRef", {}).get("name"), ()))
-    return found | {entry["name"]: entry["value"] for entry in container["env"]}
+    return found | {entry["name"]: entry.get("value") for entry in container["env"]}
 
 
 def test_every_manifest_is_valid_for_the_oldest_and_the_newest_kubernetes(
@@ -92,7 +94,7 @@ def test_every_manifest_is_valid_for_the_oldest_and_the_newest_kubernetes(
 def test_a_claim_with_files_is_mounted_where_the_settings_say(rendered: list[dict[str, Any]]) -> None:
     with_claim = render(kubernetes.CHART, "crm-assets", "--set", "data.claim=crm-data")
     assert [fault for manifest in with_claim for fault in faults(manifest)] == []
-    for service in ("api", "dashboard"):
+    for service in ("api", "dashboard", "metrics"):
         folder = environment(with_claim, service)["CRM_DATA_DIR"]
         container = dict(pods(with_claim))[f"Deployment {service}"]["spec"]["containers"][0]
         assert {"name": "data", "mountPath": folder, "readOnly": True} in container["volumeMounts"]
@@ -141,22 +143,24 @@ def test_no_manifest_and_no_values_hold_a_secret(rendered: list[dict[str, Any]])
     assert [path.name for path in texts if named.search(path.read_text("utf-8"))] == []
 
 
-@pytest.mark.parametrize("service", ["api", "dashboard", "mlflow"])
+@pytest.mark.parametrize("service", [name for name in SERVICES if name in SPECS and name != "redis"])
 def test_a_service_has_the_environment_and_command_of_the_compose_file(
     rendered: list[dict[str, Any]], service: str
 ) -> None:
     there = set(SPECS[service]["environment"]) - ONLY_COMPOSE
     here = set(environment(rendered, service))
     assert there <= here
-    # Beyond that only settings, and the names of pools.
+    # Beyond that only settings, where Dagster's history is, and sizes of pools.
     beyond = here - there
-    assert {n for n in beyond if not n.startswith(("CRM_", "AWS_", "MLFLOW_SQLALCHEMYSTORE_"))} == set()
+    assert {
+        n for n in beyond if not n.startswith(("CRM_", "AWS_", "DAGSTER_", "MLFLOW_SQLALCHEMYSTORE_"))
+    } == set()
     arguments = dict(pods(rendered))[f"Deployment {service}"]["spec"]["containers"][0]["args"]
     variables = {"CRM_S3_BUCKET": "crm-assets"} | dict.fromkeys(secrets(), "x")
     assert arguments == list(read_services(variables)[service].command)
 
 
-@pytest.mark.parametrize("service", ["api", "dashboard"])
+@pytest.mark.parametrize("service", ["api", "dashboard", "metrics"])
 def test_every_setting_exists_and_the_code_accepts_all_of_them(
     rendered: list[dict[str, Any]], service: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -169,13 +173,15 @@ def test_every_setting_exists_and_the_code_accepts_all_of_them(
     settings = read_settings()
     assert settings.store[0] == "s3"
     assert settings.tracking_uri == "http://mlflow:5000"
-    assert {settings.api_port, settings.dashboard_port} == {SERVICES["api"], SERVICES["dashboard"]}
+    ports = {"api": settings.api_port, "dashboard": settings.dashboard_port, "metrics": settings.metrics_port}
+    assert ports.items() <= SERVICES.items()
 
 
 def test_ports_and_probes_are_those_of_the_code(rendered: list[dict[str, Any]]) -> None:
     health = {
         service: re.search(r":\$\{\w+:-\d+\}(/\S+)\"?", str(SPECS[service]["healthcheck"]["test"]))
-        for service in ("mlflow", "api", "dashboard")
+        for service in SERVICES
+        if service in SPECS
     }
     services = {m["metadata"]["name"]: m["spec"] for m in rendered if m["kind"] == "Service"}
     for service, port in SERVICES.items():
@@ -206,7 +212,7 @@ def test_nothing_connects_but_what_a_policy_allows_on_both_sides(
     wanted = {
         *((login, login.removeprefix("login-")) for login in LOGINS if login != "login-dagster"),
         ("login-dagster", "webserver"),
-        *((pod, "mlflow") for pod in ("run", "api", "dashboard", "login-mlflow")),
+        *((pod, "mlflow") for pod in ("run", "api", "dashboard", "metrics", "login-mlflow")),
         ("api", "redis"),
         # The code location has the label of runs.
         *((pod, "run") for pod in ("webserver", "daemon")),
@@ -246,7 +252,7 @@ def test_every_address_inside_is_that_of_a_service_of_one_of_the_charts(
     }
     text = yaml.safe_dump_all(rendered)
     inside = set(re.findall(r"(?:http|redis)://([a-z-]+):(\d+)", text))
-    assert {host for host, _ in inside} == services - {"api", *LOGINS}
+    assert {host for host, _ in inside} == services - {"api", "metrics", *LOGINS}
     ports = {**SERVICES, "dagster-dagster-webserver": DAGSTER["dagsterWebserver"]["service"]["port"]}
     assert {host: int(port) for host, port in inside} == {host: ports[host] for host, _ in inside}
     rules = next(m for m in rendered if m["kind"] == "Ingress")["spec"]["rules"]
@@ -297,7 +303,7 @@ def test_all_connections_together_fit_into_postgres() -> None:
     )
     # Tracking and registry have a pool each.
     mlflow = 2 * (values["mlflow"]["poolSize"] + values["mlflow"]["maxOverflow"])
-    needed = runs + webserver + mlflow + DAEMON + CODE_LOCATION
+    needed = runs + webserver + mlflow + DAEMON + CODE_LOCATION + METRICS
     # Postgres keeps three for its administrator.
     assert needed <= most - 3
     page = (ROOT / "docs" / "operations" / "kubernetes.md").read_text("utf-8")
