@@ -69,9 +69,18 @@ def test_the_validation_finds_a_wrong_type_and_an_unknown_field(rendered: list[d
     assert "replica" in faults(wrong)[0]
 
 
-def test_a_fault_in_the_values_is_told_in_helms_words() -> None:
-    with pytest.raises(StackError, match="crm-assets"):
-        render(kubernetes.CHART, "crm-assets", "--set", "hosts=none")
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("s3.endpont=https://s3", "additional properties 'endpont' not allowed"),
+        ("hosts.api=https://api", "'/hosts/api'"),
+        ("dashboard.login=none", "'password', 'oidc'"),
+        ("login.replicas=0", "minimum"),
+    ],
+)
+def test_a_fault_in_the_values_is_told_by_its_place(given: str, said: str) -> None:
+    with pytest.raises(StackError, match=re.escape(said)):
+        render(kubernetes.CHART, "crm-assets", "--set", given)
 
 
 def test_every_container_is_confined_and_knows_its_limits(
