@@ -220,7 +220,9 @@ def _of_accuracy(frame: pd.DataFrame, known: list[pd.DataFrame]) -> dict[str, An
     rows = pd.concat([each for each in known if len(each)], ignore_index=True)
     facts = {
         Fact.SAID_AND_CAME: picture(plots.said_and_came(rows)),
+        **summary.figures(frame),
         Fact.BY_MONTH: table(summary.by_month(rows)),
+        Fact.QUALITY_BY_MONTH: table(summary.quality_by_month(rows)),
         Fact.STORED: STORED[frame["stored"].iloc[0]],
         Fact.OTHERS: table(summary.others(frame)),
         Fact.CALIBRATION_OF_MONTH: picture(plots.calibration(frame)),
