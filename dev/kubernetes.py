@@ -1,7 +1,7 @@
 """`python -m dev.kubernetes`: render docker/kubernetes with Helm, and validate each manifest by its schema.
 
-With `--dagster CHART` it also renders Dagster's official chart with our values, and validates the pod of a run
-that Dagster makes from them. CHART is a folder, an archive, or a name that Helm finds: `dagster/dagster`.
+With `--dagster CHART` it also renders Dagster's official chart with our values, and validates the pod that
+Dagster makes for a run. CHART is a folder, an archive, or a name that Helm finds: `dagster/dagster`.
 """
 
 from __future__ import annotations

@@ -19,13 +19,13 @@ from crm_assets.monitoring.alarm import Drift
 from crm_assets.monitoring.distance import (
     MATTERS,
     Moved,
-    Pair,
-    Usual,
     by_level,
+    calmer,
     moved,
     rows_evidence,
     rows_moved,
     shares,
+    typical_of_each,
     usual_evidence,
     whole,
 )
@@ -196,14 +196,17 @@ def _judge_rows(population: Population, month: str, known: list[str]) -> Judged:
     def counts(months: list[str]) -> np.ndarray:
         return np.array([numbers[one] for one in months])
 
-    pairs = {
-        name: [(numbers[one], counts(others)) for one, others in _pairs(name, month, known)] for name in of
+    differ = {
+        name: {one: rows_evidence(numbers[one], counts(others)) for one, others in pairs}
+        for name, pairs in ((name, _pairs(name, month, known)) for name in of)
     }
-    differ = {name: float(np.mean([rows_evidence(*pair) for pair in pairs[name]] or [0.0])) for name in of}
-    season = len(pairs[SAME_PLACE]) >= LEAST_PAIRS and differ[SAME_PLACE] * SEASONAL < differ[PRECEDING]
-    name = SAME_PLACE if of[SAME_PLACE] and season else PRECEDING
+    season = bool(of[SAME_PLACE]) and _is_season(*(np.array(list(differ[name].values())) for name in of))
+    name = SAME_PLACE if season else PRECEDING
+    usual = list(differ[name].values())
+    if own := [differ[name][one] for one in of[name] if one in differ[name]] if season else []:
+        usual = [*own, float(np.median(usual))]
     months = of[name]
-    strength = rows_moved(numbers[month], counts(months), pairs[name])
+    strength = rows_moved(numbers[month], counts(months), usual, len(usual))
     before, now = float(np.mean([numbers[one] for one in months])), numbers[month]
     row = {
         "population": population.name,
@@ -258,13 +261,19 @@ def _compare(levels: Counted, month: str, known: list[str]) -> Comparison:
     def pooled(months: list[str]) -> np.ndarray:
         return counts[[at[one] for one in months]].sum(axis=0)
 
+    def past(pairs: Sequence[tuple[str, list[str]]]) -> tuple[np.ndarray, np.ndarray]:
+        of_references = [pooled(others) for _, others in pairs]
+        return counts[[at[one] for one, _ in pairs]], np.array(of_references).reshape(len(pairs), -1)
+
     of = references(month, known)
-    pairs = {
-        name: [(counts[at[one]], pooled(others)) for one, others in _pairs(name, month, known)] for name in of
-    }
-    season = _is_season(*(usual_evidence(pairs[name]) for name in of), pairs[SAME_PLACE])
-    name = SAME_PLACE if of[SAME_PLACE] and season else PRECEDING
-    how = moved(now, pooled(of[name]), pairs[name])
+    pairs = {name: _pairs(name, month, known) for name in of}
+    usual = {name: usual_evidence(*past(pairs[name])) for name in of}
+    season = bool(of[SAME_PLACE]) and _is_season(*(usual[name].ratios for name in of))
+    name = SAME_PLACE if season else PRECEDING
+    normal = usual[name]
+    if season and (own := [pair for pair in pairs[name] if pair[0] in of[name]]):
+        normal = calmer(usual_evidence(*past(own)), normal, typical_of_each(*past(pairs[name])))
+    how = moved(now, pooled(of[name]), normal)
     if name == PRECEDING and of[SAME_PLACE] and not _matters(now, pooled(of[SAME_PLACE]), how.level):
         how = replace(how, strength=min(how.strength, 0.99))
     reference = pooled(of[name])
@@ -272,11 +281,16 @@ def _compare(levels: Counted, month: str, known: list[str]) -> Comparison:
     return Comparison(name, how, before, after, int(reference.sum()))
 
 
-def _is_season(preceding: Usual, same_place: Usual, pairs: list[Pair]) -> bool:
-    """Return whether months at the same place resemble each other more than neighbors do."""
-    if len(pairs) < LEAST_PAIRS:
+def _is_season(preceding: np.ndarray, same_place: np.ndarray) -> bool:
+    """Return whether months at the same place in the quarter resemble each other more than neighbors do.
+
+    Args:
+        preceding: evidence of months of the past against those before.
+        same_place: evidence of months of the past against those at the same place.
+    """
+    if len(same_place) < LEAST_PAIRS:
         return False
-    return bool(np.mean(same_place.ratios) * SEASONAL < np.mean(preceding.ratios))
+    return bool(np.median(same_place) * SEASONAL < np.median(preceding))
 
 
 def _matters(now: np.ndarray, reference: np.ndarray, level: int) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
@@ -57,38 +58,53 @@ def _is_number(column: pd.Series) -> bool:
 
 def _texts(values: Mapping[str, pd.Series], month: str) -> tuple[tuple[str, ...], dict[str, np.ndarray]]:
     """Code texts and booleans: one level per frequent value."""
-    counts = {name: _value_counts(column) for name, column in values.items()}
-    before = pd.concat([count for name, count in counts.items() if name != month] or [counts[month]])
-    before = before.groupby(level=0).sum()
-    rows = sum(count.sum() for count in counts.values())
-    if len(before.index.union(counts[month].index)) > max(MOST_VALUES, NAMES_ROWS * rows):
+    found = {name: _Texts.of(column) for name, column in values.items()}
+    before: Counter[str] = Counter()
+    for name, texts in found.items():
+        if name != month or len(found) == 1:
+            before.update(texts.counts)
+    now = found[month].counts
+    rows = before.total() + sum(now.values())
+    if len(before.keys() | now.keys()) > max(MOST_VALUES, NAMES_ROWS * rows):
         kept: list[str] = []
     else:
-        frequent = _most(before, MOST_TEXTS)
-        kept = sorted({*frequent, *_most(counts[month], MOST_NEW)})
-    levels = (*kept, OTHER, MISSING)
+        kept = sorted({*_most(before, MOST_TEXTS), *_most(now, MOST_NEW)})
     place = {level: number for number, level in enumerate(kept)}
     other, missing = len(kept), len(kept) + 1
-
-    def code(column: pd.Series) -> np.ndarray:
-        numbers, texts = pd.factorize(column, use_na_sentinel=True)
-        table = np.array([place.get(str(text), other) for text in texts] + [missing], dtype="int64")
-        return table[numbers]
-
-    return levels, {name: code(column) for name, column in values.items()}
+    codes = {
+        name: np.array([*(place.get(text, other) for text in texts.names), missing])[texts.numbers]
+        for name, texts in found.items()
+    }
+    return (*kept, OTHER, MISSING), codes
 
 
-def _value_counts(column: pd.Series) -> pd.Series:
-    counts = column.value_counts()
-    counts = counts[counts > 0]
-    counts.index = counts.index.astype(str)
-    return counts.groupby(level=0).sum()
+@dataclass(frozen=True)
+class _Texts:
+    """The texts of a column.
+
+    Attributes:
+        numbers: the position of each row's text in `names`; -1 if it is missing.
+        names: the texts.
+        counts: how often each occurs.
+    """
+
+    numbers: np.ndarray
+    names: list[str]
+    counts: dict[str, int]
+
+    @classmethod
+    def of(cls, column: pd.Series) -> _Texts:
+        numbers, found = pd.factorize(column)
+        names = [str(text) for text in found]
+        counts: Counter[str] = Counter()
+        for name, count in zip(names, np.bincount(numbers[numbers >= 0], minlength=len(names)), strict=True):
+            counts[name] += int(count)
+        return cls(numbers, names, counts)
 
 
-def _most(counts: pd.Series, number: int) -> list[str]:
+def _most(counts: Mapping[str, int], number: int) -> list[str]:
     """Return the most frequent values; of those that are equally frequent, the first by name."""
-    frame = pd.DataFrame({"count": counts.to_numpy(), "name": counts.index.to_numpy()})
-    return list(frame.sort_values(["count", "name"], ascending=[False, True])["name"].head(number))
+    return sorted(counts, key=lambda name: (-counts[name], name))[:number]
 
 
 def _numbers(values: Mapping[str, pd.Series], month: str) -> tuple[tuple[str, ...], dict[str, np.ndarray]]:

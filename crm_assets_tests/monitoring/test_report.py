@@ -18,7 +18,7 @@ import json, os, sys
 connected = []
 
 def watch(event, arguments):
-    if event in ("socket.connect", "socket.bind", "socket.getaddrinfo", "socket.sendto"):
+    if event in ("socket.connect", "socket.getaddrinfo", "socket.sendto"):
         connected.append([event, str(arguments[1:])])
 
 sys.addaudithook(watch)

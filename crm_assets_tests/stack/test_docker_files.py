@@ -95,7 +95,7 @@ def test_every_image_is_pinned_to_one_release() -> None:
     images = {interpolate(spec["image"], {}) for spec in SPECS.values()} - {"crm-assets:local"}
     dockerfile = (FOLDER / "Dockerfile").read_text("utf-8")
     bases = set(re.findall(r"^FROM (\S+)", dockerfile, re.MULTILINE))
-    assert all(re.search(r":(RELEASE\.\d|\d+\.\d+)", image) for image in images | bases)
+    assert all(re.search(r":(RELEASE\.\d|v?\d+\.\d+)", image) for image in images | bases)
     assert "minio/minio" not in {image.split(":")[0] for image in images}
 
 
@@ -112,7 +112,7 @@ def test_every_service_waits_for_what_it_needs_to_be_ready() -> None:
         assert how["condition"] == ("service_completed_successfully" if ends else "service_healthy")
 
 
-@pytest.mark.parametrize("service", ["code", "webserver", "daemon"])
+@pytest.mark.parametrize("service", ["code", "webserver", "daemon", "metrics"])
 def test_every_dagster_service_has_all_that_the_deployed_instance_asks_for(service: str) -> None:
     asked = set()
     for file in ("dagster.yaml", "workspace.yaml"):
@@ -139,7 +139,9 @@ def test_the_deployed_instance_and_workspace_are_sound(
 def test_only_the_graph_and_mlflow_hold_keys_and_each_its_own() -> None:
     services = read_services({name: name.lower() for name in SECRETS})
     keys = {name: service.environment.get("AWS_ACCESS_KEY_ID") for name, service in services.items()}
-    dagster = dict.fromkeys(("code", "webserver", "daemon", "api", "dashboard"), "crm_s3_access_key_id")
+    dagster = dict.fromkeys(
+        ("code", "webserver", "daemon", "api", "dashboard", "metrics"), "crm_s3_access_key_id"
+    )
     assert {k: v for k, v in keys.items() if v} == dagster | {"mlflow": "mlflow_s3_access_key_id"}
     held = {
         name for name, service in services.items() if "minio_root_password" in service.environment.values()
