@@ -24,7 +24,7 @@ SEND ?=
 MANAGER ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-scale run check-data mapping pull dev replay mlflow notebooks promote rollback materialize tune checks validate storage-check up down status logs buckets ui kubernetes stack stack-down stack-status stack-logs test-unit test test-system test-deployed test-all coverage lint types format docs docs-site architecture benchmark-tables benchmark lock clean serve api-key write-back dashboard screenshots dashboard-user export digest-preview digest model-card metrics
+.PHONY: help install install-scale run check-data mapping pull dev replay mlflow notebooks promote rollback materialize tune checks validate storage-check up down status logs buckets ui kubernetes stack stack-down stack-status stack-logs test-unit test test-system test-deployed test-all coverage lint types format docs docs-site architecture benchmark-tables benchmark lock clean serve api-key write-back dashboard screenshots dashboard-user export digest-preview digest model-card metrics secrets fill stack-fill monitor
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -115,6 +115,9 @@ model-card: install ## Print the model card of the champion, or of VERSION.
 materialize: install dagster-home ## Materialize ASSETS (default: all) for MONTH, for example 2017-06 or 2017-06...2017-08.
 	@python -m crm_assets.console.materialize --select '$(ASSETS)' --month '$(MONTH)'
 
+monitor: install dagster-home ## Hold the forecasts of MONTH (default: all) against what came, and print them by month.
+	@python -m crm_assets.console.monitor --month '$(MONTH)'
+
 tune: install dagster-home ## Search better parameters of ALGORITHM (default: all) with WORKERS processes; JOIN=yes helps another machine.
 	@$(if $(WORKERS),CRM_TUNE_WORKERS='$(WORKERS)') python -m crm_assets.console.tune --algorithm '$(ALGORITHM)' $(if $(JOIN),--join)
 
@@ -130,11 +133,17 @@ validate: install dagster-home ## Check that Dagster can load the definitions.
 storage-check: install ## Show where tables are stored, and test writing there.
 	python -m crm_assets.console.storage_check
 
+secrets: install ## Write docker/.env with a new value for each secret that is empty.
+	@python -m dev.stack.secret_values
+
 up: install ## Start the deployed stack in Docker (set it up as docker/env.example explains).
 	$(COMPOSE) up --build --detach --wait
 
 down: install ## Stop the stack in Docker and keep its volumes.
 	$(COMPOSE) down
+
+fill: install ## Fill the stack in Docker: run the whole graph for all months, and follow it.
+	@$(COMPOSE) fill
 
 status: install ## Show the services of the stack in Docker.
 	$(COMPOSE) ps --all
@@ -153,6 +162,9 @@ kubernetes: install-scale ## Render the charts of docker/kubernetes and validate
 
 stack: install ## Start the same stack without Docker, as processes on this machine.
 	python -m dev.stack up
+
+stack-fill: install ## Fill the stack without Docker: run the whole graph for all months, and follow it.
+	@python -m dev.stack fill
 
 stack-down: install ## Stop the stack without Docker and keep its data.
 	python -m dev.stack down
@@ -193,11 +205,12 @@ format: install ## Fix style.
 	ruff check --fix .
 	ruff format .
 
-docs: install ## Update what docs/, .env.example and crm.schema.json take from the code.
+docs: install ## Update what docs/, .env.example, crm.schema.json and Grafana's dashboard take from the code.
 	python -m dev.settings_docs
 	python -m dev.mapping_docs
 	python -m dev.reference_docs
 	python -m dev.graph_docs
+	python -m dev.grafana.dashboard
 
 docs-site: install ## Build docs/ as a site in site/, and fail on a broken link.
 	@NO_MKDOCS_2_WARNING=1 python -m mkdocs build --strict --quiet

@@ -5,8 +5,10 @@ from __future__ import annotations
 import dagster as dg
 
 from crm_assets.defs.assets.crm import crm_assets
+from crm_assets.defs.assets.drift import drift_assets
 from crm_assets.defs.assets.history import history_assets
 from crm_assets.defs.assets.models import training_assets
+from crm_assets.defs.assets.monitoring import monitoring_assets
 from crm_assets.defs.assets.predictions import prediction_assets
 from crm_assets.defs.assets.quality import quality_assets
 from crm_assets.defs.assets.raw import raw_assets
@@ -14,7 +16,7 @@ from crm_assets.defs.assets.tuning import tuning_assets, tuning_worker
 from crm_assets.defs.assets.write_back import write_back_assets
 from crm_assets.defs.automation.alerts import alerts
 from crm_assets.defs.automation.digests import digest_jobs, digest_schedules
-from crm_assets.defs.automation.jobs import CHECKS, EVERYTHING, TUNING, jobs
+from crm_assets.defs.automation.jobs import CHECKS, EVERYTHING, MONITORING, TUNING, jobs
 from crm_assets.defs.automation.schedules import schedules
 from crm_assets.defs.automation.sensors import sensors
 from crm_assets.defs.checks.all import asset_checks, score_assets
@@ -35,6 +37,8 @@ defs = dg.Definitions(
             *training_assets,
             *tuning_assets,
             *prediction_assets,
+            *drift_assets,
+            *monitoring_assets,
             *quality_assets,
             *score_assets,
             *write_back_assets,
@@ -53,6 +57,11 @@ defs = dg.Definitions(
 def everything() -> dg.JobDefinition:
     """Return the job of the whole graph; Dagster finds the job again through this function."""
     return defs.resolve_job_def(EVERYTHING)
+
+
+def monitoring() -> dg.JobDefinition:
+    """Return the job that looks back at predictions, as `everything` does."""
+    return defs.resolve_job_def(MONITORING)
 
 
 def all_checks() -> dg.JobDefinition:

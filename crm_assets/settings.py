@@ -169,14 +169,32 @@ class Settings(BaseSettings):
     )
     alert_webhook: SecretStr | None = Field(
         None,
-        description="The webhook, for example Slack's, that gets a message when a run fails. "
-        "Unset: no alerts.",
+        description="The webhook, for example Slack's, that gets a message when a run fails, or when "
+        "monitoring says that somebody must look. Unset: no alerts.",
+    )
+    retrain: Literal["labels", "evidence"] = Field(
+        "labels",
+        description="When the sensor `labels_arrived` retrains. `labels`: as soon as another month's "
+        "outcomes are known. `evidence`: only if an alarm, bad months or the champion's age speak for it as "
+        "well.",
+    )
+    cool_down_days: int = Field(
+        28,
+        ge=0,
+        description="Days after a training in which evidence starts no other one, and days after an alert in "
+        "which monitoring does not send another of the same kind.",
+    )
+    champion_max_age: int = Field(
+        6,
+        ge=1,
+        description="How many months of known outcomes the champion may lack before it counts as too old: "
+        "a check and an alert tell, and it is evidence for retraining.",
     )
     engine: Literal["duckdb", "pyspark"] = Field(
         "duckdb",
         description="The engine that computes the tables. `duckdb`: runs in this process and spills to disk. "
-        "`pyspark`: Apache Spark (`make install-scale`), set up by `spark-defaults.conf` in "
-        "`SPARK_CONF_DIR`.",
+        "`pyspark`: Apache Spark (`make install-scale`), on this machine's cores, or on the cluster of "
+        "`spark-defaults.conf` in `SPARK_CONF_DIR`; XGBoost then learns there as well.",
     )
     executor: Literal["in_process", "multiprocess"] = Field(
         "in_process",

@@ -38,6 +38,7 @@ LEVEL_OF: dict[str, str] = {
     "insight/": UNIT,
     "insight/test_looking.py": INTEGRATION,
     "modeling/": UNIT,
+    "monitoring/": UNIT,
     "modeling/test_algorithm_contract.py": INTEGRATION,
     "modeling/test_algorithms.py": INTEGRATION,
     "modeling/test_backtest.py": INTEGRATION,

@@ -106,7 +106,7 @@ def problem(command: str) -> str | None:
             return _dagster(arguments)
         case "eval":
             return problem(arguments[0].removeprefix("$(").removesuffix(")"))
-        case "cp" | "spark-submit":
+        case "cp":
             return None if (ROOT / arguments[0]).exists() else f"there is no file {arguments[0]}"
         case "uv" | "pre-commit" | ".ci/run":
             return None

@@ -30,12 +30,14 @@ class Scenario:
         columns: the report names the right column if it names one of these.
         make: returns the raw tables from then on.
         asked: whether the project was asked for it; the others are ours.
+        weak: whether chance can hide it at the size of the real dump.
     """
 
     name: str
     columns: tuple[str, ...]
     make: Callable[[Raw, str, Random], Raw]
     asked: bool = True
+    weak: bool = False
 
 
 def new(deals: pd.DataFrame, month: str) -> pd.Series:
@@ -59,6 +61,14 @@ def copied(deals: pd.DataFrame, which: pd.Series) -> pd.DataFrame:
     more = deals[which].assign(opportunity_id=deals.loc[which, "opportunity_id"] + "-COPY")
     both = pd.concat([deals, more], ignore_index=True)
     return both.assign(source_row=np.arange(2, len(both) + 2))
+
+
+def book_doubles(raw: Raw, month: str, random: Random) -> Raw:
+    """An agent has twice as many deals: all that are open, and all new ones."""
+    deals = raw[DEALS]
+    agent = common(deals, "sales_agent", random)
+    over = pd.to_datetime(deals["close_date"]) < pd.Timestamp(month_start(month))
+    return {**raw, DEALS: copied(deals, ~over & (deals["sales_agent"] == agent))}
 
 
 def agent_doubles(raw: Raw, month: str, random: Random) -> Raw:
@@ -218,8 +228,10 @@ def accounts_moved(raw: Raw, month: str, random: Random) -> Raw:
     return {**raw, DEALS: deals.assign(account=account)}
 
 
+AGENT = ("sales_agent", "agent_open_deals")
 SCENARIOS = (
-    Scenario("an agent's deals double", ("sales_agent", "agent_open_deals"), agent_doubles),
+    Scenario("an agent's deals double", AGENT, book_doubles),
+    Scenario("an agent's new deals double", AGENT, agent_doubles, weak=True),
     Scenario("prices rise by a quarter", ("sales_price", "list_price", "close_value"), prices_shift),
     Scenario("a product disappears", ("product",), product_disappears),
     Scenario("a sector's spelling changes", ("sector",), sector_spelled),

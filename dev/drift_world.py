@@ -1,4 +1,4 @@
-"""A CRM month by month, for tests and benchmarks of drift: its raw tables, and the open deals of each month."""
+"""A CRM month by month, for tests and benchmarks of drift: raw tables, and the open deals of each month."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import ibis
 import ibis.expr.types as ir
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from crm_assets.crm import cleaning
 from crm_assets.crm.features import deal_features, win_features, with_deal_features
@@ -72,15 +73,16 @@ class World:
         if month not in self._features:
             # One query for all months of a dump; of a changed dump, only those that are asked for.
             wanted = [month] if self.before else self.months
-            for one, rows in self._made(wanted).groupby("snapshot_month", observed=True):
-                self._features[str(one)] = sampled(rows.reset_index(drop=True))
+            made = self._made(wanted)
+            for one in wanted:
+                self._features[one] = sampled(made.filter(pc.equal(made["snapshot_month"], one)))
         return self._features.get(month)
 
-    def _made(self, months: list[str]) -> pd.DataFrame:
+    def _made(self, months: list[str]) -> pa.Table:
         calendar = ibis.memtable(month_rows(months, self.months[-1]))
         known = ibis.memtable(snapshots(self.opportunities, calendar).to_pyarrow())
         features = win_features(self.opportunities, calendar, known)
-        return with_deal_features(features, deal_features(calendar, known)).to_pandas()
+        return with_deal_features(features, deal_features(calendar, known)).to_pyarrow()
 
     def wins(self, month: str) -> pd.DataFrame:
         """Return the deals won by a month's end."""
@@ -91,8 +93,12 @@ class World:
     @cached_property
     def collector(self) -> Collector:
         """What collects the populations of its months."""
-        raw = lambda month: self.of(month).tables if month >= self.first else None  # noqa: E731
-        return Collector(raw, self.open_deals, self.wins, lambda table: table.to_pandas())
+
+        def raw(month: str) -> Mapping[str, ir.Table] | None:
+            return self.of(month).tables if month >= self.first else None
+
+        collector = Collector(raw, self.open_deals, self.wins, lambda table: table.to_pyarrow())
+        return collector if self.before is None else collector.knowing(self.before.collector, self.since)
 
     def report(self, month: str) -> pd.DataFrame:
         """Return the columns of `DRIFT_REPORT` for a month."""

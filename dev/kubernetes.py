@@ -124,7 +124,8 @@ def run_job(launcher: Mapping[str, Any], image: str, context: Mapping[str, Any])
         image: the image of the code location.
         context: what the code location adds for its runs.
     """
-    made = K8sRunLauncher(**{**launcher, "load_incluster_config": False, "kubeconfig_file": str(_nowhere())})
+    config: dict[str, Any] = {**launcher, "load_incluster_config": False, "kubeconfig_file": str(_nowhere())}
+    made = K8sRunLauncher(**config)
     code = RepositoryPythonOrigin(
         executable_path=sys.executable,
         code_pointer=ModuleCodePointer("crm_assets.definitions", "defs"),

@@ -42,7 +42,7 @@ def main() -> int:
     from crm_assets.defs.by_hand import materialize
 
     rows = [searches.tunable(asked.algorithm)] if asked.algorithm else list(TUNABLE.values())
-    failed = materialize(tuning, defs, ",".join(tuning_of(row.name).name for row in rows), "")
+    failed = materialize((tuning,), defs, ",".join(tuning_of(row.name).name for row in rows), "")
     for reason in failed:
         progress.tell_failure(reason)
     names = [row.name for row in rows]

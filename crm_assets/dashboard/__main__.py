@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from crm_assets.errors import CrmAssetsError
+from crm_assets.errors import CrmAssetsError, extra
 from crm_assets.settings import get_settings
 
 # Okabe and Ito's blues, each with enough contrast on its background.
@@ -18,15 +18,10 @@ def main() -> int:
     """Serve until somebody ends it; return 1 if it cannot start."""
     try:
         settings = get_settings()
-        from streamlit.web import cli
+        with extra("dashboard", "The dashboard needs"):
+            from streamlit.web import cli
     except CrmAssetsError as error:
         print(f"✗ {error}", file=sys.stderr)
-        return 1
-    except ModuleNotFoundError as error:
-        print(
-            f"✗ The dashboard needs {error.name}: install the extra `dashboard` (make install).",
-            file=sys.stderr,
-        )
         return 1
     address = f"http://{settings.dashboard_address}:{settings.dashboard_port}"
     options = {

@@ -32,7 +32,7 @@ TITLES = {
     "expected_value_before": "If won, before",
     "worth": "Worth",
     "days_open": "Days open",
-    "why": "Why",
+    "why": "Why that chance next month",
     "risk": "Risk",
     "change": "Change",
     "close_value": "Closed at",

@@ -22,7 +22,7 @@ UNDER_WAY = [
 
 
 class LastRuns:
-    """Reads the instance of `DAGSTER_HOME`, and each event only once: events hold plots, and take long to read."""
+    """Reads the instance of `DAGSTER_HOME`, each event once: they hold plots and take long to read."""
 
     def __init__(self) -> None:
         self._known: dict[int, tuple[Sample, ...]] = {}

@@ -108,6 +108,22 @@ class Fact:
     NO_PREDICTIONS = "no predictions"
     MEAN_SCORES = "mean probability by month"
     EXPLAINED_BY = "features that explain the fall"
+    # Of drift.
+    COMPARED = "columns compared"
+    DRIFTED = "drifted columns"
+    DRIFT = "what drifted"
+    REPORT = "report"
+    NOT_COMPARED = "why nothing was compared"
+    # Of monitoring.
+    SAID_AND_CAME = "said and came"
+    BY_MONTH = "said and came by month"
+    STORED = "these predictions were"
+    OTHERS = "who said what about this month"
+    CALIBRATION_OF_MONTH = "chances and wins"
+    BIAS_BY_MANAGER = "bias by manager"
+    BIAS_BY_PRODUCT = "bias by product"
+    ESTIMATED = "estimated before the outcome"
+    LIMIT = "what it cannot see"
     # Of quality scores and checks.
     SCORES = "scores"
     ABSENT_TABLES = "tables that the source does not have"

@@ -30,6 +30,8 @@ Score = Callable[[Estimator, pd.DataFrame], "np.ndarray"]
 Contribute = Callable[[Estimator, pd.DataFrame, list[str]], "np.ndarray"]
 Prepare = Callable[[Estimator, str, list[str]], Prepared]
 Snapshot = Callable[[str], pd.DataFrame]
+# Fits the last step of a pipeline on Spark: step, data frame, feature columns, label column.
+OnSpark = Callable[[Estimator, Any, list[str], str], Estimator]
 
 # What an algorithm learns from: labeled rows of `win_features`, or the snapshot of the month it runs in.
 TRAINING_ROWS, SNAPSHOT = "training_rows", "snapshot"
@@ -80,6 +82,8 @@ class Algorithm:
         fast_scores: scores many rows faster, with the same result up to rounding.
         fast_rows: prepares a fitted estimator, for a month and features, to score a few rows faster, with the
             same result up to rounding.
+        on_spark: fits the last step of its pipeline on Spark, with a worker for each partition of the rows.
+            It then learns from all rows, and its fitted estimator is of the same types.
         trusted_types: types beyond scikit-learn's own that its stored model may hold.
         packages: distributions that are needed to load it.
         space: what a search may change; without it the algorithm cannot be tuned.
@@ -99,6 +103,7 @@ class Algorithm:
     crosses: tuple[str, ...] = ()
     fast_scores: Score | None = None
     fast_rows: Prepare | None = None
+    on_spark: OnSpark | None = None
     trusted_types: tuple[str, ...] = ()
     packages: tuple[str, ...] = ("scikit-learn",)
     space: tuple[Parameter, ...] = ()

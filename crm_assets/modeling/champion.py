@@ -30,7 +30,7 @@ from crm_assets.modeling.calibration import (
 from crm_assets.modeling.calibration_row import Calibration
 from crm_assets.modeling.calibrations import CALIBRATIONS
 from crm_assets.modeling.explanation import explain
-from crm_assets.modeling.folds import FoldModels, Split, last_lesson, learn, lessons
+from crm_assets.modeling.folds import FoldModels, Split, last_lesson, lessons
 from crm_assets.modeling.metrics import METRICS, auc_of_months, label_of, pooled, scores_by_month
 from crm_assets.modeling.space import Parameters
 from crm_assets.modeling.training_rows import DEAL, MONTH, TrainingRows
@@ -190,11 +190,11 @@ def candidate(
     chosen, calibration = chosen_of(board), calibration_of(board)
     chosen, trials = (contenders or {}).get(chosen.name, (chosen, 0))
     scores = backtests[chosen.name]
-    fitted = learn(chosen, last_lesson(rows, features, seed, snapshot))
+    kept = models or FoldModels()
+    fitted = kept.learned(chosen, last_lesson(rows, features, seed, snapshot))
     model = CalibratedModel(fitted, fit_calibrator(scores, calibration), chosen.name)
     past = calibrate_walk_forward(scores, split, target=rows.target, calibration=calibration)
     del scores
-    kept = models or FoldModels()
 
     def explained(month: str) -> pd.DataFrame:
         (lesson,) = lessons(rows, [month], features, seed, snapshot)

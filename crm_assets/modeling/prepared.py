@@ -5,7 +5,7 @@ A table per request costs more than most models: pandas takes a millisecond for 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -21,7 +21,7 @@ Row = Mapping[str, Any]
 class Prepared(Protocol):
     """Scores and explains deals of one month, given as rows; the same as with a matrix of them."""
 
-    def given(self, rows: list[Row]) -> Any:
+    def given(self, rows: Sequence[Row]) -> Any:
         """Return rows in the form that the other methods take."""
         ...
 
@@ -42,7 +42,7 @@ class ByMatrix:
     fitted: Any
     features: list[str]
 
-    def given(self, rows: list[Row]) -> Any:
+    def given(self, rows: Sequence[Row]) -> Any:
         """Return the matrix of the rows."""
         return self.algorithm.matrix_of(rows, self.features)
 

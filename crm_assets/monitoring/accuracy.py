@@ -17,7 +17,7 @@ from crm_assets.modeling.metrics import equal_parts, scores
 from crm_assets.modeling.outlook.cells import ALL_DEALS, TOTAL
 from crm_assets.modeling.outlook.past import MEASURES
 from crm_assets.modeling.training_rows import DEAL
-from crm_assets.monitoring.estimate import estimates, wins_interval
+from crm_assets.monitoring.estimate import of_predictions, wins_interval
 from crm_assets.monitoring.outcome import AHEAD, Outcome
 from crm_assets.monitoring.tables import (
     BRIER,
@@ -30,7 +30,6 @@ from crm_assets.monitoring.tables import (
     FORECAST_ACCURACY,
     LATER,
     MODEL,
-    OF_ESTIMATE,
     OPEN_WINS,
     OVERRIDDEN,
     OVERRIDE,
@@ -51,6 +50,7 @@ class Stored:
         predictions: columns of `crm.tables.WIN_PREDICTIONS`.
         forecast: columns of `crm.tables.REVENUE_FORECAST`.
         then: whether both were stored while nobody knew what would come.
+        estimate: columns of `PERFORMANCE_ESTIMATE`, as it was made then; None to make it now.
         crm: the CRM's own numbers as a dump recorded them then: `opportunity_id` and those of
             `crm_probability` and `forecast_category` that it has; empty if no dump did.
         overrides: columns of `insight.overrides.OVERRIDES` for the month; the newest of each author.
@@ -59,6 +59,7 @@ class Stored:
     predictions: pd.DataFrame
     forecast: pd.DataFrame
     then: bool = False
+    estimate: pd.DataFrame | None = None
     crm: pd.DataFrame = field(default_factory=pd.DataFrame)
     overrides: pd.DataFrame = field(default_factory=OVERRIDES.arrow.empty_table().to_pandas)
 
@@ -152,17 +153,20 @@ def _of_deals(stored: Stored, outcome: Outcome) -> pd.DataFrame:
     won = deals["won"].to_numpy()
     came = scores(won, chance)
     rows = [_row(MODEL, measure, came=came[measure], deals=len(deals)) for measure in (ROC_AUC, BRIER, ECE)]
+    estimate = stored.estimate
+    if estimate is None or estimate.empty:
+        estimate = of_predictions(stored.predictions, outcome.said_in)
     rows += [
         _row(
             ESTIMATE,
-            OF_ESTIMATE.get(one.measure, one.measure),
-            said=one.value,
-            lower=one.lower,
-            upper=one.upper,
-            came=came.get(one.measure, won.sum()),
-            deals=one.deals,
+            one["measure"],
+            said=one["said"],
+            lower=one["lower"],
+            upper=one["upper"],
+            came=came.get(one["measure"], came["realized_wins"]),
+            deals=one["deals"],
         )
-        for one in estimates(chance)
+        for one in estimate.to_dict("records")
     ]
     rows += _deciles(chance, won)
     rate = outcome.seasonal_rate()

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 
 import ibis.expr.types as ir
 import pandas as pd
+import pyarrow as pa
 
 from crm_assets.crm.months import month_of, shift
+from crm_assets.crm.schema import SOURCE_ROW
 from crm_assets.crm.targets import TARGETS
 from crm_assets.monitoring.drift import MonthRows, Population, history
 from crm_assets.monitoring.populations import (
@@ -36,13 +38,13 @@ class Collector:
         open_deals: returns the deals open at a month's end, with their ids, features and predictions; None
             if the month is not stored.
         wins: returns the won deals as known at a month's end: `opportunity_id` and `close_date`.
-        to_pandas: runs an expression.
+        run: runs an expression.
     """
 
     raw: Callable[[str], Mapping[str, ir.Table] | None]
     open_deals: Callable[[str], MonthRows | None]
     wins: Callable[[str], pd.DataFrame]
-    to_pandas: Callable[[ir.Table], pd.DataFrame]
+    run: Callable[[ir.Table], pa.Table]
     _dated: dict[tuple[str, str], MonthRows | None] = field(default_factory=dict, repr=False)
     _open: dict[str, MonthRows | None] = field(default_factory=dict, repr=False)
 
@@ -50,6 +52,17 @@ class Collector:
         """Return the populations of a month, with the months that it is compared with."""
         months = [*history(month), month]
         return [*self._dated_populations(months), *self._open_populations(months)]
+
+    def knowing(self, other: Collector, before: str) -> Collector:
+        """Return this collector with the rows of earlier months that another one has read.
+
+        Args:
+            other: a collector that reads the same rows for months before `before`.
+            before: `YYYY-MM`.
+        """
+        self._dated.update({key: rows for key, rows in other._dated.items() if key[1] < before})
+        self._open.update({month: rows for month, rows in other._open.items() if month < before})
+        return self
 
     def _dated_populations(self, months: list[str]) -> list[Population]:
         found = []
@@ -59,7 +72,7 @@ class Collector:
                 if (name, month) not in self._dated:
                     raw = self.raw(month)
                     rows = None if raw is None else dated_rows(raw, table, dating, month)
-                    self._dated[name, month] = None if rows is None else sampled(self.to_pandas(rows))
+                    self._dated[name, month] = None if rows is None else self._sampled(rows)
             made = {month: rows for month in months if (rows := self._dated[name, month]) is not None}
             # Before the first row, nothing was recorded yet.
             first = min((month for month, rows in made.items() if rows.rows), default=None)
@@ -67,6 +80,9 @@ class Collector:
                 begun = {month: rows for month, rows in made.items() if month >= first}
                 found.append(Population(name, begun, dating.column))
         return found
+
+    def _sampled(self, rows: ir.Table) -> MonthRows:
+        return sampled(self.run(rows).drop_columns([SOURCE_ROW.name]))
 
     def _open_populations(self, months: list[str]) -> list[Population]:
         wins = self.wins(months[-1])
@@ -90,7 +106,7 @@ class Collector:
             ),
         ]
         ids = {month: rows.frame[DEAL] for month, rows in stored.items()}
-        by_target = labels(ids, wins, [month for month in months if month >= first])
+        by_target = labels(ids, wins, months, first)
         for target in TARGETS:
             before = "the month" if target.months == 1 else f"{target.months} months"
             found.append(Population(f"deals open {before} before", by_target[target.name]))

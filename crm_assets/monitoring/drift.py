@@ -14,10 +14,22 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pandas as pd
 
-from crm_assets.crm.drift_table import DRIFT_REPORT
 from crm_assets.crm.months import month_of_quarter, shift
 from crm_assets.monitoring.alarm import Drift
-from crm_assets.monitoring.distance import MATTERS, Moved, by_level, moved, rows_moved, whole
+from crm_assets.monitoring.distance import (
+    MATTERS,
+    Moved,
+    Pair,
+    Usual,
+    by_level,
+    moved,
+    rows_evidence,
+    rows_moved,
+    shares,
+    usual_evidence,
+    whole,
+)
+from crm_assets.monitoring.drift_table import DRIFT_REPORT
 from crm_assets.monitoring.levels import Counted, counted
 
 PRECEDING, SAME_PLACE = "preceding", "same place"
@@ -26,8 +38,10 @@ HISTORY, WINDOW = 12, 6
 # Fewer preceding months, or fewer rows in a month, say nothing.
 LEAST_MONTHS, LEAST_ROWS = 3, 30
 # The most rows of a month that are compared: beyond that, chance adds less than what matters.
-SAMPLE = 20_000
+SAMPLE = 10_000
 ROWS = "rows"
+# There is a season if neighbors differ so much more than months at the same place; so many must tell it.
+SEASONAL, LEAST_PAIRS = 1.5, 3
 
 
 @dataclass(frozen=True)
@@ -86,13 +100,15 @@ class Judged:
         population: the population's name.
         column: the column.
         levels: how often each level occurs by month; None if only the number of rows was judged.
-        months: the months of the comparison that says most.
+        month: the month that was judged.
+        months: the months of its reference.
         row: the columns of `DRIFT_REPORT`, without `follows`.
     """
 
     population: str
     column: str
     levels: Counted | None
+    month: str
     months: tuple[str, ...]
     row: dict[str, object] = field(repr=False)
 
@@ -175,14 +191,19 @@ def drifts(report: pd.DataFrame) -> list[Drift]:
 def _judge_rows(population: Population, month: str, known: list[str]) -> Judged:
     """Judge the number of rows, under the name of the date that they are counted by."""
     numbers = {one: float(population.months[one].rows) for one in [*known, month]}
-    made: list[tuple[float, str, list[str]]] = []
-    for name, months in references(month, known).items():
-        pairs = _pairs(name, month, known)
-        if months and (name == PRECEDING or len(pairs) > 1):
-            usual = [(numbers[one], np.array([numbers[m] for m in others])) for one, others in pairs]
-            strength = rows_moved(numbers[month], np.array([numbers[m] for m in months]), usual)
-            made.append((strength, name, months))
-    strength, name, months = max(made, key=lambda one: one[0])
+    of = references(month, known)
+
+    def counts(months: list[str]) -> np.ndarray:
+        return np.array([numbers[one] for one in months])
+
+    pairs = {
+        name: [(numbers[one], counts(others)) for one, others in _pairs(name, month, known)] for name in of
+    }
+    differ = {name: float(np.mean([rows_evidence(*pair) for pair in pairs[name]] or [0.0])) for name in of}
+    season = len(pairs[SAME_PLACE]) >= LEAST_PAIRS and differ[SAME_PLACE] * SEASONAL < differ[PRECEDING]
+    name = SAME_PLACE if of[SAME_PLACE] and season else PRECEDING
+    months = of[name]
+    strength = rows_moved(numbers[month], counts(months), pairs[name])
     before, now = float(np.mean([numbers[one] for one in months])), numbers[month]
     row = {
         "population": population.name,
@@ -200,7 +221,7 @@ def _judge_rows(population: Population, month: str, known: list[str]) -> Judged:
         "reference_rows": int(sum(numbers[one] for one in months)),
         "what": f"{now:,.0f} {population.name}, {before:,.0f} a month in the {_said(name)}",
     }
-    return Judged(population.name, str(population.dated_by), None, tuple(months), row)
+    return Judged(population.name, str(population.dated_by), None, month, tuple(months), row)
 
 
 def _judge_columns(population: Population, month: str, known: list[str]) -> list[Judged]:
@@ -217,7 +238,7 @@ def _judge_columns(population: Population, month: str, known: list[str]) -> list
         best = _compare(levels, month, enough)
         row = _row(population, name, month, levels, best)
         of = references(month, enough)[best.reference]
-        found.append(Judged(population.name, name, levels, tuple(of), row))
+        found.append(Judged(population.name, name, levels, month, tuple(of), row))
     return found
 
 
@@ -226,46 +247,56 @@ def _absent(frame: pd.DataFrame) -> pd.Series:
 
 
 def _compare(levels: Counted, month: str, known: list[str]) -> Comparison:
-    """Compare a month with both references, and return what says most."""
+    """Compare a month with the preceding months, or with the same place in the quarter if there is a season.
+
+    There is a season if months at the same place resemble each other more than neighbors do. Else the month
+    must differ from the same place as well, by what matters: it may be the season's first year.
+    """
     at = {one: number for number, one in enumerate([*known, month])}
     counts, now = levels.counts, levels.counts[at[month]]
-    made: dict[str, Comparison] = {}
-    for name, months in references(month, known).items():
-        pairs = _pairs(name, month, known)
-        if not months or (name == SAME_PLACE and len(pairs) < 2):
-            continue
-        of = counts[[at[one] for one in months]]
-        usual = [(counts[at[one]], counts[[at[m] for m in others]]) for one, others in pairs]
-        how = moved(now, of, usual)
-        made[name] = Comparison(
-            name, how, _share(of.sum(axis=0), how.level), _share(now, how.level), int(of.sum())
-        )
-    same = [at[one] for one in references(month, known)[SAME_PLACE]]
-    if same and not _matters(now, counts[same].sum(axis=0), made[PRECEDING].moved.level):
-        # The season explains it.
-        calm = replace(made[PRECEDING].moved, strength=min(made[PRECEDING].moved.strength, 0.99))
-        made[PRECEDING] = replace(made[PRECEDING], moved=calm)
-    return max(made.values(), key=lambda one: one.moved.strength)
+
+    def pooled(months: list[str]) -> np.ndarray:
+        return counts[[at[one] for one in months]].sum(axis=0)
+
+    of = references(month, known)
+    pairs = {
+        name: [(counts[at[one]], pooled(others)) for one, others in _pairs(name, month, known)] for name in of
+    }
+    season = _is_season(*(usual_evidence(pairs[name]) for name in of), pairs[SAME_PLACE])
+    name = SAME_PLACE if of[SAME_PLACE] and season else PRECEDING
+    how = moved(now, pooled(of[name]), pairs[name])
+    if name == PRECEDING and of[SAME_PLACE] and not _matters(now, pooled(of[SAME_PLACE]), how.level):
+        how = replace(how, strength=min(how.strength, 0.99))
+    reference = pooled(of[name])
+    before, after = (float(shares(count)[how.level]) for count in (reference, now))
+    return Comparison(name, how, before, after, int(reference.sum()))
+
+
+def _is_season(preceding: Usual, same_place: Usual, pairs: list[Pair]) -> bool:
+    """Return whether months at the same place resemble each other more than neighbors do."""
+    if len(pairs) < LEAST_PAIRS:
+        return False
+    return bool(np.mean(same_place.ratios) * SEASONAL < np.mean(preceding.ratios))
 
 
 def _matters(now: np.ndarray, reference: np.ndarray, level: int) -> bool:
     """Return whether a month differs from a reference by more than what matters."""
-    if whole(now, reference) >= MATTERS:
+    if whole(now[:-1], reference[:-1]) >= MATTERS:
         return True
     return bool(by_level(now, reference)[level] >= MATTERS / 2)
 
 
 def _pairs(reference: str, month: str, known: list[str]) -> list[tuple[str, list[str]]]:
     """Return past months, each with the other months that it is compared with in the same way."""
-    if reference == PRECEDING:
-        months = references(month, known)[PRECEDING]
-        found = [(one, [other for other in months if other != one]) for one in months]
-    else:
+    if reference == SAME_PLACE:
         place = month_of_quarter
-        found = [
-            (one, [other for other in known if other != one and place(other) == place(one)]) for one in known
-        ]
-    return [(one, others) for one, others in found if others]
+        found = [(one, [m for m in known if m != one and place(m) == place(one)]) for one in known]
+        return [(one, others) for one, others in found if others]
+    months = references(month, known)[PRECEDING]
+    around = [(one, [other for other in months if other != one]) for one in months]
+    # A trend shows only against the months before.
+    before = [(one, references(one, known)[PRECEDING]) for one in months]
+    return around + [(one, others) for one, others in before if len(others) >= LEAST_MONTHS]
 
 
 def _row(
@@ -289,10 +320,6 @@ def _row(
         "reference_rows": best.rows,
         "what": f"{column} {value}: {change} of {population.name}",
     }
-
-
-def _share(counts: np.ndarray, level: int) -> float:
-    return float(counts[level] / max(counts.sum(), 1))
 
 
 def _said(reference: str) -> str:

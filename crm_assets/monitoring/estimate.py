@@ -12,13 +12,18 @@ good estimate.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from statistics import NormalDist
 
 import numpy as np
+import pandas as pd
 
-# The share of outcomes that an interval holds if the probabilities are right, as everywhere in the project.
-COVERED = 0.80
+from crm_assets.crm.targets import DEFAULT_TARGET
+from crm_assets.modeling.metrics import scores
+from crm_assets.modeling.outlook.combine import spread
+from crm_assets.monitoring.tables import COVERED, OF_ESTIMATE, PERFORMANCE_ESTIMATE
+
 # How many standard deviations around the mean hold all wins that are worth a look.
 REACH = 9.0
 
@@ -60,10 +65,85 @@ def estimates(probability: np.ndarray, covered: float = COVERED) -> list[Estimat
     brier, brier_error = expected_brier(chance)
     fewest, most = wins_interval(chance, covered)
     return [
-        Estimate("roc_auc", auc, max(auc - width * auc_error, 0.0), min(auc + width * auc_error, 1.0), deals),
+        Estimate("roc_auc", auc, auc - width * auc_error, min(auc + width * auc_error, 1.0), deals),
         Estimate("brier", brier, max(brier - width * brier_error, 0.0), brier + width * brier_error, deals),
         Estimate("wins", float(chance.sum()), fewest, most, deals),
     ]
+
+
+def of_predictions(
+    predictions: pd.DataFrame, month: str, past: Iterable[tuple[pd.Series, np.ndarray]] = ()
+) -> pd.DataFrame:
+    """Return the estimates for the predictions of a month.
+
+    Args:
+        predictions: columns of `crm.tables.WIN_PREDICTIONS`.
+        month: the month at whose end they were made.
+        past: the probabilities of months whose outcome was known by then, and the outcomes: 1, 0, or NaN.
+
+    Returns:
+        Columns of `PERFORMANCE_ESTIMATE`; empty without predictions.
+    """
+    if predictions.empty:
+        return PERFORMANCE_ESTIMATE.arrow.empty_table().to_pandas()
+    lived: dict[str, list[tuple[Estimate, float]]] = {}
+    for probability, outcome in past:
+        known = ~np.isnan(outcome)
+        chance, won = probability.to_numpy(dtype="float64")[known], outcome[known]
+        if len(won):
+            came = scores(won, chance)
+            came = {"roc_auc": came["roc_auc"], "brier": came["brier"], "wins": came["realized_wins"]}
+            for one in estimates(chance):
+                lived.setdefault(one.measure, []).append((one, came[one.measure]))
+    made = predictions.iloc[0]
+    rows = [
+        {
+            "snapshot_month": month,
+            "forecast_month": DEFAULT_TARGET.last_month(month),
+            "measure": OF_ESTIMATE.get(one.measure, one.measure),
+            "said": one.value,
+            "lower": one.lower,
+            "upper": one.upper,
+            "deals": one.deals,
+            **{name: made[name] for name in ("scored_by", "algorithm", "model_version")},
+        }
+        for raw in estimates(predictions["probability"].to_numpy(dtype="float64"))
+        for one in [widened(raw, lived.get(raw.measure, []))]
+    ]
+    return pd.DataFrame(rows, columns=pd.Index(PERFORMANCE_ESTIMATE.names))
+
+
+def widened(estimate: Estimate, past: Sequence[tuple[Estimate, float]], covered: float = COVERED) -> Estimate:
+    """Return an estimate with an interval as wide as past months say.
+
+    The probabilities are never quite right, so past estimates strayed further than chance explains. Their
+    excess, as a share of what was estimated, is added to the variance, as in the intervals of the forecast.
+
+    Args:
+        estimate: the estimate of a month.
+        past: estimates of the same measure, of months whose outcome was known by then, and what came. While
+            they are few, the interval stays as it is.
+        covered: the probability that the interval holds what comes.
+    """
+    lived = [(one, came) for one, came in past if not math.isnan(one.value + came)]
+    own = _variance(estimate, covered)
+    if not lived or not own > 0:
+        return estimate
+    said, came = (
+        np.array(values) for values in zip(*((one.value, came) for one, came in lived), strict=True)
+    )
+    variances = np.array([_variance(one, covered) for one, _ in lived])
+    beyond = (spread(said, came, variances, len(lived)) or 0.0) * estimate.value**2
+    wider, value = math.sqrt((own + beyond) / own), estimate.value
+    most = float(estimate.deals) if estimate.measure == "wins" else 1.0
+    lower, upper = (value + wider * (end - value) for end in (estimate.lower, estimate.upper))
+    return replace(estimate, lower=max(lower, 0.0), upper=min(upper, most))
+
+
+def _variance(estimate: Estimate, covered: float) -> float:
+    """Return the variance that an interval of `estimates` stands for."""
+    half = (estimate.upper - estimate.lower) / 2
+    return (half / NormalDist().inv_cdf((1 + covered) / 2)) ** 2
 
 
 def expected_roc_auc(probability: np.ndarray) -> tuple[float, float]:

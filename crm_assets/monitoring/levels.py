@@ -27,7 +27,7 @@ class Counted:
     """How often each level occurs in each month.
 
     Attributes:
-        levels: the levels, in order.
+        levels: the levels, in order; the last one is that of missing values.
         counts: one row per month, one column per level.
         codes: the position of each row's level, by month.
     """

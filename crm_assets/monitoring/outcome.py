@@ -14,7 +14,7 @@ from crm_assets.modeling.baselines import season_of
 from crm_assets.modeling.outlook import past
 from crm_assets.modeling.outlook.cells import Cells
 from crm_assets.modeling.outlook.history import History
-from crm_assets.modeling.outlook.past import OPEN, SEASON, TOTAL, WINS
+from crm_assets.modeling.outlook.past import SEASON
 from crm_assets.modeling.training_rows import DEAL
 
 AHEAD = DEFAULT_TARGET.months
@@ -71,9 +71,10 @@ class Outcome:
         Args:
             deals: identifiers of deals that were open at the end of the month before.
         """
-        known = self.history.deals[DEAL]
-        won = deals.isin(known[self.history.won_within(self.said_in, AHEAD)])
-        return np.where(won, 1.0, np.where(deals.isin(known), 0.0, np.nan))
+        known = self.history.once(("index",), lambda: pd.Index(self.history.deals[DEAL].astype("object")))
+        place = known.get_indexer(pd.Index(deals.astype("object")))
+        won = self.history.won_within(self.said_in, AHEAD)
+        return np.where(place < 0, np.nan, won[place]) if len(won) else np.full(len(deals), np.nan)
 
     def seasonal_rate(self) -> float | None:
         """Return the share of open deals that the season lets expect; None while no month tells.
@@ -104,6 +105,3 @@ class Outcome:
 
     def _place(self, month: str) -> int:
         return month_of_quarter(shift(month, 1))
-
-
-__all__ = ("AHEAD", "OPEN", "TOTAL", "WINS", "Outcome")

@@ -13,14 +13,17 @@ import ibis
 import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from crm_assets.crm.all_features import ALL_FEATURES
 from crm_assets.crm.deals import DIMENSIONS, Dimension
 from crm_assets.crm.months import month_end, month_start, shift
 from crm_assets.crm.raw_table import Dating, RawTable
-from crm_assets.crm.schema import RAW_TABLES, SOURCE_ROW
+from crm_assets.crm.schema import RAW_TABLES, SOURCE_ROW, Stage
 from crm_assets.crm.tables import WIN_PREDICTIONS
 from crm_assets.crm.targets import TARGETS
+from crm_assets.modeling.frames import coded
 from crm_assets.monitoring.drift import SAMPLE, MonthRows
 
 SEED = 20161020
@@ -52,7 +55,7 @@ def dated_name(table: RawTable, dating: Dating) -> str:
 def dated_rows(raw: Mapping[str, ir.Table], table: RawTable, dating: Dating, month: str) -> ir.Table | None:
     """Return the rows of a raw table that are dated in a month, with what other raw tables say of them.
 
-    It leaves out keys, and what is known only from a later date on. Other dates become the days until them.
+    It leaves out the key, and what is known only from a later date on. Other dates become days until then.
 
     Args:
         raw: the raw tables by name.
@@ -61,7 +64,7 @@ def dated_rows(raw: Mapping[str, ir.Table], table: RawTable, dating: Dating, mon
         month: `YYYY-MM`.
 
     Returns:
-        None if the table has no such date.
+        The rows in the order of the file, with `source_row`; None if the table has no such date.
     """
     rows = raw[table.name]
     if dating.column not in rows.columns:
@@ -69,7 +72,7 @@ def dated_rows(raw: Mapping[str, ir.Table], table: RawTable, dating: Dating, mon
     day = rows[dating.column]
     rows = rows.filter(day.between(ibis.literal(month_start(month)), ibis.literal(month_end(month))))
     hidden = _later(table, dating)
-    kept = [name for name in rows.columns if name not in hidden and name not in (*table.key, SOURCE_ROW.name)]
+    kept = [name for name in rows.columns if name not in hidden and name not in table.key]
     dates = {column.name for column in table.columns if column.dtype == "date"}
     day = rows[dating.column]
     rows = rows.select(
@@ -85,7 +88,7 @@ def dated_rows(raw: Mapping[str, ir.Table], table: RawTable, dating: Dating, mon
             more = [name for name in listed.columns if name not in rows.columns]
             rows = rows.left_join(listed.select(*other.key, *more), list(other.key), rname="{name}_listed")
             rows = rows.drop(*(name for name in rows.columns if name.endswith("_listed")))
-    return rows
+    return rows.order_by(SOURCE_ROW.name)
 
 
 def _later(table: RawTable, dating: Dating) -> set[str]:
@@ -95,9 +98,14 @@ def _later(table: RawTable, dating: Dating) -> set[str]:
     return {name for one in after for name in one.columns} - own
 
 
-def sampled(frame: pd.DataFrame) -> MonthRows:
-    """Return the rows of a month, or a sample of them by a fixed seed if there are many."""
-    return MonthRows(len(frame), frame.iloc[chosen(len(frame))].reset_index(drop=True))
+def sampled(rows: pa.Table) -> MonthRows:
+    """Return the rows of a month, or a sample of them by a fixed seed if there are many.
+
+    Args:
+        rows: in an order that is always the same.
+    """
+    some = rows if len(rows) <= SAMPLE else rows.take(pa.array(chosen(len(rows))))
+    return MonthRows(len(rows), coded(some))
 
 
 def chosen(rows: int) -> np.ndarray:
@@ -107,8 +115,29 @@ def chosen(rows: int) -> np.ndarray:
     return np.sort(np.random.default_rng(SEED).choice(rows, SAMPLE, replace=False))
 
 
+def joined(rows: MonthRows, more: pa.Table) -> MonthRows:
+    """Return rows of open deals with more columns of them, from a table with `opportunity_id`."""
+    names = [name for name in more.column_names if name not in rows.frame]
+    if not names or not len(more):
+        return rows
+    there = more.filter(pc.is_in(more[DEAL], pa.array(rows.frame[DEAL].astype(str))))
+    frame = coded(there.select([DEAL, *names])).astype({DEAL: str})
+    merged = rows.frame.astype({DEAL: str}).merge(frame, on=DEAL, how="left")
+    return MonthRows(rows.rows, merged)
+
+
+def compared_columns() -> tuple[str, ...]:
+    """Return the columns that are compared of open deals, and their id."""
+    return (DEAL, *FEATURES, *PREDICTIONS)
+
+
+def wins(snapshot: ir.Table) -> ir.Table:
+    """Return the won deals of a month's snapshot: `opportunity_id` and `close_date`."""
+    return snapshot.filter(snapshot.stage == Stage.WON.value).select(DEAL, "close_date")
+
+
 def labels(
-    open_deals: Mapping[str, pd.Series], wins: pd.DataFrame, months: Iterable[str]
+    open_deals: Mapping[str, pd.Series], wins: pd.DataFrame, months: Iterable[str], first: str
 ) -> dict[str, dict[str, MonthRows]]:
     """Return the labels that the end of each month decides, by target and month.
 
@@ -116,6 +145,7 @@ def labels(
         open_deals: ids of the deals that were open at each month's end.
         wins: `opportunity_id` and `close_date` of all won deals as known.
         months: the months.
+        first: the first month in which deals closed; before, nobody knows.
     """
     closed = pd.to_datetime(wins["close_date"]).dt.strftime("%Y-%m").to_numpy()
     when = pd.Series(closed, index=wins[DEAL].astype(str).to_numpy())
@@ -125,7 +155,7 @@ def labels(
         by_month = {}
         for month in months:
             ids = open_deals.get(shift(month, -target.months))
-            if ids is None or ids.empty:
+            if ids is None or ids.empty or shift(month, 1 - target.months) < first:
                 continue
             closes = when.reindex(ids.astype(str)).to_numpy()
             won = np.array([isinstance(one, str) and one <= month for one in closes], dtype="int64")

@@ -22,6 +22,8 @@ THEN, LATER = "then", "later"
 # What an estimate calls wins are those of the deals that were predicted.
 OF_ESTIMATE = {WINS: OPEN_WINS}
 PLACE = ("level", "name")
+# The share of outcomes that an interval holds if the probabilities are right, as everywhere in the project.
+COVERED = 0.80
 
 _MADE = {column.name: column for column in WIN_PREDICTIONS.columns}
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-from anyio import to_thread
+from anyio import CapacityLimiter, to_thread
 from fastapi import Depends, Request, Response
-from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.openapi.models import HTTPBearer as HTTPBearerModel
+from fastapi.security.base import SecurityBase
 from limits import RateLimitItem, parse
 from limits.aio.storage import MemoryStorage, Storage
 from limits.aio.strategies import FixedWindowRateLimiter
@@ -17,7 +19,7 @@ from limits.storage import storage_from_string
 from pydantic_core import to_json
 
 from crm_assets.serving.cache import Cache
-from crm_assets.serving.keys import LOCAL, READ, SCORE, Key, RefusedError
+from crm_assets.serving.keys import LOCAL, READ, SCORE, Key, Keys, RefusedError
 from crm_assets.serving.metrics import Metrics
 from crm_assets.serving.problems import Problem
 from crm_assets.serving.state import Follower, State
@@ -26,6 +28,8 @@ from crm_assets.settings import Settings
 log = logging.getLogger("crm_assets.serving")
 
 JSON = "application/json"
+# The name of the way to authenticate, in the OpenAPI document.
+SCHEME = "ApiKey"
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,10 @@ class Service:
     cache: Cache
     metrics: Metrics
     rates: Rates
+    # More threads than processors would only take turns.
+    workers: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(os.cpu_count() or 1))
+    # Months are prepared one after the other; those who wait must not take the workers' places.
+    preparing: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(1))
 
     def state(self) -> State:
         """Return the state in force, with stored answers.
@@ -95,46 +103,45 @@ async def service(request: Request) -> Service:
     return request.app.state.service
 
 
-_bearer = HTTPBearer(auto_error=False, description="The API key.")
-_header = APIKeyHeader(name="X-API-Key", auto_error=False, description="The API key.")
+class _ApiKey(SecurityBase):
+    """Finds out who calls, and whether the key may do this; a single dependency, since each takes time."""
 
+    def __init__(self, scope: str) -> None:
+        self.scope, self.scheme_name = scope, SCHEME
+        self.model = HTTPBearerModel(description="The API key; `X-API-Key` takes it, too.")
 
-def caller(scope: str) -> Callable[..., Awaitable[Key]]:
-    """Return the dependency that finds out who calls, and whether the key may do this."""
+    async def __call__(self, request: Request) -> Key:
+        """Return the row of the key.
 
-    async def found(
-        request: Request,
-        of: Annotated[Service, Depends(service)],
-        bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
-        header: Annotated[str | None, Depends(_header)],
-    ) -> Key:
-        keys = of.follower.keys
-        if keys is None:
-            key = LOCAL
-        else:
-            token = bearer.credentials if bearer else header
-            if token is None:
-                raise Problem(
-                    401,
-                    "Send an API key: Authorization: Bearer crm_…",
-                    headers={"WWW-Authenticate": "Bearer"},
-                )
-            try:
-                key = keys.caller(token)
-            except RefusedError as error:
-                raise Problem(401, str(error), headers={"WWW-Authenticate": "Bearer"}) from None
+        Raises:
+            Problem: there is none, or it may not.
+        """
+        of: Service = request.app.state.service
+        key = _known(of.follower.keys, request)
         request.scope["caller"] = key.name
-        if scope not in key.may:
-            raise Problem(403, f"This key may not {scope}; use one with the scope {scope}.")
+        if self.scope not in key.may:
+            raise Problem(403, f"This key may not {self.scope}; use one with the scope {self.scope}.")
         await of.rates.check(key)
         return key
 
-    return found
+
+def _known(keys: Keys | None, request: Request) -> Key:
+    if keys is None:
+        return LOCAL
+    kind, _, token = request.headers.get("authorization", "").partition(" ")
+    given = token.strip() if kind.lower() == "bearer" else request.headers.get("x-api-key")
+    challenge = {"WWW-Authenticate": "Bearer"}
+    if not given:
+        raise Problem(401, "Send an API key: Authorization: Bearer crm_…", headers=challenge)
+    try:
+        return keys.caller(given)
+    except RefusedError as error:
+        raise Problem(401, str(error), headers=challenge) from None
 
 
 Serving = Annotated[Service, Depends(service)]
-Reads = Annotated[Key, Depends(caller(READ))]
-Scores = Annotated[Key, Depends(caller(SCORE))]
+Reads = Annotated[Key, Depends(_ApiKey(READ))]
+Scores = Annotated[Key, Depends(_ApiKey(SCORE))]
 
 
 def written(answer: Any) -> bytes:
@@ -160,6 +167,6 @@ async def remembered(of: Service, state: State, key: Key, what: str, make: Calla
     place = of.cache.key(state.tag, str(key.sees), what)
     body = await of.cache.get(place)
     if body is None:
-        body = await to_thread.run_sync(lambda: written(make()))
+        body = await to_thread.run_sync(lambda: written(make()), limiter=of.workers)
         await of.cache.put(place, body)
     return sent(body)

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("crm_assets.serving")
 
-# Bytes of answers that this process keeps.
+# Bytes that this process keeps of answers, and of what each takes beside its text.
 HELD = 64_000_000
+BESIDE = 500
 # Larger answers are not kept.
 LARGEST = 2_000_000
 SECONDS_KEPT = 24 * 3600
@@ -36,7 +37,7 @@ class Cache:
     """A small cache in this process, before a shared one in Redis."""
 
     def __init__(self, settings: Settings) -> None:
-        self._held: LRUCache[str, bytes] = LRUCache(HELD, getsizeof=len)
+        self._held: LRUCache[str, bytes] = LRUCache(HELD, getsizeof=_size)
         self._redis = _connect(settings)
         self._where = without_password(settings.redis_url.get_secret_value()) if settings.redis_url else None
         self._away_until = 0.0
@@ -93,6 +94,10 @@ class Cache:
         self.failures += 1
         self._away_until = time.monotonic() + PAUSE
         log.warning("redis away", extra={"fields": {"redis": self._where, "error": type(error).__name__}})
+
+
+def _size(answer: bytes) -> int:
+    return len(answer) + BESIDE
 
 
 def _connect(settings: Settings) -> Redis | None:

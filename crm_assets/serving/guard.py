@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from crm_assets.serving import problems
 from crm_assets.serving.metrics import Metrics
 from crm_assets.serving.problems import Problem
+from crm_assets.serving.protocol import BEGUN
 from crm_assets.settings import Settings
 
 log = logging.getLogger("crm_assets.serving")
@@ -46,7 +47,8 @@ class Guard:
             return
         started, seen = time.perf_counter(), _Seen(send, request_id(scope))
         scope["request_id"] = seen.request_id
-        busy = self.under_way >= self.most and scope["path"] not in ALWAYS
+        others = max(self.under_way, len(scope.get(BEGUN, ())) - 1)
+        busy = others >= self.most and scope["path"] not in ALWAYS
         self.under_way += 1
         self.metrics.in_flight.set(self.under_way)
         try:
@@ -88,14 +90,15 @@ class Guard:
         return None
 
     async def _timed(self, scope: Scope, receive: Receive, seen: _Seen) -> None:
-        over, size, until = False, 0, time.monotonic() + self.seconds
+        over, size, until = False, 0, asyncio.get_running_loop().time() + self.seconds
 
         async def in_time() -> Message:
             nonlocal over, size
             if over:
                 return await receive()
             try:
-                message = await asyncio.wait_for(receive(), max(0.0, until - time.monotonic()))
+                async with asyncio.timeout_at(until):
+                    message = await receive()
             except TimeoutError:
                 said = f"The body did not arrive within {self.seconds:g} seconds; send it again."
                 raise Problem(408, said, headers={"Connection": "close"}) from None

@@ -1,4 +1,8 @@
-"""HTTP/1.1 as uvicorn speaks it, except that a head which does not arrive in time ends the connection."""
+"""HTTP/1.1 as uvicorn speaks it, with two additions.
+
+A head which does not arrive in time ends the connection. And a request knows how many others have begun:
+those that still wait to be looked at count as well, else nobody would notice that too many come.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,9 @@ import asyncio
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+# The tasks of all requests that have begun and are not answered, in the scope of each.
+BEGUN = "crm_assets.begun"
 
 
 def impatient(seconds: float) -> type[HttpToolsProtocol]:
@@ -24,6 +31,7 @@ def impatient(seconds: float) -> type[HttpToolsProtocol]:
 
         def on_headers_complete(self) -> None:
             self._arrived()
+            self.scope[BEGUN] = self.tasks  # ty: ignore[invalid-typed-dict-key]
             super().on_headers_complete()
 
         def connection_lost(self, exc: Exception | None) -> None:

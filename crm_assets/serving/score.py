@@ -24,8 +24,8 @@ Asked = TypeVar("Asked", bound=BaseModel)
 
 router = APIRouter(tags=["fresh predictions"])
 
-PROBLEMS = responses(400, 401, 403, 408, 413, 415, 422, 429, 500, 503)
-# So few deals are done before a thread would have started.
+PROBLEMS = responses(400, 401, 403, 408, 413, 415, 421, 422, 429, 500, 503, 504)
+# So few deals are done before a thread would have started, or a cache would have answered.
 FEW = 10
 
 
@@ -50,8 +50,9 @@ async def predictions(request: Request, of: Serving, key: Scores) -> Response:
     body = await _read(request)
     asked = _validated(schemas.PredictionsRequest, body)
     state = of.state()
-    place = of.cache.key(state.tag, str(key.sees), "predictions", body.decode("utf-8", "replace"))
-    if (known := await of.cache.get(place)) is not None:
+    many = len(asked.deals) > FEW
+    place = of.cache.key(state.tag, str(key.sees), "predictions", body.decode()) if many else ""
+    if many and (known := await of.cache.get(place)) is not None:
         return sent(known)
     ready = await _fresh(of, state, None if asked.as_of is None else f"{asked.as_of}")
 
@@ -60,7 +61,8 @@ async def predictions(request: Request, of: Serving, key: Scores) -> Response:
         return written(_predicted(of, state, ready, key, given, asked.reasons))
 
     answer = await _made(of, len(asked.deals), make)
-    await of.cache.put(place, answer)
+    if many:
+        await of.cache.put(place, answer)
     return sent(answer)
 
 
@@ -138,7 +140,7 @@ async def _fresh(of: Service, state: State, as_of: str | None) -> Fresh:
     if (ready := state.prepared(month)) is not None:
         return ready
     try:
-        return await to_thread.run_sync(of.follower.fresh, state, month)
+        return await to_thread.run_sync(of.follower.fresh, state, month, limiter=of.preparing)
     except NotEnoughDataError as error:
         raise Problem(422, str(error), [Fault(where="as_of", what="is too early")]) from None
 
@@ -205,7 +207,7 @@ def _validated(model: type[Asked], body: bytes) -> Asked:
 
 async def _made(of: Service, deals: int, make: Callable[[], bytes]) -> bytes:
     """Return an answer about some deals, and count them."""
-    answer = make() if deals <= FEW else await to_thread.run_sync(make)
+    answer = make() if deals <= FEW else await to_thread.run_sync(make, limiter=of.workers)
     of.metrics.deals.inc(deals)
     return answer
 

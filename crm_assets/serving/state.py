@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import threading
 from dataclasses import dataclass, field, replace
@@ -80,23 +81,22 @@ class Health:
 
     registry: str | None = None
     tables: str | None = None
-    keys: str | None = None
     checked_at: datetime | None = None
 
 
 class Follower:
-    """Follows the champion, the tables and the keys in a thread of its own; keeps the last good state."""
+    """Follows the champion, the tables and the keys in threads of their own; keeps the last good state."""
 
     def __init__(self, settings: Settings, store: TableStore) -> None:
         self.settings, self.store = settings, store
         self.state, self.health = State(), Health()
         self.keys: Keys | None = None
+        self.keys_problem: str | None = None
         # The store's engine serves one thread at a time.
         self.reading = threading.Lock()
         self.switches = 0
         self._keys_seen: Any = None
         self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
 
     @property
     def ready(self) -> bool:
@@ -112,16 +112,15 @@ class Follower:
             SettingsError: the file of keys is not valid.
         """
         self._read_keys(first=True)
-        self._thread = threading.Thread(target=self._follow, name="follower", daemon=True)
-        self._thread.start()
+        for follow in (self._follow, self._follow_keys):
+            threading.Thread(target=follow, name=follow.__name__, daemon=True).start()
 
     def stop(self) -> None:
-        """End the thread; an unfinished look at the registry is given up with the process."""
+        """End the threads; an unfinished look at the registry is given up with the process."""
         self._stop.set()
 
     def look(self) -> None:
-        """Look once at keys, registry and tables, and replace the state if something changed."""
-        keys = self._read_keys()
+        """Look once at registry and tables, and replace the state if something changed."""
         was = self.state
         with self.reading:
             state, tables = self._tables(was)
@@ -135,7 +134,7 @@ class Follower:
                 log.info("switched", extra={"fields": {"model": state.version, "tables": state.tag}})
             except CrmAssetsError as error:
                 tables = str(error)
-        self.health = Health(registry, tables, keys, datetime.now(UTC))
+        self.health = Health(registry, tables, datetime.now(UTC))
 
     def fresh(self, state: State, month: str) -> Fresh:
         """Return what fresh predictions of a month need, prepared if necessary; takes up to seconds."""
@@ -149,7 +148,19 @@ class Follower:
             except Exception as error:  # the next look may succeed
                 log.exception("look failed")
                 self.health = replace(self.health, registry=f"{type(error).__name__}: see the log.")
+            if not gc.get_freeze_count():
+                # What is there now stays, so nobody has to look through it again.
+                gc.freeze()
             self._stop.wait(self.settings.poll_seconds if self.ready else 1)
+
+    def _follow_keys(self) -> None:
+        """Follow the keys by themselves: a registry that takes long must not keep a revoked key alive."""
+        while not self._stop.wait(self.settings.poll_seconds):
+            try:
+                self.keys_problem = self._read_keys()
+            except Exception as error:  # the next look may succeed
+                log.exception("keys failed")
+                self.keys_problem = f"{type(error).__name__}: see the log."
 
     def _prepare(self, state: State) -> None:
         """Make fresh predictions of the newest month ready before anybody asks."""
@@ -196,7 +207,9 @@ class Follower:
         if path is None:
             return None
         try:
-            seen = path.stat().st_mtime_ns if path.exists() else None
+            # A file that was put in its place may have the same time.
+            found = path.stat() if path.exists() else None
+            seen = found and (found.st_mtime_ns, found.st_size, found.st_ino)
             if first or seen != self._keys_seen:
                 self.keys, self._keys_seen = read_keys(path), seen
             return None

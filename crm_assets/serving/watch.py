@@ -30,7 +30,9 @@ _VERDICTS = ("feature", "verdict", "used", "overruled", "reason")
 _METRIC = "test_"
 
 
-@router.get("/v1/model", response_model=schemas.ModelOut, responses=responses(400, 401, 403, 429, 500, 503))
+@router.get(
+    "/v1/model", response_model=schemas.ModelOut, responses=responses(400, 401, 403, 413, 421, 429, 500, 503)
+)
 async def model(of: Serving, _: Reads) -> Response:
     """Return the model in force: features, metrics beside baselines, and the verdicts of the leak audit."""
     state = of.state()
@@ -63,7 +65,7 @@ async def model(of: Serving, _: Reads) -> Response:
     return sent(written(body))
 
 
-@router.get("/healthz", response_model=dict[str, str], responses=responses(400))
+@router.get("/healthz", response_model=dict[str, str], responses=responses(400, 403, 413, 421))
 @router.get("/ping", include_in_schema=False)
 async def healthz() -> dict[str, str]:
     """Say that the process answers."""
@@ -76,7 +78,7 @@ async def version(of: Serving) -> dict[str, str]:
     return {"model_version": of.follower.state.version}
 
 
-@router.get("/readyz", response_model=dict[str, Any], responses=responses(400, 503))
+@router.get("/readyz", response_model=dict[str, Any], responses=responses(400, 403, 413, 421, 503))
 async def readyz(of: Serving) -> dict[str, Any]:
     """Say whether the service can answer, and what it does without at the moment."""
     if not of.follower.ready:
@@ -99,7 +101,7 @@ async def metrics(of: Serving) -> Response:
     parts = {
         "registry": health.registry,
         "tables": health.tables,
-        "keys": health.keys,
+        "keys": of.follower.keys_problem,
         "redis": of.cache.problem,
     }
     for part, problem in parts.items():
@@ -114,7 +116,7 @@ def _following(of: Service) -> dict[str, Any]:
     return {
         "registry": health.registry or "ok",
         "tables": health.tables or "ok",
-        "keys": health.keys or "ok",
+        "keys": of.follower.keys_problem or "ok",
         "redis": of.cache.problem or "ok",
         "checked_at": health.checked_at and health.checked_at.isoformat(timespec="seconds"),
     }

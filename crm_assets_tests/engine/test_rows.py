@@ -121,7 +121,8 @@ def test_posted_deals_have_the_stored_features_of_their_month(small_chain: Chain
         {"opportunity_id": deal, **{k: v for k, v in raw.loc[deal, columns].items() if pd.notna(v)}}
         for deal in stored["opportunity_id"]
     ]
-    found, left_out = online.of(deals)
+    rows, left_out = online.of(deals)
+    found = pd.DataFrame(rows)
     assert left_out == []
     names = [name for name in stored.columns if name in found]
     pd.testing.assert_frame_equal(found[names], stored[names], check_dtype=False, check_exact=True)

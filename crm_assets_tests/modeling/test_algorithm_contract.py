@@ -237,11 +237,12 @@ def test_the_champion_does_not_fit_again_what_the_backtest_has_fitted(
     fits: list[str] = []
     whole = learn
     monkeypatch.setattr(
-        "crm_assets.modeling.folds.learn", lambda row, lesson: fits.append(lesson.as_of) or whole(row, lesson)
+        "crm_assets.modeling.folds.learn",
+        lambda row, lesson, spark: fits.append(lesson.as_of) or whole(row, lesson, spark),
     )
     won = winning(row, sample)
     explained = {month: won.explained[month] for month in won.split.scored}
-    assert fits == sample.split.scored
+    assert fits == [*sample.split.scored, sample.rows.horizon]
     assert all(len(frame) for frame in explained.values())
 
 

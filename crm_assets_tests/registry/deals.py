@@ -50,9 +50,9 @@ def training_rows() -> HeldRows:
     return HeldRows(table)
 
 
-def candidate(rows: HeldRows, name: str) -> Candidate:
+def candidate(rows: HeldRows, name: str, models: FoldModels | None = None) -> Candidate:
     """Make the candidate for which this algorithm is the only choice."""
-    features, kept = list(FEATURE_NAMES), FoldModels()
+    features, kept = list(FEATURE_NAMES), models or FoldModels()
     scores = walk_forward(algorithm(name), rows, features, SPLIT.scored, SEED, kept)
     return champion.candidate(rows, features, {name: scores}, SPLIT, SEED, kept)
 

@@ -104,6 +104,23 @@ HOSTILE: dict[str, tuple[Send, str, tuple[int, ...]]] = {
         (422,),
     ),
     "two shapes at once": (posted({"inputs": [DEAL], "instances": [DEAL]}, "/invocations"), "all", (422,)),
+    "features that are no numbers": (
+        posted(b'{"inputs": [{"days_open": NaN, "list_price": "1"}]}', "/invocations"),
+        "all",
+        (422,),
+    ),
+    "features beyond all": (
+        posted(b'{"inputs": [{"days_open": -1, "list_price": 1e999}]}', "/invocations"),
+        "all",
+        (422,),
+    ),
+    "a row that is none": (posted({"inputs": [1]}, "/invocations"), "all", (422,)),
+    "a chunked body that is too large": (
+        lambda client: client.post("/v1/predictions", content=iter([b" " * 60_000] * 8), headers=JSON),
+        "all",
+        (413,),
+    ),
+    "a page in another office's name": (got("/v1/opportunities?office=x' OR 1=1"), "office", (200,)),
     "features that are missing": (posted({"inputs": [{"days_open": 3}]}, "/invocations"), "all", (422,)),
 }  # fmt: skip
 

@@ -11,8 +11,8 @@ import pytest
 from crm_assets.console import api_key
 from crm_assets.errors import SettingsError
 from crm_assets.insight.scope import EVERYTHING
-from crm_assets.serving.__main__ import check
 from crm_assets.serving.keys import RefusedError, add_row, new_key, read_keys
+from crm_assets.serving.server import check
 from crm_assets.settings import get_settings
 
 BAD = {

@@ -75,7 +75,7 @@ def test_an_empty_secret_is_told_by_name_before_anything_starts(tmp_path: Path, 
 
 
 def test_a_missing_env_file_is_told_with_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(StackError, match=r"is missing; copy .*env\.example to it and fill in the secrets"):
+    with pytest.raises(StackError, match="is missing: make secrets writes it"):
         docker.read_env(tmp_path / ".env")
 
 

@@ -100,15 +100,15 @@ def evaluate(
         blind = {rule.name: why for rule in suite.rules if (why := _blind(store, suite, rule, derived))}
         unjudged |= blind
         rules = [rule.resolved(table, read) for rule in suite.rules if rule.name not in blind]
-        count = derived.count().to_pyarrow().as_py()
-        small = count <= limit
+        judged = pushdown.count(derived, rules)
+        small = sum(rows for rows, _ in judged.clean_rows.values()) <= limit
         if small:
             outcomes += gx.judge(store.to_pandas(derived), rules, suite.shown_key)
         else:
-            outcomes += pushdown.judge(derived, rules, suite.shown_key)
+            outcomes += judged.outcomes(rules, suite.shown_key)
         judges.append("great-expectations on pandas" if small else "queries of the table engine")
         if suite.scored:
-            counts = pushdown.clean_rows(derived, rules)
+            counts = judged.clean_rows
     if months is None:
         rows, clean = (sum(count[i] for count in counts.values()) for i in (0, 1))
         counts = {"": (rows, clean)}

@@ -3,6 +3,7 @@
 import dagster as dg
 import pandas as pd
 
+from crm_assets.crm.targets import DEFAULT_TARGET
 from crm_assets.defs.assets.models import champion, leak_audit
 from crm_assets.defs.checks.scored_rows import scored_rows
 from crm_assets.defs.metadata import Fact, table
@@ -116,6 +117,28 @@ def no_inadmissible_feature(
     )
 
 
+@dg.asset_check(asset=champion, description="The champion knows the outcomes of the last months.")
+def champion_is_recent(
+    champion: pd.DataFrame, mlflow: MlflowSession, tables: TableStoreResource
+) -> dg.AssetCheckResult:
+    """Check how many months of known outcomes the champion in force has not learned from."""
+    from crm_assets.monitoring.triggers import months_between, too_old
+
+    if rate_in_force(champion):
+        return _no_model()
+    limit = get_settings().champion_max_age
+    newest = max(set(tables.store.months("win_features")) & set(monthly.get_partition_keys()))
+    until = max(mlflow.load_champion().trained_months)
+    age = months_between(until, DEFAULT_TARGET.last_labeled(newest))
+    recent = f"It has learned from months up to {until} and lacks {age} months of outcomes; allowed: {limit}."
+    return dg.AssetCheckResult(
+        passed=age <= limit,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=recent if age <= limit else too_old(until, newest, age, limit),
+        metadata={Fact.TRAINED_UNTIL: until, Fact.MONTH: newest},
+    )
+
+
 @dg.asset_check(
     asset=champion,
     additional_ins={"training_set": dg.AssetIn("training_set")},
@@ -186,5 +209,6 @@ model_checks = [
     better_than_baselines,
     well_calibrated,
     no_inadmissible_feature,
+    champion_is_recent,
     training_and_scoring_agree,
 ]

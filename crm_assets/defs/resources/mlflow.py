@@ -144,7 +144,11 @@ class MlflowSession(dg.ConfigurableResource):
             decision = models.register(candidate, training_set, tags, run.info.run_id, card, source.identity)
             version = tracking.version_link(model_name(candidate.target), decision.version)
             mlflow.set_tags(
-                {"model_version": decision.version, "promoted": decision.promoted, NOTE: decision.reason}
+                {
+                    "model_version": decision.version,
+                    "promoted": decision.promoted,
+                    NOTE: f"{_version_note(candidate, decision)} {decision.reason}",
+                }
             )
         _tell_parent(candidate, decision)
         return decision, tracking.run_link(run.info.run_id), version
@@ -203,6 +207,7 @@ def _tell_parent(candidate: "Candidate", decision: "Decision") -> None:
     import mlflow
 
     from crm_assets.modeling.metrics import METRICS, pooled
+    from crm_assets.registry.tracking import NOTE
 
     if mlflow.active_run() is None:
         return
@@ -214,8 +219,26 @@ def _tell_parent(candidate: "Candidate", decision: "Decision") -> None:
             "model_version": decision.version,
             "promoted": decision.promoted,
             "champion_version": decision.champion_version,
+            NOTE: f"Dagster run {_dagster_note()}. {_version_note(candidate, decision)}",
         }
     )
+
+
+def _version_note(candidate: "Candidate", decision: "Decision") -> str:
+    """Return a sentence that links to the registered version, for the description of a run."""
+    from crm_assets.registry.names import model_name
+    from crm_assets.registry.pages import version_page
+
+    page = version_page(decision.version, model_name(candidate.target))
+    return f"It made [version {decision.version}]({page}) of the registered model."
+
+
+def _dagster_note() -> str:
+    """Return the Dagster run of the active run, as its description writes it."""
+    import mlflow
+
+    active = mlflow.active_run()
+    return "" if active is None else str(active.data.tags.get("dagster.run", ""))
 
 
 def _params(contender: Algorithm, features: list[str]) -> dict[str, object]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -75,7 +76,7 @@ class Rows:
         self._fitted, self._month, self._features = fitted, month, features
         self._chances = fitted.at(month)
 
-    def given(self, rows: list[Row]) -> Deals:
+    def given(self, rows: Sequence[Row]) -> Deals:
         """Return what the hazard looks at."""
         return self._fitted.posted(self._month, rows)
 

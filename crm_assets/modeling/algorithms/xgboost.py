@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -43,6 +44,33 @@ def build(
     return make_pipeline(for_trees(features), booster)
 
 
+def train_on_spark(booster: Any, rows: Any, features: list[str], label: str) -> Any:
+    """Train the trees on Spark's workers, and return the classifier `booster`, fitted.
+
+    Args:
+        booster: the unfitted classifier, whose parameters count.
+        rows: a data frame of Spark. Each of its partitions has a worker; one worker grows the trees that this
+            machine would grow.
+        features: its columns of numbers.
+        label: its column of 0 and 1.
+    """
+    from xgboost.spark import SparkXGBClassifier
+
+    # It tells the parameters of each fit, and each worker its rank.
+    logging.getLogger("XGBoost-PySpark").setLevel(logging.WARNING)
+
+    # Spark chooses threads by the cores of a task, and has no parameters for the other two.
+    elsewhere = ("n_jobs", "objective", "enable_categorical")
+    given = booster.get_params().items()
+    chosen = {name: value for name, value in given if value is not None and name not in elsewhere}
+    workers = rows.rdd.getNumPartitions()
+    learner = SparkXGBClassifier(
+        features_col=features, label_col=label, num_workers=workers, verbose=False, verbosity=0, **chosen
+    )
+    booster.load_model(learner.fit(rows).get_booster().save_raw())
+    return booster
+
+
 def shap_of_booster(model: Any, columns: np.ndarray) -> np.ndarray:
     """Return XGBoost's own SHAP values, in the shape of `columns`, without its last column, the average."""
     from xgboost import DMatrix
@@ -73,6 +101,7 @@ ALGORITHM = Algorithm(
     contributions=contributions,
     max_training_rows=1_000_000,
     fast_scores=scores_of_trees,
+    on_spark=train_on_spark,
     trusted_types=("numpy.dtype", "xgboost.core.Booster", "xgboost.sklearn.XGBClassifier"),
     packages=("scikit-learn", "xgboost"),
     space=(

@@ -123,7 +123,7 @@ class ClosingHazard(ClassifierMixin, BaseEstimator):
         ahead = [self.months] if months is None else months
         return Chances(self._parts(), last_day(month), _days(month, ahead), self.factors)
 
-    def deals(self, month: str, of: Mapping[str, Any], many: int) -> Deals:
+    def deals(self, month: str, of: Mapping[str, Any] | pd.DataFrame, many: int) -> Deals:
         """Return deals as of the end of a month or day, for the chances of `at`.
 
         Args:
@@ -174,7 +174,7 @@ class ClosingHazard(ClassifierMixin, BaseEstimator):
             found[rows] = say(str(month))(self.deals(str(month), of, len(rows)))
         return found
 
-    def _places(self, of: Mapping[str, Any], many: int) -> tuple[np.ndarray, np.ndarray]:
+    def _places(self, of: Mapping[str, Any] | pd.DataFrame, many: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the place of each deal among the groups and among the products."""
         nowhere = np.zeros(many, dtype="int64")
         return (

@@ -8,6 +8,7 @@ earlier are not in the dump, so earlier days say nothing.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,8 @@ SNAPSHOT_COLUMNS = ("snapshot_month", "stage", "engage_date", "close_date")
 
 def day_numbers(dates: pd.Series) -> np.ndarray:
     """Return dates as days since 1970-01-01, shape (n,)."""
-    return pd.to_datetime(dates).to_numpy(dtype="datetime64[D]").astype("int64")
+    # Without a cache of texts: looking whether one is worth it takes longer than dates do.
+    return pd.to_datetime(dates, cache=False).to_numpy(dtype="datetime64[D]").astype("int64")
 
 
 def season_of(days: np.ndarray) -> np.ndarray:
@@ -39,6 +41,7 @@ def season_of(days: np.ndarray) -> np.ndarray:
     return days.astype("datetime64[D]").astype("datetime64[M]").astype("int64") % SEASONS
 
 
+@lru_cache(maxsize=1024)
 def last_day(moment: str) -> int:
     """Return the last day of a month, or a day itself, in days since 1970-01-01.
 

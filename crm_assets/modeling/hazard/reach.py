@@ -14,6 +14,9 @@ from scipy.special import expit, logit
 from crm_assets.modeling.hazard.factors import AGE, COHORT, FACTORS, GROUP, PRODUCT, SEASON
 from crm_assets.modeling.hazard.observed import SEASONS, season_of
 
+# Whether a factor counts, 1 or 0.
+Counts = float | np.ndarray
+
 # "Ever" follows the calendar for a year; what is open then closes later, with the share won of all seasons.
 YEAR = 366
 # Pushes look at all sets of factors at once: so many deals fit into a core's cache.
@@ -54,26 +57,32 @@ class Parts:
     first_close: int
     usual_age: int
 
-    def closable(self, deals: Deals, factors: Sequence[str]) -> np.ndarray:
-        """Return the chance that each deal ever closes, as of its engage day, shape (n,)."""
-        odds = np.full(len(deals.engaged), self.overall)
-        if GROUP in factors:
-            odds += self.of_group[deals.group]
-        if COHORT in factors:
-            place = deals.engaged - self.first_engaged
-            known = (place >= 0) & (place < self.of_cohort.shape[1])
-            odds += np.where(known, self.of_cohort[deals.group, np.where(known, place, 0)], 0.0)
-        return expit(odds)
+    def closable(self, deals: Deals, group: Counts, cohort: Counts) -> np.ndarray:
+        """Return the chance that each deal ever closes, as of its engage day, shape (n,).
 
-    def share_won(self, deals: Deals, factors: Sequence[str]) -> np.ndarray:
-        """Return the share won of closings by season, and after a year, shape (n, SEASONS + 1)."""
-        odds = np.full(len(deals.engaged), self.won)
-        if GROUP in factors:
-            odds = odds + self.won_group[deals.group]
-        if PRODUCT in factors:
-            odds = odds + self.won_product[deals.product]
-        season = np.append(self.won_season if SEASON in factors else np.zeros(SEASONS), 0.0)
-        return expit(odds[:, None] + season[None, :])
+        Args:
+            deals: the deals.
+            group: 1 if the factor counts, 0 if not; or several of these, shape (k, 1), for a result (k, n).
+            cohort: the same.
+        """
+        place = deals.engaged - self.first_engaged
+        known = (place >= 0) & (place < self.of_cohort.shape[1])
+        of_cohort = np.where(known, self.of_cohort[deals.group, np.where(known, place, 0)], 0.0)
+        return expit(self.overall + group * self.of_group[deals.group] + cohort * of_cohort)
+
+    def share_won(self, deals: Deals, group: Counts, product: Counts, season: Counts) -> np.ndarray:
+        """Return the share won of closings by season, and after a year, shape (n, SEASONS + 1).
+
+        Args:
+            deals: the deals.
+            group: 1 if the factor counts, 0 if not; or several of these, shape (k, 1), for a result
+                (k, n, SEASONS + 1).
+            product: the same.
+            season: the same.
+        """
+        odds = self.won + group * self.won_group[deals.group] + product * self.won_product[deals.product]
+        of_season = np.append(self.won_season, 0.0)
+        return expit(odds[..., None] + np.asarray(season)[..., None] * of_season)
 
     def stays_open(
         self, engaged: np.ndarray, day: np.ndarray, factors: Sequence[str]
@@ -138,7 +147,7 @@ class ByAge:
         else:
             # Beyond these days nothing depends on the age any more.
             oldest = parts.first_close - len(parts.stays) + 1
-            inside = np.clip(engaged, oldest, self._day + self._most + 1)
+            inside = np.minimum(np.maximum(engaged, oldest), self._day + self._most + 1)
             if len(inside) > FEW:
                 days, row = np.unique(inside, return_inverse=True)
             else:
@@ -185,6 +194,7 @@ class Chances:
             factors: the factors that count; without one, every deal has its usual value.
         """
         self._parts, self._factors = parts, tuple(factors)
+        self._counts = {factor: float(factor in factors) for factor in FACTORS}
         self._at = (parts, day)
         self._days = tuple(days)
         self._by_age = ByAge(parts, day, self._days, self._factors)
@@ -192,10 +202,11 @@ class Chances:
     def won_by(self, deals: Deals) -> np.ndarray:
         """Return the probability to be won within each number of days, shape (n, len(days))."""
         still_open, closes, row = self._by_age(deals.engaged)
-        maybe = self._parts.closable(deals, self._factors)
+        counts = self._counts
+        maybe = self._parts.closable(deals, counts[GROUP], counts[COHORT])
         survived = maybe * still_open[row]
         still = survived / (survived + 1 - maybe)
-        won = self._parts.share_won(deals, self._factors)
+        won = self._parts.share_won(deals, counts[GROUP], counts[PRODUCT], counts[SEASON])
         return np.stack([still * (part[row] * won).sum(axis=1) for part in closes], axis=1)
 
     def pushes(self, deals: Deals) -> np.ndarray:
@@ -213,8 +224,8 @@ class Chances:
 
     def _pushes(self, deals: Deals) -> np.ndarray:
         game, parts = self._game, self._parts
-        maybe = np.stack([parts.closable(deals, chosen) for chosen in game.closable])[game.of_closable]
-        won = np.stack([parts.share_won(deals, chosen) for chosen in game.won])[game.of_won]
+        maybe = parts.closable(deals, *game.closable)[game.of_closable]
+        won = parts.share_won(deals, *game.won)[game.of_won]
         aged = [by_age(deals.engaged) for by_age in game.by_age]
         still_open = np.stack([chance[row] for chance, _, row in aged])[game.of_age]
         closes = np.stack([part[0][row] for _, part, row in aged])[game.of_age]
@@ -236,9 +247,11 @@ class _Game:
         many = len(factors)
         sets = [frozenset(chosen) for size in range(many + 1) for chosen in combinations(factors, size)]
         place = {chosen: number for number, chosen in enumerate(sets)}
-        self.closable, self.of_closable = _distinct(sets, {GROUP, COHORT})
-        self.won, self.of_won = _distinct(sets, {GROUP, PRODUCT, SEASON})
-        ages, self.of_age = _distinct(sets, {AGE, SEASON})
+        closable, self.of_closable = _distinct(sets, (GROUP, COHORT))
+        won, self.of_won = _distinct(sets, (GROUP, PRODUCT, SEASON))
+        ages, self.of_age = _distinct(sets, (AGE, SEASON))
+        self.closable = _counts(closable, (GROUP, COHORT))
+        self.won = _counts(won, (GROUP, PRODUCT, SEASON))
         self.by_age = [ByAge(parts, day, days, chosen) for chosen in ages]
         lacking = [[chosen for chosen in sets if factor not in chosen] for factor in factors]
         # Shape (sets without the factor, factors), and another axis for deals.
@@ -250,8 +263,13 @@ class _Game:
         self.weight = (np.array(weights).T.reshape(-1, many) / factorial(many))[:, :, None]
 
 
-def _distinct(sets: Sequence[frozenset[str]], of: set[str]) -> tuple[list[tuple[str, ...]], np.ndarray]:
+def _distinct(sets: Sequence[frozenset[str]], of: Sequence[str]) -> tuple[list[tuple[str, ...]], np.ndarray]:
     """Return the distinct parts of sets that lie among some factors, and the place of each set's part."""
-    parts = [tuple(sorted(chosen & of)) for chosen in sets]
+    parts = [tuple(factor for factor in of if factor in chosen) for chosen in sets]
     found = sorted(set(parts))
     return found, np.array([found.index(part) for part in parts])
+
+
+def _counts(sets: Sequence[tuple[str, ...]], of: Sequence[str]) -> list[np.ndarray]:
+    """Return for each factor whether it counts in each set, shape (sets, 1)."""
+    return [np.array([[float(factor in chosen)] for chosen in sets]) for factor in of]
