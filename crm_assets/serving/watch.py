@@ -16,6 +16,8 @@ from crm_assets.serving.stored import plain
 
 router = APIRouter(tags=["service"])
 
+PROBLEMS = responses(400, 401, 403, 413, 421, 429, 500, 503, 504)
+
 _BOARD = (
     "contender",
     "baseline",
@@ -30,9 +32,7 @@ _VERDICTS = ("feature", "verdict", "used", "overruled", "reason")
 _METRIC = "test_"
 
 
-@router.get(
-    "/v1/model", response_model=schemas.ModelOut, responses=responses(400, 401, 403, 413, 421, 429, 500, 503, 504)
-)
+@router.get("/v1/model", response_model=schemas.ModelOut, responses=PROBLEMS)
 async def model(of: Serving, _: Reads) -> Response:
     """Return the model in force: features, metrics beside baselines, and the verdicts of the leak audit."""
     state = of.state()

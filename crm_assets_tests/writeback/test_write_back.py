@@ -145,9 +145,7 @@ def test_a_deal_that_the_crm_minds_keeps_no_other_back(run: Run, crm: Crm, name:
 @pytest.mark.parametrize("name", ["salesforce", "hubspot"])
 def test_a_crm_that_takes_none_is_not_asked_for_each_deal(run: Run, crm: Crm, name: str) -> None:
     crm.poison = {"0000"}
-    with pytest.raises(
-        SourceUnavailableError, match=r"answers 400: .* It took no deal\. Check that"
-    ):
+    with pytest.raises(SourceUnavailableError, match=r"answers 400: .* It took no deal\. Check that"):
         run(name, send=True)
     assert crm.requests < 30
 
