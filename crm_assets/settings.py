@@ -169,14 +169,37 @@ class Settings(BaseSettings):
     )
     alert_webhook: SecretStr | None = Field(
         None,
-        description="The webhook, for example Slack's, that gets a message when a run fails. "
-        "Unset: no alerts.",
+        description="The webhook, for example Slack's, that gets a message when a run fails, or when "
+        "monitoring says that somebody must look. Unset: no alerts.",
+    )
+    monitoring: bool = Field(
+        True,
+        description="Whether automation also looks back: the sensor `predictions_arrived` runs the job "
+        "`monitoring` after new predictions.",
+    )
+    retrain: Literal["labels", "evidence"] = Field(
+        "labels",
+        description="When the sensor `labels_arrived` retrains. `labels`: as soon as another month's "
+        "outcomes are known. `evidence`: only if an alarm, bad months or the champion's age speak for it as "
+        "well.",
+    )
+    cool_down_days: int = Field(
+        28,
+        ge=0,
+        description="Days after a training in which evidence starts no other one, and days after an alert in "
+        "which monitoring does not send another of the same kind.",
+    )
+    champion_max_age: int = Field(
+        6,
+        ge=1,
+        description="How many months of known outcomes the champion may lack before it counts as too old: "
+        "a check and an alert tell, and it is evidence for retraining.",
     )
     engine: Literal["duckdb", "pyspark"] = Field(
         "duckdb",
         description="The engine that computes the tables. `duckdb`: runs in this process and spills to disk. "
-        "`pyspark`: Apache Spark (`make install-scale`), set up by `spark-defaults.conf` in "
-        "`SPARK_CONF_DIR`.",
+        "`pyspark`: Apache Spark (`make install-scale`), on this machine's cores, or on the cluster of "
+        "`spark-defaults.conf` in `SPARK_CONF_DIR`; XGBoost then learns there as well.",
     )
     executor: Literal["in_process", "multiprocess"] = Field(
         "in_process",
@@ -203,10 +226,40 @@ class Settings(BaseSettings):
     exclude_features: Names = Field(
         (), description="Features that the models never use, whatever the audit says, comma-separated."
     )
+    more_algorithms: Names = Field(
+        (),
+        description="Algorithms that take part in the choice beside the five that are always there: "
+        "`lightgbm`, `catboost`, `explainable_boosting`, comma-separated. They need the extra `algorithms`.",
+    )
     as_of: str = Field(
         "month_end",
         description="The day of `current_predictions`. `month_end`: the end of the last complete month. "
         "`data`: the day of the data's last event. Or a day, `YYYY-MM-DD`. It changes no monthly table.",
+    )
+    tune_trials: int = Field(
+        100,
+        ge=2,
+        description="How many configurations `make tune` tries, divided among the algorithms that it tunes.",
+    )
+    tune_seconds: float | None = Field(
+        None,
+        gt=0,
+        description="After how many seconds `make tune` starts no other trial, divided in the same way. The "
+        "result then depends on the speed of the machine. Unset: never.",
+    )
+    tune_workers: int = Field(
+        1, ge=1, description="How many processes on this machine work on one search. The result is the same."
+    )
+    tune_storage: SecretStr | None = Field(
+        None,
+        description="The database of searches, for workers on several machines, for example "
+        "`postgresql+psycopg2://user:password@host/tuning`. Unset: the file `tuning.db` in `CRM_HOME`.",
+    )
+    tune_heartbeat: int = Field(
+        15,
+        ge=1,
+        description="Seconds between two signs of life of a worker. After four missed ones, its trial is run "
+        "again.",
     )
     seed: int = Field(20161020, ge=0, lt=2**32, description="The seed of everything random in the models.")
 
@@ -256,6 +309,15 @@ class Settings(BaseSettings):
     )
     api_answer_timeout: float = Field(
         60.0, gt=0, description="Seconds that the REST API works on an answer, once the request is there."
+    )
+    metrics_host: str = Field(
+        "127.0.0.1",
+        min_length=1,
+        description="The address that the pipeline's metrics are served on (`make metrics`). They need no "
+        "login: before you use an address of other machines, put a proxy with a login in front.",
+    )
+    metrics_port: int = Field(
+        9109, ge=0, le=65535, description="The port of the pipeline's metrics; 0 for any free one."
     )
     redis_url: SecretStr | None = Field(
         None,
@@ -335,7 +397,14 @@ class Settings(BaseSettings):
     digest_smtp_password: SecretStr | None = Field(None, description="That user's password.")
     digest_from: str = Field("crm-assets@localhost", description="The sender of the digest's mails.")
 
-    @field_validator("admit_features", "exclude_features", "withdrawn_dumps", "band_limits", mode="before")
+    @field_validator(
+        "admit_features",
+        "exclude_features",
+        "withdrawn_dumps",
+        "more_algorithms",
+        "band_limits",
+        mode="before",
+    )
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
@@ -492,6 +561,12 @@ class Settings(BaseSettings):
     def tracking_uri(self) -> str:
         """The MLflow tracking URI in force."""
         return self.mlflow_tracking_uri or f"sqlite:///{self.home / 'mlflow.db'}"
+
+    @property
+    def searches_uri(self) -> str:
+        """The address of the database of searches."""
+        given = self.tune_storage
+        return given.get_secret_value() if given else f"sqlite:///{self.home / 'tuning.db'}"
 
     def run_page(self, run_id: str) -> str | None:
         """Return the address of a Dagster run in the UI; None if `CRM_DAGSTER_URL` is not set."""

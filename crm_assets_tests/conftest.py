@@ -16,7 +16,7 @@ from crm_assets.engine.duckdb import connect
 from crm_assets.settings import get_settings
 from crm_assets.sources.sample import SyntheticSample
 from crm_assets_tests.chain import Chain, run_chain, write_dump
-from crm_assets_tests.levels import UNIT, level_of
+from crm_assets_tests.levels import LEVELS, UNIT, level_of
 from dev.mlflow_server import mlflow_server
 from dev.place import Place, measured, place
 from dev.stack.postgres import find_programs
@@ -29,9 +29,11 @@ _REAL_DUMP = Path(os.environ[REAL_DUMP]).resolve() if os.environ.get(REAL_DUMP) 
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark each test with its level."""
-    for item in items:
-        item.add_marker(level_of(item.nodeid.removeprefix("crm_assets_tests/")))
+    """Mark each test with its level, and run the long levels first, so that no core waits at the end."""
+    levels = {item: level_of(item.nodeid.removeprefix("crm_assets_tests/")) for item in items}
+    for item, level in levels.items():
+        item.add_marker(level)
+    items.sort(key=lambda item: LEVELS.index(levels[item]), reverse=True)
 
 
 @pytest.fixture(autouse=True)

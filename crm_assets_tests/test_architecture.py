@@ -24,11 +24,13 @@ ROOMS = (
     "engine",
     "modeling",
     "settings",
+    "tuning",
     "shortage",
     "sources",
     "storage",
     "registry",
     "insight",
+    "monitoring",
     "delivery",
     "writeback",
     "defs",
@@ -45,6 +47,7 @@ MAY_IMPORT = {
     "mlflow": ("registry", "defs"),
     "fastapi": ("serving",),
     "streamlit": ("dashboard",),
+    "optuna": ("tuning",),
 }
 
 

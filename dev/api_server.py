@@ -1,4 +1,4 @@
-"""The REST API as a process of its own, for tests and benchmarks."""
+"""The servers of this project as processes of their own, for tests and benchmarks."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
@@ -23,26 +24,52 @@ MOST_CPU_S = 120
 STARTING = "being read"
 
 
+@dataclass(frozen=True)
+class Server:
+    """One of our servers.
+
+    Attributes:
+        what: what it is, in words.
+        module: the module that starts it.
+        port: the variable of its port.
+        ready: the path that answers when it is ready.
+        log: the name of its log.
+    """
+
+    what: str
+    module: str
+    port: str
+    ready: str
+    log: str
+
+
+API = Server("The API", "crm_assets.serving", "CRM_API_PORT", "/readyz", "api.log")
+EXPORTER = Server(
+    "The exporter", "crm_assets.console.exporter", "CRM_METRICS_PORT", "/metrics", "exporter.log"
+)
+
+
 @contextmanager
-def api_server(folder: Path, environment: Mapping[str, str]) -> Generator[tuple[str, int]]:
+def served(one: Server, folder: Path, environment: Mapping[str, str]) -> Generator[tuple[str, int]]:
     """Serve until the block ends; yield the address, and the process id.
 
     Args:
-        folder: for the log, `api.log`.
+        one: the server.
+        folder: for its log.
         environment: with the settings of the installation.
     """
-    port, log = free_port(), folder / "api.log"
+    port, log = free_port(), folder / one.log
     with log.open("ab") as output:
         server = subprocess.Popen(
-            [sys.executable, "-m", "crm_assets.serving"],
-            env={**environment, "CRM_API_PORT": str(port)},
+            [sys.executable, "-m", one.module],
+            env={**environment, one.port: str(port)},
             cwd=folder,
             stdout=output,
             stderr=output,
         )
     address = f"http://127.0.0.1:{port}"
     try:
-        wait_until_ready(server, address, log)
+        wait_until_ready(server, one, address, log)
         yield address, server.pid
     finally:
         server.send_signal(signal.SIGTERM)
@@ -53,10 +80,17 @@ def api_server(folder: Path, environment: Mapping[str, str]) -> Generator[tuple[
             server.wait()
 
 
+@contextmanager
+def api_server(folder: Path, environment: Mapping[str, str]) -> Generator[tuple[str, int]]:
+    """Serve the REST API as `served` does; its log is `api.log`."""
+    with served(API, folder, environment) as found:
+        yield found
+
+
 def wait_until_ready(
-    server: subprocess.Popen[bytes], address: str, log: Path, patience_s: float = PATIENCE_S
+    server: subprocess.Popen[bytes], one: Server, address: str, log: Path, patience_s: float = PATIENCE_S
 ) -> None:
-    """Wait until the API is ready.
+    """Wait until a server is ready.
 
     Until its first look at tables and registry is over, the seconds of processor time that it used are its
     progress. After that it needs none to be ready: what it says it waits for must change.
@@ -68,9 +102,9 @@ def wait_until_ready(
 
     def ready() -> bool:
         nonlocal said
-        assert server.poll() is None, f"The API ended:\n{log.read_text()}"
+        assert server.poll() is None, f"{one.what} ended:\n{log.read_text()}"
         try:
-            with urlopen(f"{address}/readyz", timeout=30) as answer:  # noqa: S310 - our own address
+            with urlopen(f"{address}{one.ready}", timeout=30) as answer:  # noqa: S310 - our own address
                 return answer.status == 200
         except HTTPError as error:
             said = str(json.loads(error.read()).get("detail"))
@@ -84,6 +118,6 @@ def wait_until_ready(
         return int(min(sum(psutil.Process(server.pid).cpu_times()[:2]), MOST_CPU_S))
 
     try:
-        wait_until(ready, f"the API, whose log is {log}", sign_of_life, patience_s)
+        wait_until(ready, f"{one.what}, whose log is {log}", sign_of_life, patience_s)
     except AssertionError as error:
         raise AssertionError(f"{error} It says: {said}") from None

@@ -36,7 +36,7 @@ OTHER_VARIABLES = frozenset(
     | {"PIPEDRIVE_TOKEN", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "KAGGLE_API_TOKEN"}
 )
 # Programs of the system, of which nothing is checked.
-OF_THE_SYSTEM = frozenset({"cd", "git", "mkdir", "docker", "curl", "pip"})
+OF_THE_SYSTEM = frozenset({"cd", "git", "mkdir", "docker", "curl", "pip", "kubectl", "helm"})
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def problem(command: str) -> str | None:
             return _dagster(arguments)
         case "eval":
             return problem(arguments[0].removeprefix("$(").removesuffix(")"))
-        case "cp" | "spark-submit":
+        case "cp":
             return None if (ROOT / arguments[0]).exists() else f"there is no file {arguments[0]}"
         case "uv" | "pre-commit" | ".ci/run":
             return None

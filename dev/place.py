@@ -67,6 +67,10 @@ class Place:
         file = f"{name}/{month}.parquet" if month else f"{name}.parquet"
         return pq.read_table(self.tables / file).to_pandas()
 
+    def months(self, name: str) -> list[str]:
+        """Return the stored months of a table, in order."""
+        return sorted(path.stem for path in (self.tables / name).glob("*.parquet"))
+
     def contents(self) -> dict[str, bytes]:
         """Return every stored table file and its bytes."""
         return {

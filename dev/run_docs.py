@@ -6,6 +6,7 @@ data of yours. Values that stand for yours, such as `path/to/folder`, are replac
 
 from __future__ import annotations
 
+import argparse
 import os
 import re
 import shutil
@@ -41,12 +42,17 @@ BEFORE = {
 NEEDS_A_RUN = ("guides/", "concepts/", "reference/", "rest-api")
 
 
-def main(arguments: list[str]) -> int:
+def main() -> int:
     """Run the pages and return how many failed."""
+    parser = argparse.ArgumentParser(prog="python -m dev.run_docs", description="Run commands of documents.")
+    parser.add_argument("pages", nargs="*", type=Path, help="the pages to run; all if none is given")
+    given = parser.parse_args().pages
+    if strange := [str(page) for page in given if not page.is_file()]:
+        parser.error(f"there is no {', '.join(strange)}")
     for name in WRITTEN:
         if (ROOT / name).exists():
             sys.exit(f"{ROOT / name} is in the way; move it away first.")
-    chosen = [Path(name).resolve() for name in arguments] or pages()
+    chosen = [page.resolve() for page in given] or pages()
     # The database server's user may not enter every folder.
     work = Path(tempfile.mkdtemp(prefix="crm-docs-", dir="/var/tmp"))
     work.chmod(0o711)
@@ -143,4 +149,4 @@ def _write_dump(folder: Path) -> Path:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

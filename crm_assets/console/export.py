@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import re
 import sys
-from pathlib import Path
 
-from crm_assets.console.terminal import run_command, said
+from crm_assets.console.terminal import add_folder, opened, run_command, said
 from crm_assets.crm.months import is_month
-from crm_assets.errors import SettingsError
+from crm_assets.delivery.files import name_part, write
+from crm_assets.errors import SettingsError, extra
 from crm_assets.insight.reading import Reader
 from crm_assets.insight.scope import Level, Scope, scope_by
-from crm_assets.settings import get_settings
 from crm_assets.sources.select import select_source
-from crm_assets.storage.choice import open_store
 
 
 def parser() -> argparse.ArgumentParser:
@@ -22,36 +19,27 @@ def parser() -> argparse.ArgumentParser:
     line = argparse.ArgumentParser(prog="python -m crm_assets.console.export", description=said(__doc__))
     line.add_argument("--month", default="", help="the month, YYYY-MM; by default the newest scored one")
     line.add_argument("--manager", default="", help="only the deals of this manager")
-    line.add_argument("--folder", type=Path, default=Path("exports"), help="where to write")
+    add_folder(line)
     return line
 
 
 def main() -> int:
     """Write the files of a month, and print where they are."""
     asked = parser().parse_args()
-    try:
+    settings, reader = opened()
+    with extra("dashboard", "Files need"):
         from crm_assets.delivery.export import sheets, workbook
         from crm_assets.delivery.safe_text import csv_bytes
-    except ModuleNotFoundError as error:
-        raise SettingsError(
-            f"Files need the package {error.name}: install the extra `dashboard` (make install)."
-        ) from error
-    settings = get_settings()
-    reader = Reader(open_store(settings))
     month = _month(reader, asked.month)
     reader = reader.within(_scope(reader, asked.manager))
     found = sheets(reader, month, settings, select_source(settings).description)
     name = f"forecast-{month}"
     if asked.manager:
-        name += "-" + re.sub(r"[^\w.-]+", "_", asked.manager)
+        name += f"-{name_part(asked.manager)}"
     files = {f"{name}.xlsx": workbook(found, month)}
     files |= {f"{name}-{title.lower()}.csv": csv_bytes(sheet.rows) for title, sheet in found.items()}
-    asked.folder.mkdir(parents=True, exist_ok=True)
     for file, content in files.items():
-        draft = asked.folder / f".{file}.part"
-        draft.write_bytes(content)
-        draft.replace(asked.folder / file)
-        print(asked.folder / file)
+        print(write(asked.folder, file, content))
     return 0
 
 

@@ -26,12 +26,12 @@ def main() -> int:
     source = select_source(settings)
     month_range(settings, source)
 
-    from crm_assets.definitions import defs, everything
+    from crm_assets.definitions import defs, everything, monitoring
     from crm_assets.defs import progress
     from crm_assets.defs.by_hand import materialize
 
     progress.console.print(source.description, soft_wrap=True)
-    failed = materialize(everything, defs, asked.select, asked.month)
+    failed = materialize((everything, monitoring), defs, asked.select, asked.month)
     for reason in failed:
         progress.tell_failure(reason)
     return 1 if failed else 0

@@ -10,10 +10,17 @@ import threading
 import time
 
 from crm_assets.console.terminal import run_command, said
-from crm_assets.registry.names import MODEL
+from crm_assets.registry.names import EXPERIMENT
+from crm_assets.registry.pages import model_page, runs_page
 from crm_assets.settings import get_settings, without_password
 
 PORT = 5000
+QUIET = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    # Its workers for evaluating language models are three more processes, which nobody here needs.
+    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    "PYTHONWARNINGS": "ignore",
+}
 
 
 def parser() -> argparse.ArgumentParser:
@@ -38,30 +45,43 @@ def main() -> int:
 
     relocate(settings.home / "mlflow.db", settings.artifacts_dir)
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)]
-    command += ["--backend-store-uri", settings.tracking_uri]
+    command += ["--backend-store-uri", settings.tracking_uri, "--registry-store-uri", settings.tracking_uri]
     command += ["--default-artifact-root", settings.artifacts_dir.as_uri()]
-    quiet = os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true"}
-    with subprocess.Popen(command, env=quiet) as server:  # noqa: S603 - our own command line
+    # One person looks: more workers only start more slowly.
+    command += ["--workers", "1", "--uvicorn-opts", "--log-level warning"]
+    with subprocess.Popen(command, env=os.environ | QUIET) as server:  # noqa: S603 - our own command line
         threading.Thread(target=_say_when_ready, args=(server, port), daemon=True).start()
         return server.wait()
 
 
 def _say_when_ready(server: subprocess.Popen[bytes], port: int) -> None:
-    """Print the UI's address as soon as it answers."""
+    """Print where to look as soon as the UI answers."""
     import requests
 
     address = f"http://127.0.0.1:{port}"
     while server.poll() is None:
         try:
             if requests.get(f"{address}/health", timeout=5).ok:
-                print(
-                    f"\nThe MLflow UI is ready: {address}/#/models/{MODEL} shows the versions.",
-                    flush=True,
-                )
+                print("\n".join(_places(address)), flush=True)
                 return
         except requests.RequestException:
             pass
         time.sleep(0.2)
+
+
+def _places(address: str) -> list[str]:
+    """Return what is where in the UI, a line each."""
+    import requests
+
+    asked = {"experiment_name": EXPERIMENT}
+    found = requests.get(f"{address}/api/2.0/mlflow/experiments/get-by-name", asked, timeout=30)
+    lines = ["", "The MLflow UI is ready:"]
+    if found.ok:
+        page = runs_page(found.json()["experiment"]["experiment_id"])
+        lines.append(f"Runs       {address}/{page}")
+    else:
+        lines.append(f"No model has been trained yet, so {address} is empty: make run")
+    return [*lines, f"Versions   {address}/{model_page()}", "Ctrl-C ends it."]
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ It imports little, since it runs again and again beside the service.
 
 from __future__ import annotations
 
+import argparse
 import http.client
 import sys
 import urllib.error
@@ -40,5 +41,10 @@ def grpc_health(address: str) -> str | None:
 PROBES = {"http": http_health, "grpc": grpc_health}
 
 if __name__ == "__main__":
-    kind, target = sys.argv[1:]
-    sys.exit(PROBES[kind](target))
+    parser = argparse.ArgumentParser(
+        prog="python -m crm_assets.console.probe", description="Check the health of a service."
+    )
+    parser.add_argument("kind", choices=PROBES)
+    parser.add_argument("target", metavar="URL or HOST:PORT")
+    given = parser.parse_args()
+    sys.exit(PROBES[given.kind](given.target))

@@ -6,10 +6,11 @@ data is missing, it says so and still starts the command.
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 
-from crm_assets.console.terminal import run_command
+from crm_assets.console.terminal import run_command, said
 from crm_assets.errors import CrmAssetsError
 from crm_assets.settings import get_settings
 from crm_assets.sources.select import month_range, select_source
@@ -17,6 +18,9 @@ from crm_assets.sources.select import month_range, select_source
 
 def main() -> int:
     """Print the source and its months, or what is wrong with them; then run the command."""
+    parser = argparse.ArgumentParser(prog="python -m crm_assets.console.start", description=said(__doc__))
+    parser.add_argument("command", nargs=argparse.REMAINDER, help="what to run, with its arguments")
+    command = parser.parse_args().command
     settings = get_settings()
     source = select_source(settings)
     say(f"Source     {source.description}")
@@ -25,7 +29,7 @@ def main() -> int:
         say(f"Months     {months.first} to {months.last}")
     except CrmAssetsError as error:
         say(f"Months     {error}")
-    if command := sys.argv[1:]:
+    if command:
         sys.stdout.flush()
         os.execvp(command[0], command)  # noqa: S606 - the caller's own command
     return 0

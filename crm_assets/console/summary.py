@@ -16,6 +16,7 @@ from crm_assets.crm.months import MonthRange
 from crm_assets.crm.schema import Stage
 from crm_assets.crm.tables import CURRENT_PREDICTIONS
 from crm_assets.crm.targets import DEFAULT_TARGET
+from crm_assets.insight.leaderboard import role
 from crm_assets.insight.reading import currency_of
 from crm_assets.insight.words import UP, reasons
 from crm_assets.modeling.explanation import TOP
@@ -226,16 +227,8 @@ def _leaderboard(board: pd.DataFrame, wide: bool) -> Table:
             )
         )
         style = "bold" if row["in_force"] else ""
-        table.add_row(row["contender"], _mark(row), *(numbers[name] for name in shown), style=style)
+        table.add_row(row["contender"], role(row), *(numbers[name] for name in shown), style=style)
     return table
-
-
-def _mark(row: dict[str, Any]) -> str:
-    if row["in_force"]:
-        return "makes the predictions" if row["baseline"] else "champion"
-    if row["chosen"]:
-        return "candidate, not promoted"
-    return "baseline" if row["baseline"] else ""
 
 
 def _likeliest(deals: pd.DataFrame, month: str, horizon_months: int, currency: str) -> Table:

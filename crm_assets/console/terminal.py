@@ -5,8 +5,15 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
 
+from crm_assets.delivery.files import EXPORTS
 from crm_assets.errors import CrmAssetsError
+from crm_assets.settings import Settings, get_settings
+
+if TYPE_CHECKING:
+    from crm_assets.insight.reading import Reader
 
 # The exit code that shells use for a program that Ctrl-C ended: 128 plus the number of SIGINT.
 INTERRUPTED = 130
@@ -29,6 +36,20 @@ def run_command(main: Callable[[], int]) -> int:
         return INTERRUPTED
 
 
+def opened() -> tuple[Settings, Reader]:
+    """Return the settings in force, and a reader of the stored tables."""
+    from crm_assets.insight.reading import Reader
+    from crm_assets.storage.choice import open_store
+
+    settings = get_settings()
+    return settings, Reader(open_store(settings))
+
+
+def add_folder(line: argparse.ArgumentParser) -> None:
+    """Add the argument that says where a command writes files for people."""
+    line.add_argument("--folder", type=Path, default=EXPORTS, help="where to write")
+
+
 def said(doc: str | None) -> str:
     r"""Return what a command does, from the docstring of its module.
 
@@ -49,7 +70,6 @@ def _sentence(error: Exception) -> str | None:
     """Return the sentence of our own error or of a shortage, even if Dagster wraps it; None for others."""
     if isinstance(error, CrmAssetsError):
         return str(error)
-    from crm_assets import shortage
+    from crm_assets.defs.told import own_sentence
 
-    own = [cause for cause in shortage.causes(error) if isinstance(cause, CrmAssetsError)]
-    return shortage.told(error) or (str(own[-1]) if own else None)
+    return own_sentence(error)

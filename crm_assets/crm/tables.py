@@ -150,7 +150,15 @@ BACKTEST = TableSchema(
         OPPORTUNITY_ID,
         _OUTCOME,
         Column("probability", "float64", "Uncalibrated score.", "0 to 1", nullable=False),
+        Column(
+            "parameters",
+            "string",
+            "What the algorithm was built with, as JSON; absent if no search chose it.",
+            nullable=False,
+        ),
+        Column("trials", "int64", "How many configurations that search tried.", nullable=False),
     ),
+    optional=("parameters", "trials"),
 )
 
 METRIC_COLUMNS = (

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 from pathlib import Path
 
-from crm_assets.errors import CrmAssetsError
+from crm_assets.errors import CrmAssetsError, extra
 from crm_assets.settings import get_settings
 
 # Okabe and Ito's blues, each with enough contrast on its background.
@@ -17,15 +18,10 @@ def main() -> int:
     """Serve until somebody ends it; return 1 if it cannot start."""
     try:
         settings = get_settings()
-        from streamlit.web import cli
+        with extra("dashboard", "The dashboard needs"):
+            from streamlit.web import cli
     except CrmAssetsError as error:
         print(f"✗ {error}", file=sys.stderr)
-        return 1
-    except ModuleNotFoundError as error:
-        print(
-            f"✗ The dashboard needs {error.name}: install the extra `dashboard` (make install).",
-            file=sys.stderr,
-        )
         return 1
     address = f"http://{settings.dashboard_address}:{settings.dashboard_port}"
     options = {
@@ -53,4 +49,6 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    about = "Serve the dashboard at the address of the settings."
+    argparse.ArgumentParser(prog="python -m crm_assets.dashboard", description=about).parse_args()
     sys.exit(main())

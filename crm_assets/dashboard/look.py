@@ -32,7 +32,7 @@ TITLES = {
     "expected_value_before": "If won, before",
     "worth": "Worth",
     "days_open": "Days open",
-    "why": "Why",
+    "why": "Why that chance next month",
     "risk": "Risk",
     "change": "Change",
     "close_value": "Closed at",
@@ -60,6 +60,15 @@ STYLE = """<style>
 }
 .stMainBlockContainer {padding: 3rem 2rem 2rem;}
 </style>"""
+
+
+def capital(title: str) -> str:
+    """Return a title with a capital letter, and the rest as it is.
+
+    >>> capital("test AUC")
+    'Test AUC'
+    """
+    return title[:1].upper() + title[1:]
 
 
 def columns(desk: Desk, frame: pd.DataFrame, titles: Mapping[str, str] | None = None) -> dict[str, Any]:

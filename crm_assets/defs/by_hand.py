@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import dagster as dg
@@ -29,12 +29,13 @@ class Verdict:
     said: str
 
 
-def materialize(job: Job, definitions: dg.Definitions, select: str, months: str) -> list[str]:
-    """Materialize some assets of a job, and return the failures in sentences.
+def materialize(jobs: Sequence[Job], definitions: dg.Definitions, select: str, months: str) -> list[str]:
+    """Materialize some assets, and return the failures in sentences.
 
     Args:
-        job: the job of all assets, at the top level of a module.
-        definitions: the definitions that the job belongs to.
+        jobs: the jobs that the assets belong to, in the order in which they run, each at the top level of a
+            module. A job runs only if those before it succeeded.
+        definitions: the definitions that the jobs belong to.
         select: names of assets, separated by commas, as Dagster selects them; `*` for all.
         months: `2017-06`, or `2017-06...2017-08`; empty for assets without months.
 
@@ -44,17 +45,22 @@ def materialize(job: Job, definitions: dg.Definitions, select: str, months: str)
     graph = definitions.resolve_asset_graph()
     try:
         chosen = dg.AssetSelection.from_coercible([part.strip() for part in select.split(",")])
-        keys = sorted(key for key in chosen.resolve(graph) if graph.get(key).is_materializable)
+        within = {key for job in jobs for key in job().asset_layer.executable_asset_keys}
+        keys = sorted(key for key in chosen.resolve(graph) if key in within)
     except (dg.DagsterError, ValueError) as error:
         known = ", ".join(sorted(key.to_user_string() for key in graph.materializable_asset_keys))
         raise SettingsError(
             f"ASSETS={select} selects no assets; write names separated by commas. There are {known}."
         ) from error
     if not keys:
-        raise SettingsError(f"ASSETS={select} selects no asset.")
+        raise SettingsError(f"ASSETS={select} selects no asset; searches for parameters run by make tune.")
     by_month = [key.to_user_string() for key in keys if graph.get(key).is_partitioned]
     first, last = _months(months, by_month)
-    return run_months(job, first, last, keys)
+    for job in jobs:
+        own = [key for key in keys if key in job().asset_layer.executable_asset_keys]
+        if own and (failed := run_months(job, first, last, own)):
+            return failed
+    return []
 
 
 def check_all(job: Job) -> tuple[list[Verdict], list[str]]:

@@ -21,7 +21,7 @@ from typing import Any
 
 PACKAGE = Path(__file__).parent.parent
 # The packages that compute tables. Of other packages, the digest covers only the module of the asset.
-ROOMS = ("crm", "engine", "modeling", "sources")
+ROOMS = ("crm", "engine", "modeling", "monitoring", "sources")
 _COMPUTES = tuple(f"{PACKAGE.name}.{room}" for room in ROOMS)
 DIGITS = 12
 # Of one module: the digest and used names of each name it defines, and the origin of each imported name.

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from datetime import UTC, datetime, time
 from functools import cache
 
 import ibis.expr.types as ir
 import pyarrow as pa
 
 from crm_assets.crm.horizon import horizon
-from crm_assets.crm.months import MonthRange, shift
+from crm_assets.crm.months import MonthRange, month_start, shift
 from crm_assets.defs.months import Months
 from crm_assets.errors import SettingsError
 from crm_assets.settings import OPEN_END, get_settings
@@ -80,9 +81,20 @@ def _partitions() -> Months:
     if unknown_when_loaded:
         logging.getLogger("dagster.crm_assets").warning(unknown_when_loaded)
         return Months(NO_MONTHS, end_date=NO_MONTHS, fmt="%Y-%m")
-    open_ended = get_settings().last_month == OPEN_END
-    end = None if open_ended else f"{shift(calendar().last, 1)}"
-    return Months(calendar().first, end_date=end, fmt="%Y-%m")
+    if get_settings().last_month == OPEN_END:
+        return Months(calendar().first, fmt="%Y-%m")
+    end = shift(calendar().last, 1)
+    return Months(calendar().first, end_date=end, fmt="%Y-%m", exclusions=_months_after(end))
+
+
+def _months_after(end: str) -> list[datetime] | None:
+    """Return the months from the end of the calendar to the end of next year.
+
+    Dagster's plots by partition go on to the current month, whatever the end, and skip only what is excluded.
+    """
+    last = f"{datetime.now(UTC).year + 1}-12"
+    after = list(MonthRange(end, last)) if end <= last else []
+    return [datetime.combine(month_start(month), time()) for month in after] or None
 
 
 unknown_when_loaded = unknown()

@@ -7,10 +7,11 @@ import io
 import logging
 import os
 import sys
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 
 import dagster as dg
+from dagster._utils.error import SerializableErrorInfo
 from rich.console import Console
 from rich.markup import escape
 from rich.status import Status
@@ -148,9 +149,15 @@ def progress_logger(_: dg.InitLoggerContext) -> logging.Logger:
     return logger
 
 
-def failures(events: Iterator[dg.DagsterEvent]) -> list[str]:
-    """Return why a run failed, one text per failed step: our own sentence if there is one."""
-    return [reason(event) for event in events if event.is_step_failure]
+def failures(events: Iterable[dg.DagsterEvent]) -> list[str]:
+    """Return why a run failed, one text per failed step: our own sentence if there is one.
+
+    A run whose resources cannot be opened, for example the registry, fails without a failed step.
+    """
+    ended = list(events)
+    steps = [reason(event) for event in ended if event.is_step_failure]
+    whole = [event for event in ended if event.event_type is dg.DagsterEventType.RUN_FAILURE]
+    return steps or [reason(event) for event in whole]
 
 
 def interrupted(events: Iterable[dg.DagsterEvent]) -> bool:
@@ -159,12 +166,7 @@ def interrupted(events: Iterable[dg.DagsterEvent]) -> bool:
 
 
 def _is_interrupt(event: dg.DagsterEvent) -> bool:
-    if event.event_type is dg.DagsterEventType.STEP_FAILURE:
-        error = event.step_failure_data.error
-    elif event.event_type is dg.DagsterEventType.RUN_FAILURE:
-        error = event.job_failure_data.error
-    else:
-        return False
+    error = _error(event)
     return error is not None and error.cls_name in INTERRUPTS
 
 
@@ -174,25 +176,35 @@ def tell_failure(reason: str) -> None:
 
 
 def reason(event: dg.DagsterEvent) -> str:
-    """Return why a step failed: our own sentence if there is one, else the error as it is."""
-    error = event.step_failure_data.error
+    """Return why a step or a run failed: our own sentence if there is one, else the error as it is."""
     causes = []
+    error = _error(event)
     while error is not None:
         causes.append(error)
         error = error.cause or error.context
+    where = event.step_key or event.job_name
     for cause in causes:
         if text := shortage.sentence(str(cause.cls_name), _message(cause.message)):
-            return f"{event.step_key}: {text}"
+            return f"{where}: {text}"
     known = _own_errors()
     for cause in reversed(causes):
         if cause.cls_name == STOPPED_BY_A_GATE:
             return (
-                f"{event.step_key} stopped the run: the rules listed above must hold, and they are broken. "
+                f"{where} stopped the run: the rules listed above must hold, and they are broken. "
                 "Assets downstream keep their former tables. `make dev` shows the rows in the asset's checks."
             )
         if cause.cls_name in known:
             return _message(cause.message)
-    return f"{event.step_key}: {causes[-1].to_string() if causes else event.message}"
+    return f"{where}: {causes[-1].to_string() if causes else event.message}"
+
+
+def _error(event: dg.DagsterEvent) -> SerializableErrorInfo | None:
+    """Return the error of a failed step or run."""
+    if event.event_type is dg.DagsterEventType.STEP_FAILURE:
+        return event.step_failure_data.error
+    if event.event_type is dg.DagsterEventType.RUN_FAILURE:
+        return event.job_failure_data.error
+    return None
 
 
 def _message(text: str) -> str:

@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 import dagster as dg
 
 from crm_assets.defs import history, progress
+from crm_assets.defs.origin import execute
 from crm_assets.defs.partitions import RANGE_TAGS
 
-# Dagster's UI lists a run with its job and in its timeline only if the run names the code location.
-OF_THE_CODE_LOCATION = {".dagster/repository": "__repository__@crm_assets.definitions"}
+NO_REASON = "The run failed without saying why; `make dev` shows its events."
 
 
 def run_months(
@@ -36,17 +36,17 @@ def run_months(
         KeyboardInterrupt: somebody interrupted the run; Dagster's history says that it was canceled.
     """
     months = {} if first is None or last is None else dict(zip(RANGE_TAGS, (first, last), strict=True))
-    tags = months | OF_THE_CODE_LOCATION
-    config = {"loggers": {progress.LOGGER: {}}}
+    config: dict[str, object] = {"loggers": {progress.LOGGER: {}}}
+    chosen = frozenset(assets) if assets else None
     with (
         progress.spinning(),
         history.kept_open(),
         dg.DagsterInstance.get() as instance,
-        dg.execute_job(dg.reconstructable(job), instance, config, tags, asset_selection=assets) as result,
     ):
+        result = execute(dg.reconstructable(job), instance, config, months, chosen)
         if not result.success and progress.interrupted(result.all_events):
             instance.report_run_canceled(result.dagster_run, "Interrupted with Ctrl-C.")
             raise KeyboardInterrupt
         if told is not None:
             told(list(result.all_events))
-        return [] if result.success else progress.failures(iter(result.all_events))
+        return [] if result.success else progress.failures(result.all_events) or [NO_REASON]

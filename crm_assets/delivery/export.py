@@ -135,7 +135,11 @@ def _notes(reader: Reader, month: str, source: str) -> pd.DataFrame:
         ("worth", "within_3_months x expected_value; the sheet Deals is sorted by it."),
         ("expected_, new_, total_", "Of deals open now, of deals not open yet, and of both."),
         ("_low, _high", "The ends of the interval that holds the outcome 4 times out of 5."),
-        ("why", f"Of the first {MOST_REASONS:,} deals: what raises and what lowers the chance."),
+        (
+            "why",
+            f"Of the first {MOST_REASONS:,} deals: what raises and what lowers `probability`, the chance of "
+            "the month after. The order of the sheet goes by `within_3_months`.",
+        ),
         *((f"change: {kind.value}", meaning) for kind, meaning in MEANING.items()),
         ("columns of names", ", ".join(WHO_AND_WHAT)),
         ("CSV files", "An apostrophe precedes text that a spreadsheet would run as a formula."),

@@ -30,6 +30,15 @@ def open_engine(name: str, memory_limit: str, scratch: Path | None) -> Engine:
         from crm_assets.engine.duckdb import connect
 
         return connect(memory_limit, scratch)
+    return open_spark(scratch)
+
+
+def open_spark(scratch: Path | None) -> SparkEngine:
+    """Open Spark, or the session that this process has already opened.
+
+    Raises:
+        EngineError: Spark is not installed or does not start.
+    """
     try:
         from crm_assets.engine.spark import connect_spark
     except ModuleNotFoundError as error:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,14 +16,19 @@ import ibis.expr.types as ir
 import pyarrow as pa
 import pyarrow.parquet as pq
 from ibis.backends.pyspark import Backend
-from pyspark.errors import PySparkRuntimeError
-from pyspark.sql import SparkSession
+from py4j.protocol import Py4JError
+from pyspark.errors import PySparkException, PySparkRuntimeError
+from pyspark.sql import DataFrame, SparkSession, functions
 
 from crm_assets.errors import EngineError
+
+LOG = Path(__file__).with_name("log4j2.properties")
 
 
 def connect_spark(scratch: Path | None) -> SparkEngine:
     """Open the Spark session that `spark-defaults.conf` describes; without this file, use all local cores.
+
+    Unless told otherwise by a configuration, Spark writes only errors, and its workers run this Python.
 
     Args:
         scratch: folder for results; driver and workers must see it at the same path.
@@ -29,8 +36,15 @@ def connect_spark(scratch: Path | None) -> SparkEngine:
     Raises:
         EngineError: Spark does not start.
     """
+    configuration = Path(os.environ.get("SPARK_CONF_DIR", "."))
+    if not (configuration / LOG.name).exists():
+        os.environ.setdefault("SPARK_SUBMIT_OPTS", f"-Dlog4j2.configurationFile={LOG.as_uri()}")
+    builder = SparkSession.builder.appName("crm_assets")
+    if "SPARK_CONF_DIR" not in os.environ:
+        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+        builder = builder.config("spark.ui.showConsoleProgress", "false").config("spark.ui.enabled", "false")
     try:
-        session = SparkSession.builder.appName("crm_assets").getOrCreate()
+        session = builder.getOrCreate()
     except PySparkRuntimeError as error:
         raise EngineError(
             f"Spark does not start: {error}; check that Java 17 or 21 is installed (`java -version`), and "
@@ -81,6 +95,45 @@ class SparkEngine(Backend):
         """Yield this engine: Spark has only one session here."""
         yield self
 
+    @contextmanager
+    def told_in_a_sentence(self, what: str) -> Generator[None]:
+        """Turn a failure of Spark into one sentence.
+
+        Args:
+            what: what Spark does meanwhile, after "could not".
+
+        Raises:
+            EngineError: Spark failed.
+        """
+        try:
+            yield
+        except (PySparkException, Py4JError) as error:
+            said = str(error).splitlines()[0]
+            raise EngineError(f"Spark could not {what}: {said}; look at the log of its workers.") from error
+
+    def existing_scratch(self) -> Path | None:
+        """Return the folder for results, which now exists; None means the system's."""
+        if self.scratch is not None:
+            self.scratch.mkdir(parents=True, exist_ok=True)
+        return self.scratch
+
+    def parted(self, folder: Path, parts: int, part: str, by: str) -> DataFrame:
+        """Return the parquet files of a folder as Spark's own data frame, in partitions that the rows name.
+
+        Args:
+            folder: the folder.
+            parts: how many partitions to make.
+            part: the column with the number of each row's partition.
+            by: the column that orders the rows of a partition.
+        """
+        frame = self._session.read.parquet(folder.absolute().as_uri())
+        # Spark spreads rows by the hash of a value: give each partition a value whose hash leads there.
+        hashed = self._session.range(64 * parts).select("id", functions.expr(f"pmod(hash(id), {parts})"))
+        leads = {place: value for value, place in reversed(hashed.collect())}
+        values = [functions.lit(leads[place]).cast("long") for place in range(parts)]
+        key = functions.element_at(functions.array(*values), frame[part].cast("int") + 1)
+        return frame.withColumn("key", key).repartition(parts, "key").sortWithinPartitions(by)
+
     def put(self, name: str, rows: pa.Table) -> None:
         """Make rows readable for queries under a name."""
         self._session.createDataFrame(rows).createOrReplaceTempView(name)
@@ -129,9 +182,7 @@ class SparkEngine(Backend):
         return pa.RecordBatchReader.from_batches(schema, self._parts(frame, schema, chunk_size))
 
     def _parts(self, frame: Any, schema: pa.Schema, chunk_size: int) -> Iterator[pa.RecordBatch]:
-        if self.scratch is not None:
-            self.scratch.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix="spark-", dir=self.scratch))
+        folder = Path(tempfile.mkdtemp(prefix="spark-", dir=self.existing_scratch()))
         try:
             frame.write.mode("overwrite").parquet((folder / "parts").absolute().as_uri())
             # Spark writes one file per partition of the sorted result, numbered in order.

@@ -1,4 +1,4 @@
-"""People's own numbers for deals and teams, kept beside the model's and judged with them.
+"""People's own numbers for deals and teams, kept beside the model's; `monitoring` judges both.
 
 Each is a small file of its own that nothing rewrites, so refreshes and new dumps leave them alone, and two
 people who save at once lose nothing.
@@ -11,13 +11,11 @@ from datetime import UTC, datetime
 
 import pandas as pd
 
-from crm_assets.crm.months import shift
-from crm_assets.crm.schema import Column, Stage, TableSchema
+from crm_assets.crm.schema import Column, TableSchema
 from crm_assets.crm.targets import DEFAULT_TARGET
 from crm_assets.errors import SettingsError
 from crm_assets.insight.ranked import DEAL
 from crm_assets.insight.reading import Reader
-from crm_assets.modeling.outlook.cells import TOTAL
 
 DEAL_SUBJECT = "deal"
 LONGEST_NOTE = 2_000
@@ -105,38 +103,3 @@ def _seen(reader: Reader, rows: pd.DataFrame) -> list[bool]:
         name in deals if subject == DEAL_SUBJECT else place in shown
         for place, subject, name in zip(rows.index, rows["subject"], rows["name"], strict=True)
     ]
-
-
-def judged(reader: Reader) -> pd.DataFrame:
-    """Return the numbers whose month is over, beside the model's and what came.
-
-    Returns:
-        Columns of `overrides`, `model` and `came`: of a deal the chance and 1 or 0, else revenue.
-    """
-    rows = overrides(reader)
-    months = reader.months()
-    rows = rows[[bool(months) and shift(m, -1) in months and m <= months[-1] for m in rows["forecast_month"]]]
-    if rows.empty:
-        return rows.assign(model=[], came=[])
-    known = reader.snapshot(months[-1], (DEAL, "stage", "close_date", "close_value", *_LEVELS))
-    won = known[known["stage"] == Stage.WON.value]
-    won = won.assign(won_in=pd.to_datetime(won["close_date"]).dt.strftime("%Y-%m"))
-    model, came = [], []
-    for row in rows.to_dict("records"):
-        made_in = shift(row["forecast_month"], -1)
-        then = won[won["won_in"] == row["forecast_month"]]
-        if row["subject"] == DEAL_SUBJECT:
-            scored = reader.predictions(made_in)
-            model.append(scored.loc[scored[DEAL] == row["name"], "probability"].max())
-            came.append(float((then[DEAL] == row["name"]).any()))
-            continue
-        forecast = reader.forecast(made_in)
-        same = (forecast["level"] == row["subject"]) & (forecast["name"] == row["name"])
-        one = (forecast["horizon_months"] == DEFAULT_TARGET.months) & same
-        model.append(forecast.loc[one, "total_revenue"].max())
-        mine = then if row["subject"] == TOTAL else then[then[row["subject"]] == row["name"]]
-        came.append(float(mine["close_value"].sum()))
-    return rows.assign(model=model, came=came)
-
-
-_LEVELS = ("sales_agent", "manager", "regional_office", "product")

@@ -18,7 +18,8 @@ def quotas(reader: Reader) -> pd.DataFrame:
     if not reader.store.has(RAW_QUOTAS.name):
         return pd.DataFrame(columns=pd.Index(["month", "name", "quota"]))
     rows = reader.store.to_pandas(reader.store.read(RAW_QUOTAS.name))[["month", "name", "quota"]]
-    rows = rows[[is_month(month) for month in rows["month"]]]
+    # A list of no booleans would select no columns instead of no rows.
+    rows = rows[rows["month"].map(is_month).astype(bool)]
     if reader.scope.everything:
         return rows.reset_index(drop=True)
     team = reader.team()

@@ -25,6 +25,7 @@ from crm_assets.crm.tables import (
 from crm_assets.errors import NotEnoughDataError, StorageError
 from crm_assets.insight.scope import EVERYTHING, TEAM, Scope
 from crm_assets.modeling.outlook.cells import TOTAL
+from crm_assets.storage.said import as_said
 from crm_assets.storage.tables import TableStore
 
 # How far a forecast's expected wins may be from the sum of the predictions that it was made from.
@@ -102,6 +103,18 @@ class Reader:
         """
         return self._deals(MONTHLY_SNAPSHOTS.name, month, columns)
 
+    def predictions_as_said(self, month: str) -> pd.DataFrame:
+        """Return the predictions of a month as they were stored before its outcome was known, if they were.
+
+        Predictions that were made only later stand in for those of months that nobody predicted then.
+        """
+        return self._deals(as_said(self.store, WIN_PREDICTIONS.name, month)[0], month)
+
+    def forecast_as_said(self, month: str) -> pd.DataFrame:
+        """Return the forecast of a month as `predictions_as_said` does."""
+        name, kept = as_said(self.store, REVENUE_FORECAST.name, month)
+        return self._shown(self._run(self._table(name, month))) if kept else self.forecast(month)
+
     def forecast(self, month: str) -> pd.DataFrame:
         """Return the forecast made at a month's end; columns of `REVENUE_FORECAST`.
 
@@ -119,6 +132,10 @@ class Reader:
                 f"run is writing them now, wait for it; if not, materialize {REVENUE_FORECAST.name} for "
                 f"{month}."
             )
+        return self._shown(forecast)
+
+    def _shown(self, forecast: pd.DataFrame) -> pd.DataFrame:
+        """Return the rows of a forecast that the scope shows."""
         shown = self.scope.of_forecast(forecast, self.team() if not self.scope.everything else forecast)
         return shown.reset_index(drop=True)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -93,7 +95,9 @@ class Scope:
         if self.everything:
             return "all"
         word = next(word for word, level in WORDS.items() if level is self.level)
-        return f"{word}:{','.join(sorted(self.names))}"
+        row = io.StringIO()
+        csv.writer(row, lineterminator="").writerow(sorted(self.names))
+        return f"{word}:{row.getvalue()}"
 
 
 EVERYTHING = Scope()
@@ -102,23 +106,33 @@ EVERYTHING = Scope()
 def scope_of(text: str) -> Scope:
     """Read a scope: `all`, or `office:`, `manager:` or `agent:` with names separated by commas.
 
+    A name that holds a comma stands in double quotes, as in a CSV file.
+
     Raises:
         SettingsError: it is none of these.
 
     >>> str(scope_of("office: West, Central")), scope_of("all").everything
     ('office:Central,West', True)
+    >>> sorted(scope_of('office:"Smith, Inc", West').names)
+    ['Smith, Inc', 'West']
     """
     word, _, names = text.strip().partition(":")
-    level, found = (
-        WORDS.get(word.strip()),
-        frozenset(name.strip() for name in names.split(",") if name.strip()),
-    )
+    level, found = WORDS.get(word.strip()), frozenset(_names(names))
     if level is None or (level is Level.ALL) != (not found):
         raise SettingsError(
             f"{text!r} is not a scope; write all, or office:, manager: or agent: with names, for example "
-            "office:West."
+            "office:West. A name with a comma stands in double quotes."
         )
     return Scope(level, found)
+
+
+def _names(text: str) -> list[str]:
+    """Return the names of a list; none if its quotes do not match."""
+    try:
+        rows = list(csv.reader([text], skipinitialspace=True, strict=True))
+    except csv.Error:
+        return []
+    return [name.strip() for row in rows for name in row if name.strip()]
 
 
 def scope_by(level: Level, names: Iterable[str]) -> Scope:

@@ -7,7 +7,8 @@ Backtest, champion, explanation and registry use the rows of `modeling.algorithm
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -15,6 +16,7 @@ import pandas as pd
 from crm_assets.crm.all_features import ALL_FEATURE_NAMES
 from crm_assets.modeling.matrix import feature_matrix, matrix_of
 from crm_assets.modeling.prepared import ByMatrix, Prepared, Row
+from crm_assets.modeling.space import Parameter, Parameters, Value
 from crm_assets.modeling.training_rows import TrainingRows
 
 if TYPE_CHECKING:
@@ -22,11 +24,14 @@ if TYPE_CHECKING:
 
 # A scikit-learn estimator: a pipeline or one of our own.
 Estimator = Any
-Build = Callable[[list[str], int], Estimator]
+# Features, seed, and by keyword the parameters of the search space.
+Build = Callable[..., Estimator]
 Score = Callable[[Estimator, pd.DataFrame], "np.ndarray"]
 Contribute = Callable[[Estimator, pd.DataFrame, list[str]], "np.ndarray"]
 Prepare = Callable[[Estimator, str, list[str]], Prepared]
 Snapshot = Callable[[str], pd.DataFrame]
+# Fits the last step of a pipeline on Spark: step, data frame, feature columns, label column.
+OnSpark = Callable[[Estimator, Any, list[str], str], Estimator]
 
 # What an algorithm learns from: labeled rows of `win_features`, or the snapshot of the month it runs in.
 TRAINING_ROWS, SNAPSHOT = "training_rows", "snapshot"
@@ -64,8 +69,9 @@ class Algorithm:
         name: also the name of its asset.
         description: one sentence.
         complexity: its rank, simplest first. If two algorithms perform equally well, the simpler one wins.
-        build: builds an unfitted estimator from features and seed. It is fitted on the matrix and labels of
-            training rows, or only on a snapshot, as `learns_from` says.
+        build: builds an unfitted estimator from features, seed, and the parameters of `space` as keywords
+            with defaults. It is fitted on the matrix and labels of training rows, or only on a snapshot, as
+            `learns_from` says.
         contributions: computes from a fitted estimator, a matrix and the features the push of each feature,
             shape (rows, features), in log-odds or probability.
         learns_from: `TRAINING_ROWS` or `SNAPSHOT`.
@@ -76,8 +82,13 @@ class Algorithm:
         fast_scores: scores many rows faster, with the same result up to rounding.
         fast_rows: prepares a fitted estimator, for a month and features, to score a few rows faster, with the
             same result up to rounding.
+        on_spark: fits the last step of its pipeline on Spark, with a worker for each partition of the rows.
+            It then learns from all rows, and its fitted estimator is of the same types.
         trusted_types: types beyond scikit-learn's own that its stored model may hold.
         packages: distributions that are needed to load it.
+        space: what a search may change; without it the algorithm cannot be tuned.
+        module: the module that only the extra `algorithms` installs; such a row is used if settings name it.
+        parameters: values that a search found, by name, in the order of `space`; none for the defaults.
     """
 
     name: str
@@ -92,8 +103,34 @@ class Algorithm:
     crosses: tuple[str, ...] = ()
     fast_scores: Score | None = None
     fast_rows: Prepare | None = None
+    on_spark: OnSpark | None = None
     trusted_types: tuple[str, ...] = ()
     packages: tuple[str, ...] = ("scikit-learn",)
+    space: tuple[Parameter, ...] = ()
+    module: str = ""
+    parameters: tuple[tuple[str, Value], ...] = ()
+
+    @property
+    def defaults(self) -> dict[str, Value]:
+        """The values of the search space without a search."""
+        declared = signature(self.build).parameters
+        return {one.name: declared[one.name].default for one in self.space}
+
+    def tuned(self, parameters: Parameters) -> Algorithm:
+        """Return the algorithm with other values for parameters of its space.
+
+        Raises:
+            ValueError: the space does not have such a parameter or value.
+        """
+        known = {one.name: one for one in self.space}
+        if wrong := [f"{n}={v}" for n, v in parameters.items() if n not in known or not known[n].allows(v)]:
+            raise ValueError(f"{self.name} cannot be built with {', '.join(wrong)}: not in its search space.")
+        chosen = tuple((name, parameters[name]) for name in known if name in parameters)
+        return replace(self, parameters=chosen)
+
+    def built(self, features: list[str], seed: int) -> Estimator:
+        """Build an unfitted estimator with this row's parameters."""
+        return self.build(features, seed, **dict(self.parameters))
 
     def matrix(self, table: pd.DataFrame, features: list[str]) -> pd.DataFrame:
         """Return the estimator's input for some rows of `win_features`."""

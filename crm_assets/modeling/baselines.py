@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import pandas as pd
@@ -42,7 +43,12 @@ def season(rows: TrainingRows, months: list[str], tallies: dict[str, pd.DataFram
         if month not in known:
             table = rows.rows([month], [PLACE, label])
             known[month] = table.groupby(PLACE)[label].agg(wins="sum", deals="count")
-    seen = pd.concat([known[month] for month in months]).groupby(level=0).sum()
+    return season_of(known[month] for month in months)
+
+
+def season_of(tallies: Iterable[pd.DataFrame]) -> Season:
+    """Return the win rates that some months tell, at least one: `wins` and `deals` of each by place."""
+    seen = pd.concat(tallies).groupby(level=0).sum()
     return Season(seen["wins"] / seen["deals"], seen["wins"].sum() / seen["deals"].sum())
 
 

@@ -9,7 +9,7 @@ can explain does not justify a model that drifts more and explains less.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -30,8 +30,9 @@ from crm_assets.modeling.calibration import (
 from crm_assets.modeling.calibration_row import Calibration
 from crm_assets.modeling.calibrations import CALIBRATIONS
 from crm_assets.modeling.explanation import explain
-from crm_assets.modeling.folds import FoldModels, Split, last_lesson, learn, lessons
-from crm_assets.modeling.metrics import METRICS, auc_of_months, label_of, pooled
+from crm_assets.modeling.folds import FoldModels, Split, last_lesson, lessons
+from crm_assets.modeling.metrics import METRICS, auc_of_months, label_of, pooled, scores_by_month
+from crm_assets.modeling.space import Parameters
 from crm_assets.modeling.training_rows import DEAL, MONTH, TrainingRows
 from crm_assets.modeling.verdicts import SEASONAL_RATE
 
@@ -52,8 +53,10 @@ class Candidate:
         split: validation and test months.
         walk_forward: calibrated walk-forward predictions of the scored months.
         explained: the same by month, with an explanation of each deal; built on demand.
-        by_month: ROC AUC by month of the uncalibrated scores, for each algorithm and baseline.
+        by_month: ROC AUC by month of each algorithm's uncalibrated scores, and all metrics of the baseline.
         leaderboard: one row per contender.
+        parameters: what the algorithm was built with, if a search chose it.
+        trials: how many configurations that search tried; 0 without a search.
     """
 
     target: Target
@@ -67,6 +70,13 @@ class Candidate:
     explained: Mapping[str, pd.DataFrame]
     by_month: dict[str, pd.DataFrame]
     leaderboard: pd.DataFrame
+    parameters: Parameters = field(default_factory=dict)
+    trials: int = 0
+
+    @property
+    def built(self) -> Algorithm:
+        """The algorithm with its parameters."""
+        return algorithms.algorithm(self.algorithm).tuned(self.parameters)
 
     @property
     def seasonal_test(self) -> dict[str, float]:
@@ -89,14 +99,17 @@ def leaderboard(
         The leaderboard, one row per contender, the chosen one first, then by validation ROC AUC: `contender`,
         `baseline`, `chosen`, `calibration`, `validation_*` (from uncalibrated scores) with the standard
         error of the ROC AUC, and `test_*` (from calibrated scores). And by contender the ROC AUC of its
-        uncalibrated scores by month.
+        uncalibrated scores by month; of the seasonal rate all metrics.
 
     Raises:
         NotEnoughDataError: the validation months cannot rank algorithms.
     """
     contenders, by_month = [], {}
     baseline = seasonal_rate(rows, split.scored)
-    seasonal = _row(SEASONAL_RATE, NO_CALIBRATION, baseline, baseline, split), auc_of_months(baseline)
+    seasonal = (
+        _row(SEASONAL_RATE, NO_CALIBRATION, baseline, baseline, split),
+        scores_by_month(baseline, split.scored),
+    )
     del baseline
     for name in backtests:
         scores = backtests[name]
@@ -155,6 +168,7 @@ def candidate(
     seed: int,
     models: FoldModels | None = None,
     snapshot: Snapshot | None = None,
+    contenders: Mapping[str, tuple[Algorithm, int]] | None = None,
 ) -> Candidate:
     """Choose an algorithm, calibrate it and refit it on all labeled months.
 
@@ -166,18 +180,21 @@ def candidate(
         seed: seed for everything random.
         models: the models that the backtests fitted, to explain past months.
         snapshot: reads `monthly_snapshots` of a month, for algorithms that learn from them.
+        contenders: the row that each backtest was made with, and how many configurations a search tried for
+            it; by default the rows of the table.
 
     Raises:
         NotEnoughDataError: the validation months cannot rank algorithms.
     """
     board, by_month = leaderboard(rows, backtests, split)
     chosen, calibration = chosen_of(board), calibration_of(board)
+    chosen, trials = (contenders or {}).get(chosen.name, (chosen, 0))
     scores = backtests[chosen.name]
-    fitted = learn(chosen, last_lesson(rows, features, seed, snapshot))
+    kept = models or FoldModels()
+    fitted = kept.learned(chosen, last_lesson(rows, features, seed, snapshot))
     model = CalibratedModel(fitted, fit_calibrator(scores, calibration), chosen.name)
     past = calibrate_walk_forward(scores, split, target=rows.target, calibration=calibration)
     del scores
-    kept = models or FoldModels()
 
     def explained(month: str) -> pd.DataFrame:
         (lesson,) = lessons(rows, [month], features, seed, snapshot)
@@ -196,6 +213,8 @@ def candidate(
         explained=Frames(split.scored, explained),
         by_month=by_month,
         leaderboard=board,
+        parameters=dict(chosen.parameters),
+        trials=trials,
     )
 
 
@@ -209,7 +228,7 @@ def _choice(contenders: pd.DataFrame, split: Split) -> str:
     best = contenders.loc[contenders["validation_roc_auc"].idxmax()]
     bar = best["validation_roc_auc"] - best["validation_roc_auc_se"]
     good = set(contenders.loc[contenders["validation_roc_auc"] >= bar, "contender"])
-    return next(row.name for row in algorithms.ALGORITHMS if row.name in good)
+    return next(row.name for row in algorithms.known() if row.name in good)
 
 
 def _row(

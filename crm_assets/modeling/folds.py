@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from crm_assets.crm.targets import DEFAULT_TARGET, Target
 from crm_assets.errors import NotEnoughDataError
 from crm_assets.modeling.algorithm import SNAPSHOT, Algorithm, Estimator, Lesson, Snapshot
 from crm_assets.modeling.training_rows import TrainingRows
+
+if TYPE_CHECKING:
+    from crm_assets.engine.spark import SparkEngine
 
 # From this many rows on, boosting and the logistic regression are faster with two threads than with one.
 ROWS_WORTH_THREADS = 100_000
@@ -92,9 +96,20 @@ def last_lesson(
     return Lesson(rows.horizon, rows, rows.months, features, seed, snapshot)
 
 
-def learn(algorithm: Algorithm, lesson: Lesson) -> Estimator:
-    """Fit an algorithm on a lesson, or on the sample of it that the algorithm can take."""
-    estimator = algorithm.build(lesson.features, lesson.seed)
+def learn(algorithm: Algorithm, lesson: Lesson, spark: SparkEngine | None = None) -> Estimator:
+    """Fit an algorithm on a lesson, or on the sample of it that the algorithm can take.
+
+    Args:
+        algorithm: the algorithm.
+        lesson: what it may learn from.
+        spark: where an algorithm learns that can learn there; None means on this machine.
+    """
+    if spark is not None and algorithm.on_spark is not None:
+        # Only Spark needs it.
+        from crm_assets.modeling.on_spark import learn_on_spark
+
+        return learn_on_spark(algorithm, lesson, spark)
+    estimator = algorithm.built(lesson.features, lesson.seed)
     if algorithm.learns_from == SNAPSHOT:
         if lesson.snapshot is None:
             raise ValueError(f"{algorithm.name} learns from snapshots, but none were given.")
@@ -119,9 +134,13 @@ class FoldModels:
 
     A fit depends only on its algorithm and lesson, so all callers can share it. Models are small: at most two
     megabytes.
+
+    Args:
+        spark: where algorithms learn that can learn there; None means on this machine.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, spark: SparkEngine | None = None) -> None:
+        self._spark = spark
         self._fitted: dict[tuple[object, ...], Estimator] = {}
 
     def learned(self, algorithm: Algorithm, lesson: Lesson) -> Estimator:
@@ -137,5 +156,5 @@ class FoldModels:
             lesson.seed,
         )
         if key not in self._fitted:
-            self._fitted[key] = learn(algorithm, lesson)
+            self._fitted[key] = learn(algorithm, lesson, self._spark)
         return self._fitted[key]

@@ -25,7 +25,7 @@ def scores(outcome: np.ndarray, probability: np.ndarray) -> dict[str, float]:
         The metrics by name; ROC AUC is NaN if all outcomes are the same.
     """
     return {
-        "roc_auc": _roc_auc(outcome, probability),
+        "roc_auc": roc_auc(outcome, probability),
         "brier": float(brier_score_loss(outcome, probability, pos_label=1)),
         "log_loss": float(log_loss(outcome, probability, labels=[0, 1])),
         "ece": expected_calibration_error(outcome, probability),
@@ -43,10 +43,19 @@ def expected_calibration_error(outcome: np.ndarray, probability: np.ndarray, bin
     >>> expected_calibration_error(np.array([0, 1]), np.array([0.5, 0.5]), bins=1)
     0.0
     """
-    order = np.argsort(probability, kind="stable")
-    parts = np.array_split(order, min(bins, len(order)))
+    parts = equal_parts(probability, bins)
     gaps = [len(part) * abs(probability[part].mean() - outcome[part].mean()) for part in parts]
-    return float(sum(gaps) / len(order))
+    return float(sum(gaps) / len(probability))
+
+
+def equal_parts(probability: np.ndarray, bins: int = ECE_BINS) -> list[np.ndarray]:
+    """Return the positions of deals in equally large parts, from the least to the most likely deals.
+
+    >>> [part.tolist() for part in equal_parts(np.array([0.9, 0.1, 0.5]), 2)]
+    [[1, 2], [0]]
+    """
+    order = np.argsort(probability, kind="stable")
+    return np.array_split(order, max(min(bins, len(order)), 1))
 
 
 def scores_by_month(predictions: pd.DataFrame, months: list[str]) -> pd.DataFrame:
@@ -68,7 +77,7 @@ def auc_of_months(predictions: pd.DataFrame) -> pd.DataFrame:
     label = label_of(predictions)
     return pd.DataFrame(
         [
-            {MONTH: str(month), "roc_auc": _roc_auc(part[label].to_numpy(), part["probability"].to_numpy())}
+            {MONTH: str(month), "roc_auc": roc_auc(part[label].to_numpy(), part["probability"].to_numpy())}
             for month, part in predictions.groupby(MONTH, sort=True, observed=True)
         ]
     )
@@ -84,7 +93,9 @@ def label_of(predictions: pd.DataFrame) -> str:
     return next(target.name for target in targets.TARGETS if target.name in predictions)
 
 
-def _roc_auc(outcome: np.ndarray, probability: np.ndarray) -> float:
+def roc_auc(outcome: np.ndarray, probability: np.ndarray) -> float:
+    """Return the ROC AUC; NaN if all outcomes are the same."""
+    """Return the area under the ROC curve; NaN if all outcomes are the same."""
     both = 0 < outcome.sum() < len(outcome)
     return float(roc_auc_score(outcome, probability)) if both else float("nan")
 

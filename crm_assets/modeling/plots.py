@@ -1,8 +1,11 @@
 """Plots of the models, as PNG bytes."""
 
 import io
+from collections.abc import Sequence
+from itertools import accumulate
 
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 from sklearn.metrics import roc_curve
@@ -35,7 +38,7 @@ def champion_plots(candidate: Candidate, rows: TrainingRows) -> dict[str, bytes]
 
 def calibration_curve(predictions: pd.DataFrame) -> bytes:
     """Plot predicted against realized win rate, in bins with equal numbers of deals."""
-    figure, axes = _axes("Calibration on the test months", "predicted probability", "share won")
+    figure, axes = new_axes("Calibration on the test months", "predicted probability", "share won")
     ranks = predictions["probability"].rank(method="first")
     bins = predictions.groupby(pd.qcut(ranks, min(ECE_BINS, len(ranks))), observed=True)
     points = bins.agg(predicted=("probability", "mean"), realized=(label_of(predictions), "mean"))
@@ -43,12 +46,12 @@ def calibration_curve(predictions: pd.DataFrame) -> bytes:
     axes.plot([0, top], [0, top], color=GRAY, linestyle="--", linewidth=1, label="perfect")
     axes.plot(points["predicted"], points["realized"], color=BLUE, marker="o", label="tenths of the deals")
     axes.legend(frameon=False)
-    return _png(figure)
+    return as_png(figure)
 
 
 def roc(predictions: pd.DataFrame) -> bytes:
     """Plot the ROC curve of each month and of all months pooled."""
-    figure, axes = _axes("ROC on the test months", "false positive rate", "true positive rate")
+    figure, axes = new_axes("ROC on the test months", "false positive rate", "true positive rate")
     axes.plot([0, 1], [0, 1], color=GRAY, linestyle="--", linewidth=1)
     label = label_of(predictions)
     parts = [(str(m), part) for m, part in predictions.groupby("snapshot_month", sort=True, observed=True)]
@@ -59,7 +62,7 @@ def roc(predictions: pd.DataFrame) -> bytes:
         bold = name == POOLED
         axes.plot(false, true, label=name, linewidth=2.5 if bold else 1, color=BLUE if bold else None)
     axes.legend(frameon=False)
-    return _png(figure)
+    return as_png(figure)
 
 
 def auc_by_month(by_month: dict[str, pd.DataFrame], split: Split) -> bytes:
@@ -67,19 +70,19 @@ def auc_by_month(by_month: dict[str, pd.DataFrame], split: Split) -> bytes:
 
     A contender that gives all deals of a month the same probability, for example the seasonal rate, has 0.5.
     """
-    figure, axes = _axes("Walk-forward ROC AUC by month", "snapshot month", "ROC AUC")
+    figure, axes = new_axes("Walk-forward ROC AUC by month", "snapshot month", "ROC AUC")
     axes.axvspan(len(split.scored) - len(split.test) - 0.5, len(split.scored) - 0.5, color=GRAY, alpha=0.12)
     for name, scores in by_month.items():
         months = scores[scores["snapshot_month"] != POOLED]
         style = {"color": GRAY, "linestyle": "--"} if name == SEASONAL_RATE else {}
         axes.plot(months["snapshot_month"], months["roc_auc"], marker="o", label=name, **style)
     axes.legend(frameon=False, fontsize=8)
-    return _png(figure)
+    return as_png(figure)
 
 
 def expected_and_realized(predictions: pd.DataFrame) -> bytes:
     """Plot the sum of probabilities beside the number of won deals, by month."""
-    figure, axes = _axes("Expected and realized wins", "month", "deals")
+    figure, axes = new_axes("Expected and realized wins", "month", "deals")
     sums = predictions.groupby("snapshot_month", observed=True).agg(
         expected=("probability", "sum"), realized=(label_of(predictions), "sum")
     )
@@ -88,21 +91,43 @@ def expected_and_realized(predictions: pd.DataFrame) -> bytes:
     axes.bar([p + 0.2 for p in places], sums["realized"], width=0.4, color=ORANGE, label="realized")
     axes.set_xticks(list(places), list(sums.index))
     axes.legend(frameon=False)
-    return _png(figure)
+    return as_png(figure)
 
 
 def top_features(strength: pd.Series, most: int = 12) -> bytes:
     """Plot the mean absolute contribution of the strongest features."""
     # Room for the longest name.
-    figure, axes = _axes("Top features", "mean absolute contribution", "", left=0.34)
+    figure, axes = new_axes("Top features", "mean absolute contribution", "", left=0.34)
     shown = strength[strength > 0].head(most)[::-1]
     axes.barh(list(shown.index), shown.to_numpy(), color=BLUE)
-    return _png(figure)
+    return as_png(figure)
+
+
+def search_history(values: Sequence[float | None]) -> bytes:
+    """Plot the validation ROC AUC of each trial of a search and the best one so far; None for pruned ones."""
+    figure, axes = new_axes("The search, trial by trial", "trial", "validation ROC AUC")
+    found = [(number, value) for number, value in enumerate(values) if value is not None]
+    numbers, aucs = [number for number, _ in found], [value for _, value in found]
+    axes.scatter(numbers, aucs, s=14, color=GRAY, label="complete trials")
+    axes.step(numbers, list(accumulate(aucs, max)), where="post", color=BLUE, label="best so far")
+    axes.axhline(aucs[0], color=ORANGE, linestyle="--", linewidth=1, label="without a search")
+    axes.legend(frameon=False, fontsize=8)
+    return as_png(figure)
+
+
+def parameter_importance(weights: pd.Series) -> bytes:
+    """Plot the share of the differences between trials that each parameter explains, 0 to 1."""
+    figure, axes = new_axes(
+        "Which parameters matter", "share of the differences between trials", "", left=0.28
+    )
+    shown = weights.sort_values()
+    axes.barh(list(shown.index), shown.to_numpy(), color=BLUE)
+    return as_png(figure)
 
 
 def leak_evidence(trace: Trace) -> bytes:
     """Plot what the months of engagement have of a level, and what rewriting at closing predicts."""
-    figure, axes = _axes(
+    figure, axes = new_axes(
         f"{trace.column}: {trace.level}", "month of engagement", "share of the month's deals"
     )
     months = trace.months
@@ -131,20 +156,28 @@ def leak_evidence(trace: Trace) -> bytes:
         title=f"slope {said}{closed}",
         title_fontsize=8,
     )
-    return _png(figure)
+    return as_png(figure)
 
 
-def _axes(title: str, x: str, y: str, left: float = 0.13):  # noqa: ANN202
+def new_axes(title: str, x: str, y: str, left: float = 0.13):  # noqa: ANN201
+    """Return a figure and its axes, in the one style of all plots."""
     # Avoid pyplot: no global state, nothing to close, safe in threads. Fixed margins, since automatic
     # layouts draw every text twice.
     figure = Figure(figsize=(6.4, 4), dpi=110)
     axes = figure.subplots(gridspec_kw={"left": left, "right": 0.97, "bottom": 0.13, "top": 0.91})
-    axes.set(title=title, xlabel=x, ylabel=y)
-    axes.spines[["top", "right"]].set_visible(False)
+    axes.set(xlabel=x, ylabel=y)
+    bare(axes, title)
     return figure, axes
 
 
-def _png(figure: Figure) -> bytes:
+def bare(axes: Axes, title: str) -> None:
+    """Give axes their title, and take away what says nothing."""
+    axes.set_title(title)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def as_png(figure: Figure) -> bytes:
+    """Return a figure as PNG, the same bytes for the same data."""
     buffer = io.BytesIO()
     # No creation date or version: the same data gives the same bytes.
     figure.savefig(buffer, format="png", metadata={"Software": None})

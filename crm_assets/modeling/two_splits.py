@@ -15,6 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+# The most levels of splits for which this holds.
+DEEPEST = 2
+
 
 @dataclass(frozen=True)
 class Condition:

@@ -25,7 +25,7 @@ from crm_assets.modeling.promotion import Rival, Verdict, judge, rival
 from crm_assets.modeling.scoring import Champion
 from crm_assets.modeling.training_rows import TrainingRows
 from crm_assets.modeling.verdicts import NO_VERSION
-from crm_assets.registry import aliases, tracking, versions
+from crm_assets.registry import aliases, cards, tracking, versions
 from crm_assets.registry.aliases import CHAMPION
 from crm_assets.registry.names import MODEL, model_name
 from crm_assets.registry.past import WALK_FORWARD_FILE, read_past, write_past
@@ -46,6 +46,7 @@ class Decision:
         champion_version: the version that is champion now, or `NO_VERSION`.
         former_version: the version that was champion before, or None.
         former_test: the former champion's metrics on the candidate's test months, or None.
+        card: the candidate's model card, as Markdown.
     """
 
     version: str
@@ -54,18 +55,25 @@ class Decision:
     champion_version: str
     former_version: str | None
     former_test: dict[str, float] | None
+    card: str
 
 
 def register(
-    candidate: Candidate, rows: TrainingRows, tags: dict[str, str], run_id: str, source: str = ""
+    candidate: Candidate,
+    rows: TrainingRows,
+    tags: dict[str, str],
+    run_id: str,
+    write_card: cards.Writer,
+    source: str = "",
 ) -> Decision:
-    """Log a candidate to the active run, register it, and promote it if the judge says so.
+    """Log a candidate to the active run, register it, write its card, and promote it if the judge says so.
 
     Args:
         candidate: the model and its evidence.
         rows: the training set, for the former champion's scores on the same months.
         tags: tags for the model version, for example `dagster.run_id`.
         run_id: the active MLflow run.
+        write_card: writes the model card.
         source: the identity of the source whose deals it learned from.
 
     Returns:
@@ -81,6 +89,8 @@ def register(
         verdict = judge(own, theirs, candidate.features, source, version, candidate.seasonal_test)
         if verdict.promoted and unusable:
             verdict = Verdict(True, unusable)
+        # Before it can become champion: no champion is without papers.
+        cards.keep(card := write_card(version, verdict, theirs), version, run_id, model)
         if verdict.promoted:
             aliases.make_champion(version, model)
         else:
@@ -91,7 +101,7 @@ def register(
     if verdict.promoted and before is not None:
         tell(before, "replaced", f"Version {version} was promoted. {verdict.reason}", model=model)
     now = version if verdict.promoted else before or NO_VERSION
-    return Decision(version, verdict.promoted, verdict.reason, now, before, test)
+    return Decision(version, verdict.promoted, verdict.reason, now, before, test, card.text)
 
 
 def _rival(former: ModelVersion, candidate: Candidate, rows: TrainingRows) -> tuple[Rival, str]:
@@ -151,11 +161,19 @@ def _store(candidate: Candidate, few: pd.DataFrame, tags: dict[str, str], run_id
             "features": json.dumps(candidate.features),
             "trained_months": json.dumps(candidate.trained_months),
             "test_months": json.dumps(candidate.split.test),
+            **_tuned(candidate),
             **versions.tags(),
             **tags,
         },
     )
     return str(version.version)
+
+
+def _tuned(candidate: Candidate) -> dict[str, str]:
+    """Return what a version says about the search for its parameters, if there was one."""
+    if not candidate.trials:
+        return {}
+    return {"tuned_trials": str(candidate.trials), "parameters": json.dumps(dict(candidate.parameters))}
 
 
 class _Version:
@@ -189,7 +207,7 @@ def load_version(version: ModelVersion) -> Champion:
     tags = version.tags
     if missing := [tag for tag in ("algorithm", "features", "trained_months") if tag not in tags]:
         refuse(version, f"was not made by this graph: it has no tag {missing[0]}.")
-    if tags["algorithm"] not in {row.name for row in algorithms.ALGORITHMS}:
+    if tags["algorithm"] not in {row.name for row in algorithms.known()}:
         refuse(version, f"uses {tags['algorithm']}, an algorithm that is not known here.")
     if not versions.supported(tags):
         refuse(version, f"was made by another release of scikit-learn. {versions.comparison(tags)}")

@@ -106,7 +106,7 @@ def fetch_files(version: ModelVersion, folder: str) -> Path:
             run_id=version.run_id, artifact_path=WALK_FORWARD_FILE, dst_path=files
         )
     except (MlflowException, OSError) as error:
-        if _gone(error):
+        if gone(error):
             refuse(version, f"has lost its files: {first_line(error)}", error)
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
             raise
@@ -118,7 +118,7 @@ def fetch_files(version: ModelVersion, folder: str) -> Path:
     return Path(files)
 
 
-def _gone(error: MlflowException | OSError) -> bool:
+def gone(error: MlflowException | OSError) -> bool:
     """Return whether an error says that files are missing, and not that a server is silent."""
     if isinstance(error, MlflowException):
         return error.error_code in MISSING

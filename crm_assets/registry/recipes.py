@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from mlflow.tracking import MlflowClient
 
+from crm_assets.modeling.space import Value
 from crm_assets.registry.names import MODEL
 
 
@@ -20,6 +22,7 @@ class Recipe:
         features: the features that the audit admitted then.
         trained_months: the months that it learned from.
         decision: `promoted` or `not promoted`.
+        parameters: what a search chose for the algorithm; empty without a search.
     """
 
     version: str
@@ -27,6 +30,7 @@ class Recipe:
     features: list[str]
     trained_months: list[str]
     decision: str
+    parameters: Mapping[str, Value] = field(default_factory=dict)
 
 
 def recipes_of(tracking_uri: str) -> dict[str, Recipe]:
@@ -39,6 +43,7 @@ def recipes_of(tracking_uri: str) -> dict[str, Recipe]:
             features=json.loads(version.tags["features"]),
             trained_months=json.loads(version.tags["trained_months"]),
             decision=version.tags.get("decision", "undecided"),
+            parameters=json.loads(version.tags.get("parameters", "{}")),
         )
         for version in found
     }

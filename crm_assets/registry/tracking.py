@@ -8,6 +8,8 @@ import tempfile
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from datetime import time as clock
 from pathlib import Path
 from typing import Any
 
@@ -27,18 +29,20 @@ from mlflow.tracking import MlflowClient
 from sqlalchemy.exc import SQLAlchemyError
 
 from crm_assets import shortage
+from crm_assets.crm.months import month_end
 from crm_assets.errors import SourceUnavailableError
 from crm_assets.modeling.metrics import METRICS, POOLED
 from crm_assets.registry import database
 from crm_assets.registry.database import EMBEDDED
 from crm_assets.registry.names import EXPERIMENT
+from crm_assets.registry.pages import EXPERIMENT_TAGS, version_page
 from crm_assets.registry.relocation import relocate
 from crm_assets.settings import get_settings, without_password
 
 DESCRIPTION = (
     "Which open deals will be won next month. One run per Dagster run; below it one per algorithm, with its "
     "uncalibrated walk-forward scores, and `champion`, the calibrated candidate on the test months. Monthly "
-    "metrics have the month as step, for example 201709 for 2017-09."
+    "metrics have the month as step, for example 201709 for 2017-09, and its end as time."
 )
 NOTE = "mlflow.note.content"
 
@@ -68,10 +72,14 @@ def connect(tracking_uri: str, artifacts_dir: Path, experiment_name: str = EXPER
         artifacts_dir.mkdir(parents=True, exist_ok=True)
     with told(tracking_uri):
         experiment = mlflow.get_experiment_by_name(experiment_name)
-        if experiment is not None:
-            return experiment.experiment_id
-        place = artifacts_dir.as_uri() if embedded else None
-        return mlflow.create_experiment(experiment_name, place, tags={NOTE: DESCRIPTION})
+        tags = {NOTE: DESCRIPTION} | EXPERIMENT_TAGS
+        if experiment is None:
+            place = artifacts_dir.as_uri() if embedded else None
+            return mlflow.create_experiment(experiment_name, place, tags=tags)
+        for name, value in tags.items():
+            if experiment.tags.get(name) != value:
+                MlflowClient().set_experiment_tag(experiment.experiment_id, name, value)
+        return experiment.experiment_id
 
 
 @contextmanager
@@ -139,13 +147,16 @@ def log_scores(prefix: str, by_month: pd.DataFrame) -> None:
     run = mlflow.active_run()
     if run is None:
         return
-    now = int(time.time() * 1000)
     metrics = []
     for row in by_month.to_dict("records"):
         month = str(row["snapshot_month"])
-        name, step = (prefix, 0) if month == POOLED else (f"{prefix}_month", int(month.replace("-", "")))
+        name, step, at = prefix, 0, int(time.time() * 1000)
+        if month != POOLED:
+            # A chart by step reads 201709, a chart by time has the dates, without a gap between years.
+            name, step = f"{prefix}_month", int(month.replace("-", ""))
+            at = int(datetime.combine(month_end(month), clock(), UTC).timestamp() * 1000)
         metrics += [
-            Metric(f"{name}_{metric}", row[metric], now, step)
+            Metric(f"{name}_{metric}", row[metric], at, step)
             for metric in METRICS
             if row[metric] == row[metric]
         ]
@@ -168,14 +179,14 @@ def log_figures(figures: dict[str, bytes]) -> None:
 def run_link(run_id: str) -> str:
     """Return where a person finds an MLflow run: a URL if there is a server, else experiment and id."""
     experiment = mlflow.get_run(run_id).info.experiment_id
-    return _link(f"experiments/{experiment}/runs/{run_id}", f"{EXPERIMENT}/{run_id}")
+    return _link(f"#/experiments/{experiment}/runs/{run_id}", f"{EXPERIMENT}/{run_id}")
 
 
 def version_link(model: str, version: str) -> str:
     """Return where a person finds a model version: a URL if there is a server, else name and number."""
-    return _link(f"models/{model}/versions/{version}", f"{model}/{version}")
+    return _link(version_page(version, model), f"{model}/{version}")
 
 
 def _link(page: str, name: str) -> str:
     address = get_settings().mlflow_url or without_password(mlflow.get_tracking_uri())
-    return f"{address.rstrip('/')}/#/{page}" if address.startswith("http") else name
+    return f"{address.rstrip('/')}/{page}" if address.startswith("http") else name

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Generator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from crm_assets.errors import SourceUnavailableError
 from crm_assets.registry import database
 from crm_assets.settings import Settings, without_password
+
+if TYPE_CHECKING:
+    from mlflow.entities.model_registry import ModelVersion
 
 # By default MLflow waits for minutes. These two tries take far less than the 60 s that a sensor has.
 PATIENCE = {
@@ -24,6 +29,22 @@ def champion_version(settings: Settings) -> str | None:
     Raises:
         SourceUnavailableError: the registry does not answer, or another MLflow made it.
     """
+    champion = _champion(settings)
+    return None if champion is None else str(champion.version)
+
+
+def champion_trained_until(settings: Settings) -> str | None:
+    """Return the last month that the champion has learned from; None if there is none, or if it does not say.
+
+    Raises:
+        SourceUnavailableError: as in `champion_version`.
+    """
+    champion = _champion(settings)
+    months = [] if champion is None else json.loads(champion.tags.get("trained_months", "[]"))
+    return max(months, default=None)
+
+
+def _champion(settings: Settings) -> ModelVersion | None:
     if settings.mlflow_tracking_uri is None and not (settings.home / "mlflow.db").exists():
         # Asking MLflow would create the embedded registry.
         return None
@@ -37,14 +58,13 @@ def champion_version(settings: Settings) -> str | None:
     uri = settings.tracking_uri
     try:
         with impatient():
-            champion = holder(CHAMPION, MlflowClient(uri, uri))
+            return holder(CHAMPION, MlflowClient(uri, uri))
     except MlflowException as error:
         database.check(uri)
         raise SourceUnavailableError(
             f"MLflow at {without_password(uri)} does not answer ({error.error_code}); "
             "the next tick asks again."
         ) from error
-    return None if champion is None else str(champion.version)
 
 
 @contextmanager

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import gc
+import argparse
 import sys
 
 
 def main() -> int:
     """Serve, and return 0; if it cannot start, print why and return 1."""
-    # Half a million objects of imports stay for good: looking through them again and again for garbage takes
-    # a sixth of the start. The follower turns it on after its first look.
-    gc.disable()
+    about = "Serve the REST API until it is told to stop."
+    argparse.ArgumentParser(prog="python -m crm_assets.serving", description=about).parse_args()
     from crm_assets.serving import server
 
     return server.main()

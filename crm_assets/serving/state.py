@@ -148,10 +148,9 @@ class Follower:
             except Exception as error:  # the next look may succeed
                 log.exception("look failed")
                 self.health = replace(self.health, registry=f"{type(error).__name__}: see the log.")
-            if not gc.isenabled():
+            if not gc.get_freeze_count():
                 # What is there now stays, so nobody has to look through it again.
                 gc.freeze()
-                gc.enable()
             self._stop.wait(self.settings.poll_seconds if self.ready else 1)
 
     def _follow_keys(self) -> None:

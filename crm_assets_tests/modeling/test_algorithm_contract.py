@@ -23,14 +23,15 @@ from crm_assets.modeling.champion import Candidate, candidate
 from crm_assets.modeling.explanation import PUSHED_DOWN, PUSHED_UP, contributions, explain, explained
 from crm_assets.modeling.folds import FoldModels, Split, last_lesson, learn
 from crm_assets.modeling.training_rows import HeldRows
-from crm_assets.registry import models, tracking
+from crm_assets.registry import cards, models, tracking
 from crm_assets.registry.aliases import CHAMPION
 from crm_assets.registry.names import MODEL
 from crm_assets_tests.modeling import toy_hazard
 from crm_assets_tests.modeling.conftest import SEED, Training
+from crm_assets_tests.registry import deals
 
 # The rows of the table, and an extra one that learns from snapshots.
-ROWS = (*algorithms.ALGORITHMS, toy_hazard.ALGORITHM)
+ROWS = (*algorithms.known(), toy_hazard.ALGORITHM)
 
 
 @pytest.fixture(params=ROWS, ids=lambda row: row.name)
@@ -70,12 +71,14 @@ def test_a_row_says_all_that_the_rest_has_to_know(row: Algorithm) -> None:
     assert row.description.endswith(".")
     assert row.learns_from in (contract.TRAINING_ROWS, SNAPSHOT)
     assert [other.complexity for other in ROWS].count(row.complexity) == 1
+    # What a search starts from is one of the values that it may try.
+    assert row.tuned(row.defaults).parameters == tuple(row.defaults.items())
 
 
 def test_a_file_of_the_package_is_a_row_named_like_it() -> None:
     files = {path.stem for path in Path(str(algorithms.__file__)).parent.glob("*.py")} - {"__init__"}
-    assert {other.name for other in algorithms.ALGORITHMS} == files
-    ranks = [other.complexity for other in algorithms.ALGORITHMS]
+    assert {other.name for other in algorithms.EVERY_ROW} == files
+    ranks = [other.complexity for other in algorithms.known()]
     assert ranks == sorted(ranks)
 
 
@@ -220,7 +223,10 @@ def test_it_can_win_and_is_calibrated_registered_loaded_and_scores_the_same(
     experiment = own_registry.get_experiment_by_name("monthly_win_probability")
     assert experiment is not None
     with mlflow.start_run(experiment_id=experiment.experiment_id) as run:
-        decision = models.register(won, sample.rows, {}, run.info.run_id)
+        decision = models.register(won, sample.rows, {}, run.info.run_id, deals.card_of(won, sample.rows))
+    registered = own_registry.get_model_version(MODEL, decision.version)
+    assert cards.card_of(registered) == decision.card
+    assert row.name in (registered.description or "")
     # The toy of a hazard model is worse than the seasonal rate; an operator can promote it all the same.
     own_registry.set_registered_model_alias(MODEL, CHAMPION, decision.version)
     loaded = models.load_champion()
@@ -255,11 +261,12 @@ def test_the_champion_does_not_fit_again_what_the_backtest_has_fitted(
     fits: list[str] = []
     whole = learn
     monkeypatch.setattr(
-        "crm_assets.modeling.folds.learn", lambda row, lesson: fits.append(lesson.as_of) or whole(row, lesson)
+        "crm_assets.modeling.folds.learn",
+        lambda row, lesson, spark: fits.append(lesson.as_of) or whole(row, lesson, spark),
     )
     won = winning(row, sample)
     explained = {month: won.explained[month] for month in won.split.scored}
-    assert fits == sample.split.scored
+    assert fits == [*sample.split.scored, sample.rows.horizon]
     assert all(len(frame) for frame in explained.values())
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 
 from crm_assets.crm.feature_table import FEATURE_NAMES, FEATURES
+from crm_assets.crm.tables import LEAK_AUDIT
 from crm_assets.crm.targets import DEFAULT_TARGET
 from crm_assets.modeling import champion
 from crm_assets.modeling.algorithms import algorithm
@@ -13,6 +16,9 @@ from crm_assets.modeling.backtest import walk_forward
 from crm_assets.modeling.champion import Candidate
 from crm_assets.modeling.folds import FoldModels, Split
 from crm_assets.modeling.training_rows import HeldRows
+from crm_assets.modeling.verdicts import ADMISSIBLE
+from crm_assets.monitoring.card import Data, model_card
+from crm_assets.registry.cards import Writer
 
 MONTHS = [f"2023-0{month}" for month in range(1, 7)]
 SPLIT = Split(MONTHS[:3], MONTHS[3:4], MONTHS[4:])
@@ -44,8 +50,25 @@ def training_rows() -> HeldRows:
     return HeldRows(table)
 
 
-def candidate(rows: HeldRows, name: str) -> Candidate:
+def candidate(rows: HeldRows, name: str, models: FoldModels | None = None) -> Candidate:
     """Make the candidate for which this algorithm is the only choice."""
-    features, kept = list(FEATURE_NAMES), FoldModels()
+    features, kept = list(FEATURE_NAMES), models or FoldModels()
     scores = walk_forward(algorithm(name), rows, features, SPLIT.scored, SEED, kept)
     return champion.candidate(rows, features, {name: scores}, SPLIT, SEED, kept)
+
+
+def audit(**verdicts: str) -> pd.DataFrame:
+    """Make the table `leak_audit`, with verdicts on some features; the others are admissible."""
+    rows = []
+    for name in FEATURE_NAMES:
+        verdict = verdicts.get(name, ADMISSIBLE)
+        reason = None if verdict == ADMISSIBLE else f"made from column {name}"
+        rows.append({"feature": name, "verdict": verdict, "used": verdict == ADMISSIBLE, "reason": reason})
+    frame = pd.DataFrame(rows, columns=pd.Index(LEAK_AUDIT.names))
+    return frame.assign(overruled=False)
+
+
+def card_of(made: Candidate, rows: HeldRows, verdicts: pd.DataFrame | None = None) -> Writer:
+    """Return what writes the card of a candidate."""
+    data = Data("made-up deals", "made-up", synthetic=True, dumps=(), seed=SEED)
+    return partial(model_card, made, rows, audit() if verdicts is None else verdicts, data)

@@ -1,17 +1,23 @@
-"""Apache Spark as the table engine: the same rows as DuckDB, on a real local Spark."""
+"""Apache Spark as the engine: the same rows as DuckDB and the same trees as here, on a real local Spark."""
 
 from __future__ import annotations
 
 import os
-import runpy
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
+import mlflow
+import numpy as np
 import pytest
+from mlflow.tracking import MlflowClient
+from pandas.testing import assert_frame_equal
 
 from crm_assets.crm import cleaning
+from crm_assets.crm.feature_table import FEATURE_NAMES
 from crm_assets.crm.horizon import horizon
 from crm_assets.crm.schema import RAW_PRODUCTS, RAW_SALES_PIPELINE, RAW_TABLES
 from crm_assets.crm.tables import OPPORTUNITIES, TRAINING_SET
@@ -20,12 +26,21 @@ from crm_assets.defs.checks.features import FEATURES
 from crm_assets.defs.checks.raw import SUITES
 from crm_assets.defs.checks.snapshots import SNAPSHOTS
 from crm_assets.defs.checks.suite import Suite
+from crm_assets.errors import EngineError
 from crm_assets.modeling import forecast, training
+from crm_assets.modeling.algorithms import algorithm
+from crm_assets.modeling.folds import FoldModels, last_lesson, learn
+from crm_assets.registry import models, tracking
 from crm_assets.sources.sample import SyntheticSample
 from crm_assets.storage.folder import Folder
 from crm_assets.storage.tables import TableStore
 from crm_assets_tests.chain import write_months
+from crm_assets_tests.registry import deals
 
+if TYPE_CHECKING:
+    from crm_assets.engine.spark import SparkEngine
+
+XGBOOST = algorithm("xgboost")
 PIPELINE = tuple(suite for suite in SUITES if suite.table is RAW_SALES_PIPELINE)
 
 pytest.importorskip("pyspark", reason="make install-scale")
@@ -120,17 +135,66 @@ def test_nothing_is_left_in_the_scratch_folder(stores: dict[str, TableStore]) ->
     assert list(scratch.rglob("spark-*")) == []
 
 
-def test_xgboost_trains_on_the_workers(stores: dict[str, TableStore], tmp_path: Path) -> None:
-    from pyspark.sql import SparkSession
+@pytest.fixture(scope="module")
+def spark(stores: dict[str, TableStore]) -> SparkEngine:
+    return cast("SparkEngine", stores["pyspark"].engine)
 
-    script = runpy.run_path(str(ROOT / "docker" / "scale" / "train_on_spark.py"))
-    session = SparkSession.getActiveSession()
-    assert session is not None
-    paths = [str(stores["pyspark"].path("win_features", month)) for month in MONTHS[:2]]
-    rows = session.read.parquet(*paths).fillna(-1.0, script["NUMBERS"]).repartition(2)
-    model = script["train"](rows, 2)
-    assert 0.5 < script["auc"](model, rows) <= 1
-    model.get_booster().save_model(tmp_path / "model.json")
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Iterator[MlflowClient]:
+    """Return an embedded registry, like on a laptop."""
+    before, uri = mlflow.get_tracking_uri(), f"sqlite:///{tmp_path / 'mlflow.db'}"
+    tracking.connect(uri, tmp_path / "artifacts")
+    yield MlflowClient(uri, uri)
+    mlflow.set_tracking_uri(before)
+
+
+def test_xgboost_on_spark_gives_the_same_table_wins_and_is_registered_as_any_other(
+    spark: SparkEngine, registry: MlflowClient
+) -> None:
+    rows = deals.training_rows()
+    here = deals.candidate(rows, XGBOOST.name)
+    there = deals.candidate(rows, XGBOOST.name, FoldModels(spark))
+    assert_frame_equal(here.walk_forward, there.walk_forward)
+    assert_frame_equal(here.leaderboard, there.leaderboard)
+    steps = [candidate.model.pipeline for candidate in (here, there)]
+    assert [type(step) for step in steps[0]] == [type(step) for step in steps[1]]
+    trees = [step[-1].get_booster().trees_to_dataframe() for step in steps]
+    assert_frame_equal(trees[0], trees[1])
+    experiment = registry.get_experiment_by_name(tracking.EXPERIMENT)
+    assert experiment is not None
+    with mlflow.start_run(experiment_id=experiment.experiment_id) as run:
+        models.register(there, rows, {}, run.info.run_id, deals.card_of(there, rows))
+    live = rows.rows(rows.months[-1:])
+    # Unknown categories and missing numbers as well.
+    live.loc[live.index[0], ["product", "sales_agent"]] = "Nobody knows it"
+    live.loc[live.index[1], ["list_price", "agent_win_rate"]] = float("nan")
+    matrix = XGBOOST.matrix(live, here.features)
+    expected = here.model.predict_proba(matrix)[:, 1]
+    assert models.load_champion().probabilities(live)["probability"].tolist() == expected.tolist()
+
+
+def test_more_rows_have_more_workers_who_agree_every_time(spark: SparkEngine) -> None:
+    lesson = last_lesson(deals.training_rows(), list(FEATURE_NAMES), deals.SEED)
+    matrix = XGBOOST.matrix(lesson.rows.rows(lesson.months), lesson.features)
+    halves = replace(XGBOOST, max_training_rows=len(matrix) // 2 + 1)
+    first, again = (XGBOOST.scores(learn(halves, lesson, spark), matrix) for _ in range(2))
+    assert first.tolist() == again.tolist()
+    # They learn from all rows: on this machine it would be a sample of half of them.
+    alone = XGBOOST.scores(learn(XGBOOST, lesson), matrix)
+    assert first.tolist() != alone.tolist()
+    assert np.corrcoef(first, alone)[0, 1] > 0.95
+
+
+def test_a_failure_of_spark_is_one_sentence(spark: SparkEngine) -> None:
+    def fails(*_: object) -> None:
+        from pyspark.errors import PySparkException
+
+        raise PySparkException("no worker is left\nand a hundred lines")
+
+    lesson = last_lesson(deals.training_rows(), list(FEATURE_NAMES), deals.SEED)
+    with pytest.raises(EngineError, match=r"^Spark could not train xgboost: no worker is left; look"):
+        learn(replace(XGBOOST, on_spark=fails), lesson, spark)
 
 
 def test_without_pyspark_the_setting_says_what_to_install() -> None:

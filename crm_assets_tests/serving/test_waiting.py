@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dev.api_server import wait_until_ready
+from dev.api_server import API, wait_until_ready
 from dev.mlflow_server import free_port
 
 # Answers as an API whose tables are missing.
@@ -27,7 +27,7 @@ def test_a_server_that_lives_and_is_never_ready_is_not_waited_for_without_end(tm
     port = free_port()
     with subprocess.Popen([sys.executable, "-c", SERVER, f"{port}"], stderr=subprocess.DEVNULL) as server:
         with pytest.raises(AssertionError, match="No month has predictions"):
-            wait_until_ready(server, f"http://127.0.0.1:{port}", tmp_path / "log", patience_s=0.5)
+            wait_until_ready(server, API, f"http://127.0.0.1:{port}", tmp_path / "log", patience_s=0.5)
         server.kill()
     with pytest.raises(AssertionError, match="The API ended"):
-        wait_until_ready(server, f"http://127.0.0.1:{port}", Path(__file__))
+        wait_until_ready(server, API, f"http://127.0.0.1:{port}", Path(__file__))

@@ -1,4 +1,4 @@
-"""`python -m dev.stack up|down|status|logs|env`: the commands behind `make stack` and `make stack-…`."""
+"""`python -m dev.stack up|fill|down|status|logs|env`: the commands behind `make stack` and `make stack-…`."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from rich.console import Console
 from rich.table import Table
 
 from crm_assets.errors import CrmAssetsError
+from dev.stack.fill import fill
 from dev.stack.place import default_folder
 from dev.stack.stack import ALL, ON_DEMAND, SERVICES, Stack
 
-# The variable that asks for more services: `api`, `dashboard`, or both with a comma.
+# The variable that asks for more services: `api`, `dashboard` or `metrics`, several with commas.
 PROFILE = "STACK_PROFILE"
 
 
@@ -29,6 +30,8 @@ def up(console: Console, folder: Path) -> None:
         told=lambda name, seconds: console.print(f"✓ {name} healthy after {seconds:.1f} s"),
     )
     status(console, folder, stack)
+    for line in told_at_start(stack):
+        console.print(line, markup=False)
     if stack.outdated:
         console.print(
             "The settings have changed since the stack was started; run `make stack-down`, then `make stack` "
@@ -38,12 +41,28 @@ def up(console: Console, folder: Path) -> None:
         console.print(f"REST API: {stack.address('api')}/docs   its key is API_KEY of the secrets below")
     if stack.pid("dashboard"):
         console.print(f"Dashboard: {stack.address('dashboard')}")
+    if stack.pid("metrics"):
+        console.print(f"Metrics for Prometheus: {stack.address('metrics')}/metrics")
     console.print(
         f"Dagster: {stack.address('webserver')}   MLflow: {stack.address('mlflow')}\n"
+        "`make stack-fill` fills it: the whole graph for all months.\n"
         f"Ports are in {stack.place.state_file}, passwords and keys in {stack.place.secrets_file}.\n"
         'In a shell, `eval "$(python -m dev.stack env)"` sets the variables that a client needs.\n'
         "`make stack-status` and `make stack-logs` watch it; `make stack-down` stops it and keeps its data."
     )
+
+
+def told_at_start(stack: Stack) -> list[str]:
+    """Return what the code location said about its source and months when it started."""
+    log = stack.log("code")
+    lines = log.read_text("utf-8", "replace").splitlines() if log.is_file() else []
+    newest = {line.split()[0]: line for line in lines if line.startswith(("Source     ", "Months     "))}
+    return list(newest.values())
+
+
+def fill_stack(console: Console, folder: Path) -> int:
+    """Run the whole graph for all months, and follow it."""
+    return fill(console, Stack.at(folder).address("webserver"))
 
 
 def status(console: Console, folder: Path, stack: Stack | None = None) -> None:
@@ -78,7 +97,7 @@ def env(console: Console, folder: Path) -> None:
         sys.stdout.write(f"export {name}={shlex.quote(value)}\n")
 
 
-COMMANDS = {"up": up, "down": down, "status": status, "logs": logs, "env": env}
+COMMANDS = {"up": up, "fill": fill_stack, "down": down, "status": status, "logs": logs, "env": env}
 
 
 def main(arguments: list[str]) -> int:
@@ -88,13 +107,12 @@ def main(arguments: list[str]) -> int:
         console.print(f"Give one command: {', '.join(COMMANDS)}.")
         return 2
     try:
-        COMMANDS[arguments[0]](console, default_folder())
+        return COMMANDS[arguments[0]](console, default_folder()) or 0
     except CrmAssetsError as error:
         console.print(str(error), markup=False)
         return 1
     except KeyboardInterrupt:
         return 130
-    return 0
 
 
 if __name__ == "__main__":

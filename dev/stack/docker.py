@@ -9,9 +9,11 @@ import sys
 from pathlib import Path
 
 from dotenv import dotenv_values
+from rich.console import Console
 
 from crm_assets.errors import CrmAssetsError, StackError
 from dev.stack.compose import COMPOSE_FILE, read_services
+from dev.stack.fill import fill
 
 ENV_FILE = COMPOSE_FILE.parent / ".env"
 _INSTEAD = "`make stack` runs the same stack without Docker"
@@ -21,6 +23,8 @@ def main(arguments: list[str]) -> int:
     """Run Docker Compose, or say in one sentence why that is impossible; return the exit code."""
     try:
         variables = read_env(ENV_FILE)
+        if arguments == ["fill"]:
+            return fill(Console(soft_wrap=True, highlight=False), _webserver(variables))
         if arguments == ["ui"]:
             print("\n".join(addresses(variables)))
             return 0
@@ -39,7 +43,7 @@ def read_env(file: Path) -> dict[str, str]:
     """
     if not file.is_file():
         raise StackError(
-            f"{file} is missing; copy {file.parent / 'env.example'} to it and fill in the secrets."
+            f"{file} is missing: make secrets writes it; {file.parent / 'env.example'} explains it."
         )
     variables = {name: value for name, value in dotenv_values(file).items() if value} | dict(os.environ)
     read_services(variables)
@@ -60,6 +64,10 @@ def find_compose() -> list[str]:
     if not _works(docker, "version"):
         raise StackError(f"Docker's engine does not answer; start it, or: {_INSTEAD}.")
     return [docker, "compose"]
+
+
+def _webserver(variables: dict[str, str]) -> str:
+    return f"http://{variables.get('CRM_BIND') or '127.0.0.1'}:{variables.get('WEBSERVER_PORT') or '3000'}"
 
 
 def addresses(variables: dict[str, str]) -> list[str]:

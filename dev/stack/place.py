@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import secrets
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from crm_assets.errors import StackError
 from crm_assets.insight.scope import EVERYTHING
 from crm_assets.serving.keys import add_row, new_key
 from dev.stack.compose import ROOT
+from dev.stack.secret_values import new_secrets
 
 HOST = "127.0.0.1"
 # Below the ports that the system gives to clients, which may take one while a service is down.
@@ -36,18 +36,7 @@ _PORT_NAMES = (
     "REDIS_PORT",
     "API_PORT",
     "DASHBOARD_PORT",
-)
-_SECRET_NAMES = (
-    "POSTGRES_PASSWORD",
-    "DAGSTER_POSTGRES_PASSWORD",
-    "MLFLOW_POSTGRES_PASSWORD",
-    # For the S3 administrator; no service gets them.
-    "MINIO_ROOT_USER",
-    "MINIO_ROOT_PASSWORD",
-    "CRM_S3_ACCESS_KEY_ID",
-    "CRM_S3_SECRET_ACCESS_KEY",
-    "MLFLOW_S3_ACCESS_KEY_ID",
-    "MLFLOW_S3_SECRET_ACCESS_KEY",
+    "METRICS_PORT",
 )
 # Where the secrets hold a key of the REST API.
 API_KEY = "API_KEY"
@@ -168,8 +157,10 @@ class Place:
         ports = {name: str(port) for name, port in self.ports.items()}
         data = {"CRM_DATA_DIR": self.settings.get("CRM_DATA_DIR", "")}
         own = {"CRM_S3_ENDPOINT": self.s3_endpoint, "API_KEYS_FILE": str(self.api_keys)}
-        # This machine only, so nobody has to log in.
-        own |= {"DASHBOARD_LOGIN": "none", "DASHBOARD_USERS_FILE": str(self.folder / "dashboard_users.yaml")}
+        # This machine only, so nobody has to log in unless settings say so.
+        login = self.settings.get("CRM_DASHBOARD_LOGIN") or "none"
+        people = self.settings.get("CRM_DASHBOARD_USERS") or str(self.folder / "dashboard_users.yaml")
+        own |= {"DASHBOARD_LOGIN": login, "DASHBOARD_USERS_FILE": people}
         return hosts | ports | self.secrets | BUCKETS | data | own
 
     def prepare(self) -> None:
@@ -187,8 +178,10 @@ class Place:
         self.folder.chmod(0o711)
         for file in ("dagster.yaml", "workspace.yaml"):
             (self.dagster_home / file).write_text((ROOT / "docker" / file).read_text("utf-8"), "utf-8")
-        if not self.secrets_file.is_file():
-            write_private(self.secrets_file, {name: secrets.token_hex(16) for name in _SECRET_NAMES})
+        kept = json.loads(self.secrets_file.read_text("utf-8")) if self.secrets_file.is_file() else {}
+        # A stack of an older version lacks the secrets of newer services.
+        if (needed := new_secrets() | kept) != kept:
+            write_private(self.secrets_file, needed)
         known = json.loads(self.state_file.read_text("utf-8"))["ports"] if self.state_file.is_file() else {}
         # A stack of an older version lacks the ports of newer services.
         if missing := [name for name in _PORT_NAMES if name not in known]:

@@ -140,12 +140,15 @@ def _walk_forward(known: Known, recipe: Recipe, month: str, settings: Settings) 
     table = table.sort_values(["snapshot_month", "opportunity_id"], ignore_index=True)
     split = split_months(recipe.trained_months, settings.min_training_months, settings.test_months)
     rows = HeldRows(table)
+    built = {
+        row.name: row.tuned(recipe.parameters) if row.name == recipe.algorithm else row for row in ALGORITHMS
+    }
     backtests = {
         a.name: walk_forward(a, rows, recipe.features, split.scored, seed, None, known.snapshot)
-        for a in ALGORITHMS
+        for a in built.values()
     }
     board, _ = leaderboard(rows, backtests, split)
-    chosen = chosen_of(board)
+    chosen = built[chosen_of(board).name]
     fitted = learn(chosen, last_lesson(rows, recipe.features, seed, known.snapshot))
     calibrator = fit_calibrator(backtests[chosen.name], calibration_of(board))
     model = CalibratedModel(fitted, calibrator, chosen.name)

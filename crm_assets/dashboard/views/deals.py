@@ -26,8 +26,8 @@ SHOWN = (
     "product",
     "account",
     "days_open",
-    "why",
     "probability",
+    "why",
     "manager",
     "regional_office",
 )
@@ -57,7 +57,8 @@ def _bands(desk: Desk) -> str:
     a, b, c = (desk.formats.percent(limit) for limit in desk.settings.band_limits)
     return (
         f"Band by the chance within 3 months: A from {a}, B from {b}, C from {c}, D below. Worth is that "
-        "chance times the amount if won; the list is sorted by it. Reasons are those of next month's chance."
+        "chance times the amount if won; the list is sorted by it. The reasons explain the chance to be won "
+        "next month, which stands before them."
     )
 
 
@@ -77,9 +78,10 @@ def _first(desk: Desk, deals: pd.DataFrame) -> None:
     for number, (place, deal) in enumerate(worthwhile.iterrows(), start=1):
         who = ", ".join(str(deal[name]) for name in ("sales_agent", "product", "account") if deal.get(name))
         chance = desk.formats.percent(deal["within_3_months"])
+        soon = desk.formats.percent(deal["probability"], 1)
         said = (
             f"**{deal[DEAL]}** · {who} · **{chance}** within 3 months, "
-            f"{desk.formats.money(deal['expected_value'])} if won · {reasons[place]}"
+            f"{desk.formats.money(deal['expected_value'])} if won · {soon} next month, {reasons[place]}"
         )
         st.markdown(f"{number}. {said}".replace("$", "\\$"))
 

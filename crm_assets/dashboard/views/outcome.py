@@ -8,8 +8,7 @@ import streamlit as st
 
 from crm_assets.dashboard.desk import Desk, locked
 from crm_assets.dashboard.look import BLUE, ORANGE, chart, downloads, table
-from crm_assets.insight.accuracy import bias, said_and_came
-from crm_assets.insight.overrides import judged
+from crm_assets.modeling.outlook.cells import TOTAL
 
 TITLES = {
     "forecast_month": "Month",
@@ -25,8 +24,12 @@ TITLES = {
 
 def show(desk: Desk) -> None:
     """Show how well past forecasts held."""
+    # Import here, since the other pages do not wait for scikit-learn.
+    from crm_assets.monitoring.reading import bias, said_and_came
+
     st.title("Said and came")
-    rows = desk.read(said_and_came)
+    by_level = desk.read(said_and_came)
+    rows = by_level[TOTAL]
     if rows.empty:
         st.info("No forecast has an outcome yet: come back when the next month is over.")
         return
@@ -44,7 +47,7 @@ def show(desk: Desk) -> None:
     shown = rows[["forecast_month", "expected_wins", "actual_wins", "expected_revenue", "actual_revenue"]]
     table(desk, shown, "months", TITLES, key="said")
     for level, title in (("manager", "By manager"), ("sales_agent", "By agent"), ("product", "By product")):
-        part = desk.read(_bias, level)
+        part = bias(by_level[level])
         if part.empty:
             continue
         st.subheader(title)
@@ -59,6 +62,8 @@ def show(desk: Desk) -> None:
 
 def _own(desk: Desk) -> None:
     """Compare people's own numbers with the model's and with what came."""
+    from crm_assets.monitoring.reading import judged
+
     with locked():
         rows = judged(desk.reader)
     if rows.empty:
@@ -83,10 +88,6 @@ def _own(desk: Desk) -> None:
         },
     )
     st.caption("Deals: a chance from 0 to 1, and 1 if won. Others: revenue.")
-
-
-def _bias(reader, level: str) -> pd.DataFrame:  # noqa: ANN001
-    return bias(said_and_came(reader, level))
 
 
 def _chart(desk: Desk, rows: pd.DataFrame) -> None:

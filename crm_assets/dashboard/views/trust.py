@@ -9,22 +9,11 @@ import pandas as pd
 import streamlit as st
 
 from crm_assets.dashboard.desk import Desk, told
-from crm_assets.dashboard.look import BLUE, ORANGE, chart
-from crm_assets.insight.calibration import calibration
+from crm_assets.dashboard.look import BLUE, ORANGE, capital, chart
 from crm_assets.insight.evidence import evidence
+from crm_assets.insight.leaderboard import TITLES, WINS, leaderboard
 from crm_assets.insight.reading import Reader
 from crm_assets.modeling.verdicts import ABSENT, INADMISSIBLE, POOLED_RATE, WORST_FIRST, worst_first
-
-METRICS = {
-    "contender": "Contender",
-    "role": "Role",
-    "validation_roc_auc": "Validation AUC",
-    "test_roc_auc": "Test AUC",
-    "test_brier": "Test Brier",
-    "test_ece": "Calibration error",
-    "test_expected_wins": "Wins expected",
-    "test_realized_wins": "Wins that came",
-}
 
 
 def show(desk: Desk) -> None:
@@ -89,32 +78,16 @@ def _leaderboard(desk: Desk) -> None:
     if (board["contender"] == POOLED_RATE).all():
         st.info("The data is not enough for a model: every deal has the pooled rate of its age.")
         return
-    roles = [
-        "makes the predictions"
-        if row["in_force"]
-        else "chosen, not promoted"
-        if row["chosen"]
-        else "baseline"
-        if row["baseline"]
-        else ""
-        for row in board.to_dict("records")
-    ]
-    rows = board.assign(role=roles)[list(METRICS)]
+    rows = leaderboard(board)
     config: dict[str, Any] = {
         name: st.column_config.NumberColumn(
-            title, format="%.3f" if "wins" not in name else "localized", step=None
+            capital(title), format="%.3f" if name not in WINS else "localized", step=None
         )
         if pd.api.types.is_numeric_dtype(rows[name])
-        else st.column_config.TextColumn(title, width="medium")
-        for name, title in METRICS.items()
+        else st.column_config.TextColumn(capital(title), width="medium")
+        for name, title in TITLES.items()
     }
-    wins = ["test_expected_wins", "test_realized_wins"]
-    st.dataframe(
-        rows.assign(**{name: rows[name].round() for name in wins}),
-        hide_index=True,
-        column_config=config,
-        alt="Leaderboard",
-    )
+    st.dataframe(rows, hide_index=True, column_config=config, alt="Leaderboard")
     st.caption(
         "AUC: how well it ranks winners above others, 0.5 is chance and 1 perfect. Brier and calibration "
         "error: lower is better. The seasonal rate is what a calendar alone would say."
@@ -123,6 +96,8 @@ def _leaderboard(desk: Desk) -> None:
 
 def _calibration(desk: Desk) -> None:
     st.subheader("Do 20 % chances come true in 20 % of cases?")
+    from crm_assets.monitoring.reading import calibration
+
     rows = desk.read(calibration)
     if rows.empty:
         st.info("No month with predictions has an outcome yet.")

@@ -15,6 +15,7 @@ from crm_assets.defs.metadata import Fact
 from crm_assets.defs.metadata import table as shown
 from crm_assets.defs.partitions import calendar
 from crm_assets.defs.resources.store import TableStoreResource
+from crm_assets.defs.told import told
 from crm_assets.storage.archive import Archive
 from crm_assets.storage.archived_deals import ArchivedDeals, History
 
@@ -31,6 +32,7 @@ CODE = (cleaning.opportunities, history.compared, history.changes, history.chang
     can_subset=True,
     **OPTIONS,
 )
+@told
 def field_history(context: dg.AssetExecutionContext, tables: TableStoreResource) -> Iterator[dg.Output[Any]]:
     """Compare each archived dump with the one before it.
 

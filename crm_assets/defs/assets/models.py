@@ -3,8 +3,7 @@
 Each asset imports its heavy packages itself, so that the code location loads fast.
 """
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from dataclasses import replace
 
 import dagster as dg
 import ibis.expr.types as ir
@@ -12,16 +11,16 @@ import pandas as pd
 
 from crm_assets.crm.features import with_deal_features
 from crm_assets.crm.history import CHANGE_RATES, FIELD_HISTORY
-from crm_assets.crm.schema import TableSchema
 from crm_assets.crm.tables import (
     BACKTEST,
     CHAMPION,
     LEAK_AUDIT,
-    MONTHLY_SNAPSHOTS,
     TRAINING_SET,
     WIN_FEATURES,
 )
+from crm_assets.crm.tuning_table import tuning_of
 from crm_assets.defs.assets.options import table_asset
+from crm_assets.defs.assets.training_inputs import as_built, snapshot_input, snapshot_of, split_now, tuned_row
 from crm_assets.defs.dumps import change_rates, vanished
 from crm_assets.defs.metadata import Fact, by_month, link, picture, rewriting, score_name, table
 from crm_assets.defs.partitions import data_horizon, monthly, source
@@ -29,18 +28,18 @@ from crm_assets.defs.resources.fold_models import RunFoldModels
 from crm_assets.defs.resources.mlflow import MlflowSession
 from crm_assets.defs.resources.store import TableStoreResource
 from crm_assets.errors import NotEnoughDataError
+from crm_assets.insight.audit import findings, shown
+from crm_assets.insight.leaderboard import TITLES, leaderboard
 from crm_assets.modeling import training
-from crm_assets.modeling.algorithm import SNAPSHOT, Algorithm, Snapshot
-from crm_assets.modeling.algorithms import ALGORITHMS, LEARNS_FROM_SNAPSHOTS, needed_of
+from crm_assets.modeling.algorithm import SNAPSHOT, Algorithm
+from crm_assets.modeling.algorithms import LEARNS_FROM_SNAPSHOTS, in_force
 from crm_assets.modeling.algorithms import algorithm as by_name
 from crm_assets.modeling.training_rows import TrainingRows
-from crm_assets.modeling.verdicts import ABSENT, INADMISSIBLE, UNPROVEN, WORST_FIRST, worst_first
+from crm_assets.modeling.verdicts import ABSENT, INADMISSIBLE, UNPROVEN
 from crm_assets.settings import get_settings
 
-if TYPE_CHECKING:
-    from crm_assets.modeling.folds import Split
-
 GROUP = "models"
+ALGORITHMS = in_force(get_settings().more_algorithms)
 
 
 @table_asset(TRAINING_SET, GROUP, "duckdb", "parquet")
@@ -98,50 +97,28 @@ def leak_audit(
         evidence[rewriting(trace.column)] = picture(plots.leak_evidence(trace))
     context.add_output_metadata(
         {
+            Fact.FINDINGS: table(findings(verdicts)),
             Fact.INADMISSIBLE: int((verdicts["verdict"] == INADMISSIBLE).sum()),
             Fact.UNPROVEN: int((verdicts["verdict"] == UNPROVEN).sum()),
             Fact.ABSENT_FEATURES: ", ".join(verdicts.loc[verdicts["verdict"] == ABSENT, "feature"]) or "none",
             Fact.OVERRULED: ", ".join(verdicts.loc[verdicts["overruled"], "feature"]) or "none",
-            Fact.FINDINGS: _findings(verdicts),
-            Fact.VERDICTS: table(_shown(verdicts)),
+            Fact.VERDICTS: table(shown(verdicts)),
             **evidence,
         }
     )
     return verdicts
 
 
-def _findings(verdicts: pd.DataFrame) -> str:
-    """Return the verdicts in one sentence."""
-    said = [
-        f"{verdict}: {', '.join(named)}"
-        for verdict in WORST_FIRST
-        if len(named := verdicts.loc[verdicts["verdict"] == verdict, "feature"])
-    ]
-    return "; ".join(said) or f"All {len(verdicts)} features are admissible."
-
-
-def _shown(verdicts: pd.DataFrame) -> pd.DataFrame:
-    # The preview of the UI shows the first rows only.
-    shown = worst_first(verdicts)
-    shown = shown.assign(price=shown["auc_with"] - shown["auc_without"])
-    figures = ["slope", "error", "price", "auc_without", "auc_with", "brier_without", "brier_with"]
-    return shown[["feature", "verdict", "used", "reason", *figures]]
-
-
-def _snapshots(needed: bool) -> dict[str, dg.AssetIn]:
-    """Return the input of assets that learn from snapshots, or none."""
-    return {MONTHLY_SNAPSHOTS.name: dg.AssetIn(dagster_type=ir.Table)} if needed else {}
-
-
 def _model_asset(algorithm: Algorithm) -> dg.AssetsDefinition:
     @table_asset(
-        TableSchema(algorithm.name, BACKTEST.description, BACKTEST.columns, BACKTEST.key),
+        replace(BACKTEST, name=algorithm.name),
         GROUP,
         "scikitlearn",
         "mlflow",
         description=f"{algorithm.description} One row per deal and month it can be tested on, with the "
         "walk-forward score. It learns from the training set; the champion is chosen by these scores.",
-        ins=_snapshots(algorithm.learns_from == SNAPSHOT),
+        ins=snapshot_input(algorithm.learns_from == SNAPSHOT),
+        deps=[tuning_of(algorithm.name).name] if algorithm.space else [],
         code=(algorithm.build, *([algorithm.fast_scores] if algorithm.fast_scores else [])),
     )
     def model(
@@ -150,42 +127,46 @@ def _model_asset(algorithm: Algorithm) -> dg.AssetsDefinition:
         leak_audit: pd.DataFrame,
         mlflow: MlflowSession,
         fold_models: RunFoldModels,
+        tables: TableStoreResource,
         **snapshots: ir.Table,
     ) -> pd.DataFrame:
         from crm_assets.modeling import plots
         from crm_assets.modeling.backtest import walk_forward
         from crm_assets.modeling.leak_audit import admissible_features
         from crm_assets.modeling.metrics import scores_by_month
+        from crm_assets.modeling.tuning import with_parameters
 
         features = admissible_features(leak_audit)
         try:
-            split = _split(training_set)
+            split = split_now(training_set)
         except NotEnoughDataError as reason:
             context.add_output_metadata({Fact.NO_MODEL: str(reason)})
-            return BACKTEST.arrow.empty_table().to_pandas()
+            return BACKTEST.having(()).arrow.empty_table().to_pandas()
+        row, trials, tuned = tuned_row(tables.store, algorithm, split)
         scores = walk_forward(
-            algorithm,
+            row,
             training_set,
             features,
             split.scored,
             get_settings().seed,
             fold_models.kept,
-            _snapshot(snapshots),
+            snapshot_of(snapshots),
         )
         validation, test = scores_by_month(scores, split.validation), scores_by_month(scores, split.test)
         figures = {"auc_by_month": plots.auc_by_month({algorithm.name: pd.concat([validation, test])}, split)}
-        run = mlflow.log_backtest(context, algorithm, features, training_set, validation, test, figures)
+        run = mlflow.log_backtest(context, row, features, training_set, validation, test, figures)
         context.add_output_metadata(
             {
                 Fact.FEATURES: len(features),
                 Fact.LEARNS_FROM: _learns_from(algorithm, training_set),
+                Fact.TUNED: tuned or "no",
                 Fact.MLFLOW_RUN: link(run),
                 Fact.VALIDATION_MONTHS: table(validation),
                 Fact.TEST_MONTHS_UNCALIBRATED: table(test),
                 Fact.AUC_BY_MONTH: picture(figures["auc_by_month"]),
             }
         )
-        return scores
+        return with_parameters(row, trials, scores)
 
     return model
 
@@ -199,7 +180,7 @@ model_assets = [_model_asset(algorithm) for algorithm in ALGORITHMS]
     "scikitlearn",
     "mlflow",
     ins={row.name: dg.AssetIn(dagster_type=ir.Table) for row in ALGORITHMS}
-    | _snapshots(LEARNS_FROM_SNAPSHOTS),
+    | snapshot_input(LEARNS_FROM_SNAPSHOTS),
 )
 def champion(
     context: dg.AssetExecutionContext,
@@ -226,11 +207,13 @@ def champion(
 
     features = admissible_features(leak_audit)
     try:
-        split = _split(training_set)
+        split = split_now(training_set)
     except NotEnoughDataError as reason:
         context.add_output_metadata({Fact.NO_MODEL: str(reason), Fact.ALGORITHM: pooled_rate.POOLED_RATE})
         return pooled_rate.leaderboard()
-    backtests = Frames([row.name for row in ALGORITHMS], lambda name: compact(tables[name].to_pyarrow()))
+    contenders = {row.name: as_built(row, tables[row.name]) for row in ALGORITHMS}
+    scores = BACKTEST.having(()).names
+    backtests = Frames(list(contenders), lambda name: compact(tables[name].select(scores).to_pyarrow()))
     candidate = choice.candidate(
         training_set,
         features,
@@ -238,58 +221,41 @@ def champion(
         split,
         get_settings().seed,
         fold_models.kept,
-        _snapshot(tables),
+        snapshot_of(tables),
+        contenders,
     )
     by_month = scores_by_month(candidate.walk_forward, split.test)
     figures = plots.champion_plots(candidate, training_set)
-    decision, run, version = mlflow.register(
-        context, candidate, training_set, by_month, figures, source().identity
-    )
+    decision, run, version = mlflow.register(context, candidate, training_set, by_month, figures, leak_audit)
     test = pooled(candidate.walk_forward, split.test)
     board = choice.decided(
         candidate.leaderboard, decision.promoted, decision.former_version, decision.former_test
     )
+    # What a person looks at first stands first.
     context.add_output_metadata(
         {
-            Fact.ALGORITHM: candidate.algorithm,
-            Fact.CALIBRATION: candidate.calibration,
-            Fact.LEARNED_FROM: _learns_from(by_name(candidate.algorithm), training_set),
-            Fact.VERSION: decision.version,
-            Fact.PROMOTED: decision.promoted,
             Fact.DECISION: decision.reason,
+            Fact.ALGORITHM: candidate.algorithm,
+            Fact.PROMOTED: decision.promoted,
             Fact.CHAMPION_VERSION: decision.champion_version,
+            Fact.LEADERBOARD: table(leaderboard(board).rename(columns=TITLES)),
+            **{name.replace("_", " "): picture(png) for name, png in figures.items()},
+            Fact.TEST_MONTHS: table(by_month),
+            **{score_name(name): round(float(value), 4) for name, value in test.items()},
+            Fact.VERSION: decision.version,
+            Fact.MODEL_VERSION: link(version),
+            Fact.MLFLOW_RUN: link(run),
+            Fact.CALIBRATION: candidate.calibration,
+            Fact.TUNED: f"yes, {candidate.trials} trials" if candidate.trials else "no",
+            Fact.LEARNED_FROM: _learns_from(by_name(candidate.algorithm), training_set),
             Fact.TRAINED_UNTIL: candidate.trained_months[-1],
             Fact.DATA: source().description,
             Fact.SYNTHETIC: source().synthetic,
             Fact.FEATURES: table(pd.DataFrame({"feature": features})),
-            Fact.MLFLOW_RUN: link(run),
-            Fact.MODEL_VERSION: link(version),
-            **{score_name(name): round(float(value), 4) for name, value in test.items()},
-            Fact.LEADERBOARD: table(board.set_index("contender").T.rename_axis("").reset_index()),
-            Fact.TEST_MONTHS: table(by_month),
-            **{name.replace("_", " "): picture(png) for name, png in figures.items()},
+            Fact.MODEL_CARD: dg.MetadataValue.md(decision.card),
         }
     )
     return board
-
-
-def _snapshot(tables: Mapping[str, ir.Table]) -> Snapshot | None:
-    """Return a function that reads the snapshot of a month, or None if the tables have no snapshots."""
-    if MONTHLY_SNAPSHOTS.name not in tables:
-        return None
-    from crm_assets.modeling.frames import coded
-
-    deals = needed_of(tables[MONTHLY_SNAPSHOTS.name])
-
-    def read(month: str) -> pd.DataFrame:
-        known = coded(deals.filter(deals.snapshot_month == month).to_pyarrow())
-        if known.empty:
-            raise NotEnoughDataError(
-                f"{MONTHLY_SNAPSHOTS.name} lacks {month}, from which models learn: materialize it."
-            )
-        return known
-
-    return read
 
 
 def _learns_from(algorithm: Algorithm, training_set: TrainingRows) -> str:
@@ -300,16 +266,10 @@ def _learns_from(algorithm: Algorithm, training_set: TrainingRows) -> str:
     return f"a seeded sample of at most {algorithm.max_training_rows:,} rows, the same number per month"
 
 
-def _split(training_set: TrainingRows) -> "Split":
-    from crm_assets.modeling.sufficiency import split_of
-
-    return split_of(training_set, get_settings().min_training_months, get_settings().test_months)
-
-
 def _validation_months(training_set: TrainingRows) -> list[str]:
     """Return the months to price features on; none if there are too few, which the models report."""
     try:
-        return _split(training_set).validation
+        return split_now(training_set).validation
     except NotEnoughDataError:
         return []
 

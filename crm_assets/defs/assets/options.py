@@ -13,10 +13,13 @@ from crm_assets.defs.code_versions import code_version
 from crm_assets.defs.metadata import OPTIONAL_TAG, Fact
 from crm_assets.defs.partitions import monthly, source
 from crm_assets.defs.resources.mlflow import mlflow_run_fails_too
+from crm_assets.defs.told import told
 from crm_assets.settings import get_settings
 
 OWNERS = ["team:sales-operations"]
 POOLS = {"models": "training", "predictions": "predictions"}
+# A person starts these when it is worth it, so they never count as late.
+BY_HAND = ("tuning",)
 
 # Settings choose the storage and the engine, so they choose these kinds. Dagster shows at most three kinds.
 STORED = "parquet" if get_settings().store[0] == "local" else "s3"
@@ -65,7 +68,7 @@ def table_asset(
                 **OPTIONS,
                 **facts(table, group, *kinds, by_month=by_month, code=(function, *code)),
                 **more,
-            )(function)
+            )(told(function))
 
     return decorate
 
@@ -88,7 +91,7 @@ def facts(
         "tags": {"domain": "crm"},
         "code_version": code_version(*code),
         "partitions_def": monthly if by_month else None,
-        "freshness_policy": monthly_freshness(),
+        "freshness_policy": None if group in BY_HAND else monthly_freshness(),
         "metadata": {
             "dagster/column_schema": column_schema(table),
             Fact.SOURCE_IN_FORCE: source().description,

@@ -137,11 +137,19 @@ def _totals(frame: pd.DataFrame) -> dict[str, Any]:
     if totals.empty:
         return {Fact.NO_PREDICTIONS: "There was too little history by then to learn from."}
     first = totals.iloc[0]
-    shown = ("expected_wins", "new_wins", "total_wins", "expected_revenue", "new_revenue", "total_revenue")
-    facts: dict[str, Any] = {name.replace("_", " "): round(float(first[name]), 1) for name in shown}
-    columns = ["horizon_months", "forecast_month", "total_wins", "total_wins_low", "total_wins_high"]
-    columns += ["total_revenue", "total_revenue_low", "total_revenue_high"]
-    return facts | {Fact.TOTALS_BY_HORIZON: table(totals[columns].round(1))}
+    titles = {"horizon_months": "months", "forecast_month": "until the end of"}
+    for measure, unit in (("wins", "deals"), ("revenue", "the CRM's currency")):
+        titles |= {
+            f"total_{measure}": f"{measure} ({unit})",
+            f"total_{measure}_low": f"{measure}, at least",
+            f"total_{measure}_high": f"{measure}, at most",
+        }
+    shown = totals[list(titles)].rename(columns=titles)
+    facts: dict[str, Any] = {Fact.TOTALS_BY_HORIZON: table(shown.round(1))}
+    for part, whence in (("total", "in all"), ("expected", "from open deals"), ("new", "new business")):
+        facts[f"wins {whence} (deals)"] = round(float(first[f"{part}_wins"]), 1)
+        facts[f"revenue {whence} (the CRM's currency)"] = round(float(first[f"{part}_revenue"]), 1)
+    return facts
 
 
 def _rate_in_force(store: TableStore, mlflow: MlflowSession) -> str | None:

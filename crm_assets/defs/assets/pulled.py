@@ -11,6 +11,7 @@ import dagster as dg
 import pyarrow.parquet as pq
 
 from crm_assets.defs.code_versions import code_version
+from crm_assets.defs.told import told
 from crm_assets.errors import SettingsError
 from crm_assets.settings import get_settings
 from crm_assets.sources.pull import api
@@ -83,6 +84,7 @@ def _assets(crm: str) -> dg.AssetsDefinition:
             name=f"pulled_{crm}",
             dagster_dlt_translator=Translator(),
         )
+        @told
         def pulled(context: dg.AssetExecutionContext, dlt: DagsterDltResource) -> Iterator[Any]:
             """Ask the CRM for all records, and write one CSV file for each kind once all are complete."""
             config = api.described(crm)

@@ -16,6 +16,7 @@ from crm_assets.defs.metadata import PLAINLY_READ, Fact
 from crm_assets.defs.metadata import table as shown
 from crm_assets.defs.partitions import check_run, note_months, source
 from crm_assets.defs.resources.store import TableStoreResource
+from crm_assets.defs.told import told
 from crm_assets.settings import get_settings
 from crm_assets.sources.base import Source
 from crm_assets.sources.known import known_on
@@ -60,6 +61,7 @@ pulled = pulled_assets()
     can_subset=True,
     **OPTIONS,
 )
+@told
 def raw_tables(context: dg.AssetExecutionContext, tables: TableStoreResource) -> Iterator[dg.Output[Any]]:
     """Read each of the CRM's files once, store the usable rows, and archive the dump.
 

@@ -10,6 +10,7 @@ from crm_assets.defs.code_versions import code_version
 from crm_assets.defs.metadata import Fact
 from crm_assets.defs.partitions import source
 from crm_assets.defs.resources.store import TableStoreResource
+from crm_assets.defs.told import told
 from crm_assets.settings import get_settings
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ def written(tables: TableStoreResource) -> "Written":
     code_version=code_version(written),
     metadata={Fact.SOURCE_IN_FORCE: source().description},
 )
+@told
 def write_back(context: dg.AssetExecutionContext, tables: TableStoreResource) -> dg.MaterializeResult:
     """The scores, bands and reasons of the deals that changed, in the form that the CRM imports.
 

@@ -4,12 +4,14 @@ import dagster as dg
 
 from crm_assets.defs.automation.requests import SCHEDULES
 from crm_assets.defs.resources.store import TableStoreResource
+from crm_assets.defs.told import told
 from crm_assets.settings import get_settings
 
 MONDAY = "0 7 * * 1"
 
 
 @dg.op(description="Sends the digest of the newest month to the webhook and by mail.")
+@told
 def send_digests(context: dg.OpExecutionContext, tables: TableStoreResource) -> None:
     """Send all digests, and log each."""
     from crm_assets.delivery.rounds import send_all

@@ -11,10 +11,16 @@ EVERYTHING = "monthly_win_probability"
 MONTH = "finished_month"
 RETRAINING = "retraining"
 REFRESH = "prediction_refresh"
+MONITORING = "monitoring"
 CHECKS = "data_quality_checks"
+TUNING = "tuning"
 
 MODELS = dg.AssetSelection.groups("models")
+# They take long, and their result holds for months: a person starts them.
+SEARCHES = dg.AssetSelection.groups("tuning")
 PREDICTIONS = dg.AssetSelection.assets(WIN_PREDICTIONS.name, REVENUE_FORECAST.name)
+# What looks back at predictions runs after them, so that nobody waits for it.
+MONITORED = dg.AssetSelection.groups("monitoring")
 # Only there if settings name a CRM to write back to.
 WRITE_BACKS = dg.AssetSelection.groups("write_back")
 
@@ -28,14 +34,14 @@ TRAINS = {"crm/trains": "yes"}
 
 everything = dg.define_asset_job(
     EVERYTHING,
-    selection=dg.AssetSelection.all(),
+    selection=dg.AssetSelection.all() - SEARCHES - MONITORED,
     tags=TRAINS,
     description="Runs the whole graph, from raw tables to predictions, for one month or a range of months. "
     f"Source in force: {source().description}. {unknown_when_loaded or ''}".strip(),
 )
 month = dg.define_asset_job(
     MONTH,
-    selection=dg.AssetSelection.all() - MODELS,
+    selection=dg.AssetSelection.all() - MODELS - SEARCHES - MONITORED,
     description="Processes a finished month: raw tables, snapshot, features, checks, predictions. It trains "
     "no model.",
 )
@@ -51,10 +57,22 @@ refresh = dg.define_asset_job(
     selection=PREDICTIONS | WRITE_BACKS,
     description="Predicts and forecasts a month with the champion of the registry.",
 )
+monitoring = dg.define_asset_job(
+    MONITORING,
+    selection=MONITORED,
+    description="Holds what was said about the run's months against what came, and says how good the newest "
+    "predictions will turn out.",
+)
 checks = dg.define_asset_job(
     CHECKS,
     selection=dg.AssetSelection.all_asset_checks(),
     description="Runs all asset checks on the stored tables.",
 )
+searches = dg.define_asset_job(
+    TUNING,
+    selection=SEARCHES,
+    description="Searches better parameters of all algorithms on the stored training set, under one budget "
+    "(CRM_TUNE_TRIALS, CRM_TUNE_SECONDS). The next training uses those that are adopted.",
+)
 
-jobs = [everything, month, retraining, refresh, checks]
+jobs = [everything, month, retraining, refresh, monitoring, checks, searches]

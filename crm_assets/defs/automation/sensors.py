@@ -3,23 +3,36 @@
 Each sensor compares the stored state with the state that should be, so that restarts lose nothing.
 """
 
+from datetime import UTC, datetime
+
 import dagster as dg
 
 from crm_assets.crm.tables import CHAMPION, OPPORTUNITIES, REVENUE_FORECAST, WIN_FEATURES, WIN_PREDICTIONS
 from crm_assets.crm.targets import DEFAULT_TARGET
 from crm_assets.defs.automation import state
-from crm_assets.defs.automation.jobs import LABELING_JOBS, PREDICTING_JOBS, refresh, retraining
-from crm_assets.defs.automation.requests import SENSORS, not_ours, run_over
+from crm_assets.defs.automation.evidence import EVIDENCE, evidence
+from crm_assets.defs.automation.jobs import (
+    LABELING_JOBS,
+    MONITORING,
+    PREDICTING_JOBS,
+    monitoring,
+    refresh,
+    retraining,
+)
+from crm_assets.defs.automation.requests import MONITORS, SENSORS, not_ours, run_over
 from crm_assets.defs.partitions import data_horizon
 from crm_assets.defs.resources.store import TableStoreResource
 from crm_assets.errors import NotEnoughDataError, SourceUnavailableError
 from crm_assets.modeling.training import stored_labeled_months
+from crm_assets.monitoring.triggers import Reason, cooling
 from crm_assets.registry.watch import champion_version
 from crm_assets.settings import get_settings
 from crm_assets.storage.tables import TableStore
 
 # Tags that say what a run is for.
-REFRESH_TAG, RETRAINING_TAG = "crm/refresh", "crm/retraining"
+REFRESH_TAG, RETRAINING_TAG, MONITORING_TAG = "crm/refresh", "crm/retraining", "crm/monitoring"
+# The tag of a retraining that evidence asked for: why.
+WHY_TAG = "crm/why"
 
 INTERVAL = get_settings().poll_seconds
 
@@ -78,7 +91,9 @@ def labels_arrived(context: dg.SensorEvaluationContext, tables: TableStoreResour
 
     A month's labels are known when the months that they cover are over and stored. The run adds the labels
     of the new months, trains, and promotes the best model if it beats the champion. The sensor requests one
-    run per newest labeled month, and retries a failed run, up to three tries in six hours.
+    run per newest labeled month, and retries a failed run, up to three tries in six hours. With
+    `CRM_RETRAIN=evidence`, new labels alone start no run: something must speak for it, and the last training
+    must lie `CRM_COOL_DOWN_DAYS` back. The first training waits for neither.
     """
     if run := state.under_way(context.instance, LABELING_JOBS, (WIN_FEATURES.name, CHAMPION.name)):
         return dg.SkipReason(f"Run {run} is processing months or training.")
@@ -99,7 +114,61 @@ def labels_arrived(context: dg.SensorEvaluationContext, tables: TableStoreResour
     if learned and learned >= labeled[-1]:
         return dg.SkipReason(f"Nothing new: the data has no labels after {learned}.")
     new = [month for month in labeled if learned is None or month > learned]
-    return _once(context, RETRAINING_TAG, f"labels-{new[-1]}-after-{learned or 'none'}", new)
+    why = _why(context, tables.store, months[-1]) if learned else None
+    if isinstance(why, dg.SkipReason):
+        return why
+    tags = {WHY_TAG: why.said} if why else None
+    return _once(context, RETRAINING_TAG, f"labels-{new[-1]}-after-{learned or 'none'}", new, tags)
+
+
+@dg.sensor(
+    job=monitoring,
+    minimum_interval_seconds=INTERVAL,
+    default_status=MONITORS,
+    description="When a month has new predictions: holds what was said about the month against what came, "
+    "and says how good the predictions will turn out.",
+)
+def predictions_arrived(context: dg.SensorEvaluationContext) -> Answer:
+    """Look back once a month's predictions are there, and again when the newest ones are replaced.
+
+    The run covers the months that nobody looked at yet. The sensor retries a failed run, up to three tries in
+    six hours.
+    """
+    if run := state.under_way(
+        context.instance, (*PREDICTING_JOBS, MONITORING), (WIN_PREDICTIONS.name, REVENUE_FORECAST.name)
+    ):
+        return dg.SkipReason(f"Run {run} is writing predictions or looking back at them.")
+    if refused := not_ours():
+        return refused
+    months = state.unmonitored(context.instance)
+    if not months:
+        return dg.SkipReason("Nothing new: all predicted months are monitored.")
+    goal = f"{months[0]}...{months[-1]}-after-{state.newest_forecast(context.instance, months[-1])}"
+    return _once(context, MONITORING_TAG, goal, months)
+
+
+def _why(
+    context: dg.SensorEvaluationContext, store: TableStore, newest: str
+) -> Reason | dg.SkipReason | None:
+    """Return what speaks for retraining, or why to wait; None if settings ask for no reason."""
+    settings = get_settings()
+    if settings.retrain != EVIDENCE:
+        return None
+    try:
+        found = evidence(store, newest)
+    except SourceUnavailableError as error:
+        return dg.SkipReason(str(error))
+    if not found:
+        return dg.SkipReason(
+            "There are new labels, but nothing speaks for retraining (CRM_RETRAIN=evidence)."
+        )
+    left = cooling(state.trained_at(context.instance), datetime.now(UTC), settings.cool_down_days)
+    if left is None:
+        return found[0]
+    return dg.SkipReason(
+        f"{found[0].said} The last training is recent, so the sensor waits until {left.days + 1} more days "
+        "have passed (CRM_COOL_DOWN_DAYS)."
+    )
 
 
 def _labeled(store: TableStore, months: list[str]) -> list[str]:
@@ -112,8 +181,14 @@ def _labeled(store: TableStore, months: list[str]) -> list[str]:
     return labeled
 
 
-def _once(context: dg.SensorEvaluationContext, tag: str, goal: str, months: list[str]) -> Answer:
-    """Request one run for a goal; Dagster starts no second run with the same key."""
+def _once(
+    context: dg.SensorEvaluationContext,
+    tag: str,
+    goal: str,
+    months: list[str],
+    more: dict[str, str] | None = None,
+) -> Answer:
+    """Request one run for a goal, with more tags; Dagster starts no second run with the same key."""
     failed = state.failures(context.instance, tag, goal)
     if failed >= state.MOST_TRIES:
         return dg.SkipReason(
@@ -121,7 +196,8 @@ def _once(context: dg.SensorEvaluationContext, tag: str, goal: str, months: list
             "run by hand, or wait."
         )
     context.update_cursor(goal)
-    return run_over(months, f"{goal}-try-{state.tries(context.instance, tag, goal) + 1}", {tag: goal})
+    tags = {tag: goal} | (more or {})
+    return run_over(months, f"{goal}-try-{state.tries(context.instance, tag, goal) + 1}", tags)
 
 
-sensors = [champion_changed, labels_arrived]
+sensors = [champion_changed, labels_arrived, predictions_arrived]

@@ -11,6 +11,7 @@ from dagster import DagsterRunStatus as Status
 from crm_assets.crm.tables import CHAMPION, REVENUE_FORECAST, WIN_FEATURES, WIN_PREDICTIONS
 from crm_assets.defs.metadata import Fact
 from crm_assets.defs.partitions import monthly
+from crm_assets.monitoring.tables import PERFORMANCE_ESTIMATE
 
 UNDER_WAY = (
     Status.NOT_STARTED,
@@ -53,6 +54,28 @@ def trained_until(instance: dg.DagsterInstance) -> str | None:
     """Return the last month whose labels a champion candidate has learned from; None before the first."""
     event = _newest(instance, CHAMPION.name)
     return None if event is None else _metadata(event, Fact.TRAINED_UNTIL)
+
+
+def trained_at(instance: dg.DagsterInstance) -> datetime | None:
+    """Return when a champion candidate was last trained; None before the first."""
+    event = _newest(instance, CHAMPION.name)
+    return None if event is None else datetime.fromtimestamp(event.timestamp, UTC)
+
+
+def unmonitored(instance: dg.DagsterInstance) -> list[str]:
+    """Return the predicted months that no table of monitoring looked at since, in order.
+
+    The newest month counts if its predictions are newer than what monitoring says about them.
+    """
+    predicted = instance.get_materialized_partitions(dg.AssetKey(WIN_PREDICTIONS.name))
+    seen = instance.get_materialized_partitions(dg.AssetKey(PERFORMANCE_ESTIMATE.name))
+    months = [month for month in stored_months(instance) if month in predicted]
+    if not months:
+        return []
+    newest = months[-1]
+    made, looked = (_newest(instance, n, newest) for n in (WIN_PREDICTIONS.name, PERFORMANCE_ESTIMATE.name))
+    stale = made is not None and (looked is None or looked.storage_id < made.storage_id)
+    return [month for month in months if month not in seen or (month == newest and stale)]
 
 
 def predicted_before(instance: dg.DagsterInstance) -> bool:

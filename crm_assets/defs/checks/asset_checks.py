@@ -16,6 +16,7 @@ from crm_assets.defs.metadata import Fact, broken
 from crm_assets.defs.metadata import table as shown
 from crm_assets.defs.partitions import MONTH_TAG, RANGE_TAGS, monthly
 from crm_assets.defs.resources.store import TableStoreResource
+from crm_assets.defs.told import told
 
 MUST, SHOULD = "must_hold", "should_hold"
 DESCRIPTIONS = {
@@ -34,6 +35,9 @@ def quality_checks(*suites: Suite, by_month: bool = False) -> dg.AssetChecksDefi
         by_month: whether the table is stored by month.
     """
     name = suites[0].name
+    # The columns must be as declared in any case; a table without rules that warn gets no such check.
+    severities = {"must", *(rule.severity for suite in suites for rule in suite.rules)}
+    kinds = {check: text for check, text in DESCRIPTIONS.items() if LEVELS[check][0] in severities}
     others = {rule.other_table for suite in suites for rule in suite.rules if rule.other_table} - {name}
     specs = [
         dg.AssetCheckSpec(
@@ -43,10 +47,11 @@ def quality_checks(*suites: Suite, by_month: bool = False) -> dg.AssetChecksDefi
             blocking=check == MUST,
             additional_deps=sorted(str(other) for other in others),
         )
-        for check, text in DESCRIPTIONS.items()
+        for check, text in kinds.items()
     ]
 
     @dg.multi_asset_check(name=f"{name}_quality", specs=specs, can_subset=True)
+    @told
     def checks(
         context: dg.AssetCheckExecutionContext, tables: TableStoreResource
     ) -> Iterator[dg.AssetCheckResult]:
@@ -79,7 +84,7 @@ def _result(verdict: Verdict, check: str, table: TableSchema) -> dg.AssetCheckRe
         asset_key=verdict.table,
         passed=all(outcome.success for outcome in outcomes),
         severity=level,
-        description=_absent(table, verdict.rows) or sentence(outcomes),
+        description=_absent(table, verdict.rows) or sentence(outcomes, verdict.unjudged),
         metadata={
             Fact.ROWS_JUDGED: verdict.rows,
             Fact.QUALITY_SCORE: verdict.score,

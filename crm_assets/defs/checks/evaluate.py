@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import ibis.expr.types as ir
@@ -99,15 +100,15 @@ def evaluate(
         blind = {rule.name: why for rule in suite.rules if (why := _blind(store, suite, rule, derived))}
         unjudged |= blind
         rules = [rule.resolved(table, read) for rule in suite.rules if rule.name not in blind]
-        count = derived.count().to_pyarrow().as_py()
-        small = count <= limit
+        judged = pushdown.count(derived, rules)
+        small = sum(rows for rows, _ in judged.clean_rows.values()) <= limit
         if small:
             outcomes += gx.judge(store.to_pandas(derived), rules, suite.shown_key)
         else:
-            outcomes += pushdown.judge(derived, rules, suite.shown_key)
+            outcomes += judged.outcomes(rules, suite.shown_key)
         judges.append("great-expectations on pandas" if small else "queries of the table engine")
         if suite.scored:
-            counts = pushdown.clean_rows(derived, rules)
+            counts = judged.clean_rows
     if months is None:
         rows, clean = (sum(count[i] for count in counts.values()) for i in (0, 1))
         counts = {"": (rows, clean)}
@@ -163,11 +164,18 @@ def summary(outcomes: list[Outcome]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=pd.Index(columns))
 
 
-def sentence(outcomes: list[Outcome]) -> str:
-    """Return the broken rules in one line."""
+def sentence(outcomes: list[Outcome], unjudged: Mapping[str, str]) -> str:
+    """Return the broken rules in one line; without any, how many hold.
+
+    Args:
+        outcomes: the outcomes of the rules.
+        unjudged: why rules were not judged, which a reader must know if no other rule was.
+    """
     broken = [outcome for outcome in outcomes if not outcome.success]
+    if not outcomes:
+        return f"No rule was judged: {'; '.join(sorted(set(unjudged.values()))) or 'there is none'}."
     if not broken:
-        return f"All {len(outcomes)} rules hold."
+        return f"All {len(outcomes)} rules hold." if len(outcomes) > 1 else "The one rule holds."
     said = "; ".join(
         f"{o.rule}: {o.unexpected:,} of {o.checked:,} ({o.percent:.1f} %)"
         + (f", for example {o.observed}" if o.observed else "")

@@ -3,12 +3,14 @@
 import dagster as dg
 import pandas as pd
 
+from crm_assets.crm.targets import DEFAULT_TARGET
 from crm_assets.defs.assets.models import champion, leak_audit
 from crm_assets.defs.checks.scored_rows import scored_rows
 from crm_assets.defs.metadata import Fact, table
 from crm_assets.defs.partitions import monthly
 from crm_assets.defs.resources.mlflow import MlflowSession
 from crm_assets.defs.resources.store import TableStoreResource
+from crm_assets.defs.told import told
 from crm_assets.modeling.pooled import rate_in_force
 from crm_assets.modeling.training_rows import TrainingRows
 from crm_assets.modeling.verdicts import (
@@ -29,6 +31,7 @@ MAX_OUTSIDE = 0.20
     asset=leak_audit,
     description="The models use no feature that knows the outcome in a way that no date explains.",
 )
+@told
 def features_are_admissible(leak_audit: pd.DataFrame) -> dg.AssetCheckResult:
     """Pass if the models use no feature that knows the outcome, and nothing waits for a decision.
 
@@ -47,6 +50,7 @@ def features_are_admissible(leak_audit: pd.DataFrame) -> dg.AssetCheckResult:
 
 
 @dg.asset_check(asset=champion, description="The champion beats the baselines on the test months.")
+@told
 def better_than_baselines(champion: pd.DataFrame) -> dg.AssetCheckResult:
     """Compare the champion in force with the seasonal rate, and a new champion with the former one.
 
@@ -73,6 +77,7 @@ def better_than_baselines(champion: pd.DataFrame) -> dg.AssetCheckResult:
 
 
 @dg.asset_check(asset=champion, description="The expected calibration error on the test months is small.")
+@told
 def well_calibrated(champion: pd.DataFrame) -> dg.AssetCheckResult:
     """Check the calibration error: the forecast adds up probabilities, so they must match real rates."""
     if rate_in_force(champion):
@@ -92,6 +97,7 @@ def well_calibrated(champion: pd.DataFrame) -> dg.AssetCheckResult:
     blocking=True,
     description="The champion in force uses no inadmissible feature, unless settings say so.",
 )
+@told
 def no_inadmissible_feature(
     champion: pd.DataFrame, leak_audit: pd.DataFrame, mlflow: MlflowSession
 ) -> dg.AssetCheckResult:
@@ -111,11 +117,35 @@ def no_inadmissible_feature(
     )
 
 
+@dg.asset_check(asset=champion, description="The champion knows the outcomes of the last months.")
+@told
+def champion_is_recent(
+    champion: pd.DataFrame, mlflow: MlflowSession, tables: TableStoreResource
+) -> dg.AssetCheckResult:
+    """Check how many months of known outcomes the champion in force has not learned from."""
+    from crm_assets.monitoring.triggers import months_between, too_old
+
+    if rate_in_force(champion):
+        return _no_model()
+    limit = get_settings().champion_max_age
+    newest = max(set(tables.store.months("win_features")) & set(monthly.get_partition_keys()))
+    until = max(mlflow.load_champion().trained_months)
+    age = months_between(until, DEFAULT_TARGET.last_labeled(newest))
+    recent = f"It has learned from months up to {until} and lacks {age} months of outcomes; allowed: {limit}."
+    return dg.AssetCheckResult(
+        passed=age <= limit,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=recent if age <= limit else too_old(until, newest, age, limit),
+        metadata={Fact.TRAINED_UNTIL: until, Fact.MONTH: newest},
+    )
+
+
 @dg.asset_check(
     asset=champion,
     additional_ins={"training_set": dg.AssetIn("training_set")},
     description="The features of training and of the newest month agree in name, type and range.",
 )
+@told
 def training_and_scoring_agree(
     champion: pd.DataFrame, training_set: TrainingRows, mlflow: MlflowSession, tables: TableStoreResource
 ) -> dg.AssetCheckResult:
@@ -180,5 +210,6 @@ model_checks = [
     better_than_baselines,
     well_calibrated,
     no_inadmissible_feature,
+    champion_is_recent,
     training_and_scoring_agree,
 ]

@@ -5,6 +5,7 @@ A test checks that the counts are the same. The examples are the rows with the f
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import ibis
@@ -19,41 +20,46 @@ from crm_assets.defs.checks.suite import EXAMPLES, MONTH, Outcome
 _ABOUT, _BROKEN = "about ", "broken "
 
 
-def judge(table: ir.Table, rules: list[Rule], key: list[str]) -> list[Outcome]:
-    """Judge a table.
+@dataclass(frozen=True)
+class Judged:
+    """A table and what one query counted in it.
 
-    Args:
-        table: the rows.
-        rules: resolved rules.
-        key: the columns that identify a row.
-
-    Returns:
-        One outcome per rule, in order.
+    Attributes:
+        marked: the rows, with two columns per rule: 1 if the rule applies to the row, and 1 if the row breaks
+            the rule.
+        counts: one row per month, or one if the table has no months: `month`, `rows`, `faulty` (those that
+            break any rule), and the sums of the columns above.
     """
+
+    marked: ir.Table
+    counts: pd.DataFrame
+
+    def outcomes(self, rules: list[Rule], key: list[str]) -> list[Outcome]:
+        """Return one outcome per rule, in order; `key` are the columns that identify a row."""
+        return [_outcome(rule, self.counts, self.marked, key) for rule in rules]
+
+    @property
+    def clean_rows(self) -> dict[str, tuple[int, int]]:
+        """The rows of each month and those that break no rule; the month is empty without months."""
+        each = self.counts[["month", "rows", "faulty"]].itertuples(index=False, name=None)
+        return {month: (int(rows), int(rows - faulty)) for month, rows, faulty in each}
+
+
+def count(table: ir.Table, rules: list[Rule]) -> Judged:
+    """Judge a table by resolved rules in one query."""
     marked = _marked(table, rules)
     sums = {
         f"{sign}{rule.name}": _[f"{sign}{rule.name}"].sum() for rule in rules for sign in (_ABOUT, _BROKEN)
     }
-    by_month = MONTH in table.columns
-    counts = (marked.group_by(MONTH) if by_month else marked).agg(**sums).to_pyarrow().to_pandas().fillna(0)
-    if by_month:
-        counts = counts.sort_values(MONTH)
-    return [_outcome(rule, counts, marked, key) for rule in rules]
-
-
-def clean_rows(table: ir.Table, rules: list[Rule]) -> dict[str, tuple[int, int]]:
-    """Count the rows of a table and those that break no rule, by month if the table has months."""
-    marked = _marked(table, rules)
     broken = [marked[f"{_BROKEN}{rule.name}"] for rule in rules]
     faulty: Any = ibis.greatest(ibis.literal(0, "int64"), *broken)
     month = marked[MONTH] if MONTH in marked.columns else ibis.literal("")
-    counts = marked.group_by(month=month).agg(rows=marked.count(), faulty=faulty.sum()).order_by("month")
-    found = counts.to_pyarrow().to_pylist()
-    return {row["month"]: (row["rows"], row["rows"] - int(row["faulty"] or 0)) for row in found}
+    counted = marked.group_by(month=month).agg(rows=marked.count(), faulty=faulty.sum(), **sums)
+    return Judged(marked, counted.order_by("month").to_pyarrow().to_pandas().fillna(0))
 
 
 def _marked(table: ir.Table, rules: list[Rule]) -> ir.Table:
-    """Add two columns per rule: 1 if the rule applies to the row, and 1 if the row breaks the rule."""
+    """Add the two columns of each rule."""
     columns = {}
     for rule in rules:
         columns[f"{_ABOUT}{rule.name}"] = rule.about(table).cast("int64")
@@ -70,7 +76,7 @@ def _outcome(rule: Rule, counts: pd.DataFrame, marked: ir.Table, key: list[str])
         first = rows.select(key).order_by(key).limit(EXAMPLES).to_pyarrow().to_pylist()
         examples = [{k: str(v) for k, v in row.items()} for row in first]
         observed = _values(rows, rule)
-    months = dict(zip(counts[MONTH], broken, strict=True)) if MONTH in counts else {}
+    months = dict(zip(counts["month"], broken, strict=True))
     return Outcome(
         rule=rule.name,
         severity=rule.severity,
@@ -79,7 +85,7 @@ def _outcome(rule: Rule, counts: pd.DataFrame, marked: ir.Table, key: list[str])
         unexpected=int(broken.sum()),
         observed=observed,
         examples=examples,
-        by_month={str(month): int(count) for month, count in months.items() if count},
+        by_month={str(month): int(count) for month, count in months.items() if count and month},
         remedy=rule.remedy,
     )
 

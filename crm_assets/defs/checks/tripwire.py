@@ -16,6 +16,7 @@ from crm_assets.defs.metadata import Fact, table
 from crm_assets.defs.partitions import monthly
 from crm_assets.defs.resources.mlflow import MlflowSession
 from crm_assets.defs.resources.store import TableStoreResource
+from crm_assets.defs.told import told
 from crm_assets.modeling.pooled import rate_in_force
 from crm_assets.modeling.tripwire import AGES, LEAST, SHOWN, WINDOW, Comparison, compare
 from crm_assets.storage.tables import TableStore
@@ -26,6 +27,7 @@ from crm_assets.storage.tables import TableStore
     additional_deps=[WIN_FEATURES.name, DEAL_FEATURES_TABLE.name, MONTHLY_SNAPSHOTS.name],
     description="The champion scores the newest month like the months before it, at the same age and season.",
 )
+@told
 def scores_have_not_collapsed(mlflow: MlflowSession, tables: TableStoreResource) -> dg.AssetCheckResult:
     """Compare the champion's scores of the newest month with those of the months before it.
 

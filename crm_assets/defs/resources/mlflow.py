@@ -4,21 +4,27 @@ import sys
 import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 import dagster as dg
 import pandas as pd
 
+from crm_assets.crm.archive import in_use
 from crm_assets.defs.resources.store import TableStoreResource
+from crm_assets.defs.told import sentences
 from crm_assets.modeling.algorithm import Algorithm
-from crm_assets.modeling.algorithms import algorithm
 from crm_assets.modeling.training_rows import TrainingRows
 from crm_assets.settings import get_settings
+from crm_assets.sources.base import Source
 from crm_assets.sources.select import select_source
+from crm_assets.storage.archive import Archive
 
 if TYPE_CHECKING:
     from crm_assets.modeling.champion import Candidate
     from crm_assets.modeling.scoring import Champion
+    from crm_assets.modeling.tuning import Outcome, Task
+    from crm_assets.monitoring.card import Data
     from crm_assets.registry.models import Decision
 
 
@@ -38,14 +44,15 @@ class MlflowSession(dg.ConfigurableResource):
         """Open the parent MLflow run of this Dagster run, and end it with the run's fate."""
         from crm_assets.registry import ownership, tracking
 
-        settings, source = get_settings(), select_source(get_settings())
-        # Before the registry opens: refuse what another source left there, or move it away.
-        if (told := self.tables.store.claim()) and context.log:
-            context.log.warning(told)
-        # One process at a time: two steps that start at once would each find no parent run and open one.
-        with tracking.alone(), tracking.told(settings.tracking_uri):
-            ownership.connect(settings, source.identity)
-            _open_parent(context)
+        with sentences():
+            settings, source = get_settings(), select_source(get_settings())
+            # Before the registry opens: refuse what another source left there, or move it away.
+            if (told := self.tables.store.claim()) and context.log:
+                context.log.warning(told)
+            # One process at a time: two steps that start at once would each find no parent run and open one.
+            with tracking.alone(), tracking.told(settings.tracking_uri):
+                ownership.connect(settings, source.identity)
+                _open_parent(context)
         try:
             yield self
         finally:
@@ -75,6 +82,36 @@ class MlflowSession(dg.ConfigurableResource):
             tracking.log_scores("test_uncalibrated", test)
         return tracking.run_link(run.info.run_id)
 
+    def log_search(
+        self,
+        context: dg.AssetExecutionContext,
+        task: "Task",
+        found: "Outcome",
+        figures: dict[str, bytes],
+    ) -> str:
+        """Log a search as a nested run, with a run below it for each trial, and return a link to it."""
+        import mlflow
+
+        from crm_assets.registry import tracking, trials
+        from crm_assets.registry.tracking import NOTE
+
+        tags = _tags(context, task.rows)
+        with tracking.nested_run(context.asset_key.to_user_string(), tags) as run:
+            mlflow.log_params(_params(task.algorithm.tuned(found.best.parameters), task.features))
+            tracking.log_training_set(task.rows.head(), tags["data_version"])
+            tracking.log_figures(figures)
+            mlflow.log_metrics(
+                {
+                    **{f"before_validation_{name}": value for name, value in found.before.items()},
+                    **{f"validation_{name}": value for name, value in found.after.items()},
+                    "gain": found.gain,
+                    "gain_se": found.error,
+                }
+            )
+            mlflow.set_tags({"trials": len(found.trials), "adopted": found.adopted, NOTE: found.said})
+            trials.log_trials(found.trials, tags)
+        return tracking.run_link(run.info.run_id)
+
     def register(
         self,
         context: dg.AssetExecutionContext,
@@ -82,32 +119,45 @@ class MlflowSession(dg.ConfigurableResource):
         training_set: TrainingRows,
         test: pd.DataFrame,
         figures: dict[str, bytes],
-        source: str,
+        leak_audit: pd.DataFrame,
     ) -> "tuple[Decision, str, str]":
-        """Log a candidate with the scores of its test months, and register it.
+        """Log a candidate with the scores of its test months, and register it with its model card.
 
         Returns:
             The decision about it, and the links to its run and version.
         """
         import mlflow
 
+        from crm_assets.monitoring.card import model_card
         from crm_assets.registry import models, tracking
         from crm_assets.registry.names import model_name
         from crm_assets.registry.tracking import NOTE
 
+        source = select_source(get_settings())
+        card = partial(model_card, candidate, training_set, leak_audit, self._data(source))
         tags = _tags(context, training_set)
         with tracking.nested_run("champion", tags) as run:
-            mlflow.log_params(_params(algorithm(candidate.algorithm), candidate.features))
+            mlflow.log_params(_params(candidate.built, candidate.features))
             tracking.log_training_set(training_set.head(), tags["data_version"])
             tracking.log_scores("test", test)
             tracking.log_figures(figures)
-            decision = models.register(candidate, training_set, tags, run.info.run_id, source)
+            decision = models.register(candidate, training_set, tags, run.info.run_id, card, source.identity)
             version = tracking.version_link(model_name(candidate.target), decision.version)
             mlflow.set_tags(
-                {"model_version": decision.version, "promoted": decision.promoted, NOTE: decision.reason}
+                {
+                    "model_version": decision.version,
+                    "promoted": decision.promoted,
+                    NOTE: f"{_version_note(candidate, decision)} {decision.reason}",
+                }
             )
         _tell_parent(candidate, decision)
         return decision, tracking.run_link(run.info.run_id), version
+
+    def _data(self, source: Source) -> "Data":
+        from crm_assets.monitoring.card import Data
+
+        dumps = in_use(Archive(self.tables.store).dumps(), get_settings().withdrawn_dumps)
+        return Data(source.description, source.identity, source.synthetic, tuple(dumps), get_settings().seed)
 
     def has_champion(self) -> bool:
         """Return whether a version of the registered model is champion."""
@@ -157,6 +207,7 @@ def _tell_parent(candidate: "Candidate", decision: "Decision") -> None:
     import mlflow
 
     from crm_assets.modeling.metrics import METRICS, pooled
+    from crm_assets.registry.tracking import NOTE
 
     if mlflow.active_run() is None:
         return
@@ -168,15 +219,33 @@ def _tell_parent(candidate: "Candidate", decision: "Decision") -> None:
             "model_version": decision.version,
             "promoted": decision.promoted,
             "champion_version": decision.champion_version,
+            NOTE: f"Dagster run {_dagster_note()}. {_version_note(candidate, decision)}",
         }
     )
+
+
+def _version_note(candidate: "Candidate", decision: "Decision") -> str:
+    """Return a sentence that links to the registered version, for the description of a run."""
+    from crm_assets.registry.names import model_name
+    from crm_assets.registry.pages import version_page
+
+    page = version_page(decision.version, model_name(candidate.target))
+    return f"It made [version {decision.version}]({page}) of the registered model."
+
+
+def _dagster_note() -> str:
+    """Return the Dagster run of the active run, as its description writes it."""
+    import mlflow
+
+    active = mlflow.active_run()
+    return "" if active is None else str(active.data.tags.get("dagster.run", ""))
 
 
 def _params(contender: Algorithm, features: list[str]) -> dict[str, object]:
     from crm_assets.registry import tracking
 
     seed = get_settings().seed
-    own = tracking.hyper_parameters(contender.build(features, seed))
+    own = tracking.hyper_parameters(contender.built(features, seed))
     return {"algorithm": contender.name, "features": ", ".join(features), "seed": seed, **own}
 
 

@@ -21,8 +21,10 @@ from crm_assets.crm.schema import TableSchema, arrow_schema
 from crm_assets.defs.metadata import OPTIONAL_TAG, Fact, percent
 from crm_assets.defs.metadata import table as shown
 from crm_assets.defs.resources.store import TableStoreResource
+from crm_assets.defs.told import told
 from crm_assets.modeling.training_rows import TrainingRows, training_rows
 from crm_assets.storage.monthly import MonthlyFrames, MonthlyTables
+from crm_assets.storage.said import keep_said
 from crm_assets.storage.tables import TableLike, TableStore
 
 PREVIEW_ROWS = 5
@@ -49,6 +51,7 @@ class TableIOManager(dg.ConfigurableIOManager):
         """The store behind this IO manager."""
         return self.tables.store
 
+    @told
     def handle_output(
         self, context: dg.OutputContext, obj: TableLike | MonthlyQuery | list[MonthlyQuery] | MonthlyFrames
     ) -> None:
@@ -65,6 +68,7 @@ class TableIOManager(dg.ConfigurableIOManager):
             written = (self.store.write_months(name, part, schema) for part in parts)
             for month, rows in chain.from_iterable(written):
                 versions.append(digest(self.store.path(name, month)))
+                keep_said(self.store, name, month)
                 # Each month's event describes that month only.
                 context.step_context.add_asset_metadata(
                     self._facts(name, rows, month), context.asset_key, month
@@ -111,6 +115,7 @@ class TableIOManager(dg.ConfigurableIOManager):
                 facts |= {} if rate is None else {Fact.WON_RATE: percent(rate)}
         return facts
 
+    @told
     def load_input(self, context: dg.InputContext) -> Any:
         """Read a table in the form that the asset annotates."""
         name = context.asset_key.to_user_string()

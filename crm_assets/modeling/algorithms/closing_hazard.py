@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +12,9 @@ import pandas as pd
 from crm_assets.modeling.algorithm import SNAPSHOT, Algorithm
 from crm_assets.modeling.hazard.factors import AGE, COHORT, GROUP, PRODUCT, SEASON
 from crm_assets.modeling.hazard.observed import SNAPSHOT_COLUMNS
+from crm_assets.modeling.hazard.smoothing import SMOOTHING, Smoothing
 from crm_assets.modeling.prepared import Row
+from crm_assets.modeling.space import Parameter
 
 if TYPE_CHECKING:
     from crm_assets.modeling.hazard.estimator import ClosingHazard
@@ -23,14 +26,26 @@ GROUPS, PRODUCTS = ("sales_agent", "manager", "regional_office"), ("product", "p
 AGE_FEATURE, SEASON_FEATURE = "days_open", "month_of_quarter"
 
 
-def build(features: list[str], seed: int) -> ClosingHazard:
+def build(
+    features: list[str],
+    seed: int,
+    *,
+    width: float = SMOOTHING.width,
+    growth: float = SMOOTHING.growth,
+    season: float = SMOOTHING.season,
+    cohort: float = SMOOTHING.cohort,
+    window: float = SMOOTHING.window,
+    won: float = SMOOTHING.won,
+) -> ClosingHazard:
     """Build an estimator that uses only what the features reveal; it has nothing random."""
     from crm_assets.modeling.hazard.estimator import ClosingHazard
 
     group, product = _first(GROUPS, features), _first(PRODUCTS, features)
     aged = AGE_FEATURE in features
     used = {AGE: aged, SEASON: SEASON_FEATURE in features, GROUP: group, COHORT: aged, PRODUCT: product}
-    return ClosingHazard(group, product, tuple(factor for factor, there in used.items() if there))
+    factors = tuple(factor for factor, there in used.items() if there)
+    how = Smoothing(width, growth, season, SMOOTHING.group, cohort, window, won)
+    return ClosingHazard(group, product, factors, smoothing=None if how == SMOOTHING else asdict(how))
 
 
 def contributions(fitted: ClosingHazard, matrix: pd.DataFrame, features: list[str]) -> np.ndarray:
@@ -92,4 +107,12 @@ ALGORITHM = Algorithm(
     fast_rows=Rows,
     trusted_types=("crm_assets.modeling.hazard.estimator.ClosingHazard",),
     packages=("scikit-learn", "scipy"),
+    space=(
+        Parameter("width", 0.3, 3.0, log=True),
+        Parameter("growth", 0.0, 0.1),
+        Parameter("season", 5.0, 200.0, log=True),
+        Parameter("cohort", 5.0, 100.0, log=True),
+        Parameter("window", 5.0, 40.0, log=True),
+        Parameter("won", 5.0, 100.0, log=True),
+    ),
 )

@@ -10,6 +10,7 @@ import pandas as pd
 from crm_assets.modeling import additive, algorithm
 from crm_assets.modeling.algorithm import Algorithm
 from crm_assets.modeling.encoding import CROSSED_BLOCK, by_type, contributions_of_columns
+from crm_assets.modeling.space import Parameter
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
@@ -23,7 +24,15 @@ AGE, SEASON = "days_open", "month_of_quarter"
 CATEGORY_WEIGHT = 0.3
 
 
-def build(features: list[str], seed: int) -> Pipeline:
+def build(
+    features: list[str],
+    seed: int,
+    *,
+    inverse_penalty: float = 1.0,
+    category_weight: float = CATEGORY_WEIGHT,
+    n_quantiles: int = 10,
+    n_knots: int = 9,
+) -> Pipeline:
     """Build a model on a spline of age by season, one-hot categories, and numbers by rank.
 
     Numbers by rank, since counts and rates grow with the calendar: a line extrapolates beyond the training
@@ -40,20 +49,20 @@ def build(features: list[str], seed: int) -> Pipeline:
     ranks = make_pipeline(
         SimpleImputer(strategy="median", keep_empty_features=True),
         # Use all rows: by default it draws a random sample.
-        QuantileTransformer(n_quantiles=10, subsample=None),
+        QuantileTransformer(n_quantiles=n_quantiles, subsample=None),
     )
     blocks = [
         ("category", OneHotEncoder(handle_unknown="ignore", sparse_output=False), categories),
         ("number", ranks, [name for name in numbers if name not in crossed]),
     ]
     if crossed:
-        blocks.insert(0, (CROSSED_BLOCK, _crossed(crossed), crossed))
+        blocks.insert(0, (CROSSED_BLOCK, _crossed(crossed, n_knots), crossed))
     return make_pipeline(
-        ColumnTransformer(blocks, transformer_weights={"category": CATEGORY_WEIGHT}),
+        ColumnTransformer(blocks, transformer_weights={"category": category_weight}),
         # Centered, so that coefficient times column is the deal's distance from the average deal.
         StandardScaler(with_std=False),
         # With few columns and many rows, this second-order solver takes a tenth of the default's time.
-        LogisticRegression(C=1.0, solver="newton-cholesky", random_state=seed),
+        LogisticRegression(C=inverse_penalty, solver="newton-cholesky", random_state=seed),
     )
 
 
@@ -80,14 +89,14 @@ def _by_coefficient(model: Any, columns: np.ndarray) -> np.ndarray:
 _contributions = contributions_of_columns(_by_coefficient)
 
 
-def _crossed(columns: list[str]) -> Pipeline:
+def _crossed(columns: list[str], n_knots: int) -> Pipeline:
     """Build a cubic spline of age, the one-hot season, and all products of two of their columns."""
     from sklearn.compose import ColumnTransformer
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import OneHotEncoder, PolynomialFeatures, SplineTransformer
 
     spline = SplineTransformer(
-        n_knots=9, degree=3, knots="quantile", extrapolation="constant", include_bias=False
+        n_knots=n_knots, degree=3, knots="quantile", extrapolation="constant", include_bias=False
     )
     season = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
     terms = ColumnTransformer([("age", spline, [AGE]), ("season", season, columns[1:])])
@@ -110,5 +119,11 @@ ALGORITHM = Algorithm(
         "scipy.interpolate._bsplines.BSpline",
         # The name of the type since SciPy 1.18.
         "scipy.interpolate._bsplines._BSpline",
+    ),
+    space=(
+        Parameter("inverse_penalty", 0.01, 10.0, log=True),
+        Parameter("category_weight", 0.05, 1.0, log=True),
+        Parameter("n_quantiles", 4, 40),
+        Parameter("n_knots", 4, 14),
     ),
 )

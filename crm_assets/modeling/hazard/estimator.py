@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 
 from crm_assets.crm.months import shift
 from crm_assets.modeling.hazard.factors import AGE, FACTORS
-from crm_assets.modeling.hazard.fit import SMOOTHING, fit, shares_won
+from crm_assets.modeling.hazard.fit import fit, shares_won
 from crm_assets.modeling.hazard.observed import (
     SEASONS,
     SNAPSHOT_COLUMNS,
@@ -22,6 +22,7 @@ from crm_assets.modeling.hazard.observed import (
     places,
 )
 from crm_assets.modeling.hazard.reach import Chances, Deals, Parts
+from crm_assets.modeling.hazard.smoothing import SMOOTHING, Smoothing
 
 AGE_COLUMN = "days_open"
 # The smallest closable share.
@@ -36,7 +37,11 @@ class ClosingHazard(ClassifierMixin, BaseEstimator):
         product: another column by which shares won are pooled.
         factors: those of `reach.FACTORS` that may be used.
         months: how many months `predict_proba` looks ahead.
+        smoothing: the attributes of a `Smoothing` other than the default one.
     """
+
+    # Default for older stored models, which lack this attribute.
+    smoothing: Mapping[str, float] | None = None
 
     def __init__(
         self,
@@ -44,11 +49,13 @@ class ClosingHazard(ClassifierMixin, BaseEstimator):
         product: str | None = "product",
         factors: Sequence[str] = FACTORS,
         months: int = 1,
+        smoothing: Mapping[str, float] | None = None,
     ) -> None:
         self.group = group
         self.product = product
         self.factors = factors
         self.months = months
+        self.smoothing = smoothing
 
     def fit(self, X: pd.DataFrame, y: None = None) -> Self:
         """Fit on the snapshot of one month.
@@ -65,11 +72,12 @@ class ClosingHazard(ClassifierMixin, BaseEstimator):
         self.groups_, self.products_ = names_in(deals, self.group), names_in(deals, self.product)
         groups, products = self._places(deals, len(deals))
         seen = observe(deals, groups, products, max(len(self.groups_), 1))
-        found, out = fit(seen), seen.outcomes
+        how = SMOOTHING if self.smoothing is None else Smoothing(**self.smoothing)
+        found, out = fit(seen, how), seen.outcomes
         won = (out["won"].sum() + 1) / (len(out) + 2)
         many = {"season": SEASONS, "group": len(self.groups_) + 1, "product": len(self.products_) + 1}
         effects = {
-            name: shares_won(out["won"].to_numpy(), out[name].to_numpy(), size, won, SMOOTHING.won)
+            name: shares_won(out["won"].to_numpy(), out[name].to_numpy(), size, won, how.won)
             for name, size in many.items()
         }
         overall, of_group = _odds(found.overall), _odds(found.of_group)

@@ -79,7 +79,7 @@ def forecasts(walk: Walk, cells: Cells, ahead: int, current: OpenDeals) -> list[
         deals = current if month == history.month else open_deals(walk, month, ahead)
         row = _forecast(walk, cells, ahead, month, deals, past)
         if shift(month, ahead) <= history.month:
-            row.came = _came(history, cells, month, ahead)
+            row.came = came(history, cells, month, ahead)
         said.append(row)
     return said
 
@@ -237,7 +237,15 @@ def _noise_of_value(history: History, month: str) -> float:
     return float(np.var(history.value[won][some] / expected[some])) if some.sum() > 1 else 0.0
 
 
-def _came(history: History, cells: Cells, month: str, ahead: int) -> dict[tuple[str, str], np.ndarray]:
+def came(history: History, cells: Cells, month: str, ahead: int) -> dict[tuple[str, str], np.ndarray]:
+    """Return what was won within some months after a month, by part and measure, shape (C,) each.
+
+    Args:
+        history: a history that reaches beyond these months.
+        cells: what to sum up by.
+        month: the month at whose end the forecast was made.
+        ahead: number of months.
+    """
     won, new = history.won_within(month, ahead), history.new_after(month)
     found = {}
     for part, rows in ((OPEN, won & ~new), (NEW, won & new), (TOTAL, won)):

@@ -13,7 +13,9 @@ import dagster as dg
 import pytest
 
 from crm_assets.defs.automation import alerts
+from crm_assets.defs.resources.store import TableStoreResource
 from crm_assets.errors import BadInputError
+from crm_assets.monitoring.triggers import Reason
 from crm_assets.settings import get_settings
 
 REASON = "accounts.csv, column account, row 3: it is empty; write a name. Nothing was stored."
@@ -111,3 +113,37 @@ def test_a_webhook_that_is_down_is_asked_three_times_and_its_address_stays_secre
     webhook.server.server_close()
     _, answer = answer_to_a_failure(monkeypatch, webhook.address)
     assert isinstance(answer, dg.SkipReason)
+
+
+def test_a_forecast_that_needs_a_look_is_told_once_per_pause(
+    webhook: Webhook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = [Reason("2017-11", "alarm", "It got worse."), Reason("2017-11", "age", "It is old.")]
+    monkeypatch.setenv("CRM_ALERT_WEBHOOK", webhook.address)
+    get_settings.cache_clear()
+    monkeypatch.setattr(alerts, "evidence", lambda store, newest: found)
+    monkeypatch.setattr(alerts, "not_ours", lambda: None)
+    monkeypatch.setattr(alerts.state, "stored_months", lambda instance: ["2017-11"])
+
+    def tick(cursor: str | None) -> tuple[str, str | None]:
+        with dg.DagsterInstance.ephemeral() as instance:
+            tables = TableStoreResource()
+            context = dg.build_sensor_context(instance, cursor=cursor, resources={"tables": tables})
+            answer = alerts.forecast_needs_a_look(context)
+            assert isinstance(answer, dg.SkipReason)
+            return answer.skip_message or "", context.cursor
+
+    webhook.answers += [500] * 3
+    said, cursor = tick(None)
+    assert (said.startswith("No alert was sent"), cursor) == (True, None)
+    webhook.posted.clear()
+    _, cursor = tick(cursor)
+    assert [post["kinds"] for post in webhook.posted] == [["alarm", "age"]]
+    assert webhook.posted[0]["text"] == "The forecast needs a look. It got worse. It is old."
+    said, cursor = tick(cursor)
+    assert said == "All of it was told: the pause is not over."
+    found.append(Reason("2017-11", "bad months", "Twice."))
+    _, cursor = tick(cursor)
+    assert [post["kinds"] for post in webhook.posted] == [["alarm", "age"], ["bad months"]]
+    found.clear()
+    assert tick(cursor)[0] == "Nothing to tell."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 
 import dagster as dg
@@ -160,4 +161,41 @@ def test_what_trains_and_what_writes_predictions_waits_in_line(history: History)
 
 
 def test_without_a_webhook_nobody_watches_for_failures(history: History) -> None:
-    assert history.sensor_names() == {"champion_changed", "labels_arrived"}
+    assert history.sensor_names() == {"champion_changed", "labels_arrived", "predictions_arrived"}
+
+
+def test_new_predictions_ask_for_one_look_back_and_then_for_none(history: History) -> None:
+    request = history.requested("predictions_arrived")
+    assert request.tags["dagster/asset_partition_range_end"] == NEWEST
+    assert history.requested("predictions_arrived").run_key == request.run_key
+    run = history.run("monitoring", STARTED)
+    assert run.run_id in history.skipped("predictions_arrived")
+    history.instance.report_run_canceled(run)
+    for month in history.instance.get_materialized_partitions(dg.AssetKey("win_predictions")):
+        history.materialized("performance_estimate", month)
+    assert history.skipped("predictions_arrived") == "Nothing new: all predicted months are monitored."
+    history.predicted("1")
+    assert history.requested("predictions_arrived").partition_key == NEWEST
+
+
+def test_with_evidence_asked_for_new_labels_alone_retrain_nothing(
+    history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asks = {"retrain": "evidence", "cool_down_days": 0, "champion_max_age": 6}
+
+    def settle(**changed: object) -> None:
+        settings = history.sensors.get_settings().model_copy(update=asks | changed)
+        monkeypatch.setattr(history.sensors, "get_settings", lambda: settings)
+        monkeypatch.setattr(
+            sys.modules[history.sensors.evidence.__module__], "get_settings", lambda: settings
+        )
+
+    settle()
+    history.materialized("champion", None, trained_until="2023-09")
+    assert "nothing speaks for retraining" in history.skipped("labels_arrived")
+    for version in history.registry.search_model_versions(f"name = '{MODEL}'"):
+        history.registry.set_model_version_tag(MODEL, version.version, "trained_months", '["2023-04"]')
+    request = history.requested("labels_arrived")
+    assert "learned from months up to 2023-04" in request.tags["crm/why"]
+    settle(cool_down_days=28)
+    assert "CRM_COOL_DOWN_DAYS" in history.skipped("labels_arrived")

@@ -1,0 +1,1 @@
+"""The exporter of the pipeline's metrics: what Prometheus scrapes."""

@@ -1,0 +1,86 @@
+"""`python -m crm_assets.console.tune`: search parameters of an algorithm, or of all under one budget."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+from rich.console import Console
+from rich.table import Table
+
+from crm_assets.console.terminal import run_command, said
+from crm_assets.crm.tuning_table import tuning_of
+from crm_assets.settings import get_settings
+from crm_assets.sources.select import month_range, select_source
+from crm_assets.storage.choice import open_store
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    line = argparse.ArgumentParser(prog="python -m crm_assets.console.tune", description=said(__doc__))
+    line.add_argument("--algorithm", default="", help="the algorithm to tune; all by default")
+    line.add_argument("--join", action="store_true", help="work on a search of another process or machine")
+    return line
+
+
+def main() -> int:
+    """Search, and say what was found; return 0 if that succeeded."""
+    asked = parser().parse_args()
+    # Note the months before the definitions load, since those open no data.
+    settings = get_settings()
+    month_range(settings, select_source(settings))
+
+    from crm_assets.defs import progress, searches
+
+    if asked.join:
+        finished = searches.join(searches.tunable(asked.algorithm).name, settings.tune_trials)
+        print(f"{finished} trials of {asked.algorithm} are finished.")
+        return 0
+    from crm_assets.definitions import defs, tuning
+    from crm_assets.defs.assets.tuning import TUNABLE
+    from crm_assets.defs.by_hand import materialize
+
+    rows = [searches.tunable(asked.algorithm)] if asked.algorithm else list(TUNABLE.values())
+    failed = materialize((tuning,), defs, ",".join(tuning_of(row.name).name for row in rows), "")
+    for reason in failed:
+        progress.tell_failure(reason)
+    names = [row.name for row in rows]
+    if not failed:
+        _tell(names)
+    return 1 if failed else 0
+
+
+def _tell(names: list[str]) -> None:
+    """Print the leaderboard of the searches, best validation ROC AUC first."""
+    store = open_store(get_settings())
+    shown = Table(title="Validation ROC AUC before and after the search", title_justify="left")
+    for title in ("algorithm", "trials", "before", "best", "gain", "± error", "held out", "adopted"):
+        shown.add_column(title, justify="left" if title in ("algorithm", "adopted") else "right")
+    found = []
+    for name in names:
+        searched = store.to_pandas(store.read(tuning_of(name).name))
+        if searched.empty:
+            print(f"{name}: there are too few months to search on.")
+            continue
+        (best,) = searched[searched["best"]].to_dict("records")
+        found.append((best["validation_roc_auc"], name, len(searched), best))
+    found.sort(key=lambda one: (-one[0], one[1]))
+    for auc, name, trials, best in found:
+        figures = (auc - best["gain"], auc, best["gain"], best["gain_se"], best["gain_held_out"])
+        texts = ["" if figure != figure else f"{figure:.4f}" for figure in figures]
+        shown.add_row(name, str(trials), *texts, "yes" if best["adopted"] else "no")
+    console = Console()
+    console.print(shown)
+    for _, name, _, best in found:
+        if best["adopted"]:
+            console.print(f"{name}: {json.loads(best['parameters'])}", soft_wrap=True)
+    console.print(
+        "The best of many configurations looks better than it is: held-out months say what is left. The next "
+        "training (make run) uses the adopted ones, and the champion is chosen among all algorithms.",
+        soft_wrap=True,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(main))

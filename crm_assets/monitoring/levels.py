@@ -1,0 +1,160 @@
+"""Values as levels: what the values of a column are counted as, in all months alike."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+
+MISSING, OTHER = "(missing)", "(other)"
+# A column of numbers with no more values than this is counted by value; other numbers by bins.
+MOST_VALUES = 20
+# Bins of equal share in the reference: wide ones see a shift of everything, narrow ones a shift of a price.
+BINS = 10
+# The most frequent texts are counted one by one: of the reference, and of the month, which may have new ones.
+MOST_TEXTS, MOST_NEW = 150, 50
+# A column of texts with more values than this part of its rows names single rows: only whether it is there
+# is counted.
+NAMES_ROWS = 0.5
+DIGITS = 6
+
+
+# The levels, the number of different values, and the position of each row's level, by month.
+Coded = tuple[tuple[str, ...], int, dict[str, np.ndarray]]
+
+
+@dataclass(frozen=True)
+class Counted:
+    """How often each level occurs in each month.
+
+    Attributes:
+        levels: the levels, in order; the last one is that of missing values.
+        counts: one row per month, one column per level.
+        values: how many different values there are; the levels are the most frequent of them.
+        codes: the position of each row's level, by month.
+    """
+
+    levels: tuple[str, ...]
+    counts: np.ndarray
+    values: int
+    codes: Mapping[str, np.ndarray]
+
+
+def counted(values: Mapping[str, pd.Series], month: str) -> Counted:
+    """Count the values of a column.
+
+    Args:
+        values: the column by month.
+        month: the month that is judged; the bins come from the other months.
+    """
+    is_number = all(_is_number(column) for column in values.values() if column.notna().any())
+    levels, different, codes = (_numbers if is_number else _texts)(values, month)
+    counts = np.array([np.bincount(code, minlength=len(levels)) for code in codes.values()], dtype="float64")
+    return Counted(levels, counts.reshape(len(values), len(levels)), different, codes)
+
+
+def _is_number(column: pd.Series) -> bool:
+    return pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
+
+
+def _texts(values: Mapping[str, pd.Series], month: str) -> Coded:
+    """Code texts and booleans: one level per frequent value."""
+    found = {name: _Texts.of(column) for name, column in values.items()}
+    before: Counter[str] = Counter()
+    for name, texts in found.items():
+        if name != month or len(found) == 1:
+            before.update(texts.counts)
+    now = found[month].counts
+    rows = before.total() + sum(now.values())
+    different = len(before.keys() | now.keys())
+    if different > max(MOST_VALUES, NAMES_ROWS * rows):
+        kept: list[str] = []
+    else:
+        kept = sorted({*_most(before, MOST_TEXTS), *_most(now, MOST_NEW)})
+    place = {level: number for number, level in enumerate(kept)}
+    other, missing = len(kept), len(kept) + 1
+    codes = {
+        name: np.array([*(place.get(text, other) for text in texts.names), missing])[texts.numbers]
+        for name, texts in found.items()
+    }
+    return (*kept, OTHER, MISSING), different, codes
+
+
+@dataclass(frozen=True)
+class _Texts:
+    """The texts of a column.
+
+    Attributes:
+        numbers: the position of each row's text in `names`; -1 if it is missing.
+        names: the texts.
+        counts: how often each occurs.
+    """
+
+    numbers: np.ndarray
+    names: list[str]
+    counts: dict[str, int]
+
+    @classmethod
+    def of(cls, column: pd.Series) -> _Texts:
+        numbers, found = pd.factorize(column)
+        names = [str(text) for text in found]
+        counts: Counter[str] = Counter()
+        for name, count in zip(names, np.bincount(numbers[numbers >= 0], minlength=len(names)), strict=True):
+            counts[name] += int(count)
+        return cls(numbers, names, counts)
+
+
+def _most(counts: Mapping[str, int], number: int) -> list[str]:
+    """Return the most frequent values; of those that are equally frequent, the first by name."""
+    return sorted(counts, key=lambda name: (-counts[name], name))[:number]
+
+
+def _numbers(values: Mapping[str, pd.Series], month: str) -> Coded:
+    """Code numbers: one level per value if there are few, else bins of equal share in the reference."""
+    arrays = {
+        name: column.to_numpy("float64", na_value=np.nan).round(DIGITS) for name, column in values.items()
+    }
+    before = [array for name, array in arrays.items() if name != month] or list(arrays.values())
+    reference = np.concatenate(before)
+    reference = reference[~np.isnan(reference)]
+    found = np.unique(reference)
+    now = np.unique(arrays[month][~np.isnan(arrays[month])])
+    if len(np.union1d(found, now)) <= MOST_VALUES:
+        kept = np.union1d(found, now)
+        names = [_said(value) for value in kept]
+
+        def code(array: np.ndarray) -> np.ndarray:
+            return np.searchsorted(kept, array)
+    elif len(found) == 0:
+        names, code = ["(a number)"], lambda array: np.zeros(len(array), dtype="int64")
+    else:
+        edges = np.unique(np.quantile(reference, np.linspace(0, 1, BINS + 1)[1:-1]))
+        names = _bins(edges)
+
+        def code(array: np.ndarray) -> np.ndarray:
+            return np.searchsorted(edges, array, side="left")
+
+    levels = (*names, MISSING)
+    return (
+        levels,
+        len(levels),
+        {
+            name: np.where(np.isnan(array), len(names), code(array)).astype("int64")
+            for name, array in arrays.items()
+        },
+    )
+
+
+def _bins(edges: np.ndarray) -> list[str]:
+    """Return the words for the bins between edges; a bin includes its upper edge."""
+    said = [_said(edge) for edge in edges]
+    between = [f"{low} to {high}" for low, high in pairwise(said)]
+    return [f"up to {said[0]}", *between, f"over {said[-1]}"]
+
+
+def _said(value: float) -> str:
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.4g}"
