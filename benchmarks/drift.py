@@ -28,7 +28,7 @@ from dev.drift_world import World, changed, world
 
 DEALS = "raw_sales_pipeline"
 SAMPLE_MONTH, REAL_MONTH, GROWING_MONTH = "2023-11", "2017-09", "2023-05"
-SIZES = (8_800, 88_000, 200_000)
+SIZES = (8_800, 88_000)
 # The sample and the companies without growth, long enough after their first closings.
 NULL_MONTHS = {"sample": ("2023-09", "2023-10", "2023-11", "2023-12")}
 PACKAGES = ("scipy", "pandas", "duckdb", "evidently")

@@ -1,4 +1,4 @@
-"""A search that takes seconds. As a program, a worker on it: `… toy STORAGE TRIALS [TRIAL TO DIE IN]`."""
+"""A small search, for tests and benchmarks. As a program, a worker: `… STORAGE TRIALS [TRIAL TO DIE IN]`."""
 
 from __future__ import annotations
 
