@@ -71,17 +71,13 @@ def performance_estimate(
     their estimates. It cannot see that the relation between deals and outcomes has changed; only the outcome
     shows that, in forecast_accuracy. Sales operations looks at it when a month's predictions are new.
     """
-    from crm_assets.monitoring.estimate import of_predictions
 
-    store = tables.store
-
-    def estimated(month: str) -> pd.DataFrame:
-        predictions = _said(store, WIN_PREDICTIONS.name, month, ["probability", *MADE])
-        frame = of_predictions(predictions, month, list(_known_estimates(store, month, fold_models)))
+    def of_month(month: str) -> pd.DataFrame:
+        frame = estimated(tables.store, month, fold_models)
         context.add_asset_metadata(_of_estimate(frame), partition_key=month)
         return frame
 
-    return MonthlyFrames(context.partition_keys, estimated)
+    return MonthlyFrames(context.partition_keys, of_month)
 
 
 @table_asset(
@@ -116,7 +112,7 @@ def forecast_accuracy(
     known = [store.to_pandas(store.read(FORECAST_ACCURACY.name, [month])) for month in earlier]
 
     def judged(month: str) -> pd.DataFrame:
-        stored = _stored(store, DEFAULT_TARGET.last_labeled(month)) if month <= horizon else None
+        stored = _stored(store, DEFAULT_TARGET.last_labeled(month), fold_models) if month <= horizon else None
         if stored is None or stored.predictions.empty:
             frame = FORECAST_ACCURACY.arrow.empty_table().to_pandas()
         else:
@@ -168,7 +164,15 @@ def _known_estimates(
             yield rows["probability"], outcome.of_deals(rows[DEAL])
 
 
-def _stored(store: TableStore, month: str) -> "Stored":
+def estimated(store: TableStore, month: str, fold_models: RunFoldModels) -> pd.DataFrame:
+    """Return the estimate for the predictions of a month, from what was known at its end."""
+    from crm_assets.monitoring.estimate import of_predictions
+
+    predictions = _said(store, WIN_PREDICTIONS.name, month, ["probability", *MADE])
+    return of_predictions(predictions, month, list(_known_estimates(store, month, fold_models)))
+
+
+def _stored(store: TableStore, month: str, fold_models: RunFoldModels) -> "Stored":
     """Return what was stored at a month's end, as it was said."""
     from crm_assets.insight.overrides import overrides
     from crm_assets.insight.reading import Reader
@@ -176,12 +180,13 @@ def _stored(store: TableStore, month: str) -> "Stored":
     from crm_assets.monitoring.accuracy import Stored
 
     own = overrides(Reader(store))
-    estimated = month in store.months(PERFORMANCE_ESTIMATE.name)
+    # Whether the month before was monitored must not decide how wide its interval is.
+    made = month in store.months(PERFORMANCE_ESTIMATE.name)
     return Stored(
         predictions=_said(store, WIN_PREDICTIONS.name, month, [DEAL, "probability", *MADE]),
         forecast=_said(store, REVENUE_FORECAST.name, month),
         then=all(as_said(store, table.name, month)[1] for table in (WIN_PREDICTIONS, REVENUE_FORECAST)),
-        estimate=_said_by_estimate(store, month) if estimated else None,
+        estimate=_said_by_estimate(store, month) if made else estimated(store, month, fold_models),
         crm=_crm_numbers(store, month),
         overrides=own[own["forecast_month"] == DEFAULT_TARGET.last_month(month)],
     )

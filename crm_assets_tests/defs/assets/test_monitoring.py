@@ -6,6 +6,8 @@ import dagster as dg
 import pandas as pd
 import pytest
 
+from crm_assets.defs.assets.monitoring import estimated
+from crm_assets.defs.resources.fold_models import RunFoldModels
 from crm_assets.insight.reading import Reader
 from crm_assets.monitoring.reading import said_and_came
 from crm_assets.storage.folder import Folder
@@ -13,7 +15,7 @@ from crm_assets.storage.said import KEPT, as_said, keep_said
 from crm_assets.storage.tables import TableStore
 from dev.place import Place
 
-NEWEST, BEFORE = "2023-12", "2023-11"
+NEWEST, BEFORE, EARLIER = "2023-12", "2023-11", "2023-10"
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +65,16 @@ def test_the_newest_month_is_estimated_and_the_estimate_is_held_against_what_cam
     judged = rows[rows["by"] == "estimate"].set_index("measure")
     assert judged["said"].to_dict() == then["said"].to_dict()
     assert judged["came"].notna().all()
+
+
+def test_an_estimate_that_nobody_stored_is_as_wide_as_one_that_somebody_did(
+    monitored: tuple[Place, TableStore, str],
+) -> None:
+    _, store, _ = monitored
+    assert EARLIER not in store.months("performance_estimate")
+    made = estimated(store, EARLIER, RunFoldModels()).set_index("measure")[["lower", "upper"]]
+    judged = accuracy(store, BEFORE).query("by == 'estimate'").set_index("measure")[["lower", "upper"]]
+    pd.testing.assert_frame_equal(judged.sort_index(), made.sort_index())
 
 
 def test_the_ui_shows_plots_and_tables_of_each_month(monitored: tuple[Place, TableStore, str]) -> None:
