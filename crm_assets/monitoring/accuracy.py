@@ -98,7 +98,8 @@ def totals(forecast: pd.DataFrame, outcome: Outcome) -> pd.DataFrame:
 
     Returns:
         `level`, `name`, `measure`, `by`, `said`, `lower`, `upper`, `came`, `deals`, `inside`, `bias`; the
-        total also by part. A name that only one of the forecast and the outcome knows has 0 in the other.
+        total also by part. A name that only one of the forecast and the outcome knows has 0 in the other; of
+        a level that the forecast does not have, nothing was said.
     """
     said = forecast[forecast["horizon_months"] == AHEAD]
     came = outcome.came().rename(columns=lambda name: name if name in PLACE else f"came_{name}")
@@ -113,7 +114,7 @@ def totals(forecast: pd.DataFrame, outcome: Outcome) -> pd.DataFrame:
             table = some[list(PLACE)].assign(
                 measure=measure_of(part, measure),
                 by=MODEL,
-                said=some[name].fillna(0.0),
+                said=some[name].mask(some[name].isna() & some["level"].isin(said["level"]), 0.0),
                 lower=some[f"{name}_low"],
                 upper=some[f"{name}_high"],
                 came=some[f"came_{part}_{measure}"].fillna(0.0),

@@ -82,7 +82,7 @@ def bias(rows: pd.DataFrame, level: str) -> pd.DataFrame:
         `name`, `months`, and of wins and revenue the sums of `said` and `came` and the bias in percent,
         (said - came) / came, null if nothing came.
     """
-    own = rows[(rows["level"] == level) & (rows["by"] == MODEL)]
+    own = rows[(rows["level"] == level) & (rows["by"] == MODEL)].dropna(subset="said")
     parts = {}
     for measure in (WINS, REVENUE):
         sums = own[own["measure"] == measure].groupby("name")[["said", "came"]].sum()

@@ -87,7 +87,12 @@ def test_wins_and_revenue_stand_beside_what_came_by_level(outcome: Outcome) -> N
     assert one(rows, level="total", measure="revenue_of_new_business", by="model")["came"] == 1000
     own = one(rows, level="manager", name="Ada", measure="revenue", by="model")
     assert (own["said"], own["came"], own["deals"]) == (1100, 900, 4)
-    # The forecast names no product; what came has them all the same, and every level adds up.
+    # The forecast has no level of products: nothing was said of them, and that is not 0.
+    products = rows[(rows["level"] == "product") & (rows["by"] == "model")]
+    assert len(products)
+    assert products["said"].isna().all()
+    assert bias(rows, "product").empty
+    # What came has them all the same, and every level adds up.
     for level in ("manager", "product"):
         wins = rows[(rows["level"] == level) & (rows["measure"] == "wins") & (rows["by"] == "model")]
         assert wins["came"].sum() == total["came"]
