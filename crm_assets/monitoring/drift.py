@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from crm_assets.crm.months import month_of_quarter, shift
+from crm_assets.crm.schema import RAW_TABLES
 from crm_assets.monitoring.alarm import Drift
 from crm_assets.monitoring.distance import (
     MATTERS,
@@ -30,7 +31,7 @@ from crm_assets.monitoring.distance import (
     whole,
 )
 from crm_assets.monitoring.drift_table import DRIFT_REPORT
-from crm_assets.monitoring.levels import Counted, counted
+from crm_assets.monitoring.levels import MISSING, Counted, counted
 
 PRECEDING, SAME_PLACE = "preceding", "same place"
 # How many months back a month is compared with, and how many of them are the preceding ones.
@@ -40,6 +41,8 @@ LEAST_MONTHS, LEAST_ROWS = 3, 30
 # The most rows of a month that are compared: beyond that, chance adds less than what matters.
 SAMPLE = 10_000
 ROWS = "rows"
+# The other dates of dated rows are compared as days until or since that date.
+DATES = frozenset(column.name for table in RAW_TABLES for column in table.columns if column.dtype == "date")
 # There is a season if neighbors differ so much more than months at the same place; so many must tell it.
 SEASONAL, LEAST_PAIRS = 1.5, 3
 
@@ -319,6 +322,8 @@ def _row(
     population: Population, column: str, month: str, levels: Counted, best: Comparison
 ) -> dict[str, object]:
     value = levels.levels[best.moved.level]
+    days = column in DATES and population.dated_by and value != MISSING
+    unit = f" days from {population.dated_by}" if days else ""
     change = f"{100 * best.before:.1f} % in the {_said(best.reference)}, now {100 * best.now:.1f} %"
     return {
         "population": population.name,
@@ -334,7 +339,7 @@ def _row(
         "rows": population.months[month].rows,
         "compared_rows": len(population.months[month].frame),
         "reference_rows": best.rows,
-        "what": f"{column} {value}: {change} of {population.name}",
+        "what": f"{column} {value}{unit}: {change} of {population.name}",
     }
 
 

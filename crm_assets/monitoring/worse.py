@@ -44,11 +44,12 @@ def _of_month(month: str, rows: pd.DataFrame) -> Iterator[Performance]:
             continue
         low, high = stretched(row["said"], row["lower"], row["upper"], two_sided=worse == BOTH)
         below, above = row["came"] < low and worse != ABOVE, row["came"] > high and worse != BELOW
-        said = f"{measure} {_shown(row['came'])} where {_shown(low)} to {_shown(high)} was to expect"
+        shown = _count if worse == BOTH else _score
+        said = f"{measure} {shown(row['came'])} where {shown(low)} to {shown(high)} was to expect"
         yield Performance(month, measure, bool(below or above), said)
     model, season = (by.get((BRIER, who)) for who in (MODEL, SEASON))
     if model and season:
-        said = f"{BRIER} {_shown(model['came'])}, {SEASON_IS_BETTER} ({_shown(season['came'])})"
+        said = f"{BRIER} {_score(model['came'])}, {SEASON_IS_BETTER} ({_score(season['came'])})"
         yield Performance(month, SEASON, bool(model["came"] >= season["came"]), said)
 
 
@@ -66,5 +67,10 @@ def stretched(said: float, lower: float, upper: float, two_sided: bool) -> tuple
     return said - wide * (said - lower), said + wide * (upper - said)
 
 
-def _shown(value: float) -> str:
-    return f"{value:.3f}" if abs(value) < 10 else f"{value:,.0f}"
+def _score(value: float) -> str:
+    return f"{value:.3f}"
+
+
+def _count(value: float) -> str:
+    # No fewer than nothing can be won.
+    return f"{max(value, 0.0):,.0f}"

@@ -168,6 +168,12 @@ def test_too_few_months_or_rows_say_nothing() -> None:
     assert judged([tiny], MONTH) == []
 
 
+def test_days_between_two_dates_are_told_as_such(sample: World) -> None:
+    told = sample.report(MONTH).query("column == 'engage_date' and distance.notna()")["what"]
+    assert len(told) == 1
+    assert " days from close_date: " in told.iloc[0]
+
+
 def test_a_column_that_begins_and_one_that_ends_are_named(sample: World) -> None:
     deals = sample.raw[DEALS]
     report = changed(sample, {**sample.raw, DEALS: deals.drop(columns="account")}, MONTH).report(MONTH)

@@ -84,6 +84,8 @@ def test_a_reason_says_what_was_worse_and_what_was_to_expect() -> None:
     (bad,) = [one for one in performance(month("2017-11", roc_auc=0.7)) if one.worse]
     assert (bad.month, bad.measure) == ("2017-11", "roc_auc")
     assert bad.what == "roc_auc 0.700 where 0.774 to 0.826 was to expect"
+    (none,) = [one for one in performance(month("2017-11", wins=0.0)) if one.worse]
+    assert none.what.startswith("wins 0 where ")
 
 
 def test_a_pause_ends_after_its_days() -> None:
