@@ -6,11 +6,13 @@ import argparse
 import json
 import sys
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from crm_assets.console.terminal import run_command, said
 from crm_assets.crm.tuning_table import tuning_of
+from crm_assets.errors import SettingsError
 from crm_assets.settings import get_settings
 from crm_assets.sources.select import month_range, select_source
 from crm_assets.storage.choice import open_store
@@ -27,6 +29,8 @@ def parser() -> argparse.ArgumentParser:
 def main() -> int:
     """Search, and say what was found; return 0 if that succeeded."""
     asked = parser().parse_args()
+    if asked.join and not asked.algorithm:
+        raise SettingsError("JOIN=yes needs ALGORITHM: name the algorithm whose search this worker joins.")
     # Note the months before the definitions load, since those open no data.
     settings = get_settings()
     month_range(settings, select_source(settings))
@@ -54,7 +58,14 @@ def main() -> int:
 def _tell(names: list[str]) -> None:
     """Print the leaderboard of the searches, best validation ROC AUC first."""
     store = open_store(get_settings())
-    shown = Table(title="Validation ROC AUC before and after the search", title_justify="left")
+    # Narrow enough for the longest name in a terminal of 80 columns.
+    shown = Table(
+        title="Validation ROC AUC before and after the search",
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        show_edge=False,
+    )
     for title in ("algorithm", "trials", "before", "best", "gain", "± error", "held out", "adopted"):
         shown.add_column(title, justify="left" if title in ("algorithm", "adopted") else "right")
     found = []
