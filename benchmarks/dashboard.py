@@ -1,7 +1,7 @@
 """`python -m benchmarks.dashboard NAME=HOME …`: seconds and memory of the dashboard, for 1 and for 20 people.
 
-HOME is a home with a finished run of the source in force (CRM_DATA_DIR), and NAME stands in the table. First a
-browser opens the pages. Then 20 sessions speak the dashboard's own protocol at once, so that no browser
+HOME is a home with a finished run of the source in force (CRM_DATA_DIR), and NAME stands in the table. First
+a browser opens the pages. Then 20 sessions speak the dashboard's own protocol at once, so that no browser
 competes with it for the processors: all open the first page, then each walks through all pages, round by
 round; memory must stop growing. A page that shows an error ends the measurement.
 """
