@@ -53,7 +53,7 @@ def figures(rows: pd.DataFrame) -> dict[str, float]:
     """Return the figures of one month by name: those that the UI draws over the months."""
     both = by_month(rows).merge(quality_by_month(rows), on="month")
     (month,) = both.select_dtypes("number").to_dict("records")
-    return {str(name): float(value) for name, value in month.items() if not pd.isna(value)}
+    return {str(name): round(float(value), 4) for name, value in month.items() if not pd.isna(value)}
 
 
 def _months(totals: pd.DataFrame) -> pd.Index:

@@ -28,7 +28,8 @@ def _tuned_asset(algorithm: Algorithm) -> dg.AssetsDefinition:
         "mlflow",
         description=f"A search for better parameters of {algorithm.name}: one row per configuration, scored "
         "by walk-forward on the validation months only. It learns from the training set. If the best one "
-        f"beats the algorithm as it is by more than one standard error, {algorithm.name} uses it then.",
+        "beats the algorithm as it is by more than one standard error, and on held-out months too, "
+        f"{algorithm.name} uses it then.",
         ins=snapshot_input(algorithm.learns_from == SNAPSHOT),
         code=(algorithm.build, searches.task_of),
     )
