@@ -65,7 +65,7 @@ def dumps() -> Iterator[Dump]:
     if folder := os.environ.get("CRM_DATA_DIR"):
         yield Dump("real", world(CsvFolder(Path(folder), "benchmark")), REAL_MONTH)
     yield Dump("sample", world(SyntheticSample(8_800, 7)), SAMPLE_MONTH)
-    yield Dump("growing", company(Company(growth=0.03)), GROWING_MONTH)
+    yield Dump("growing", company(Company(growth=0.03, deals=17_000)), GROWING_MONTH)
 
 
 def company(of: Company) -> World:

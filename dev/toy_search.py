@@ -20,7 +20,7 @@ MONTHS = [f"2020-{month:02d}" for month in range(1, 9)]
 VALIDATION = MONTHS[3:6]
 DEALS = 120
 # Seconds between two signs of life: a killed worker is missed after four of them.
-HEARTBEAT = 1
+HEARTBEAT = 2
 
 
 def rows(seed: int = 5) -> HeldRows:

@@ -59,7 +59,7 @@ def test_plots_by_month_end_with_the_data(tmp_path: Path) -> None:
         "from dagster._core.definitions.partitions.context import PartitionLoadingContext, TemporalContext\n"
         "from crm_assets.defs.partitions import monthly\n"
         "now = TemporalContext(effective_dt=datetime.now(UTC), last_event_id=None)\n"
-        "context = PartitionLoadingContext(now, None)\n"
+        "context = PartitionLoadingContext(temporal_context=now, dynamic_partitions_store=None)\n"
         "print(monthly.get_paginated_partition_keys(context, 120, ascending=False).results[0])"
     )
     done = place(tmp_path / "there", CRM_SOURCE="sample").python("-c", script)
