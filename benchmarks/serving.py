@@ -57,9 +57,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     parser.add_argument("home", type=Path)
     parser.add_argument("--seconds", type=int, default=20, help="how long each load lasts")
-    parser.add_argument(
-        "--requests", type=int, default=0, help="how many requests the memory is watched over"
-    )
+    parser.add_argument("--requests", type=int, default=0, help="watch the memory over so many requests")
     parser.add_argument("--minutes", type=float, default=0, help="how long champion and servers change")
     parser.add_argument("--mlserver", type=Path, help="the program of an MLServer to compare with")
     parser.add_argument("--only", help="only the parts with these letters: l(oads), o(thers)", default="lo")
@@ -99,7 +97,7 @@ def of_loads(
     folder: Path, environment: dict[str, str], kinds: list[Load], seconds: int, model: dict[str, Any]
 ) -> list[str]:
     """Return the table of loads, and sentences on start and memory."""
-    started = time.perf_counter()
+    # The first start compiles the code.
     with api_server(folder, environment):
         pass
     rows = []
@@ -120,12 +118,13 @@ def of_loads(
         "| load | asked a second | answered a second | p50 ms | p97.5 ms | p99 ms | processor ms per request"
     )
     return [
-        f"{head} | of bare `predict_proba` | shed (429) | failed |",
+        f"{head} | processor ms per request | of bare `predict_proba` | shed (429) | failed |",
         "| --- " * 10 + "|",
         *rows,
         "",
-        f"Bare `predict_proba` of the champion ({model['algorithm']}) takes {model['bare_ms']:.3f} ms of processor "
-        f"time for one deal whose matrix is there, {model['from_features_ms']:.3f} ms from a row of `win_features`. "
+        f"Bare `predict_proba` of the champion ({model['algorithm']}) takes {model['bare_ms']:.3f} ms of "
+        f"processor time for one deal whose matrix is there, {model['from_features_ms']:.3f} ms from a row "
+        "of `win_features`. "
         "The API's time includes HTTP, JSON, the features, three horizons, the band and the log. "
         f"Ready {ready:.1f} s after the start, with {used:.1f} s of processor time. "
         f"Memory {before:,.0f} MB before the loads, {after:,.0f} MB after.",
@@ -153,9 +152,7 @@ def of_others(
                 f"{megabytes(pid):,.0f} | {found.failed + found.found['4xx']:,} |"
             )
             sys.stderr.write(rows[-1] + "\n")
-    head = (
-        "| server, 100 requests a second to `/invocations` | answered a second | p50 ms | p97.5 ms | p99 ms"
-    )
+    head = "| server, 100 a second to `/invocations` | answered a second | p50 ms | p97.5 ms | p99 ms"
     return [
         "",
         f"{head} | processor ms per request | processor s to ready | memory MB | failed |",

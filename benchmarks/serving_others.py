@@ -3,7 +3,8 @@
 MLServer asks for packages that our lock does not have:
 
     uv venv VENV
-    uv pip install --python VENV/bin/python mlserver mlserver-mlflow pandas==2.3.3 ibis-framework[duckdb] xgboost
+    uv pip install --python VENV/bin/python mlserver mlserver-mlflow pandas==2.3.3
+    uv pip install --python VENV/bin/python ibis-framework[duckdb] xgboost
 """
 
 from __future__ import annotations

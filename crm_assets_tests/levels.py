@@ -56,6 +56,7 @@ LEVEL_OF: dict[str, str] = {
     "modeling/test_scoring.py": INTEGRATION,
     "modeling/test_sizes.py": INTEGRATION,
     "modeling/test_target.py": INTEGRATION,
+    "modeling/test_tuning.py": INTEGRATION,
     "recipes/": SYSTEM,
     "registry/test_promotion.py": SYSTEM,
     "registry/test_relocation.py": SYSTEM,

@@ -228,6 +228,7 @@ def accounts_moved(raw: Raw, month: str, random: Random) -> Raw:
     return {**raw, DEALS: deals.assign(account=account)}
 
 
+FRIDAYS = ("engage_date", "engage_day_of_week")
 RATIO = "close_value per sales_price"
 AGENT = ("sales_agent", "agent_open_deals")
 SCENARIOS = (
@@ -246,7 +247,7 @@ SCENARIOS = (
     Scenario("a product is filled in by default", ("product",), default_value, asked=False),
     Scenario("a new agent", ("sales_agent",), new_agent, asked=False),
     Scenario("new deals imported twice", ("engage_date",), imported_twice, asked=False),
-    Scenario("deals entered on Fridays", ("engage_day_of_week",), entered_on_fridays, asked=False),
+    Scenario("deals entered on Fridays", FRIDAYS, entered_on_fridays, asked=False),
     Scenario("old deals purged as lost", ("close_date", "deal_stage"), old_deals_purged, asked=False),
     Scenario("larger customers", ("account", "revenue", "account_revenue"), accounts_moved, asked=False),
 )

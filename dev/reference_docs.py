@@ -25,7 +25,7 @@ from dev.settings_docs import SETTINGS
 from dev.tables_docs import TABLES
 
 # The groups of the graph, in the order in which data flows; others follow.
-GROUPS = ("raw", "crm", "snapshots", "features", "models", "predictions")
+GROUPS = ("raw", "crm", "snapshots", "features", "models", "tuning", "predictions")
 SEVERITIES = {"must": "stops what comes after it", "should": "warns"}
 
 

@@ -119,7 +119,7 @@ def rows_of(counts: np.ndarray) -> np.ndarray:
     return np.concatenate([there, counts.sum(axis=-1, keepdims=True)], axis=-1)
 
 
-def moved(month: np.ndarray, reference: np.ndarray, usual: Usual) -> Moved:
+def moved(month: np.ndarray, reference: np.ndarray, usual: Usual, values: int = 0) -> Moved:
     """Return how far a month is from its reference.
 
     Args:
@@ -127,20 +127,22 @@ def moved(month: np.ndarray, reference: np.ndarray, usual: Usual) -> Moved:
             values leaves out.
         reference: counts of the levels in the reference.
         usual: how far months usually are from their references.
+        values: how many different values there are, if the levels are only the most frequent of them.
     """
-    values, others = month[:-1], reference[:-1]
-    distance, of_each = float(whole(values, others)), by_level(month, reference)
-    levels, free = _levels(month, reference), _levels(values, others) - 1
+    among = max(_levels(month, reference), values)
+    there, others = month[:-1], reference[:-1]
+    distance, of_each = float(whole(there, others)), by_level(month, reference)
+    free = _levels(there, others) - 1
     pairs = max(usual.months, 1)
     most, needed = _chance(LUCK / pairs, free) * usual.spread, _chance(FALSE_RATE / 2, free)
     needed = max(needed * usual.spread, needed + TOLERANCE**2 * max(usual.largest - most, 0.0))
-    most, needed_of_each = _chance(LUCK / pairs / levels) * usual.spread, _chance(FALSE_RATE / 2 / levels)
+    most, needed_of_each = _chance(LUCK / pairs / among) * usual.spread, _chance(FALSE_RATE / 2 / among)
     beyond = TOLERANCE**2 * np.maximum(usual.largest_of_each - most, 0.0)
     needed_of_each = np.maximum(needed_of_each * usual.spread, needed_of_each + beyond)
-    threshold = max(float(np.sqrt(needed * noise(values.sum(), others.sum()) / 8)), MATTERS)
+    threshold = max(float(np.sqrt(needed * noise(there.sum(), others.sum()) / 8)), MATTERS)
     matters = (of_each >= MATTERS) | _factor(month, reference)
     of_levels = np.where(matters, _evidence_of_each(month, reference) / needed_of_each, 0.0)
-    strength = (distance / threshold) ** 2 if free > 0 and values.sum() >= LEAST else 0.0
+    strength = (distance / threshold) ** 2 if free > 0 and there.sum() >= LEAST else 0.0
     level = int(np.argmax(of_levels if of_levels.max() > 0 else of_each))
     return Moved(distance, threshold, level, max(strength, float(of_levels.max())))
 

@@ -263,7 +263,9 @@ def _compare(levels: Counted, month: str, known: list[str]) -> Comparison:
 
     def past(pairs: Sequence[tuple[str, list[str]]]) -> tuple[np.ndarray, np.ndarray]:
         of_references = [pooled(others) for _, others in pairs]
-        return counts[[at[one] for one, _ in pairs]], np.array(of_references).reshape(len(pairs), -1)
+        return counts[[at[one] for one, _ in pairs]], np.array(of_references).reshape(
+            len(pairs), counts.shape[1]
+        )
 
     of = references(month, known)
     pairs = {name: _pairs(name, month, known) for name in of}
@@ -273,7 +275,7 @@ def _compare(levels: Counted, month: str, known: list[str]) -> Comparison:
     normal = usual[name]
     if season and (own := [pair for pair in pairs[name] if pair[0] in of[name]]):
         normal = calmer(usual_evidence(*past(own)), normal, typical_of_each(*past(pairs[name])))
-    how = moved(now, pooled(of[name]), normal)
+    how = moved(now, pooled(of[name]), normal, levels.values)
     if name == PRECEDING and of[SAME_PLACE] and not _matters(now, pooled(of[SAME_PLACE]), how.level):
         how = replace(how, strength=min(how.strength, 0.99))
     reference = pooled(of[name])

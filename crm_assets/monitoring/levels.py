@@ -23,6 +23,10 @@ NAMES_ROWS = 0.5
 DIGITS = 6
 
 
+# The levels, the number of different values, and the position of each row's level, by month.
+Coded = tuple[tuple[str, ...], int, dict[str, np.ndarray]]
+
+
 @dataclass(frozen=True)
 class Counted:
     """How often each level occurs in each month.
@@ -30,11 +34,13 @@ class Counted:
     Attributes:
         levels: the levels, in order; the last one is that of missing values.
         counts: one row per month, one column per level.
+        values: how many different values there are; the levels are the most frequent of them.
         codes: the position of each row's level, by month.
     """
 
     levels: tuple[str, ...]
     counts: np.ndarray
+    values: int
     codes: Mapping[str, np.ndarray]
 
 
@@ -46,17 +52,16 @@ def counted(values: Mapping[str, pd.Series], month: str) -> Counted:
         month: the month that is judged; the bins come from the other months.
     """
     is_number = all(_is_number(column) for column in values.values() if column.notna().any())
-    makers = _numbers(values, month) if is_number else _texts(values, month)
-    levels, codes = makers
+    levels, different, codes = (_numbers if is_number else _texts)(values, month)
     counts = np.array([np.bincount(code, minlength=len(levels)) for code in codes.values()], dtype="float64")
-    return Counted(levels, counts.reshape(len(values), len(levels)), codes)
+    return Counted(levels, counts.reshape(len(values), len(levels)), different, codes)
 
 
 def _is_number(column: pd.Series) -> bool:
     return pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
 
 
-def _texts(values: Mapping[str, pd.Series], month: str) -> tuple[tuple[str, ...], dict[str, np.ndarray]]:
+def _texts(values: Mapping[str, pd.Series], month: str) -> Coded:
     """Code texts and booleans: one level per frequent value."""
     found = {name: _Texts.of(column) for name, column in values.items()}
     before: Counter[str] = Counter()
@@ -65,7 +70,8 @@ def _texts(values: Mapping[str, pd.Series], month: str) -> tuple[tuple[str, ...]
             before.update(texts.counts)
     now = found[month].counts
     rows = before.total() + sum(now.values())
-    if len(before.keys() | now.keys()) > max(MOST_VALUES, NAMES_ROWS * rows):
+    different = len(before.keys() | now.keys())
+    if different > max(MOST_VALUES, NAMES_ROWS * rows):
         kept: list[str] = []
     else:
         kept = sorted({*_most(before, MOST_TEXTS), *_most(now, MOST_NEW)})
@@ -75,7 +81,7 @@ def _texts(values: Mapping[str, pd.Series], month: str) -> tuple[tuple[str, ...]
         name: np.array([*(place.get(text, other) for text in texts.names), missing])[texts.numbers]
         for name, texts in found.items()
     }
-    return (*kept, OTHER, MISSING), codes
+    return (*kept, OTHER, MISSING), different, codes
 
 
 @dataclass(frozen=True)
@@ -107,7 +113,7 @@ def _most(counts: Mapping[str, int], number: int) -> list[str]:
     return sorted(counts, key=lambda name: (-counts[name], name))[:number]
 
 
-def _numbers(values: Mapping[str, pd.Series], month: str) -> tuple[tuple[str, ...], dict[str, np.ndarray]]:
+def _numbers(values: Mapping[str, pd.Series], month: str) -> Coded:
     """Code numbers: one level per value if there are few, else bins of equal share in the reference."""
     arrays = {
         name: column.to_numpy("float64", na_value=np.nan).round(DIGITS) for name, column in values.items()
@@ -133,10 +139,14 @@ def _numbers(values: Mapping[str, pd.Series], month: str) -> tuple[tuple[str, ..
             return np.searchsorted(edges, array, side="left")
 
     levels = (*names, MISSING)
-    return levels, {
-        name: np.where(np.isnan(array), len(names), code(array)).astype("int64")
-        for name, array in arrays.items()
-    }
+    return (
+        levels,
+        len(levels),
+        {
+            name: np.where(np.isnan(array), len(names), code(array)).astype("int64")
+            for name, array in arrays.items()
+        },
+    )
 
 
 def _bins(edges: np.ndarray) -> list[str]:

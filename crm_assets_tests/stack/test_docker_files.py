@@ -16,6 +16,7 @@ from dagster._core.workspace.config_schema import process_workspace_config
 from crm_assets.errors import StackError
 from dev.stack import docker
 from dev.stack.compose import COMPOSE_FILE, ROOT, interpolate, read_services, variable_names
+from dev.stack.secret_values import SECRET_BYTES, fill_in
 
 FOLDER = COMPOSE_FILE.parent
 TEXT = COMPOSE_FILE.read_text("utf-8")
@@ -72,6 +73,25 @@ def test_an_empty_secret_is_told_by_name_before_anything_starts(tmp_path: Path, 
     (tmp_path / ".env").write_text(filled)
     with pytest.raises(StackError, match=f"{secret} is empty; choose .* in docker/.env"):
         docker.read_env(tmp_path / ".env")
+
+
+def test_secrets_that_are_empty_are_chosen_as_long_as_their_service_accepts(tmp_path: Path) -> None:
+    file, example = tmp_path / ".env", tmp_path / "env.example"
+    example.write_text(EXAMPLE)
+    assert set(fill_in(file, example)) == set(SECRETS) == set(SECRET_BYTES)
+    assert file.stat().st_mode & 0o077 == 0
+    chosen = {name: value for name, value in docker.read_env(file).items() if name in SECRETS}
+    # MinIO's limits: a user has 3 to 20 characters, a secret 8 to 40.
+    users = {name for name in SECRETS if name.endswith(("ACCESS_KEY_ID", "ROOT_USER"))}
+    assert {name for name in users if not 3 <= len(chosen[name]) <= 20} == set()
+    stored = {name for name in SECRETS if name.startswith(("MINIO", "CRM_S3", "MLFLOW_S3"))} - users
+    assert {name for name in stored if not 8 <= len(chosen[name]) <= 40} == set()
+    assert len(set(chosen.values())) == len(SECRETS)
+    file.write_text(file.read_text().replace(chosen["POSTGRES_PASSWORD"], "") + "CRM_BIND=192.0.2.1\n")
+    assert fill_in(file, example) == ["POSTGRES_PASSWORD"]
+    again = docker.read_env(file)
+    assert again["CRM_BIND"] == "192.0.2.1"
+    assert {name for name in SECRETS if again[name] != chosen[name]} == {"POSTGRES_PASSWORD"}
 
 
 def test_a_missing_env_file_is_told_with_what_to_do(tmp_path: Path) -> None:
