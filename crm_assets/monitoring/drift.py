@@ -275,7 +275,7 @@ def _compare(levels: Counted, month: str, known: list[str]) -> Comparison:
     normal = usual[name]
     if season and (own := [pair for pair in pairs[name] if pair[0] in of[name]]):
         normal = calmer(usual_evidence(*past(own)), normal, typical_of_each(*past(pairs[name])))
-    how = moved(now, pooled(of[name]), normal, levels.values)
+    how = moved(now, pooled(of[name]), normal)
     if name == PRECEDING and of[SAME_PLACE] and not _matters(now, pooled(of[SAME_PLACE]), how.level):
         how = replace(how, strength=min(how.strength, 0.99))
     reference = pooled(of[name])
