@@ -21,6 +21,7 @@ GROUPS = {
     "crm": "#e2ecd9",
     "snapshots": "#e2ecd9",
     "features": "#e2ecd9",
+    "tuning": "#f1ece2",
     "models": "#f6e6cc",
     "predictions": "#f3d9d6",
     "quality": "#e6e1ee",

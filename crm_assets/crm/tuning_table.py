@@ -23,7 +23,8 @@ TUNING = TableSchema(
         Column(
             "adopted",
             "boolean",
-            "Whether it is the best one and beats trial 0 by more than one standard error.",
+            "Whether it is the best one, beats trial 0 by more than one standard error, and gains on "
+            "held-out months.",
             nullable=False,
         ),
         Column("gain", "float64", "ROC AUC that the best one gains over trial 0; null for the others."),

@@ -2,8 +2,8 @@
 
 A configuration is scored by the project's own walk-forward on the validation months, which also choose the
 champion. Test months are never touched. The best of many configurations looks better than it is, because the
-same months chose it: its gain must exceed one standard error, and `held_out_gain` says what remains of it on
-months that did not choose.
+same months chose it: its gain must exceed one standard error, and something must remain of it on months that
+did not choose (`held_out_gain`).
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ class Outcome:
         gain: ROC AUC that it gains on the validation months over trial 0.
         error: standard error of the gain.
         held_out: see `held_out_gain`.
-        adopted: whether the gain is larger than its error.
+        adopted: whether the gain is larger than its error, and the held-out gain above 0 if there is one.
         before: validation metrics of trial 0.
         after: validation metrics of the best.
     """
@@ -137,7 +137,10 @@ class Outcome:
         if not self.best.number:
             return f"No configuration is better than the algorithm as it is ({len(self.trials)} trials)."
         held_out = "" if math.isnan(self.held_out) else f"; {self.held_out:+.4f} on held-out months"
-        verdict = "adopted" if self.adopted else "not adopted: no more than one standard error"
+        why_not = (
+            "no more than one standard error" if self.gain <= self.error else "not better on held-out months"
+        )
+        verdict = "adopted" if self.adopted else f"not adopted, since it is {why_not}"
         return f"ROC AUC {beside}{held_out}: {verdict}."
 
 
@@ -174,7 +177,8 @@ def outcome(task: Task, trials: Sequence[Trial]) -> Outcome:
         scores = (frame["probability"].to_numpy(dtype="float64") for frame in (other, one))
         error = auc_difference_error(one, won, *scores)
     held_out = held_out_gain([trial for _, trial in complete])
-    return Outcome(ordered, best, gain, error, held_out, bool(gain > error), before, after)
+    adopted = bool(gain > error and not held_out <= 0)
+    return Outcome(ordered, best, gain, error, held_out, adopted, before, after)
 
 
 def held_out_gain(trials: Sequence[Trial]) -> float:
@@ -262,7 +266,7 @@ def adopted_row(
         return algorithm, 0, f"Not tuned: {seen}."
     chosen = searched[searched["adopted"]]
     if chosen.empty:
-        return algorithm, 0, f"Not tuned: none of {trials} trials is better by more than one standard error."
+        return algorithm, 0, f"Not tuned: none of {trials} trials is clearly better."
     (best,) = chosen.to_dict("records")
     row = algorithm.tuned(json.loads(best["parameters"]))
     gain = f"{best['gain']:+.4f} ± {best['gain_se']:.4f}"

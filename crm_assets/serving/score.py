@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from anyio import to_thread
 from fastapi import APIRouter, Request, Response
+from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
 
 from crm_assets.crm.months import month_end
 from crm_assets.errors import NotEnoughDataError
 from crm_assets.insight.scope import Scope
 from crm_assets.serving import invocation, schemas
-from crm_assets.serving.api import JSON, Scores, Service, Serving, sent, written
+from crm_assets.serving.api import JSON, Scores, Service, Serving, may_score, sent, service, written
 from crm_assets.serving.fresh import Fresh
 from crm_assets.serving.keys import Key
 from crm_assets.serving.problems import Fault, Problem, faults, responses
@@ -22,7 +23,22 @@ from crm_assets.serving.stored import Stored
 
 Asked = TypeVar("Asked", bound=BaseModel)
 
-router = APIRouter(tags=["fresh predictions"])
+
+class Direct(APIRoute):
+    """Calls an endpoint of this module without FastAPI's search for dependencies: a third of the time."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return the function that answers a request."""
+        endpoint = self.endpoint
+
+        async def answer(request: Request) -> Response:
+            key = await may_score(request)
+            return await endpoint(request, await service(request), key)
+
+        return answer
+
+
+router = APIRouter(tags=["fresh predictions"], route_class=Direct)
 
 PROBLEMS = responses(400, 401, 403, 408, 413, 415, 421, 422, 429, 500, 503, 504)
 # So few deals are done before a thread would have started, or a cache would have answered.

@@ -8,6 +8,7 @@ import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.metadata import version
 
 import optuna
 from optuna.distributions import (
@@ -199,6 +200,8 @@ def name_of(task: Task) -> str:
         task.seed,
         task.algorithm.space,
         task.algorithm.max_training_rows,
+        # Another release may score the same configuration differently.
+        [version(package) for package in task.algorithm.packages],
     )
     return f"{task.algorithm.name}-{hashlib.sha256(repr(decides).encode()).hexdigest()[:16]}"
 

@@ -29,7 +29,7 @@ from crm_assets.defs import partitions
 
 months = list(partitions.monthly.get_partition_keys())
 jobs = sorted(job.name for job in crm_assets.definitions.defs.get_repository_def().get_all_jobs())
-heavy = {"ibis.backends.duckdb", "sklearn", "mlflow", "boto3", "requests", "scipy"}
+heavy = {"ibis.backends.duckdb", "sklearn", "mlflow", "boto3", "requests", "scipy", "optuna", "lightgbm"}
 found = {"opened": opened, "connected": connected, "months": months, "jobs": jobs}
 print(json.dumps(found | {"loaded": sorted(heavy & set(sys.modules))}))
 """

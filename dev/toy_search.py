@@ -1,4 +1,4 @@
-"""A search that takes seconds. As a program, a worker on it: `… toy STORAGE TRIALS [TRIAL TO DIE IN]`."""
+"""A small search, for tests and benchmarks. As a program, a worker: `… STORAGE TRIALS [TRIAL TO DIE IN]`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MONTHS = [f"2020-{month:02d}" for month in range(1, 9)]
 VALIDATION = MONTHS[3:6]
 DEALS = 120
 # Seconds between two signs of life: a killed worker is missed after four of them.
-HEARTBEAT = 1
+HEARTBEAT = 2
 
 
 def rows(seed: int = 5) -> HeldRows:
