@@ -21,9 +21,9 @@ from dev.drift_scenarios import DEALS, SCENARIOS, Scenario
 from dev.drift_world import World, changed, world
 
 MONTH, SEED = "2023-11", 3
-# Left to `benchmarks.drift`, as others of their kind are here.
-OF_BENCHMARK = ("a new agent", "a product is filled in by default", "larger customers")
-TRIED = [scenario for scenario in SCENARIOS if scenario.name not in OF_BENCHMARK]
+# Of the changes that nobody asked for, two of another kind; the others are left to `benchmarks.drift`.
+OWN = ("another unit of revenue", "deals entered on Fridays")
+TRIED = [scenario for scenario in SCENARIOS if scenario.asked or scenario.name in OWN]
 MONTHS = list(MonthRange("2023-01", "2023-12"))
 
 
@@ -155,8 +155,8 @@ def test_a_trend_that_goes_on_is_no_drift() -> None:
 
 def test_false_flags_are_rare() -> None:
     still = steady([1 / 30] * 30)
-    wrong = sum(flagged(drawn(600, still, seed), MONTH) for seed in range(100))
-    assert wrong <= 2
+    wrong = sum(flagged(drawn(600, still, seed), MONTH) for seed in range(60))
+    assert wrong <= 1
 
 
 def test_too_few_months_or_rows_say_nothing() -> None:
