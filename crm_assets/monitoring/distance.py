@@ -92,7 +92,13 @@ def whole(months: np.ndarray, references: np.ndarray) -> np.ndarray:
     there = (months.sum(axis=-1) > 0) & (references.sum(axis=-1) > 0)
     # Nothing is as far from nothing as it is from anything: no distance.
     one, other = (np.where(there[..., None], counts, 1.0) for counts in (months, references))
-    return np.nan_to_num(jensenshannon(one, other, axis=-1))
+    return _jensen_shannon(one, other, -1)
+
+
+def _jensen_shannon(one: np.ndarray, other: np.ndarray, axis: int) -> np.ndarray:
+    # Its stub does not know the axis.
+    distance: Any = jensenshannon
+    return np.nan_to_num(distance(one, other, axis=axis))
 
 
 def by_level(months: np.ndarray, references: np.ndarray) -> np.ndarray:
@@ -101,7 +107,7 @@ def by_level(months: np.ndarray, references: np.ndarray) -> np.ndarray:
     The last level is that of missing values, which the shares of the others leave out.
     """
     one, other = (np.stack([share, 1 - share]) for share in (shares(months), shares(references)))
-    return np.nan_to_num(jensenshannon(one, other, axis=0))
+    return _jensen_shannon(one, other, 0)
 
 
 def shares(counts: np.ndarray) -> np.ndarray:

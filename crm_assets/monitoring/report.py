@@ -93,8 +93,9 @@ def _snapshot(verdicts: Sequence[Judged]) -> Any:
     names = [title(one) for one in counted]
     now, before = _columns(counted, names, current=True), _columns(counted, names, current=False)
     definition = DataDefinition(categorical_columns=names)
+    drift: Any = ValueDrift
     metrics = [
-        ValueDrift(column=name, method="jensenshannon", threshold=float(str(one.row["threshold"])))
+        drift(column=name, method="jensenshannon", threshold=float(str(one.row["threshold"])))
         for name, one in zip(names, counted, strict=True)
     ]
     current, reference = (Dataset.from_pandas(one, data_definition=definition) for one in (now, before))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 
 import ibis
 import numpy as np
@@ -87,7 +88,7 @@ def test_a_new_raw_table_is_compared_without_another_entry(monkeypatch: pytest.M
     )
     monkeypatch.setattr(populations, "RAW_TABLES", (*RAW_TABLES, activities))
     assert (activities, activities.dated_by[0]) in populations.dated_tables()
-    days = pd.to_datetime(["2023-04-30", "2023-05-01", "2023-05-31", "2023-06-01"]).date
+    days = [date(2023, 4, 30), date(2023, 5, 1), date(2023, 5, 31), date(2023, 6, 1)]
     rows = pd.DataFrame(
         {"opportunity_id": list("ABCD"), "date": days, "kind": ["call", "mail", "call", "mail"]}
     ).assign(source_row=range(2, 6))

@@ -32,7 +32,8 @@ evil = "</script><script>alert(1)</script>"
 
 def rows(month):
     names = ["a"] * 50 + ["b"] * 40 + ([evil] * 60 if month == months[-1] else ["c"] * 10) + [None] * 5
-    return sampled(pa.table({"name": pa.array(names), "size": pa.array([number % 50 for number in range(len(names))])}))
+    sizes = [number % 50 for number in range(len(names))]
+    return sampled(pa.table({"name": pa.array(names), "size": pa.array(sizes)}))
 
 population = Population("open deals", {month: rows(month) for month in months})
 verdicts = judged([population], months[-1])
