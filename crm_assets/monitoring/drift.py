@@ -8,14 +8,13 @@ differ from the same place in the quarter as well.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
 
 from crm_assets.crm.months import month_of_quarter, shift
-from crm_assets.monitoring.alarm import Drift
 from crm_assets.monitoring.distance import (
     MATTERS,
     Moved,
@@ -29,7 +28,6 @@ from crm_assets.monitoring.distance import (
     usual_evidence,
     whole,
 )
-from crm_assets.monitoring.drift_table import DRIFT_REPORT
 from crm_assets.monitoring.levels import Counted, counted
 
 PRECEDING, SAME_PLACE = "preceding", "same place"
@@ -153,41 +151,6 @@ def judged(populations: Iterable[Population], month: str) -> list[Judged]:
     return found
 
 
-def drift_report(
-    verdicts: Sequence[Judged], month: str, made_from: Callable[[str], Iterable[str]] = lambda _: ()
-) -> pd.DataFrame:
-    """Return the columns of `DRIFT_REPORT`, what drifted first.
-
-    Args:
-        verdicts: what `judged` returned.
-        month: the month.
-        made_from: returns the columns that a column is made from or looked up by.
-    """
-    flagged = {str(one.column) for one in verdicts if one.row["flagged"]}
-    rows = []
-    for one in verdicts:
-        roots = [name for name in made_from(one.column) if name in flagged and name != one.column]
-        follows = roots[0] if roots and one.row["flagged"] else None
-        rows.append({"snapshot_month": month, **one.row, "follows": follows})
-    frame = pd.DataFrame(rows, columns=pd.Index(DRIFT_REPORT.names))
-    if frame.empty:
-        return frame
-    frame["itself"] = frame["flagged"] & frame["follows"].isna()
-    order = ["flagged", "itself", "strength", "column", "population"]
-    return frame.sort_values(order, ascending=[False, False, False, True, True]).drop(columns="itself")
-
-
-def drifts(report: pd.DataFrame) -> list[Drift]:
-    """Return the columns that drifted by themselves, from columns of `DRIFT_REPORT`; the strongest first.
-
-    A column that only follows another is left out.
-    """
-    flagged = report[report["flagged"].astype(bool) & report["follows"].isna()]
-    strongest = flagged.sort_values("strength", ascending=False, kind="stable")
-    strongest = strongest.drop_duplicates(["snapshot_month", "column"])
-    return [Drift(row["snapshot_month"], row["column"], row["what"]) for _, row in strongest.iterrows()]
-
-
 def _judge_rows(population: Population, month: str, known: list[str]) -> Judged:
     """Judge the number of rows, under the name of the date that they are counted by."""
     numbers = {one: float(population.months[one].rows) for one in [*known, month]}
@@ -236,17 +199,13 @@ def _judge_columns(population: Population, month: str, known: list[str]) -> list
     columns = dict.fromkeys(name for frame in frames.values() for name in frame.columns)
     found = []
     for name in columns:
-        values = {one: frame[name] if name in frame else _absent(frame) for one, frame in frames.items()}
+        values = {one: frame.get(name, pd.Series([None] * len(frame))) for one, frame in frames.items()}
         levels = counted(values, month)
         best = _compare(levels, month, enough)
         row = _row(population, name, month, levels, best)
         of = references(month, enough)[best.reference]
         found.append(Judged(population.name, name, levels, month, tuple(of), row))
     return found
-
-
-def _absent(frame: pd.DataFrame) -> pd.Series:
-    return pd.Series([None] * len(frame), dtype="object")
 
 
 def _compare(levels: Counted, month: str, known: list[str]) -> Comparison:

@@ -47,7 +47,7 @@ def html(verdicts: Sequence[Judged], report: pd.DataFrame, month: str) -> str:
 
     Args:
         verdicts: what `drift.judged` returned.
-        report: what `drift.drift_report` made of it.
+        report: what `findings.drift_report` made of it.
         month: `YYYY-MM`.
 
     Raises:

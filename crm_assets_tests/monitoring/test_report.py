@@ -24,7 +24,8 @@ def watch(event, arguments):
 sys.addaudithook(watch)
 import pyarrow as pa
 from crm_assets.monitoring import report
-from crm_assets.monitoring.drift import Population, drift_report, judged
+from crm_assets.monitoring.drift import Population, judged
+from crm_assets.monitoring.findings import drift_report
 from crm_assets.monitoring.populations import sampled
 
 months = [f"2023-{number:02d}" for number in range(3, 12)]
