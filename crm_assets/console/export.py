@@ -53,8 +53,8 @@ def _month(reader: Reader, asked: str) -> str:
     if asked not in months:
         if months and asked == DEFAULT_TARGET.last_month(months[-1]):
             raise SettingsError(
-                f"MONTH={asked} is the month that is forecast. Name the one at whose end deals are known: make "
-                f"export MONTH={months[-1]}"
+                f"MONTH={asked} is the month that is forecast. Name the one at whose end deals are known: "
+                f"make export MONTH={months[-1]}"
             )
         there = f"; there are predictions for {months[0]} to {months[-1]}" if months else ""
         raise SettingsError(
