@@ -36,8 +36,7 @@ HISTORY, WINDOW = 12, 6
 # Fewer preceding months, or fewer rows in a month, say nothing.
 LEAST_MONTHS, LEAST_ROWS = 3, 30
 # The most rows of a month that are compared: beyond that, chance adds less than what matters.
-SAMPLE = 10_000
-ROWS = "rows"
+SAMPLE, ROWS = 10_000, "rows"
 # There is a season if neighbors differ so much more than months at the same place; so many must tell it.
 SEASONAL, LEAST_PAIRS = 1.5, 3
 
@@ -256,9 +255,8 @@ def _is_season(preceding: np.ndarray, same_place: np.ndarray) -> bool:
 
 def _matters(now: np.ndarray, reference: np.ndarray, level: int) -> bool:
     """Return whether a month differs from a reference by more than what matters."""
-    if whole(now[:-1], reference[:-1]) >= MATTERS:
-        return True
-    return bool(by_level(now, reference)[level] >= MATTERS / 2)
+    of_level = by_level(now, reference)[level] >= MATTERS / 2
+    return bool(of_level or whole(now[:-1], reference[:-1]) >= MATTERS)
 
 
 def _pairs(reference: str, month: str, known: list[str]) -> list[tuple[str, list[str]]]:
