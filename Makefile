@@ -229,7 +229,7 @@ benchmark: install ## Time the graph against a plain script of the same models.
 lock: install ## Resolve the lock files again from pyproject.toml.
 	uv pip compile pyproject.toml --all-extras $(foreach package,$(LARGE),--no-emit-package $(package)) --universal --python-version 3.11 --generate-hashes --no-emit-index-url --output-file requirements.lock --quiet
 	uv pip compile --group pyproject.toml:scale --constraints requirements.lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url --output-file requirements-scale.lock --quiet
-	uv pip compile pyproject.toml --extra deployed --extra serving --extra dashboard --extra tuning --constraints requirements.lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url --output-file docker/requirements.lock --quiet
+	uv pip compile pyproject.toml --extra deployed --extra serving --extra dashboard --extra monitoring --extra tuning --constraints requirements.lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url --output-file docker/requirements.lock --quiet
 
 clean: ## Remove tables, models and Dagster's history, and keep the environment.
 	rm -rf data .dagster_home .pytest_cache .ruff_cache .hypothesis

@@ -29,6 +29,7 @@ def prepare(folder: Path, address: str) -> Place:
         CRM_SAMPLE_OPPORTUNITIES="2000",
         CRM_MLFLOW_TRACKING_URI=address,
         CRM_AUTOMATION="on",
+        CRM_MONITORING="off",
     )
     for done in (
         there.python("-m", "crm_assets"),

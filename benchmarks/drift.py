@@ -28,7 +28,7 @@ from dev.drift_world import World, changed, world
 
 DEALS = "raw_sales_pipeline"
 SAMPLE_MONTH, REAL_MONTH, GROWING_MONTH = "2023-11", "2017-09", "2023-05"
-SIZES = (8_800, 88_000, 200_000)
+SIZES = (8_800, 88_000)
 # The sample and the companies without growth, long enough after their first closings.
 NULL_MONTHS = {"sample": ("2023-09", "2023-10", "2023-11", "2023-12")}
 PACKAGES = ("scipy", "pandas", "duckdb", "evidently")
@@ -65,7 +65,7 @@ def dumps() -> Iterator[Dump]:
     if folder := os.environ.get("CRM_DATA_DIR"):
         yield Dump("real", world(CsvFolder(Path(folder), "benchmark")), REAL_MONTH)
     yield Dump("sample", world(SyntheticSample(8_800, 7)), SAMPLE_MONTH)
-    yield Dump("growing", company(Company(growth=0.03)), GROWING_MONTH)
+    yield Dump("growing", company(Company(growth=0.03, deals=17_000)), GROWING_MONTH)
 
 
 def company(of: Company) -> World:
@@ -135,7 +135,7 @@ def by_size() -> pd.DataFrame:
     rows = []
     for size in SIZES:
         dump = Dump(f"{size:,} deals", world(OneLaw(size, 7)), SAMPLE_MONTH)
-        rows += [tried(dump, scenario, 1) for scenario in SCENARIOS]
+        rows += [tried(dump, scenario, 1) for scenario in SCENARIOS[:10:2]]
         none = {"dump": dump.name, "scenario": "no change", "found": bool(dump.flagged)}
         rows.append({**none, "named": ", ".join(sorted(dump.flagged))})
     return pd.DataFrame(rows)
@@ -195,7 +195,7 @@ def main(seeds: int) -> None:
     )
     print(found.groupby(["dump", "scenario"], sort=False)[["found", "first"]].mean())
     print(found[~found["found"].astype(bool) | ~found["first"].astype(bool)].to_string())
-    false = false_flags(range(2 * seeds))
+    false = false_flags(range(3 * seeds))
     print(false.to_string())
     sizes = by_size()
     print(sizes.to_string())

@@ -1,9 +1,9 @@
 """`CRM_DATA_DIR=... python -m benchmarks.estimate`: hold estimates before labels against what came.
 
 The data sets are the dump in `CRM_DATA_DIR`, the synthetic sample, and a company that grows
-(`benchmarks.growing`), small and large. Each month that can be walked forward is estimated from the champion's
-probabilities of that month, with an interval from the months whose outcome was known by then. Nothing is tuned
-on these months. Writes its tables into README.md.
+(`benchmarks.growing`), small and large. Each month that can be walked forward is estimated from the
+champion's probabilities of that month, with an interval from the months whose outcome was known by then.
+Nothing is tuned on these months. Writes its tables into README.md.
 """
 
 from __future__ import annotations
@@ -56,19 +56,20 @@ def months_of(name: str, walked: pd.DataFrame) -> pd.DataFrame:
         made = rows.assign(scored_by="", algorithm="", model_version="")
         chance = rows["probability"].to_numpy(dtype="float64")
         came = scores(rows[LABEL].to_numpy(dtype="float64"), chance)
-        for one in of_predictions(made, month, past).to_dict("records"):
-            found.append(
-                {
-                    "data": name,
-                    "month": month,
-                    "deals": len(rows),
-                    "wins": int(rows[LABEL].sum()),
-                    **{column: one[column] for column in ("measure", "said", "lower", "upper")},
-                    "came": came.get(one["measure"], came["realized_wins"]),
-                    "chance": expected_roc_auc(chance)[1],
-                    "error": auc_standard_error(rows, LABEL),
-                }
-            )
+        of_month = {
+            "data": name,
+            "month": month,
+            "deals": len(rows),
+            "wins": int(rows[LABEL].sum()),
+            "chance": expected_roc_auc(chance)[1],
+            "error": auc_standard_error(rows, LABEL),
+        }
+        found += [
+            of_month
+            | {column: one[column] for column in ("measure", "said", "lower", "upper")}
+            | {"came": came.get(one["measure"], came["realized_wins"])}
+            for one in of_predictions(made, month, past).to_dict("records")
+        ]
     return pd.DataFrame(found)
 
 
@@ -92,7 +93,8 @@ def report(found: pd.DataFrame) -> str:
         inside = [f"{own.loc[own['measure'] == measure, 'inside'].mean():.0%}" for measure in MEASURES]
         lines.append(
             f"| {name} | {len(rows)} | {rows['near'].sum()} ({rows['near'].mean():.0%}) | "
-            f"{rows['perfect'].mean():.0%} | {len(clear)} | {clear['near'].sum()} ({clear['near'].mean():.0%}) | "
+            f"{rows['perfect'].mean():.0%} | {len(clear)} | "
+            f"{clear['near'].sum()} ({clear['near'].mean():.0%}) | "
             f"{error.mean():+.3f} | {error.abs().mean():.3f} | {' | '.join(inside)} |"
         )
     lines += ["", "| data | month | deals | wins | ROC AUC estimated | 80 % | came | ± |", f"|{' --- |' * 8}"]

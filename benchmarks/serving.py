@@ -1,8 +1,11 @@
 """`python -m benchmarks.serving HOME`: load on the REST API, by autocannon (npm install --global autocannon).
 
-HOME is a home with a finished run. `--minutes 10` also switches the champion, and takes registry and Redis
-away, under mixed load. autocannon sends at a fixed rate and counts from the moment at which a request was
-due, so that a slow answer cannot hide those behind it.
+HOME is a home with a finished run. autocannon sends at a fixed rate and counts from the moment at which a
+request was due, so that a slow answer cannot hide those behind it.
+
+- `--mlserver PROGRAM` measures MLServer as well, see `benchmarks.serving_others`.
+- `--requests 100000` watches the memory over that many requests.
+- `--minutes 10` switches the champion, and takes registry and Redis away, under mixed load.
 """
 
 from __future__ import annotations
@@ -14,212 +17,164 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import httpx
-import psutil
-import pyarrow.parquet as pq
-
 from benchmarks.report import write_section
+from benchmarks.serving_faults import disturbed
+from benchmarks.serving_load import Load, attack, cpu_seconds, loads, measured, megabytes
+from benchmarks.serving_others import mlflow_serve, mlserver
 from dev.api_server import api_server
-from dev.mlflow_server import free_port
-from dev.redis_server import redis_server
 
 TITLE = "REST API"
-RAW = ("opportunity_id", "sales_agent", "product", "account", "engage_date")
-UNIQUE = "[<id>]"
-SCRIPT = Path(__file__).parent / "serving_load.cjs"
-
-
-@dataclass(frozen=True)
-class Load:
-    """One kind of load: what is asked, how often a second, and what must hold."""
-
-    name: str
-    rate: int
-    body: dict[str, Any] | None = None
-    path: str = "/v1/predictions"
-    connections: int = 20
-
-
-def attack(address: str, load: Load, seconds: int) -> dict[str, Any]:
-    """Send requests at a fixed rate, and return what autocannon measured.
-
-    Raises:
-        SystemExit: autocannon is not installed, or failed.
-    """
-    program = shutil.which("autocannon")
-    if program is None:
-        raise SystemExit("Install the load generator: npm install --global autocannon")
-    options: dict[str, Any] = {"url": f"{address}{load.path}", "duration": seconds}
-    options |= {"connections": load.connections, "overallRate": load.rate}
-    if load.body is not None:
-        options |= {"body": json.dumps(load.body), "unique": UNIQUE}
-    command = ["node", str(SCRIPT), str(Path(program).resolve().parent)]
-    done = subprocess.run(command, input=json.dumps(options), capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(done.stderr)
-    return json.loads(done.stdout)
-
-
-def row(load: Load, found: dict[str, Any]) -> str:
-    """Return a row of the table."""
-    took = found["latency"]
-    shed = sum(count["count"] for status, count in found["statusCodeStats"].items() if status == "429")
-    failed = found["errors"] + found["timeouts"] + found["5xx"]
-    times = " | ".join(f"{took[name]:g}" for name in ("p50", "p97_5", "p99"))
-    answered = found["requests"]["average"]
-    return f"| {load.name} | {load.rate:,} | {answered:,.0f} | {times} | {shed:,} | {failed:,} |"
-
-
-def posted(home: Path, deals: int) -> list[dict[str, Any]]:
-    """Return the fields of some open deals as a CRM posts them; every request changes the first id."""
-    raw = pq.read_table(home / "tables" / "raw_sales_pipeline.parquet").to_pandas()
-    raw = raw[(raw["deal_stage"] == "Engaging") & raw["engage_date"].notna()]
-    rows = raw[[name for name in RAW if name in raw]].astype(object).head(deals).to_dict("records")
-    rows = [
-        {name: f"{value}" for name, value in one.items() if value is not None and value == value}
-        for one in rows
-    ]
-    rows[0]["opportunity_id"] = UNIQUE
-    return rows
-
-
-def loads(home: Path) -> list[Load]:
-    """Return the kinds of load."""
-    month = max(path.stem for path in (home / "tables" / "win_predictions").glob("*.parquet"))
-    first = pq.read_table(home / "tables" / "win_predictions" / f"{month}.parquet")["opportunity_id"][
-        0
-    ].as_py()
-    one, many = posted(home, 1), posted(home, 1_000)
-    stored = f"/v1/opportunities/{first}"
-    return [
-        Load("stored deal", 500, path=stored),
-        Load("stored deal, twice the load", 1_000, path=stored),
-        Load("fresh deal, without reasons", 100, {"deals": one, "reasons": False}),
-        Load("fresh deal, with reasons", 100, {"deals": one}),
-        Load("fresh deal, twice the load", 200, {"deals": one, "reasons": False}),
-        Load("1,000 fresh deals, without reasons", 2, {"deals": many, "reasons": False}, connections=2),
-        Load("page of 50 stored deals", 200, path="/v1/opportunities"),
-    ]
+PARTS = 10
 
 
 def main() -> None:
     """Measure, and write a table into benchmarks/README.md."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("home", type=Path)
-    parser.add_argument("--seconds", type=int, default=20, help="how long each load lasts")
-    parser.add_argument(
-        "--minutes", type=float, default=0, help="how long champion and servers change under load"
-    )
-    parser.add_argument("--keep", action="store_true", help="print the table, and leave README.md as it is")
-    asked = parser.parse_args()
+    asked = arguments()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         home = folder / "home"
         shutil.copytree(asked.home, home, ignore=shutil.ignore_patterns("scratch"))
         environment = {**os.environ, "CRM_HOME": str(home), "CRM_POLL_SECONDS": "2"}
-        rows, told = measured(folder, environment, home, asked.seconds)
-        if asked.minutes:
-            told.append(disturbed(folder, environment, home, asked.minutes))
-    head = "| load | asked a second | answered a second | p50 ms | p97.5 ms | p99 ms | shed (429) | failed |"
-    text = "\n".join([head, "| --- | --- | --- | --- | --- | --- | --- | --- |", *rows, "", *told])
+        # As in an installation, the code is compiled already.
+        environment |= {"PYTHONPYCACHEPREFIX": str(folder / "compiled"), "CRM_API_RATE": "1000000/second"}
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)
+        told = report(asked, folder, environment, home)
+    text = "\n".join(told)
     sys.stdout.write(text + "\n")
     if not asked.keep:
-        write_section(TITLE, text, ("fastapi", "uvicorn", "pydantic", "scikit-learn", "pandas"))
+        write_section(TITLE, text, ("fastapi", "uvicorn", "pydantic", "scikit-learn", "pandas", "mlflow"))
 
 
-def measured(
-    folder: Path, environment: dict[str, str], home: Path, seconds: int
-) -> tuple[list[str], list[str]]:
-    """Return the rows of the table, and sentences on start, memory and processor."""
+def arguments() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("home", type=Path)
+    parser.add_argument("--seconds", type=int, default=20, help="how long each load lasts")
+    parser.add_argument("--requests", type=int, default=0, help="watch the memory over so many requests")
+    parser.add_argument("--minutes", type=float, default=0, help="how long champion and servers change")
+    parser.add_argument("--mlserver", type=Path, help="the program of an MLServer to compare with")
+    parser.add_argument("--only", help="only the parts with these letters: l(oads), o(thers)", default="lo")
+    parser.add_argument("--keep", action="store_true", help="print the table, and leave README.md as it is")
+    return parser.parse_args()
+
+
+def report(asked: argparse.Namespace, folder: Path, environment: dict[str, str], home: Path) -> list[str]:
+    """Measure what is asked for, and return the lines of the section."""
+    told: list[str] = []
+    kinds = loads(home)
+    if "l" in asked.only or "o" in asked.only:
+        model = champion_alone(folder, environment)
+    if "l" in asked.only:
+        told += of_loads(folder, environment, kinds, asked.seconds, model)
+    if "o" in asked.only:
+        told += of_others(folder, environment, asked, model)
+    if asked.requests:
+        told += ["", of_memory(folder, environment, kinds, asked.requests)]
+    if asked.minutes:
+        body = next(load.body for load in kinds if load.body is not None)
+        told += ["", disturbed(folder, environment, home, asked.minutes, body)]
+    return told
+
+
+def champion_alone(folder: Path, environment: dict[str, str]) -> dict[str, Any]:
+    """Return what `benchmarks.serving_model` says."""
+    (folder / "model").mkdir()
+    command = [sys.executable, "-m", "benchmarks.serving_model", str(folder / "model")]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(done.stderr)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def of_loads(
+    folder: Path, environment: dict[str, str], kinds: list[Load], seconds: int, model: dict[str, Any]
+) -> list[str]:
+    """Return the table of loads, and sentences on start and memory."""
+    # The first start compiles the code.
+    with api_server(folder, environment):
+        pass
+    rows = []
     started = time.perf_counter()
     with api_server(folder, environment) as (address, pid):
-        ready = time.perf_counter() - started
-        server = psutil.Process(pid)
-        before, rows = server.memory_info().rss, []
-        for load in loads(home):
-            attack(address, load, 2)
-            used = sum(server.cpu_times()[:2])
-            found = attack(address, load, seconds)
-            used = sum(server.cpu_times()[:2]) - used
-            each = 1000 * used / max(1, found["requests"]["total"])
-            rows.append(row(load, found))
-            sys.stderr.write(f"{load.name}: {each:.2f} ms of processor time for each request\n")
-        after = server.memory_info().rss
-    return rows, [
-        f"Ready {ready:.1f} s after the start. "
-        f"Memory {before / 1e6:,.0f} MB before the load, {after / 1e6:,.0f} MB after."
+        ready, used, before = time.perf_counter() - started, cpu_seconds(pid), megabytes(pid)
+        for load in kinds:
+            found = measured(address, load, seconds, pid)
+            single = load.name.startswith("fresh")
+            ratio = f"{found.cpu_ms / model['bare_ms']:.1f} x" if single else ""
+            rows.append(
+                f"| {load.name} | {load.rate:,} | {found.answered:,.0f} | {found.times()} | "
+                f"{found.cpu_ms:.2f} | {ratio} | {found.shed:,} | {found.failed:,} |"
+            )
+            sys.stderr.write(rows[-1] + "\n")
+        after = megabytes(pid)
+    head = "| load | asked a second | answered a second | p50 ms | p97.5 ms | p99 ms"
+    return [
+        f"{head} | processor ms per request | of bare `predict_proba` | shed (429) | failed |",
+        "| --- " * 10 + "|",
+        *rows,
+        "",
+        f"Bare `predict_proba` of the champion ({model['algorithm']}) takes {model['bare_ms']:.3f} ms of "
+        f"processor time for one deal whose matrix is there, {model['from_features_ms']:.3f} ms from a row "
+        "of `win_features`. "
+        "The API's time includes HTTP, JSON, the features, three horizons, the band and the log. "
+        f"Ready {ready:.1f} s after the start, with {used:.1f} s of processor time. "
+        f"Memory {before:,.0f} MB before the loads, {after:,.0f} MB after.",
     ]
 
 
-def disturbed(folder: Path, environment: dict[str, str], home: Path, minutes: float) -> str:
-    """Switch the champion 20 times, and take registry and Redis away, under mixed load; say what happened."""
-    from mlflow.tracking import MlflowClient
+def of_others(
+    folder: Path, environment: dict[str, str], asked: argparse.Namespace, model: dict[str, Any]
+) -> list[str]:
+    """Return the table of servers of the same model, which all get the same row in MLflow's shape."""
+    servers: dict[str, AbstractContextManager[tuple[str, int]]] = {
+        "crm_assets": api_server(folder, environment),
+        "mlflow models serve": mlflow_serve(model["folder"], folder),
+    }
+    if asked.mlserver:
+        servers["MLServer"] = mlserver(asked.mlserver.resolve(), model["folder"], folder)
+    load = Load("invocations", 100, json.loads(model["body"]), "/invocations")
+    rows = []
+    for name, server in servers.items():
+        with server as (address, pid):
+            start = cpu_seconds(pid)
+            found = measured(address, load, asked.seconds, pid)
+            rows.append(
+                f"| {name} | {found.answered:,.0f} | {found.times()} | {found.cpu_ms:.2f} | {start:.1f} | "
+                f"{megabytes(pid):,.0f} | {found.failed + found.found['4xx']:,} |"
+            )
+            sys.stderr.write(rows[-1] + "\n")
+    head = "| server, 100 a second to `/invocations` | answered a second | p50 ms | p97.5 ms | p99 ms"
+    return [
+        "",
+        f"{head} | processor ms per request | processor s to ready | memory MB | failed |",
+        "| --- " * 9 + "|",
+        *rows,
+    ]
 
-    from crm_assets.registry.aliases import CHAMPION, MODEL
-    from crm_assets_tests.serving.conftest import second_version
 
-    uri = f"sqlite:///{home / 'mlflow.db'}"
-    client = MlflowClient(uri, uri)
-    (folder / "second").mkdir()
-    other = second_version(client, folder / "second")
-    port, database = free_port(), home / "mlflow.db"
-    seen: dict[tuple[str, float], int] = {}
-    failed: list[str] = []
-    stop = threading.Event()
-
-    def ask(address: str, send: Callable[[httpx.Client], httpx.Response], fresh: bool) -> None:
-        with httpx.Client(base_url=address, timeout=120) as http:
-            while not stop.is_set():
-                answer = send(http)
-                if answer.status_code != 200:
-                    failed.append(answer.text)
-                elif fresh:
-                    told = answer.json()
-                    key = told["model_version"], told["predictions"][0]["probability"]
-                    seen[key] = seen.get(key, 0) + 1
-                time.sleep(0.02)
-
-    body = next(load.body for load in loads(home) if load.body is not None)
-    with api_server(folder, {**environment, "CRM_REDIS_URL": f"redis://127.0.0.1:{port}/0"}) as (address, _):
-        askers = [
-            threading.Thread(
-                target=ask, args=(address, lambda h: h.post("/v1/predictions", json=body), True)
-            ),
-            threading.Thread(target=ask, args=(address, lambda h: h.get("/v1/opportunities"), False)),
-            threading.Thread(target=ask, args=(address, lambda h: h.get("/v1/changes"), False)),
-        ]
-        part = 60 * minutes / 22
-        with redis_server(folder / "redis", port):
-            for asker in askers:
-                asker.start()
-            for turn in range(10):
-                client.set_registered_model_alias(MODEL, CHAMPION, other if turn % 2 == 0 else "1")
-                time.sleep(part)
-        # Redis is away.
-        time.sleep(part)
-        away = database.rename(database.with_suffix(".away"))
-        database.write_bytes(b"this is no registry")
-        time.sleep(part)
-        away.replace(database)
-        with redis_server(folder / "redis", port):
-            for turn in range(10):
-                client.set_registered_model_alias(MODEL, CHAMPION, other if turn % 2 == 0 else "1")
-                time.sleep(part)
-            stop.set()
-            for asker in askers:
-                asker.join()
-    mixed = len(seen) - len({version for version, _ in seen})
-    return (
-        f"{minutes:g} minutes with 20 changes of the champion, one outage of the registry and one of Redis: "
-        f"{sum(seen.values()):,} fresh predictions, {len(failed):,} failed requests, {mixed} mixed answers."
-    )
+def of_memory(folder: Path, environment: dict[str, str], kinds: list[Load], requests: int) -> str:
+    """Send many requests, half of them stored and half fresh, and say how much memory the API has."""
+    of_name = {load.name: load for load in kinds}
+    mix = [of_name["stored deal"], of_name["fresh deal, with reasons"]]
+    with api_server(folder, environment) as (address, pid):
+        seen = [megabytes(pid)]
+        for _ in range(PARTS):
+            for load in mix:
+                share = partial(attack, amount=requests // PARTS // len(mix))
+                done = share(address, replace(load, rate=0, connections=10))
+                if done["non2xx"] or done["errors"]:
+                    raise SystemExit(f"{done['non2xx'] + done['errors']} requests failed.")
+            seen.append(megabytes(pid))
+            sys.stderr.write(f"{seen[-1]:,.0f} MB\n")
+    each = ", ".join(f"{one:,.0f}" for one in seen)
+    return f"Memory in MB at the start and after each {requests // PARTS:,} of {requests:,} requests: {each}."
 
 
 if __name__ == "__main__":

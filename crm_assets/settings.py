@@ -172,6 +172,11 @@ class Settings(BaseSettings):
         description="The webhook, for example Slack's, that gets a message when a run fails, or when "
         "monitoring says that somebody must look. Unset: no alerts.",
     )
+    monitoring: bool = Field(
+        True,
+        description="Whether automation also looks back: the sensor `predictions_arrived` runs the job "
+        "`monitoring` after new predictions.",
+    )
     retrain: Literal["labels", "evidence"] = Field(
         "labels",
         description="When the sensor `labels_arrived` retrains. `labels`: as soon as another month's "

@@ -25,7 +25,7 @@ LEVEL_OF: dict[str, str] = {
     "crm/test_cleaning.py": INTEGRATION,
     "crm/test_point_in_time.py": INTEGRATION,
     "crm/test_what_a_crm_lacks.py": INTEGRATION,
-    "dashboard/test_in_a_browser.py": SYSTEM,
+    "dashboard/": SYSTEM,
     "defs/assets/test_archive.py": SYSTEM,
     "defs/assets/test_raw.py": SYSTEM,
     "defs/automation/test_cli.py": SYSTEM,
@@ -38,7 +38,9 @@ LEVEL_OF: dict[str, str] = {
     "insight/": UNIT,
     "insight/test_looking.py": INTEGRATION,
     "modeling/": UNIT,
-    "monitoring/": UNIT,
+    "monitoring/test_accuracy.py": UNIT,
+    "monitoring/test_estimate.py": UNIT,
+    "monitoring/test_triggers.py": UNIT,
     "modeling/test_algorithm_contract.py": INTEGRATION,
     "modeling/test_algorithms.py": INTEGRATION,
     "modeling/test_backtest.py": INTEGRATION,
@@ -70,6 +72,7 @@ LEVEL_OF: dict[str, str] = {
     "test_whole_graph.py": SYSTEM,
     "stack/": STACK,
     "stack/test_docker_files.py": INTEGRATION,
+    "stack/test_grafana_files.py": INTEGRATION,
     "scale/": SCALE,
 }
 

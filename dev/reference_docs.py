@@ -18,6 +18,7 @@ from crm_assets.defs.partitions import last_month
 from dev.architecture_docs import ARCHITECTURE
 from dev.argument_docs import ARGUMENTS
 from dev.marks import Part, code, table
+from dev.metrics_docs import METRICS_DOCS
 from dev.place import ROOT
 from dev.rest_docs import REST
 from dev.settings_docs import SETTINGS
@@ -195,6 +196,7 @@ PARTS = (
     ARGUMENTS,
     Part("docs/reference/commands.md", "jobs", jobs),
     *REST,
+    *METRICS_DOCS,
     *ARCHITECTURE,
 )
 

@@ -39,7 +39,7 @@ BEFORE = {
     "docs/guides/promotion.md": "CRM_SEED=1 make run",
     "docs/operations/backup.md": "make stack",
 }
-NEEDS_A_RUN = ("guides/", "concepts/", "reference/", "rest-api")
+NEEDS_A_RUN = ("guides/", "concepts/", "reference/", "rest-api", "model-cards")
 
 
 def main() -> int:

@@ -7,6 +7,7 @@ import sys
 
 from crm_assets.console.terminal import add_folder, opened, run_command, said
 from crm_assets.crm.months import is_month
+from crm_assets.crm.targets import DEFAULT_TARGET
 from crm_assets.delivery.files import name_part, write
 from crm_assets.errors import SettingsError, extra
 from crm_assets.insight.reading import Reader
@@ -50,6 +51,11 @@ def _month(reader: Reader, asked: str) -> str:
         raise SettingsError(f"MONTH={asked} is not a month; write YYYY-MM, for example 2017-12.")
     months = reader.months()
     if asked not in months:
+        if months and asked == DEFAULT_TARGET.last_month(months[-1]):
+            raise SettingsError(
+                f"MONTH={asked} is the month that is forecast. Name the one at whose end deals are known: "
+                f"make export MONTH={months[-1]}"
+            )
         there = f"; there are predictions for {months[0]} to {months[-1]}" if months else ""
         raise SettingsError(
             f"MONTH={asked} has no predictions{there}. Materialize it: make materialize MONTH={asked}"

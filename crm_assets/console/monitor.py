@@ -46,24 +46,25 @@ def _print(store: Any, console: Any) -> None:
     from rich import box
     from rich.table import Table
 
-    from crm_assets.monitoring.summary import by_month
+    from crm_assets.monitoring.summary import by_month, quality_by_month
     from crm_assets.monitoring.tables import FORECAST_ACCURACY
 
     stored = store.months(FORECAST_ACCURACY.name)
-    rows = by_month(store.to_pandas(store.read(FORECAST_ACCURACY.name, stored)))
+    found = store.to_pandas(store.read(FORECAST_ACCURACY.name, stored))
+    rows = by_month(found).merge(quality_by_month(found), on="month")
     if rows.empty:
         console.print("No forecast has an outcome yet: come back when the next month is over.")
         return
     shown = {
         "month": "month",
         "wins said": "wins said",
-        "wins, 80 %": "80 %",
+        "wins 80 %": "80 %",
         "wins came": "came",
         "revenue said": "revenue said",
         "revenue came": "came",
         "ROC AUC estimated": "AUC estimated",
         "ROC AUC came": "came",
-        "predictions stored": "stored",
+        "stored": "stored",
     }
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
     for title in shown.values():

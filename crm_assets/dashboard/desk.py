@@ -25,7 +25,9 @@ _LOCK = RLock()
 # Results that are kept for all sessions, so that memory does not grow with months and people.
 KEPT = 64
 SECONDS_BETWEEN_LOOKS = 5
+# What pages show and a run or a person may replace: tables by month, and tables of one file.
 WATCHED = ("win_predictions", "revenue_forecast", "monthly_snapshots")
+WATCHED_WHOLE = ("opportunities", "raw_quotas", "training_set", "leak_audit", "champion", "data_quality")
 
 
 @dataclass(frozen=True)
@@ -72,9 +74,9 @@ def fingerprint() -> tuple[Any, ...]:
     """Return what changes when a table is replaced; the files are looked at every few seconds."""
     reader = open_reader()
     with _LOCK:
-        return tuple(
-            reader.version_of(name, month) for name in WATCHED for month in reader.store.months(name)
-        )
+        by_month = [reader.version_of(name, month) for name in WATCHED for month in reader.store.months(name)]
+        whole = [reader.version_of(name) for name in WATCHED_WHOLE if reader.store.has(name)]
+        return (*by_month, *whole)
 
 
 @st.cache_resource(max_entries=KEPT, show_spinner="Reading tables …")

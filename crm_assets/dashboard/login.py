@@ -84,9 +84,14 @@ def _by_provider(people: dict[str, Person]) -> Person | None:
         st.title("Sales forecast")
         st.button("Log in", type="primary", on_click=st.login)
         return None
-    if not st.user.get("email_verified", True):
-        raise SettingsError("The provider has not verified your e-mail address: verify it there.")
-    return _known(people, str(st.user.get("email") or ""))
+    try:
+        if not st.user.get("email_verified", True):
+            raise SettingsError("The provider has not verified your e-mail address: verify it there.")
+        return _known(people, str(st.user.get("email") or ""))
+    except SettingsError:
+        # Without it, the provider's cookie would keep somebody here who logged in under the wrong name.
+        st.button("Log in as somebody else", on_click=st.logout)
+        raise
 
 
 def _known(people: dict[str, Person], name: str) -> Person:

@@ -117,6 +117,7 @@ class Fact:
     # Of monitoring.
     SAID_AND_CAME = "said and came"
     BY_MONTH = "said and came by month"
+    QUALITY_BY_MONTH = "quality of the predictions by month"
     STORED = "these predictions were"
     OTHERS = "who said what about this month"
     CALIBRATION_OF_MONTH = "chances and wins"

@@ -15,6 +15,7 @@ from crm_assets.crm.tables import REVENUE_FORECAST
 from crm_assets.insight.changes import MEANING, changes
 from crm_assets.insight.ranked import WHO_AND_WHAT, ranked, why
 from crm_assets.insight.reading import Reader
+from crm_assets.modeling.outlook.cells import TOTAL
 from crm_assets.settings import Settings
 
 # Above this many deals, the reasons of the first ones are written only: nobody reads more.
@@ -88,6 +89,9 @@ def workbook(found: Mapping[str, Sheet], month: str) -> bytes:
 
 def _forecast(reader: Reader, month: str) -> Sheet:
     rows = reader.forecast(month)
+    # The sum of all that the scope shows stands first.
+    own = rows["level"] == (TOTAL if reader.scope.everything else reader.scope.level.value)
+    rows = pd.concat([rows[own], rows[~own]], ignore_index=True)
     formats = {name: MONEY for name in rows if "revenue" in name}
     formats |= {name: DECIMAL for name in rows if "wins" in name}
     return Sheet(rows[REVENUE_FORECAST.having(rows.columns).names], formats)

@@ -16,7 +16,8 @@ import ibis.expr.types as ir
 import pyarrow as pa
 import pyarrow.parquet as pq
 from ibis.backends.pyspark import Backend
-from pyspark.errors import PySparkRuntimeError
+from py4j.protocol import Py4JError
+from pyspark.errors import PySparkException, PySparkRuntimeError
 from pyspark.sql import DataFrame, SparkSession, functions
 
 from crm_assets.errors import EngineError
@@ -93,6 +94,22 @@ class SparkEngine(Backend):
     def session(self) -> Generator[SparkEngine]:
         """Yield this engine: Spark has only one session here."""
         yield self
+
+    @contextmanager
+    def told_in_a_sentence(self, what: str) -> Generator[None]:
+        """Turn a failure of Spark into one sentence.
+
+        Args:
+            what: what Spark does meanwhile, after "could not".
+
+        Raises:
+            EngineError: Spark failed.
+        """
+        try:
+            yield
+        except (PySparkException, Py4JError) as error:
+            said = str(error).splitlines()[0]
+            raise EngineError(f"Spark could not {what}: {said}; look at the log of its workers.") from error
 
     def existing_scratch(self) -> Path | None:
         """Return the folder for results, which now exists; None means the system's."""

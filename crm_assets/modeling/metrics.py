@@ -94,6 +94,7 @@ def label_of(predictions: pd.DataFrame) -> str:
 
 
 def roc_auc(outcome: np.ndarray, probability: np.ndarray) -> float:
+    """Return the ROC AUC; NaN if all outcomes are the same."""
     """Return the area under the ROC curve; NaN if all outcomes are the same."""
     both = 0 < outcome.sum() < len(outcome)
     return float(roc_auc_score(outcome, probability)) if both else float("nan")

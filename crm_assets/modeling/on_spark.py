@@ -9,18 +9,18 @@ from __future__ import annotations
 import shutil
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from py4j.protocol import Py4JError
-from pyspark.errors import PySparkException
 
-from crm_assets.engine.spark import SparkEngine
-from crm_assets.errors import EngineError
 from crm_assets.modeling.algorithm import Algorithm, Estimator, Lesson
 from crm_assets.modeling.encoding import by_type
+
+if TYPE_CHECKING:
+    from crm_assets.engine.spark import SparkEngine
 
 LABEL, ROW, WORKER = "label", "row", "worker"
 
@@ -41,15 +41,11 @@ def learn_on_spark(algorithm: Algorithm, lesson: Lesson, spark: SparkEngine) -> 
     folder = Path(tempfile.mkdtemp(prefix="spark-", dir=spark.existing_scratch()))
     try:
         workers = _write(algorithm, lesson, pipeline[:-1], folder)
-        rows = spark.parted(folder, workers, WORKER, ROW)
         columns = [f"f{number}" for number in range(len(lesson.features))]
-        name, step = pipeline.steps[-1]
-        pipeline.steps[-1] = (name, algorithm.on_spark(step, rows, columns, LABEL))
-    except (PySparkException, Py4JError) as error:
-        raise EngineError(
-            f"Spark could not train {algorithm.name}: {str(error).splitlines()[0]}; look at the log of its "
-            "workers."
-        ) from error
+        with spark.told_in_a_sentence(f"train {algorithm.name}"):
+            rows = spark.parted(folder, workers, WORKER, ROW)
+            name, step = pipeline.steps[-1]
+            pipeline.steps[-1] = (name, algorithm.on_spark(step, rows, columns, LABEL))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return pipeline

@@ -14,13 +14,15 @@ Here this is the *evidence*. A distance must be larger than
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from scipy.spatial.distance import jensenshannon
 from scipy.stats import binom, chi2
 
 # The chance that one column without drift is flagged against one reference.
-FALSE_RATE = 0.002
+FALSE_RATE = 0.001
 # A month may be this much further off than any month of the reference, beyond what chance explains.
 TOLERANCE = 1.5
 # What matters: a distance of all values or of one; or a value whose share, or a number of rows that, changes
@@ -30,13 +32,10 @@ MATTERS, FACTOR = 0.05, 1.5
 LUCK = 0.05
 # Degrees of freedom that say that months differ by chance alone, beside those of the data.
 FAITH = 10
-# Evidence beyond this needs no exact probability.
-EXACT = 100
+# Evidence below or beyond this needs no exact probability.
+LITTLE, EXACT = 6, 100
 # The fewest values that have a distance.
 LEAST = 30
-
-# The counts of a month and of its reference.
-Pair = tuple[np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -56,26 +55,59 @@ class Moved:
     strength: float
 
 
-def whole(month: np.ndarray, reference: np.ndarray) -> float:
-    """Return the Jensen-Shannon distance of two counts of the same levels, 0 to 0.83.
+@dataclass(frozen=True)
+class Usual:
+    """How far months of the past were from their references.
 
-    >>> round(whole(np.array([1, 1]), np.array([2, 2])), 3)
-    0.0
-    >>> round(whole(np.array([1, 0]), np.array([0, 2])), 3)
-    0.833
+    Attributes:
+        months: how many there are.
+        free: degrees of freedom of all values.
+        ratios: evidence of all values over its degrees of freedom, by month.
+        largest: the largest evidence of all values.
+        largest_of_each: the largest evidence of each level.
     """
-    if not (month.sum() and reference.sum()):
-        return 0.0
-    return float(np.nan_to_num(jensenshannon(month, reference)))
+
+    months: int
+    free: int
+    ratios: np.ndarray
+    largest: float
+    largest_of_each: np.ndarray | float
+
+    @property
+    def spread(self) -> float:
+        """How much more months usually differ than by chance; drawn to 1 if little tells."""
+        known = self.free * len(self.ratios)
+        return max(1.0, (known * float(np.median(self.ratios)) + FAITH) / (known + FAITH))
 
 
-def by_level(month: np.ndarray, reference: np.ndarray) -> np.ndarray:
+NOTHING_USUAL = Usual(0, 1, np.ones(1), 0.0, 0.0)
+
+
+def whole(months: np.ndarray, references: np.ndarray) -> np.ndarray:
+    """Return the Jensen-Shannon distance of counts of the same levels, 0 to 0.83, by row.
+
+    >>> whole(np.array([[1, 1], [1, 0]]), np.array([[2, 2], [0, 2]])).round(3).tolist()
+    [0.0, 0.833]
+    """
+    there = (months.sum(axis=-1) > 0) & (references.sum(axis=-1) > 0)
+    # Nothing is as far from nothing as it is from anything: no distance.
+    one, other = (np.where(there[..., None], counts, 1.0) for counts in (months, references))
+    return _jensen_shannon(one, other, -1)
+
+
+def _jensen_shannon(one: np.ndarray, other: np.ndarray, axis: int) -> np.ndarray:
+    # Its stub does not know the axis.
+    distance: Any = jensenshannon
+    return np.nan_to_num(distance(one, other, axis=axis))
+
+
+def by_level(months: np.ndarray, references: np.ndarray) -> np.ndarray:
     """Return the Jensen-Shannon distance of each level against all others together.
 
     The last level is that of missing values, which the shares of the others leave out.
     """
-    one, other = (np.stack([share, 1 - share]) for share in (shares(month), shares(reference)))
-    return np.nan_to_num(jensenshannon(one, other, axis=0))
+    one, other = (np.stack([share, 1 - share]) for share in (shares(months), shares(references)))
+    return _jensen_shannon(one, other, 0)
 
 
 def shares(counts: np.ndarray) -> np.ndarray:
@@ -84,102 +116,112 @@ def shares(counts: np.ndarray) -> np.ndarray:
     >>> shares(np.array([3, 1, 4])).tolist()
     [0.75, 0.25, 0.5]
     """
-    there = counts[:-1].sum()
-    return np.append(counts[:-1] / max(there, 1), counts[-1] / max(counts.sum(), 1))
+    return counts / np.maximum(rows_of(counts), 1)
 
 
-def moved(month: np.ndarray, reference: np.ndarray, pairs: list[Pair]) -> Moved:
+def rows_of(counts: np.ndarray) -> np.ndarray:
+    """Return the number of rows that each level is a share of."""
+    there = np.repeat(counts[..., :-1].sum(axis=-1, keepdims=True), counts.shape[-1] - 1, axis=-1)
+    return np.concatenate([there, counts.sum(axis=-1, keepdims=True)], axis=-1)
+
+
+def moved(month: np.ndarray, reference: np.ndarray, usual: Usual) -> Moved:
     """Return how far a month is from its reference.
 
     Args:
         month: counts of the levels; the last level is that of missing values, which the distance of all
             values leaves out.
         reference: counts of the levels in the reference.
-        pairs: months of the past and their references, both as counts: how far months usually move.
+        usual: how far months usually are from their references.
     """
-    values, others = month[:-1], reference[:-1]
-    distance, of_each = whole(values, others), by_level(month, reference)
-    levels, free = _levels(month, reference), _levels(values, others) - 1
-    usual = usual_evidence(pairs)
-    spread = _spread(usual.ratios, usual.free)
-    most = chi2.isf(LUCK / max(len(pairs), 1), max(free, 1)) * spread
-    needed = chi2.isf(FALSE_RATE / 2, max(free, 1))
-    needed = max(needed * spread, needed + TOLERANCE**2 * max(usual.largest - most, 0.0))
-    most_of_one = chi2.isf(LUCK / max(len(pairs), 1) / levels, 1) * spread
-    needed_of_one = chi2.isf(FALSE_RATE / 2 / levels, 1)
-    beyond = TOLERANCE**2 * np.maximum(usual.largest_of_each - most_of_one, 0.0)
-    needed_of_each = np.maximum(needed_of_one * spread, needed_of_one + beyond)
-    threshold = max(float(np.sqrt(needed * noise(values, others) / 8)), MATTERS)
+    levels = _levels(month, reference)
+    there, others = month[:-1], reference[:-1]
+    distance, of_each = float(whole(there, others)), by_level(month, reference)
+    free = _levels(there, others) - 1
+    pairs = max(usual.months, 1)
+    most, needed = _chance(LUCK / pairs, free) * usual.spread, _chance(FALSE_RATE / 2, free)
+    needed = max(needed * usual.spread, needed + TOLERANCE**2 * max(usual.largest - most, 0.0))
+    most, needed_of_each = _chance(LUCK / pairs / levels) * usual.spread, _chance(FALSE_RATE / 2 / levels)
+    beyond = TOLERANCE**2 * np.maximum(usual.largest_of_each - most, 0.0)
+    needed_of_each = np.maximum(needed_of_each * usual.spread, needed_of_each + beyond)
+    threshold = max(float(np.sqrt(needed * noise(there.sum(), others.sum()) / 8)), MATTERS)
     matters = (of_each >= MATTERS) | _factor(month, reference)
-    of_levels = np.where(matters, _evidence_of_each(of_each, month, reference) / needed_of_each, 0.0)
-    enough = free > 0 and values.sum() >= LEAST
-    strength = (distance / threshold) ** 2 if enough else 0.0
+    of_levels = np.where(matters, _evidence_of_each(month, reference) / needed_of_each, 0.0)
+    strength = (distance / threshold) ** 2 if free > 0 and there.sum() >= LEAST else 0.0
     level = int(np.argmax(of_levels if of_levels.max() > 0 else of_each))
     return Moved(distance, threshold, level, max(strength, float(of_levels.max())))
 
 
-@dataclass(frozen=True)
-class Usual:
-    """How far months of the past were from their references.
+def usual_evidence(months: np.ndarray, references: np.ndarray) -> Usual:
+    """Return how far months of the past were from their references.
 
-    Attributes:
-        ratios: evidence of all values over its degrees of freedom, by month.
-        free: the degrees of freedom.
-        largest: the largest evidence of all values.
-        largest_of_each: the largest evidence of each level.
+    Args:
+        months: counts of the levels, shape (months, levels).
+        references: counts of the levels in the reference of each month.
     """
-
-    ratios: np.ndarray
-    free: int
-    largest: float
-    largest_of_each: np.ndarray | float
-
-
-def usual_evidence(pairs: list[Pair]) -> Usual:
-    """Return how far months of the past were from their references."""
-    if not pairs:
-        return Usual(np.ones(1), 1, 0.0, 0.0)
-    months, references = (np.sum(part, axis=0)[:-1] for part in zip(*pairs, strict=True))
-    free = max(_levels(months, references) - 1, 1)
-    of_all = np.array([8 * whole(a[:-1], b[:-1]) ** 2 / noise(a[:-1], b[:-1]) for a, b in pairs])
-    of_each = np.array([_evidence_of_each(by_level(a, b), a, b) for a, b in pairs])
-    return Usual(of_all / free, free, float(of_all.max()), of_each.max(axis=0))
+    if not len(months):
+        return NOTHING_USUAL
+    free = max(_levels(months[:, :-1].sum(axis=0), references[:, :-1].sum(axis=0)) - 1, 1)
+    sums = (counts[:, :-1].sum(axis=1) for counts in (months, references))
+    of_all = 8 * whole(months[:, :-1], references[:, :-1]) ** 2 / noise(*sums)
+    of_each = _evidence_of_each(months, references)
+    return Usual(len(months), free, of_all / free, float(of_all.max()), of_each.max(axis=0))
 
 
-def _spread(ratios: np.ndarray, free: int) -> float:
-    """Return how much more months usually differ than by chance; drawn to 1 if little tells."""
-    known = free * len(ratios)
-    return max(1.0, (known * float(np.median(ratios)) + FAITH) / (known + FAITH))
+def calmer(own: Usual, all_places: Usual, typical_of_each: np.ndarray | float) -> Usual:
+    """Return how far months of one place in the quarter differ, at least as far as months usually do."""
+    return Usual(
+        own.months,
+        all_places.free,
+        all_places.ratios,
+        max(own.largest, float(np.median(all_places.ratios)) * all_places.free),
+        np.maximum(own.largest_of_each, typical_of_each),
+    )
+
+
+def typical_of_each(months: np.ndarray, references: np.ndarray) -> np.ndarray | float:
+    """Return the median evidence of each level."""
+    return np.median(_evidence_of_each(months, references), axis=0) if len(months) else 0.0
 
 
 def _levels(month: np.ndarray, reference: np.ndarray) -> int:
-    return int(((month > 0) | (reference > 0)).sum())
+    return max(int(((month > 0) | (reference > 0)).sum()), 1)
 
 
-def _evidence_of_each(distances: np.ndarray, one: np.ndarray, other: np.ndarray) -> np.ndarray:
+@lru_cache(1000)
+def _chance(probability: float, free: int = 1) -> float:
+    """Return the evidence that chance gives with a probability."""
+    return float(chi2.isf(probability, max(free, 1)))
+
+
+def _evidence_of_each(months: np.ndarray, references: np.ndarray) -> np.ndarray:
     """Return the evidence of each level; of small counts, no more than their exact probability gives."""
-    rows = [np.append(np.full(len(counts) - 1, counts[:-1].sum()), counts.sum()) for counts in (one, other)]
-    distant = 8 * distances**2 / (1 / np.maximum(rows[0], 1) + 1 / np.maximum(rows[1], 1))
+    one, other = rows_of(months), rows_of(references)
+    evidence = 8 * by_level(months, references) ** 2 / noise(one, other)
+    doubtful = (evidence > LITTLE) & (evidence < EXACT)
+    a, n = months[doubtful], one[doubtful]
+    both, part = a + references[doubtful], n / (n + other[doubtful])
     # Given how many there are in both, the number in the month is binomial.
-    both, part = one + other, rows[0] / np.maximum(rows[0] + rows[1], 1)
-    tails = np.minimum(binom.cdf(one, both, part), binom.sf(one - 1, both, part))
+    tails = np.minimum(binom.cdf(a, both, part), binom.sf(a - 1, both, part))
     exact = chi2.isf(np.clip(2 * tails, 1e-300, 1), 1)
-    return np.where(distant < EXACT, np.minimum(distant, exact), distant)
+    evidence[doubtful] = np.minimum(evidence[doubtful], exact)
+    return evidence
 
 
-def rows_moved(rows: float, reference: np.ndarray, pairs: list[tuple[float, np.ndarray]]) -> float:
+def rows_moved(rows: float, reference: np.ndarray, usual: list[float], pairs: int) -> float:
     """Return the evidence that a number of rows is not that of its reference, as a multiple of what counts.
 
     Args:
         rows: of the month.
         reference: of each month of the reference.
-        pairs: numbers of rows of the past and their references.
+        usual: the evidence of what months of the past differed by at most.
+        pairs: how many months of the past there are.
     """
     if not _differs_by_factor(rows, reference.mean()):
         return 0.0
-    most = chi2.isf(LUCK / max(len(pairs), 1), 1)
-    beyond = max([rows_evidence(one, other) - most for one, other in pairs], default=0.0)
-    return rows_evidence(rows, reference) / (chi2.isf(FALSE_RATE, 1) + TOLERANCE**2 * max(beyond, 0.0))
+    most = _chance(LUCK / max(pairs, 1))
+    beyond = max([one - most for one in usual], default=0.0)
+    return rows_evidence(rows, reference) / (_chance(FALSE_RATE) + TOLERANCE**2 * max(beyond, 0.0))
 
 
 def rows_evidence(rows: float, reference: np.ndarray) -> float:
@@ -192,14 +234,13 @@ def _differs_by_factor(one: float, other: float) -> bool:
     return high >= FACTOR * low
 
 
-def noise(one: np.ndarray, other: np.ndarray) -> float:
+def noise(rows: Any, others: Any) -> Any:
     """Return the part of the variance of a difference of shares that the numbers of rows decide."""
-    return 1 / max(one.sum(), 1) + 1 / max(other.sum(), 1)
+    return 1 / np.maximum(rows, 1) + 1 / np.maximum(others, 1)
 
 
 def _factor(month: np.ndarray, reference: np.ndarray) -> np.ndarray:
     """Return which levels have a share that changed by `FACTOR`."""
-    there = np.append(np.full(len(month) - 1, month[:-1].sum()), month.sum())
-    expected = shares(reference) * there
+    expected = shares(reference) * rows_of(month)
     low, high = np.minimum(month, expected) + 0.5, np.maximum(month, expected) + 0.5
     return high >= FACTOR * low

@@ -8,28 +8,26 @@ differ from the same place in the quarter as well.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
 
 from crm_assets.crm.months import month_of_quarter, shift
-from crm_assets.monitoring.alarm import Drift
 from crm_assets.monitoring.distance import (
     MATTERS,
     Moved,
-    Pair,
-    Usual,
     by_level,
+    calmer,
     moved,
     rows_evidence,
     rows_moved,
     shares,
+    typical_of_each,
     usual_evidence,
     whole,
 )
-from crm_assets.monitoring.drift_table import DRIFT_REPORT
 from crm_assets.monitoring.levels import Counted, counted
 
 PRECEDING, SAME_PLACE = "preceding", "same place"
@@ -38,8 +36,7 @@ HISTORY, WINDOW = 12, 6
 # Fewer preceding months, or fewer rows in a month, say nothing.
 LEAST_MONTHS, LEAST_ROWS = 3, 30
 # The most rows of a month that are compared: beyond that, chance adds less than what matters.
-SAMPLE = 10_000
-ROWS = "rows"
+SAMPLE, ROWS = 10_000, "rows"
 # There is a season if neighbors differ so much more than months at the same place; so many must tell it.
 SEASONAL, LEAST_PAIRS = 1.5, 3
 
@@ -153,41 +150,6 @@ def judged(populations: Iterable[Population], month: str) -> list[Judged]:
     return found
 
 
-def drift_report(
-    verdicts: Sequence[Judged], month: str, made_from: Callable[[str], Iterable[str]] = lambda _: ()
-) -> pd.DataFrame:
-    """Return the columns of `DRIFT_REPORT`, what drifted first.
-
-    Args:
-        verdicts: what `judged` returned.
-        month: the month.
-        made_from: returns the columns that a column is made from or looked up by.
-    """
-    flagged = {str(one.column) for one in verdicts if one.row["flagged"]}
-    rows = []
-    for one in verdicts:
-        roots = [name for name in made_from(one.column) if name in flagged and name != one.column]
-        follows = roots[0] if roots and one.row["flagged"] else None
-        rows.append({"snapshot_month": month, **one.row, "follows": follows})
-    frame = pd.DataFrame(rows, columns=pd.Index(DRIFT_REPORT.names))
-    if frame.empty:
-        return frame
-    frame["itself"] = frame["flagged"] & frame["follows"].isna()
-    order = ["flagged", "itself", "strength", "column", "population"]
-    return frame.sort_values(order, ascending=[False, False, False, True, True]).drop(columns="itself")
-
-
-def drifts(report: pd.DataFrame) -> list[Drift]:
-    """Return the columns that drifted by themselves, from columns of `DRIFT_REPORT`; the strongest first.
-
-    A column that only follows another is left out.
-    """
-    flagged = report[report["flagged"].astype(bool) & report["follows"].isna()]
-    strongest = flagged.sort_values("strength", ascending=False, kind="stable")
-    strongest = strongest.drop_duplicates(["snapshot_month", "column"])
-    return [Drift(row["snapshot_month"], row["column"], row["what"]) for _, row in strongest.iterrows()]
-
-
 def _judge_rows(population: Population, month: str, known: list[str]) -> Judged:
     """Judge the number of rows, under the name of the date that they are counted by."""
     numbers = {one: float(population.months[one].rows) for one in [*known, month]}
@@ -196,14 +158,17 @@ def _judge_rows(population: Population, month: str, known: list[str]) -> Judged:
     def counts(months: list[str]) -> np.ndarray:
         return np.array([numbers[one] for one in months])
 
-    pairs = {
-        name: [(numbers[one], counts(others)) for one, others in _pairs(name, month, known)] for name in of
+    differ = {
+        name: {one: rows_evidence(numbers[one], counts(others)) for one, others in pairs}
+        for name, pairs in ((name, _pairs(name, month, known)) for name in of)
     }
-    differ = {name: float(np.mean([rows_evidence(*pair) for pair in pairs[name]] or [0.0])) for name in of}
-    season = len(pairs[SAME_PLACE]) >= LEAST_PAIRS and differ[SAME_PLACE] * SEASONAL < differ[PRECEDING]
-    name = SAME_PLACE if of[SAME_PLACE] and season else PRECEDING
+    season = bool(of[SAME_PLACE]) and _is_season(*(np.array(list(differ[name].values())) for name in of))
+    name = SAME_PLACE if season else PRECEDING
+    usual = list(differ[name].values())
+    if own := [differ[name][one] for one in of[name] if one in differ[name]] if season else []:
+        usual = [*own, float(np.median(usual))]
     months = of[name]
-    strength = rows_moved(numbers[month], counts(months), pairs[name])
+    strength = rows_moved(numbers[month], counts(months), usual, len(usual))
     before, now = float(np.mean([numbers[one] for one in months])), numbers[month]
     row = {
         "population": population.name,
@@ -233,17 +198,13 @@ def _judge_columns(population: Population, month: str, known: list[str]) -> list
     columns = dict.fromkeys(name for frame in frames.values() for name in frame.columns)
     found = []
     for name in columns:
-        values = {one: frame[name] if name in frame else _absent(frame) for one, frame in frames.items()}
+        values = {one: frame.get(name, pd.Series([None] * len(frame))) for one, frame in frames.items()}
         levels = counted(values, month)
         best = _compare(levels, month, enough)
         row = _row(population, name, month, levels, best)
         of = references(month, enough)[best.reference]
         found.append(Judged(population.name, name, levels, month, tuple(of), row))
     return found
-
-
-def _absent(frame: pd.DataFrame) -> pd.Series:
-    return pd.Series([None] * len(frame), dtype="object")
 
 
 def _compare(levels: Counted, month: str, known: list[str]) -> Comparison:
@@ -258,13 +219,21 @@ def _compare(levels: Counted, month: str, known: list[str]) -> Comparison:
     def pooled(months: list[str]) -> np.ndarray:
         return counts[[at[one] for one in months]].sum(axis=0)
 
+    def past(pairs: Sequence[tuple[str, list[str]]]) -> tuple[np.ndarray, np.ndarray]:
+        of_references = [pooled(others) for _, others in pairs]
+        return counts[[at[one] for one, _ in pairs]], np.array(of_references).reshape(
+            len(pairs), counts.shape[1]
+        )
+
     of = references(month, known)
-    pairs = {
-        name: [(counts[at[one]], pooled(others)) for one, others in _pairs(name, month, known)] for name in of
-    }
-    season = _is_season(*(usual_evidence(pairs[name]) for name in of), pairs[SAME_PLACE])
-    name = SAME_PLACE if of[SAME_PLACE] and season else PRECEDING
-    how = moved(now, pooled(of[name]), pairs[name])
+    pairs = {name: _pairs(name, month, known) for name in of}
+    usual = {name: usual_evidence(*past(pairs[name])) for name in of}
+    season = bool(of[SAME_PLACE]) and _is_season(*(usual[name].ratios for name in of))
+    name = SAME_PLACE if season else PRECEDING
+    normal = usual[name]
+    if season and (own := [pair for pair in pairs[name] if pair[0] in of[name]]):
+        normal = calmer(usual_evidence(*past(own)), normal, typical_of_each(*past(pairs[name])))
+    how = moved(now, pooled(of[name]), normal)
     if name == PRECEDING and of[SAME_PLACE] and not _matters(now, pooled(of[SAME_PLACE]), how.level):
         how = replace(how, strength=min(how.strength, 0.99))
     reference = pooled(of[name])
@@ -272,18 +241,22 @@ def _compare(levels: Counted, month: str, known: list[str]) -> Comparison:
     return Comparison(name, how, before, after, int(reference.sum()))
 
 
-def _is_season(preceding: Usual, same_place: Usual, pairs: list[Pair]) -> bool:
-    """Return whether months at the same place resemble each other more than neighbors do."""
-    if len(pairs) < LEAST_PAIRS:
+def _is_season(preceding: np.ndarray, same_place: np.ndarray) -> bool:
+    """Return whether months at the same place in the quarter resemble each other more than neighbors do.
+
+    Args:
+        preceding: evidence of months of the past against those before.
+        same_place: evidence of months of the past against those at the same place.
+    """
+    if len(same_place) < LEAST_PAIRS:
         return False
-    return bool(np.mean(same_place.ratios) * SEASONAL < np.mean(preceding.ratios))
+    return bool(np.median(same_place) * SEASONAL < np.median(preceding))
 
 
 def _matters(now: np.ndarray, reference: np.ndarray, level: int) -> bool:
     """Return whether a month differs from a reference by more than what matters."""
-    if whole(now[:-1], reference[:-1]) >= MATTERS:
-        return True
-    return bool(by_level(now, reference)[level] >= MATTERS / 2)
+    of_level = by_level(now, reference)[level] >= MATTERS / 2
+    return bool(of_level or whole(now[:-1], reference[:-1]) >= MATTERS)
 
 
 def _pairs(reference: str, month: str, known: list[str]) -> list[tuple[str, list[str]]]:

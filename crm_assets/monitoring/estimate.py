@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 from crm_assets.crm.targets import DEFAULT_TARGET
-from crm_assets.modeling.metrics import scores
+from crm_assets.modeling.metrics import roc_auc
 from crm_assets.modeling.outlook.combine import spread
 from crm_assets.monitoring.tables import COVERED, OF_ESTIMATE, PERFORMANCE_ESTIMATE
 
@@ -91,8 +91,8 @@ def of_predictions(
         known = ~np.isnan(outcome)
         chance, won = probability.to_numpy(dtype="float64")[known], outcome[known]
         if len(won):
-            came = scores(won, chance)
-            came = {"roc_auc": came["roc_auc"], "brier": came["brier"], "wins": came["realized_wins"]}
+            squares = float(((chance - won) ** 2).mean())
+            came = {"roc_auc": roc_auc(won, chance), "brier": squares, "wins": float(won.sum())}
             for one in estimates(chance):
                 lived.setdefault(one.measure, []).append((one, came[one.measure]))
     made = predictions.iloc[0]

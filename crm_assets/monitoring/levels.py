@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
@@ -14,12 +15,17 @@ MISSING, OTHER = "(missing)", "(other)"
 MOST_VALUES = 20
 # Bins of equal share in the reference: wide ones see a shift of everything, narrow ones a shift of a price.
 BINS = 10
-# The most frequent texts are counted one by one: of the reference, and of the month, which may have new ones.
-MOST_TEXTS, MOST_NEW = 150, 50
+# The most frequent texts of all months together are counted one by one. Chosen by some of the months, those
+# texts would be more frequent there than elsewhere by chance.
+MOST_TEXTS = 300
 # A column of texts with more values than this part of its rows names single rows: only whether it is there
 # is counted.
 NAMES_ROWS = 0.5
 DIGITS = 6
+
+
+# The levels, and the position of each row's level, by month.
+Coded = tuple[tuple[str, ...], dict[str, np.ndarray]]
 
 
 @dataclass(frozen=True)
@@ -45,8 +51,7 @@ def counted(values: Mapping[str, pd.Series], month: str) -> Counted:
         month: the month that is judged; the bins come from the other months.
     """
     is_number = all(_is_number(column) for column in values.values() if column.notna().any())
-    makers = _numbers(values, month) if is_number else _texts(values, month)
-    levels, codes = makers
+    levels, codes = _numbers(values, month) if is_number else _texts(values)
     counts = np.array([np.bincount(code, minlength=len(levels)) for code in codes.values()], dtype="float64")
     return Counted(levels, counts.reshape(len(values), len(levels)), codes)
 
@@ -55,43 +60,53 @@ def _is_number(column: pd.Series) -> bool:
     return pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
 
 
-def _texts(values: Mapping[str, pd.Series], month: str) -> tuple[tuple[str, ...], dict[str, np.ndarray]]:
+def _texts(values: Mapping[str, pd.Series]) -> Coded:
     """Code texts and booleans: one level per frequent value."""
-    counts = {name: _value_counts(column) for name, column in values.items()}
-    before = pd.concat([count for name, count in counts.items() if name != month] or [counts[month]])
-    before = before.groupby(level=0).sum()
-    rows = sum(count.sum() for count in counts.values())
-    if len(before.index.union(counts[month].index)) > max(MOST_VALUES, NAMES_ROWS * rows):
-        kept: list[str] = []
-    else:
-        frequent = _most(before, MOST_TEXTS)
-        kept = sorted({*frequent, *_most(counts[month], MOST_NEW)})
-    levels = (*kept, OTHER, MISSING)
+    found = {name: _Texts.of(column) for name, column in values.items()}
+    counts: Counter[str] = Counter()
+    for texts in found.values():
+        counts.update(texts.counts)
+    names_rows = len(counts) > max(MOST_VALUES, NAMES_ROWS * counts.total())
+    kept = [] if names_rows else sorted(_most(counts, MOST_TEXTS))
     place = {level: number for number, level in enumerate(kept)}
     other, missing = len(kept), len(kept) + 1
-
-    def code(column: pd.Series) -> np.ndarray:
-        numbers, texts = pd.factorize(column, use_na_sentinel=True)
-        table = np.array([place.get(str(text), other) for text in texts] + [missing], dtype="int64")
-        return table[numbers]
-
-    return levels, {name: code(column) for name, column in values.items()}
+    codes = {
+        name: np.array([*(place.get(text, other) for text in texts.names), missing])[texts.numbers]
+        for name, texts in found.items()
+    }
+    return (*kept, OTHER, MISSING), codes
 
 
-def _value_counts(column: pd.Series) -> pd.Series:
-    counts = column.value_counts()
-    counts = counts[counts > 0]
-    counts.index = counts.index.astype(str)
-    return counts.groupby(level=0).sum()
+@dataclass(frozen=True)
+class _Texts:
+    """The texts of a column.
+
+    Attributes:
+        numbers: the position of each row's text in `names`; -1 if it is missing.
+        names: the texts.
+        counts: how often each occurs.
+    """
+
+    numbers: np.ndarray
+    names: list[str]
+    counts: dict[str, int]
+
+    @classmethod
+    def of(cls, column: pd.Series) -> _Texts:
+        numbers, found = pd.factorize(column)
+        names = [str(text) for text in found]
+        counts: Counter[str] = Counter()
+        for name, count in zip(names, np.bincount(numbers[numbers >= 0], minlength=len(names)), strict=True):
+            counts[name] += int(count)
+        return cls(numbers, names, counts)
 
 
-def _most(counts: pd.Series, number: int) -> list[str]:
+def _most(counts: Mapping[str, int], number: int) -> list[str]:
     """Return the most frequent values; of those that are equally frequent, the first by name."""
-    frame = pd.DataFrame({"count": counts.to_numpy(), "name": counts.index.to_numpy()})
-    return list(frame.sort_values(["count", "name"], ascending=[False, True])["name"].head(number))
+    return sorted(counts, key=lambda name: (-counts[name], name))[:number]
 
 
-def _numbers(values: Mapping[str, pd.Series], month: str) -> tuple[tuple[str, ...], dict[str, np.ndarray]]:
+def _numbers(values: Mapping[str, pd.Series], month: str) -> Coded:
     """Code numbers: one level per value if there are few, else bins of equal share in the reference."""
     arrays = {
         name: column.to_numpy("float64", na_value=np.nan).round(DIGITS) for name, column in values.items()
@@ -117,10 +132,13 @@ def _numbers(values: Mapping[str, pd.Series], month: str) -> tuple[tuple[str, ..
             return np.searchsorted(edges, array, side="left")
 
     levels = (*names, MISSING)
-    return levels, {
-        name: np.where(np.isnan(array), len(names), code(array)).astype("int64")
-        for name, array in arrays.items()
-    }
+    return (
+        levels,
+        {
+            name: np.where(np.isnan(array), len(names), code(array)).astype("int64")
+            for name, array in arrays.items()
+        },
+    )
 
 
 def _bins(edges: np.ndarray) -> list[str]:

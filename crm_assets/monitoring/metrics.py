@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pandas as pd
 
-from crm_assets.crm.months import month_end
+from crm_assets.crm.months import month_end, shift
 from crm_assets.crm.tables import METRIC_COLUMNS
 from crm_assets.crm.targets import DEFAULT_TARGET
 from crm_assets.modeling.metrics import METRICS as SCORES
@@ -123,6 +123,12 @@ LAST_SCORE = {
     )
     for name in SHOWN
 }
+DRIFTED = Metric(
+    "crm_month_drifted_columns",
+    "Columns of the month that drifted, without those that only follow another one.",
+    TABLES,
+    ("month",),
+)
 ESTIMATED = {
     name: Metric(
         f"crm_estimated_{name}",
@@ -145,6 +151,11 @@ CHAMPION_SINCE = Metric(
 CHAMPION_TRAINED = Metric(
     "crm_champion_trained_until_timestamp_seconds",
     "End of the last month whose outcomes the champion has learned.",
+    REGISTRY,
+)
+CHAMPION_LIMIT = Metric(
+    "crm_champion_age_limit_seconds",
+    "How long ago that month may end before the champion counts as too old (CRM_CHAMPION_MAX_AGE).",
     REGISTRY,
 )
 CHAMPION_SCORE = {
@@ -239,7 +250,16 @@ def of_estimate(estimate: pd.DataFrame) -> Iterator[Sample]:
             yield from _known(ESTIMATED[row["measure"]], (bound,), row[column])
 
 
-def of_champion(version: str, tags: Mapping[str, str], registered: float, until: str) -> Iterator[Sample]:
+def of_drift(report: pd.DataFrame) -> Iterator[Sample]:
+    """Yield how many columns drifted, by month; columns of `DRIFT_REPORT`."""
+    for month, rows in report.groupby("snapshot_month", sort=True):
+        drifted = rows.loc[rows["flagged"] & rows["follows"].isna(), "column"]
+        yield Sample(DRIFTED, (str(month),), float(drifted.nunique()))
+
+
+def of_champion(
+    version: str, tags: Mapping[str, str], registered: float, until: str, max_age: int
+) -> Iterator[Sample]:
     """Yield what the registry says of the champion.
 
     Args:
@@ -247,10 +267,13 @@ def of_champion(version: str, tags: Mapping[str, str], registered: float, until:
         tags: its tags.
         registered: when it was registered, in seconds since 1970.
         until: the last month whose outcomes it has learned.
+        max_age: how many months of known outcomes it may lack.
     """
     yield Sample(CHAMPION, (version, tags.get("algorithm", "")), 1.0)
     yield Sample(CHAMPION_SINCE, (), registered)
     yield Sample(CHAMPION_TRAINED, (), end_of(until))
+    # The outcomes of a month are known when it is over: one more month for the one that is not.
+    yield Sample(CHAMPION_LIMIT, (), end_of(shift(until, max_age + 1)) - end_of(until))
     for score, metric in CHAMPION_SCORE.items():
         if (value := tags.get(f"test_{score}")) is not None:
             yield from _known(metric, (), float(value))

@@ -27,6 +27,8 @@ from crm_assets.modeling.frames import coded
 from crm_assets.monitoring.drift import SAMPLE, MonthRows
 
 SEED = 20161020
+# Units in which one amount can be a multiple of another, and how the column of such a multiple is called.
+MONEY, PER = ("USD",), " per "
 OPEN_DEALS, PREDICTED_DEALS = "open deals", "predictions of open deals"
 DEAL = "opportunity_id"
 FEATURES = tuple(feature.name for feature in ALL_FEATURES)
@@ -72,7 +74,8 @@ def dated_rows(raw: Mapping[str, ir.Table], table: RawTable, dating: Dating, mon
     day = rows[dating.column]
     rows = rows.filter(day.between(ibis.literal(month_start(month)), ibis.literal(month_end(month))))
     hidden = _later(table, dating)
-    kept = [name for name in rows.columns if name not in hidden and name not in table.key]
+    left_out = hidden | (set(table.key) - {SOURCE_ROW.name})
+    kept = [name for name in rows.columns if name not in left_out]
     dates = {column.name for column in table.columns if column.dtype == "date"}
     day = rows[dating.column]
     rows = rows.select(
@@ -83,12 +86,29 @@ def dated_rows(raw: Mapping[str, ir.Table], table: RawTable, dating: Dating, mon
         }
     )
     for other in RAW_TABLES:
-        if other.name != table.name and len(other.key) == 1 and other.key[0] in rows.columns:
+        # What a dated table says may not have been known then.
+        if not other.dated_by and len(other.key) == 1 and other.key[0] in rows.columns:
             listed = raw[other.name].drop(SOURCE_ROW.name)
             more = [name for name in listed.columns if name not in rows.columns]
             rows = rows.left_join(listed.select(*other.key, *more), list(other.key), rname="{name}_listed")
             rows = rows.drop(*(name for name in rows.columns if name.endswith("_listed")))
-    return rows.order_by(SOURCE_ROW.name)
+    ratios = {
+        f"{one}{PER}{other}": rows[one] / rows[other].nullif(0)
+        for one, other in _amounts(table)
+        if one in rows.columns and other in rows.columns
+    }
+    return rows.mutate(**ratios).order_by(SOURCE_ROW.name)
+
+
+@cache
+def _amounts(table: RawTable) -> list[tuple[str, str]]:
+    """Return the amounts of a table, each with an amount in the same unit that another table lists.
+
+    Amounts of all products together hide a discount that each of them shows.
+    """
+    own = [column for column in table.columns if column.dtype == "float64" and column.unit in MONEY]
+    listed = [column for other in RAW_TABLES if not other.dated_by for column in other.columns]
+    return [(one.name, other.name) for one in own for other in listed if other.unit == one.unit]
 
 
 def _later(table: RawTable, dating: Dating) -> set[str]:
@@ -178,6 +198,8 @@ def made_from(column: str) -> tuple[str, ...]:
     for table in RAW_TABLES:
         if len(table.key) == 1 and column in table.names and column not in table.key:
             found |= dict.fromkeys(key for key in table.key if _is_lookup(key))
+    if PER in column:
+        found |= dict.fromkeys(column.split(PER))
     for feature in ALL_FEATURES:
         if feature.name == column:
             found |= dict.fromkeys(feature.sources)

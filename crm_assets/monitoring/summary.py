@@ -7,36 +7,57 @@ import pandas as pd
 from crm_assets.modeling.outlook.cells import TOTAL
 from crm_assets.monitoring.tables import BRIER, ECE, ESTIMATE, MODEL, REVENUE, ROC_AUC, SEASON, WIN_RATE, WINS
 
+TOO_FEW = "too few months"
+
 
 def by_month(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return one row per month: what was said and came in total, and how good the predictions were.
+    """Return one row per month: the wins and the revenue that were said, and that came, in total.
 
     Args:
         rows: columns of `FORECAST_ACCURACY`, of one or more months.
     """
     totals = rows[rows["level"] == TOTAL]
-    table = pd.DataFrame(index=pd.Index(sorted(set(totals["forecast_month"])), name="month"))
-    for measure, digits in ((WINS, 0), (REVENUE, 0)):
-        own = _one(totals, measure, MODEL)
-        table[f"{measure} said"] = own["said"].round(digits)
-        table[f"{measure}, 80 %"] = [
-            "too few months" if pd.isna(low) else f"{low:,.0f} to {high:,.0f}"
-            for low, high in zip(
-                own["lower"].reindex(table.index), own["upper"].reindex(table.index), strict=True
-            )
+    table = pd.DataFrame(index=_months(totals))
+    for measure in (WINS, REVENUE):
+        own = _one(totals, measure, MODEL).reindex(table.index)
+        table[f"{measure} said"] = own["said"].round()
+        ends = zip(own["lower"], own["upper"], strict=True)
+        table[f"{measure} 80 %"] = [
+            TOO_FEW if pd.isna(low) else f"{low:,.0f} to {high:,.0f}" for low, high in ends
         ]
-        table[f"{measure} came"] = own["came"]
-        table[f"{measure} inside"] = own["inside"].map({True: "yes", False: "no"})
-        table[f"{measure}, same month last quarter"] = _one(totals, measure, SEASON)["said"]
-    table["said at the end of"] = totals.groupby("forecast_month")["snapshot_month"].first()
+        table[f"{measure} came"] = own["came"].round()
+        table[f"{measure} last quarter"] = _one(totals, measure, SEASON)["said"].round()
+    table["stored"] = totals.groupby("forecast_month")["stored"].first()
+    return table.reset_index()
+
+
+def quality_by_month(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per month: how good the predictions were, and how good they were estimated to be.
+
+    Args:
+        rows: columns of `FORECAST_ACCURACY`, of one or more months.
+    """
+    totals = rows[rows["level"] == TOTAL]
+    table = pd.DataFrame(index=_months(totals))
+    table["open deals"] = _one(totals, ROC_AUC, MODEL)["deals"]
     table["ROC AUC estimated"] = _one(totals, ROC_AUC, ESTIMATE)["said"]
     table["ROC AUC came"] = _one(totals, ROC_AUC, MODEL)["came"]
     table["Brier estimated"] = _one(totals, BRIER, ESTIMATE)["said"]
     table["Brier came"] = _one(totals, BRIER, MODEL)["came"]
-    table["Brier of the seasonal rate"] = _one(totals, BRIER, SEASON)["came"]
+    table["Brier of the season"] = _one(totals, BRIER, SEASON)["came"]
     table["calibration error"] = _one(totals, ECE, MODEL)["came"]
-    table["predictions stored"] = totals.groupby("forecast_month")["stored"].first()
     return table.reset_index()
+
+
+def figures(rows: pd.DataFrame) -> dict[str, float]:
+    """Return the figures of one month by name: those that the UI draws over the months."""
+    both = by_month(rows).merge(quality_by_month(rows), on="month")
+    (month,) = both.select_dtypes("number").to_dict("records")
+    return {str(name): round(float(value), 4) for name, value in month.items() if not pd.isna(value)}
+
+
+def _months(totals: pd.DataFrame) -> pd.Index:
+    return pd.Index(sorted(set(totals["forecast_month"])), name="month")
 
 
 def others(rows: pd.DataFrame) -> pd.DataFrame:

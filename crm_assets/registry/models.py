@@ -241,12 +241,10 @@ def tell(
     theirs: dict[str, float] | None = None,
     model: str = MODEL,
 ) -> None:
-    """Write a decision to a version's description, and with its numbers to its tags."""
+    """Write a decision and its numbers to a version's tags."""
     tags = {"decision": decision, "decision_reason": reason}
     tags |= {f"test_{metric}": repr(own[metric]) for metric in METRICS if own is not None}
     tags |= {f"champion_test_{metric}": repr(theirs[metric]) for metric in METRICS if theirs is not None}
     client = MlflowClient()
     for name, value in tags.items():
         client.set_model_version_tag(model, version, name, value)
-    # The list of versions shows descriptions as a column.
-    client.update_model_version(model, version, description=f"{decision.capitalize()}. {reason}")

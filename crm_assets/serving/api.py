@@ -139,9 +139,10 @@ def _known(keys: Keys | None, request: Request) -> Key:
         raise Problem(401, str(error), headers=challenge) from None
 
 
+may_read, may_score = _ApiKey(READ), _ApiKey(SCORE)
 Serving = Annotated[Service, Depends(service)]
-Reads = Annotated[Key, Depends(_ApiKey(READ))]
-Scores = Annotated[Key, Depends(_ApiKey(SCORE))]
+Reads = Annotated[Key, Depends(may_read)]
+Scores = Annotated[Key, Depends(may_score)]
 
 
 def written(answer: Any) -> bytes:

@@ -26,6 +26,8 @@ CLIENT_GONE = 499
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 # These answer even if the API is busy: who watches over it must not think that it is dead.
 ALWAYS = ("/healthz", "/readyz", "/metrics")
+# Seconds after which many requests that wait to be looked at are too many: each would be later than the last.
+LATE = 0.25
 # Headers of which one request may have only one: two readers could each believe another one.
 ONCE = (b"authorization", b"x-api-key", b"host", b"content-length", b"content-type", b"transfer-encoding")
 
@@ -47,8 +49,7 @@ class Guard:
             return
         started, seen = time.perf_counter(), _Seen(send, request_id(scope))
         scope["request_id"] = seen.request_id
-        others = max(self.under_way, len(scope.get(BEGUN, ())) - 1)
-        busy = others >= self.most and scope["path"] not in ALWAYS
+        busy = self._busy(scope) and scope["path"] not in ALWAYS
         self.under_way += 1
         self.metrics.in_flight.set(self.under_way)
         try:
@@ -61,6 +62,13 @@ class Guard:
             self.under_way -= 1
             self.metrics.in_flight.set(self.under_way)
             self._tell(scope, seen, time.perf_counter() - started)
+
+    def _busy(self, scope: Scope) -> bool:
+        """Return whether a request must be shed, so that the others are answered in time."""
+        if self.under_way >= self.most:
+            return True
+        waiting, since = scope.get(BEGUN, ((), 0.0))
+        return len(waiting) > self.most and asyncio.get_running_loop().time() - since > LATE
 
     def _refusal(self, scope: Scope, busy: bool) -> Any:
         """Return the answer to a request that goes no further; None if it may go on."""

@@ -1,7 +1,7 @@
 """HTTP/1.1 as uvicorn speaks it, with two additions.
 
-A head which does not arrive in time ends the connection. And a request knows how many others have begun:
-those that still wait to be looked at count as well, else nobody would notice that too many come.
+A head which does not arrive in time ends the connection. And a request knows since when it
+waits to be looked at, and how many others do, else nobody would notice that too many come.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-# The tasks of all requests that have begun and are not answered, in the scope of each.
+# In the scope of a request: the tasks of all that have begun and are not answered, and when this one began.
 BEGUN = "crm_assets.begun"
 
 
@@ -31,7 +31,7 @@ def impatient(seconds: float) -> type[HttpToolsProtocol]:
 
         def on_headers_complete(self) -> None:
             self._arrived()
-            self.scope[BEGUN] = self.tasks  # ty: ignore[invalid-typed-dict-key]
+            self.scope[BEGUN] = (self.tasks, self.loop.time())  # ty: ignore[invalid-typed-dict-key]
             super().on_headers_complete()
 
         def connection_lost(self, exc: Exception | None) -> None:

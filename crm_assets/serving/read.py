@@ -17,7 +17,7 @@ from crm_assets.serving.stored import Stored, plain, summaries
 
 router = APIRouter(prefix="/v1", tags=["stored answers"])
 
-PROBLEMS = responses(400, 401, 403, 404, 408, 413, 421, 422, 429, 500, 503, 504)
+PROBLEMS = responses(400, 401, 403, 404, 413, 421, 422, 429, 500, 503, 504)
 MOST = 500
 HORIZONS = {target.months: target for target in TARGETS}
 

@@ -16,6 +16,8 @@ from crm_assets.serving.stored import plain
 
 router = APIRouter(tags=["service"])
 
+PROBLEMS = responses(400, 401, 403, 413, 421, 429, 500, 503, 504)
+
 _BOARD = (
     "contender",
     "baseline",
@@ -30,9 +32,7 @@ _VERDICTS = ("feature", "verdict", "used", "overruled", "reason")
 _METRIC = "test_"
 
 
-@router.get(
-    "/v1/model", response_model=schemas.ModelOut, responses=responses(400, 401, 403, 413, 421, 429, 500, 503)
-)
+@router.get("/v1/model", response_model=schemas.ModelOut, responses=PROBLEMS)
 async def model(of: Serving, _: Reads) -> Response:
     """Return the model in force: features, metrics beside baselines, and the verdicts of the leak audit."""
     state = of.state()
@@ -65,7 +65,7 @@ async def model(of: Serving, _: Reads) -> Response:
     return sent(written(body))
 
 
-@router.get("/healthz", response_model=dict[str, str], responses=responses(400, 403, 413, 421))
+@router.get("/healthz", response_model=dict[str, str], responses=responses(400, 403, 413, 421, 504))
 @router.get("/ping", include_in_schema=False)
 async def healthz() -> dict[str, str]:
     """Say that the process answers."""
@@ -78,7 +78,7 @@ async def version(of: Serving) -> dict[str, str]:
     return {"model_version": of.follower.state.version}
 
 
-@router.get("/readyz", response_model=dict[str, Any], responses=responses(400, 403, 413, 421, 503))
+@router.get("/readyz", response_model=dict[str, Any], responses=responses(400, 403, 413, 421, 503, 504))
 async def readyz(of: Serving) -> dict[str, Any]:
     """Say whether the service can answer, and what it does without at the moment."""
     if not of.follower.ready:

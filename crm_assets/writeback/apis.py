@@ -24,6 +24,8 @@ from crm_assets.writeback.targets import Target
 TRIES = 5
 SECONDS = 60
 LONGEST_WAIT = 60.0
+# If it refuses so many deals, each alone, and took none, it will take none.
+ENOUGH = 5
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
@@ -66,15 +68,37 @@ class Interface:
             raise SettingsError(f"Set {told['token']} to a token of {goal.name} that may write these fields.")
         self._session = requests.Session()
         self._session.headers.update({"Authorization": f"Bearer {token}", "Accept": "application/json"})
+        # Whether it took any batch, and how many deals it refused alone.
+        self._took, self._alone = False, 0
         self._write: Callable[[list[Score]], list[Refusal]] = getattr(self, f"_{told['kind']}")
+
+    @property
+    def address(self) -> str:
+        """Where the CRM is."""
+        return self._url
 
     def write(self, scores: list[Score]) -> list[Refusal]:
         """Write a batch, and return the deals that the CRM did not take.
 
+        If the CRM refuses a batch as a whole, halves of it are sent until the deals are found that it minds:
+        one of them must not keep all others back.
+
         Raises:
-            SourceUnavailableError: the CRM does not answer, or refuses the batch as a whole.
+            SourceUnavailableError: the CRM does not answer, or refuses each deal.
         """
-        return self._write(scores)
+        try:
+            return self._write(scores)
+        except _RefusedError as error:
+            if len(scores) == 1:
+                self._alone += 1
+                if not self._took and self._alone >= ENOUGH:
+                    raise SourceUnavailableError(
+                        f"{self.goal.name} {error} It took no deal. Check that the fields of "
+                        f"crm_assets/writeback/targets/{self.goal.name}.yaml exist there."
+                    ) from None
+                return [Refusal(scores[0].id, str(error))]
+        middle = len(scores) // 2
+        return self.write(scores[:middle]) + self.write(scores[middle:])
 
     def _salesforce(self, scores: list[Score]) -> list[Refusal]:
         kind = self._told["object"]
@@ -84,9 +108,9 @@ class Interface:
         if not isinstance(results, list) or len(results) != len(scores):
             raise self._odd()
         return [
-            Refusal(score.id, _words(result.get("errors")))
+            Refusal(score.id, _words(result.get("errors") if isinstance(result, dict) else None))
             for score, result in zip(scores, results, strict=True)
-            if not result.get("success")
+            if not isinstance(result, dict) or not result.get("success")
         ]
 
     def _hubspot(self, scores: list[Score]) -> list[Refusal]:
@@ -99,7 +123,7 @@ class Interface:
         answer = self._send("POST", self._told["path"], {"inputs": inputs})
         if not isinstance(answer, dict) or not isinstance(answer.get("results"), list):
             raise self._odd()
-        taken = {str(result.get("id")) for result in answer["results"]}
+        taken = {str(result.get("id")) for result in answer["results"] if isinstance(result, dict)}
         why = _words(answer.get("errors")) or "HubSpot did not list it among the deals that it updated"
         return [Refusal(score.id, why) for score in scores if score.id not in taken]
 
@@ -115,12 +139,12 @@ class Interface:
                 f"msdyn_entityid='{score.id}',msdyn_entitytype='{self._told['entity_type']}'", safe="=,"
             )
             try:
-                self._send("PATCH", f"{self._told['path']}({key})", row, of_one=True)
+                self._send("PATCH", f"{self._told['path']}({key})", row)
             except _RefusedError as error:
                 refused.append(Refusal(score.id, str(error)))
         return refused
 
-    def _send(self, method: str, path: str, body: Any, of_one: bool = False) -> Any:
+    def _send(self, method: str, path: str, body: Any) -> Any:
         """Send a request, again if the CRM is busy, and return the answer."""
         tries = Retrying(
             stop=stop_after_attempt(TRIES),
@@ -129,13 +153,13 @@ class Interface:
             reraise=True,
         )
         try:
-            return tries(self._once, method, path, body, of_one)
+            return tries(self._once, method, path, body)
         except _AgainError as error:
             raise SourceUnavailableError(
                 f"{self.goal.name} at {self._url} {error}. What it took so far is recorded; run again later."
             ) from error
 
-    def _once(self, method: str, path: str, body: Any, of_one: bool) -> Any:
+    def _once(self, method: str, path: str, body: Any) -> Any:
         try:
             answer = self._session.request(
                 method, f"{self._url}{path}", json=body, timeout=SECONDS, allow_redirects=False
@@ -150,13 +174,8 @@ class Interface:
                 "and that it may write these fields."
             )
         if answer.status_code >= 300:
-            said = f"answers {answer.status_code}: {answer.text[:300]}"
-            if of_one:
-                raise _RefusedError(said)
-            raise SourceUnavailableError(
-                f"{self.goal.name} {said} Check that the fields of crm_assets/writeback/targets/"
-                f"{self.goal.name}.yaml exist there."
-            )
+            raise _RefusedError(f"answers {answer.status_code}: {answer.text[:300]}")
+        self._took = True
         try:
             return answer.json() if answer.content else None
         except ValueError:
@@ -169,7 +188,7 @@ class Interface:
 
 
 class _RefusedError(Exception):
-    """The CRM did not take one deal."""
+    """The CRM did not take a request."""
 
 
 def _wait(state: RetryCallState) -> float:

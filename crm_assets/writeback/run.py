@@ -71,7 +71,8 @@ def write_back(
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(folder / f"{crm}.lock", timeout=0):
-            known, ledger = scores(reader, settings.band_limits), Ledger(folder / f"{crm}.jsonl")
+            known = scores(reader, settings.band_limits)
+            ledger = Ledger(folder / f"{crm}.jsonl", interface.address if interface else None)
             changed = ledger.changed(known)
             file = folder / f"{crm}.csv"
             write_file(goal, changed, file)

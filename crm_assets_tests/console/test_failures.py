@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
 from crm_assets_tests.sources.messy_kinds import dates_as
@@ -83,6 +84,26 @@ def test_what_cannot_be_materialized_is_told_in_a_sentence(
     assert done.returncode == 1
     assert said in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_a_run_without_a_registry_fails_and_its_page_starts_with_the_sentence(
+    sample_run: tuple[Place, str], tmp_path: Path
+) -> None:
+    there = sample_run[0].copy(tmp_path / "place")
+    (there.folder / "home" / "mlflow.db").write_bytes(b"no database" * 100)
+    chosen = ("--select", "win_predictions", "--month", "2023-12")
+    done = there.python("-m", "crm_assets.console.materialize", *chosen)
+    assert done.returncode == 1
+    assert "mlflow.db: file is not a database" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+    with dg.DagsterInstance.from_config(str(there.folder / "dagster")) as instance:
+        run = instance.get_runs(limit=1)[0]
+        [event] = instance.get_records_for_run(run.run_id, of_type=dg.DagsterEventType.RUN_FAILURE).records
+    failed = event.event_log_entry.dagster_event
+    assert failed is not None
+    error = failed.job_failure_data.error
+    assert error is not None
+    assert "RunStoppedError: Cannot" in error.message.splitlines()[0]
 
 
 def test_all_checks_end_with_a_table(sample_run: tuple[Place, str], tmp_path: Path) -> None:

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
-import requests
 
 from crm_assets.insight.people import Person, hash_password, write_person
 from crm_assets.insight.scope import scope_of
-from dev.mlflow_server import free_port
+from dev.dashboard_server import dashboard_server
 from dev.place import Place
 from dev.screenshots import browser_program, settled
-from dev.waiting import wait_until
 
 PASSWORD = "correct horse battery"  # noqa: S105 - of people who are made up
 MANAGERS = 2
+PAGES = ("Forecast", "Deals", "What changed", "At risk", "Said and came", "Trust")
+
+
+def csv(content: bytes) -> pd.DataFrame:
+    return pd.read_csv(io.BytesIO(content), encoding="utf-8-sig")
 
 
 @dataclass
@@ -36,9 +39,9 @@ class Visitor:
     page: Any
     seen: list[str] = field(default_factory=list)
 
-    def log_in(self, name: str, password: str = PASSWORD) -> None:
-        """Open the dashboard and log in."""
-        self.page.goto(self.address)
+    def log_in(self, name: str, password: str = PASSWORD, at: str = "") -> None:
+        """Open the dashboard, or a page of it, and log in."""
+        self.page.goto(f"{self.address}/{at}")
         settled(self.page)
         self.page.get_by_label("Name", exact=True).fill(name)
         self.page.get_by_label("Password", exact=True).fill(password)
@@ -51,7 +54,10 @@ class Visitor:
             "title => document.querySelector('h1')?.innerText.includes(title)", arg=title, timeout=120_000
         )
         settled(self.page)
-        return self.text()
+        said = self.text()
+        # What Streamlit shows of an error that nobody foresaw.
+        assert "encountered an error" not in said, f"{title}: {said}"
+        return said
 
     def text(self) -> str:
         return self.page.inner_text("body")
@@ -79,26 +85,8 @@ def home(sample_run: tuple[Place, str], tmp_path_factory: pytest.TempPathFactory
 def dashboard(home: Place) -> Iterator[str]:
     """Yield the address of a dashboard of that home."""
     pytest.importorskip("streamlit", reason="the extra `dashboard` is not installed")
-    port = free_port()
-    command = [sys.executable, "-m", "crm_assets.dashboard"]
-    address, log = f"http://127.0.0.1:{port}", home.folder / "dashboard.log"
-    environment = home.environment(CRM_DASHBOARD_PORT=str(port))
-    with log.open("w") as output:
-        process = subprocess.Popen(command, env=environment, cwd=home.folder, stdout=output, stderr=output)
-    try:
-        wait_until(lambda: _answers(address, process, log), "the dashboard", lambda: log.stat().st_size)
-        yield address
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def _answers(address: str, process: subprocess.Popen[bytes], log: Path) -> bool:
-    assert process.poll() is None, log.read_text()
-    try:
-        return requests.get(f"{address}/_stcore/health", timeout=5).ok
-    except requests.RequestException:
-        return False
+    with dashboard_server(home) as running:
+        yield running.address
 
 
 @pytest.fixture(scope="module")
@@ -124,8 +112,8 @@ def boss(browser: Any, dashboard: str) -> Visitor:
     return visitor
 
 
-def visit(browser: Any, address: str) -> Visitor:
-    """Open a browser window of its own."""
-    page = browser.new_context(locale="en-US", accept_downloads=True).new_page()
+def visit(browser: Any, address: str, **more: Any) -> Visitor:
+    """Open a browser window of its own, with more options of Playwright's contexts."""
+    page = browser.new_context(locale="en-US", accept_downloads=True, **more).new_page()
     page.set_default_timeout(120_000)
     return Visitor(address, page)

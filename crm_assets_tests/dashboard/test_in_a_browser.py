@@ -6,19 +6,16 @@ import io
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from crm_assets_tests.dashboard.conftest import Visitor, visit
+from crm_assets_tests.dashboard.conftest import PAGES, Visitor, csv, visit
 from dev.place import Place
 from dev.screenshots import settled
 
 LAST = "2023-12"
-PAGES = ("Forecast", "Deals", "What changed", "At risk", "Said and came", "Trust")
 SERIOUS = ("serious", "critical")
-
-
-def csv(content: bytes) -> pd.DataFrame:
-    return pd.read_csv(io.BytesIO(content), encoding="utf-8-sig")
 
 
 def test_a_wrong_password_opens_nothing(browser: Any, dashboard: str) -> None:
@@ -96,6 +93,35 @@ def test_a_manager_sees_own_deals_only(browser: Any, dashboard: str, home: Place
     book = pd.read_excel(io.BytesIO(manager.download("The month as Excel workbook")), sheet_name=None)
     text = "".join(sheet.to_csv() for sheet in book.values())
     assert not [name for name in others if name in text]
+    # The filter offers own names only, and an address asks for nobody else's deals.
+    manager.go("Deals")
+    manager.page.get_by_role("combobox", name="Manager").click()
+    assert manager.page.get_by_role("option").all_inner_texts() == [own]
+    manager.log_in("manager0", at=f"deals?manager={others[0]}&filter-manager={others[0]}&scope=all")
+    manager.page.get_by_test_id("stSidebarNav").wait_for()
+    manager.go("Deals")
+    assert set(csv(manager.download("This table as CSV"))["manager"]) == {own}
+
+
+def test_quotas_stand_beside_the_forecast(boss: Visitor, home: Place) -> None:
+    name = sorted(home.frame("win_predictions", LAST)["manager"].unique())[0]
+    quotas = home.tables / "raw_quotas.parquet"
+    stored = pq.read_table(quotas)
+    row = {"month": "2024-01", "name": name, "quota": 12_345_678.0, "source_row": 2}
+    try:
+        pq.write_table(pa.Table.from_pylist([row], stored.schema), quotas)
+        for _ in range(40):
+            boss.go("Deals")
+            boss.go("Forecast")
+            boss.page.get_by_text("Manager", exact=True).first.click()
+            settled(boss.page)
+            shown = csv(boss.download("This table as CSV"))
+            if "quota" in shown:
+                break
+            boss.page.wait_for_timeout(500)
+        assert shown.set_index("name")["quota"].dropna().to_dict() == {name: 12_345_678.0}
+    finally:
+        pq.write_table(stored, quotas)
 
 
 def test_an_own_number_stands_beside_the_models(boss: Visitor) -> None:

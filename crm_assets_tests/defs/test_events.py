@@ -46,6 +46,17 @@ def stale(there: Place) -> dict[str, str]:
     return found
 
 
+def test_a_run_of_the_console_belongs_to_its_job_and_code_location(sample_run: tuple[Place, str]) -> None:
+    there, _ = sample_run
+    with dg.DagsterInstance.from_config(str(there.folder / "dagster")) as instance:
+        first = instance.get_runs(ascending=True, limit=1)[0]
+    assert first.remote_job_origin is not None
+    assert first.remote_job_origin.job_name == first.job_name == "monthly_win_probability"
+    # The UI's timeline and the job's history look for these two.
+    label = first.remote_job_origin.repository_origin.get_label()
+    assert label == first.tags[".dagster/repository"] == "__repository__@crm_assets.definitions"
+
+
 def test_each_column_says_what_it_is_made_from(sample_run: tuple[Place, str]) -> None:
     there, _ = sample_run
     deals = made_from(there, "opportunities")

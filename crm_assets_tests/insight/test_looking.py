@@ -128,7 +128,10 @@ def test_quotas_of_a_folder_stand_beside_the_forecast_of_their_names(
 ) -> None:
     own, other, *_ = sorted(reader.predictions(LAST)["manager"].unique())
     forecast = reader.forecast(LAST)
-    assert "quota" not in with_quotas(reader, forecast[forecast["level"] == "manager"], LAST)
+    team = forecast[forecast["level"] == "manager"]
+    # Nobody has a quota yet, also among those that a manager sees.
+    for looking in (reader, reader.within(scope_of(f"manager:{own}"))):
+        assert "quota" not in with_quotas(looking, team, LAST)
     lines = ["month,name,quota", f"2024-01,{own},50000", f"2024-02,{own},60000", f"2024-01,{other},1000"]
     (small_dump / RAW_QUOTAS.file_name).write_text("\n".join([*lines, f"January,{own},7"]))
     read = CsvFolder(small_dump, "test").read(RAW_QUOTAS)

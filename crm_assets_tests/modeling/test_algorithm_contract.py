@@ -20,7 +20,7 @@ from crm_assets.modeling.algorithm import SNAPSHOT, Algorithm
 from crm_assets.modeling.backtest import walk_forward
 from crm_assets.modeling.calibration import CalibratedModel, fit_calibrator
 from crm_assets.modeling.champion import Candidate, candidate
-from crm_assets.modeling.explanation import PUSHED_DOWN, PUSHED_UP, contributions, explain
+from crm_assets.modeling.explanation import PUSHED_DOWN, PUSHED_UP, contributions, explain, explained
 from crm_assets.modeling.folds import FoldModels, Split, last_lesson, learn
 from crm_assets.modeling.training_rows import HeldRows
 from crm_assets.registry import cards, models, tracking
@@ -136,6 +136,30 @@ def test_it_explains_by_raw_features_what_it_scores(row: Algorithm, sample: Trai
     for index, up in why[PUSHED_UP].items():
         for push in up:
             assert push["contribution"] == pushes.loc[index, push["feature"]] > 0
+
+
+def test_deals_that_come_a_few_at_a_time_get_the_scores_and_reasons_of_a_table(
+    row: Algorithm, sample: Training
+) -> None:
+    estimator, rows = fitted(row, sample), strange(sample)
+    month = rows["snapshot_month"].max()
+    rows = rows[rows["snapshot_month"] == month].head(40)
+    deals = rows.astype(object).where(rows.notna(), None).to_dict("records")
+    ready = row.prepare(estimator, month, sample.features)
+    scores = row.scores(estimator, row.matrix(rows, sample.features))
+    pushes = contributions(row, estimator, rows, sample.features).to_numpy()
+    # All together, and each alone.
+    for part in ([slice(0, 40)], [slice(place, place + 1) for place in range(5)]):
+        for some in part:
+            given = ready.given(deals[some])
+            np.testing.assert_allclose(ready.scores(given), scores[some], rtol=0, atol=1e-12)
+            found = ready.contributions(given)
+            np.testing.assert_allclose(found, pushes[some], rtol=0, atol=1e-9)
+    why = explain(row, estimator, rows, sample.features).to_dict("records")
+    told = explained(pushes, deals, sample.features)
+    for one, other in zip(told, why, strict=True):
+        for direction in (PUSHED_UP, PUSHED_DOWN):
+            assert one[direction] == list(other[direction])
 
 
 def test_a_month_is_scored_without_what_comes_after_it(row: Algorithm, sample: Training) -> None:

@@ -102,7 +102,8 @@ def test_a_stored_search_is_used_only_where_it_may_be(
         row, stored, changed.get("source", "csv:one"), changed.get("code", "abc"), split
     )
     assert why in said
-    assert (built.parameters, tried) == ((), 0) if changed else ((("inverse_penalty", 1.0),), 3)
+    expected = ((), 0) if changed else ((("inverse_penalty", 1.0),), 3)
+    assert (built.parameters, tried) == expected
 
 
 def test_the_champion_is_built_as_its_backtest_was(sample: Training, searched: pd.DataFrame) -> None:

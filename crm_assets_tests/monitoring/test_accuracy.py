@@ -11,7 +11,7 @@ from crm_assets.insight.overrides import OVERRIDES
 from crm_assets.modeling.outlook.history import History
 from crm_assets.monitoring.accuracy import Stored, said_and_came
 from crm_assets.monitoring.outcome import Outcome
-from crm_assets.monitoring.summary import bias, by_month, others
+from crm_assets.monitoring.summary import bias, by_month, figures, others, quality_by_month
 from crm_assets.monitoring.tables import FORECAST_ACCURACY
 
 SAID_IN, MONTH = "2017-05", "2017-06"
@@ -152,7 +152,9 @@ def test_people_read_a_row_per_month_and_the_bias_per_name(outcome: Outcome) -> 
     table = by_month(rows)
     assert table["month"].tolist() == [MONTH, shift(MONTH, 1)]
     assert table["wins came"].tolist() == [4, 8]
-    assert table["wins inside"].iloc[0] == "yes"
+    assert table["wins 80 %"].iloc[0] == "2 to 4"
+    assert quality_by_month(rows)["Brier came"].notna().all()
+    assert figures(first)["wins came"] == 4
     ada = one(bias(rows, "manager"), name="Ada")
     assert (ada["revenue said"], ada["revenue came"], ada["months"]) == (2200, 2700, 2)
     assert ada["bias of revenue (%)"] == pytest.approx(-18.5)

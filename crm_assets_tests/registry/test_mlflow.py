@@ -22,11 +22,14 @@ def test_mlflow_holds_one_parent_run_with_a_nested_run_per_algorithm(sample_run:
         "version = mlflow.MlflowClient().get_model_version_by_alias("
         "'monthly_win_probability_model', 'champion')\n"
         "card = mlflow.artifacts.load_text(f'runs:/{version.run_id}/model_card.md')\n"
-        "print(json.dumps([runs.to_json(), version.version, version.tags, card, version.description]))\n"
+        "shown = mlflow.get_experiment_by_name('monthly_win_probability').tags\n"
+        "months = mlflow.MlflowClient().get_metric_history(version.run_id, 'test_month_roc_auc')\n"
+        "print(json.dumps([runs.to_json(), version.version, version.tags, card, version.description,"
+        " shown, [(m.step, m.timestamp) for m in months]]))\n"
     )
     done = there.python("-c", script)
     assert done.returncode == 0, done.stderr
-    text, version, tags, card, summary = json.loads(done.stdout.splitlines()[-1])
+    text, version, tags, card, summary, shown, months = json.loads(done.stdout.splitlines()[-1])
     runs = pd.DataFrame(json.loads(text))
     nested = runs[runs["tags.mlflow.parentRunId"].notna()]
     assert len(set(nested["tags.mlflow.parentRunId"])) == 1
@@ -44,4 +47,13 @@ def test_mlflow_holds_one_parent_run_with_a_nested_run_per_algorithm(sample_run:
     assert there.metadata("champion")[Fact.MODEL_CARD].value == card
     for digest in there.frame("raw_archive")["digest"]:
         assert digest in card
+    # The UI opens on columns that the runs have, links runs to the version, and shows months as months.
+    columns = json.loads(shown["mlflow.sharedViewState.scores"])["selectedColumns"]
+    assert {name.replace("`", "") for name in columns} <= set(runs.columns)
+    made = f"[version {version}](#/models/monthly_win_probability_model/versions/{version}?"
+    candidate = nested[nested["tags.mlflow.runName"] == "champion"]
+    assert all(made in note for note in pd.concat([candidate, parent])["tags.mlflow.note.content"])
+    assert [(step, f"{pd.Timestamp(at, unit='ms'):%Y%m}") for step, at in months] == [
+        (step, f"{step}") for step, _ in months
+    ]
     assert not list((there.folder / "home" / "mlflow-artifacts").rglob("*.pkl"))

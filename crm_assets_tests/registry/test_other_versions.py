@@ -11,7 +11,7 @@ import pytest
 from mlflow.tracking import MlflowClient
 
 from crm_assets.errors import RegistryError, SourceUnavailableError
-from crm_assets.registry import aliases, models, promotion
+from crm_assets.registry import aliases, cards, models, promotion
 from crm_assets.registry.aliases import CHAMPION
 from crm_assets.registry.names import MODEL
 from crm_assets.registry.reading import MODEL_FILE
@@ -65,6 +65,14 @@ def test_a_version_says_what_it_was_written_under(registry: MlflowClient) -> Non
     tags = registry.get_model_version(MODEL, train().version).tags
     written = {name.removeprefix("written_by.") for name in tags if name.startswith("written_by.")}
     assert written == {"Python", "scikit-learn", "skops", "numpy", "scipy", "xgboost", "crm_assets"}
+
+
+def test_a_version_of_an_older_release_has_no_card(registry: MlflowClient, tmp_path: Path) -> None:
+    older = champion_of_other_versions(registry, tmp_path, '"Pipeline"', '"GonePipeline"')
+    with pytest.raises(RegistryError, match=f"Version {older} of {MODEL} has no model card: an older"):
+        cards.card_of(registry.get_model_version(MODEL, older))
+    decision = train()
+    assert cards.card_of(registry.get_model_version(MODEL, decision.version)) == decision.card
 
 
 @pytest.mark.parametrize(

@@ -164,7 +164,7 @@ def test_xgboost_on_spark_gives_the_same_table_wins_and_is_registered_as_any_oth
     experiment = registry.get_experiment_by_name(tracking.EXPERIMENT)
     assert experiment is not None
     with mlflow.start_run(experiment_id=experiment.experiment_id) as run:
-        models.register(there, rows, {}, run.info.run_id)
+        models.register(there, rows, {}, run.info.run_id, deals.card_of(there, rows))
     live = rows.rows(rows.months[-1:])
     # Unknown categories and missing numbers as well.
     live.loc[live.index[0], ["product", "sales_agent"]] = "Nobody knows it"

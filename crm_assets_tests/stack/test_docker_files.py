@@ -16,6 +16,7 @@ from dagster._core.workspace.config_schema import process_workspace_config
 from crm_assets.errors import StackError
 from dev.stack import docker
 from dev.stack.compose import COMPOSE_FILE, ROOT, interpolate, read_services, variable_names
+from dev.stack.secret_values import SECRET_BYTES, fill_in
 
 FOLDER = COMPOSE_FILE.parent
 TEXT = COMPOSE_FILE.read_text("utf-8")
@@ -74,6 +75,25 @@ def test_an_empty_secret_is_told_by_name_before_anything_starts(tmp_path: Path, 
         docker.read_env(tmp_path / ".env")
 
 
+def test_secrets_that_are_empty_are_chosen_as_long_as_their_service_accepts(tmp_path: Path) -> None:
+    file, example = tmp_path / ".env", tmp_path / "env.example"
+    example.write_text(EXAMPLE)
+    assert set(fill_in(file, example)) == set(SECRETS) == set(SECRET_BYTES)
+    assert file.stat().st_mode & 0o077 == 0
+    chosen = {name: value for name, value in docker.read_env(file).items() if name in SECRETS}
+    # MinIO's limits: a user has 3 to 20 characters, a secret 8 to 40.
+    users = {name for name in SECRETS if name.endswith(("ACCESS_KEY_ID", "ROOT_USER"))}
+    assert {name for name in users if not 3 <= len(chosen[name]) <= 20} == set()
+    stored = {name for name in SECRETS if name.startswith(("MINIO", "CRM_S3", "MLFLOW_S3"))} - users
+    assert {name for name in stored if not 8 <= len(chosen[name]) <= 40} == set()
+    assert len(set(chosen.values())) == len(SECRETS)
+    file.write_text(file.read_text().replace(chosen["POSTGRES_PASSWORD"], "") + "CRM_BIND=192.0.2.1\n")
+    assert fill_in(file, example) == ["POSTGRES_PASSWORD"]
+    again = docker.read_env(file)
+    assert again["CRM_BIND"] == "192.0.2.1"
+    assert {name for name in SECRETS if again[name] != chosen[name]} == {"POSTGRES_PASSWORD"}
+
+
 def test_a_missing_env_file_is_told_with_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(StackError, match="is missing: make secrets writes it"):
         docker.read_env(tmp_path / ".env")
@@ -95,7 +115,7 @@ def test_every_image_is_pinned_to_one_release() -> None:
     images = {interpolate(spec["image"], {}) for spec in SPECS.values()} - {"crm-assets:local"}
     dockerfile = (FOLDER / "Dockerfile").read_text("utf-8")
     bases = set(re.findall(r"^FROM (\S+)", dockerfile, re.MULTILINE))
-    assert all(re.search(r":(RELEASE\.\d|\d+\.\d+)", image) for image in images | bases)
+    assert all(re.search(r":(RELEASE\.\d|v?\d+\.\d+)", image) for image in images | bases)
     assert "minio/minio" not in {image.split(":")[0] for image in images}
 
 
@@ -112,7 +132,7 @@ def test_every_service_waits_for_what_it_needs_to_be_ready() -> None:
         assert how["condition"] == ("service_completed_successfully" if ends else "service_healthy")
 
 
-@pytest.mark.parametrize("service", ["code", "webserver", "daemon"])
+@pytest.mark.parametrize("service", ["code", "webserver", "daemon", "metrics"])
 def test_every_dagster_service_has_all_that_the_deployed_instance_asks_for(service: str) -> None:
     asked = set()
     for file in ("dagster.yaml", "workspace.yaml"):
@@ -139,7 +159,9 @@ def test_the_deployed_instance_and_workspace_are_sound(
 def test_only_the_graph_and_mlflow_hold_keys_and_each_its_own() -> None:
     services = read_services({name: name.lower() for name in SECRETS})
     keys = {name: service.environment.get("AWS_ACCESS_KEY_ID") for name, service in services.items()}
-    dagster = dict.fromkeys(("code", "webserver", "daemon", "api", "dashboard"), "crm_s3_access_key_id")
+    dagster = dict.fromkeys(
+        ("code", "webserver", "daemon", "api", "dashboard", "metrics"), "crm_s3_access_key_id"
+    )
     assert {k: v for k, v in keys.items() if v} == dagster | {"mlflow": "mlflow_s3_access_key_id"}
     held = {
         name for name, service in services.items() if "minio_root_password" in service.environment.values()

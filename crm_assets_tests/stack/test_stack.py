@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -115,6 +116,17 @@ def test_the_graph_has_no_right_to_the_artifacts_and_none_to_make_buckets(stack:
         graph(stack).list_objects_v2(Bucket=BUCKETS["MLFLOW_S3_BUCKET"])
     with pytest.raises(ClientError, match="AccessDenied"):
         graph(stack).create_bucket(Bucket="another")
+
+
+def test_the_exporter_of_the_stack_reads_postgres_bucket_and_registry(stack: Stack) -> None:
+    stack.start_service("metrics")
+    try:
+        with urllib.request.urlopen(f"{stack.address('metrics')}/metrics", timeout=60) as answer:  # noqa: S310
+            text = answer.read().decode()
+    finally:
+        stack.stop_service("metrics")
+    ups = dict(re.findall(r'^crm_exporter_up\{part="(\w+)"\} (\S+)$', text, re.MULTILINE))
+    assert ups == {"runs": "1.0", "tables": "1.0", "registry": "1.0"}
 
 
 def test_a_service_that_is_killed_comes_back(stack: Stack) -> None:

@@ -134,6 +134,32 @@ def test_a_busy_crm_is_asked_again_and_what_it_does_not_take_is_told(run: Run, c
     assert run(name, send=True).changed == 2
 
 
+@pytest.mark.parametrize("name", WITH_INTERFACE)
+def test_a_deal_that_the_crm_minds_keeps_no_other_back(run: Run, crm: Crm, name: str) -> None:
+    crm.poison = {deal_id(3), deal_id(DEALS - 1)}
+    done = run(name, send=True)
+    assert ({one.id for one in done.refused}, done.sent) == (crm.poison, DEALS - 2)
+    assert all("400" in one.why for one in done.refused)
+
+
+@pytest.mark.parametrize("name", ["salesforce", "hubspot"])
+def test_a_crm_that_takes_none_is_not_asked_for_each_deal(run: Run, crm: Crm, name: str) -> None:
+    crm.poison = {"0000"}
+    with pytest.raises(SourceUnavailableError, match=r"answers 400: .* It took no deal\. Check that"):
+        run(name, send=True)
+    assert crm.requests < 30
+
+
+def test_another_crm_of_the_same_kind_gets_all_deals(
+    run: Run, crm: Crm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run("hubspot", send=True).sent == DEALS
+    with crm_server() as production:
+        monkeypatch.setenv("HUBSPOT_URL", production.address)
+        assert (run("hubspot", send=True).sent, len(production.scores)) == (DEALS, DEALS)
+        assert run("hubspot", send=True).changed == run("hubspot").changed == 0
+
+
 def test_what_is_missing_is_a_sentence(run: Run, crm: Crm, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SettingsError, match=r"no write-back to 'sap'; name one of dynamics, hubspot"):
         run("sap")

@@ -19,6 +19,7 @@ from grafana_foundation_sdk.models.dashboard import (
     Threshold,
     ThresholdsMode,
 )
+from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
 from dev.grafana.panels import LINES, SECTIONS, STAT, TABLE, Panel
 from dev.place import ROOT
@@ -64,7 +65,8 @@ def _panel(panel: Panel) -> Any:
     for number, (expression, legend) in enumerate(panel.queries):
         query = prometheus.Dataquery().ref_id(chr(ord("A") + number)).expr(expression).datasource(SOURCE)
         query = query.legend_format(legend or "__auto")
-        made = made.with_target(query.instant().format("table") if panel.kind == TABLE else query.range())
+        query = query.instant().format(PromQueryFormat.TABLE) if panel.kind == TABLE else query.range()
+        made = made.with_target(query)
     return made
 
 

@@ -161,9 +161,12 @@ MODEL = (
         TABLE,
     ),
     Panel(
-        "Scores by month",
-        "How good the predictions for each month that is over were.",
-        tuple((_of_month(m.MONTH_SCORE[score], MODEL_SAID), score) for score in m.MONTH_SCORE),
+        "Scores and drift by month",
+        "How good the predictions for each month that is over were, and how many columns drifted in it.",
+        (
+            *((_of_month(m.MONTH_SCORE[score], MODEL_SAID), score) for score in m.MONTH_SCORE),
+            (_of_month(m.DRIFTED), "drifted columns"),
+        ),
         "short",
         TABLE,
     ),

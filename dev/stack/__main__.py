@@ -16,7 +16,7 @@ from dev.stack.fill import fill
 from dev.stack.place import default_folder
 from dev.stack.stack import ALL, ON_DEMAND, SERVICES, Stack
 
-# The variable that asks for more services: `api`, `dashboard`, or both with a comma.
+# The variable that asks for more services: `api`, `dashboard` or `metrics`, several with commas.
 PROFILE = "STACK_PROFILE"
 
 
@@ -41,6 +41,8 @@ def up(console: Console, folder: Path) -> None:
         console.print(f"REST API: {stack.address('api')}/docs   its key is API_KEY of the secrets below")
     if stack.pid("dashboard"):
         console.print(f"Dashboard: {stack.address('dashboard')}")
+    if stack.pid("metrics"):
+        console.print(f"Metrics for Prometheus: {stack.address('metrics')}/metrics")
     console.print(
         f"Dagster: {stack.address('webserver')}   MLflow: {stack.address('mlflow')}\n"
         "`make stack-fill` fills it: the whole graph for all months.\n"

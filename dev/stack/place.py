@@ -36,6 +36,7 @@ _PORT_NAMES = (
     "REDIS_PORT",
     "API_PORT",
     "DASHBOARD_PORT",
+    "METRICS_PORT",
 )
 # Where the secrets hold a key of the REST API.
 API_KEY = "API_KEY"
@@ -177,8 +178,10 @@ class Place:
         self.folder.chmod(0o711)
         for file in ("dagster.yaml", "workspace.yaml"):
             (self.dagster_home / file).write_text((ROOT / "docker" / file).read_text("utf-8"), "utf-8")
-        if not self.secrets_file.is_file():
-            write_private(self.secrets_file, new_secrets())
+        kept = json.loads(self.secrets_file.read_text("utf-8")) if self.secrets_file.is_file() else {}
+        # A stack of an older version lacks the secrets of newer services.
+        if (needed := new_secrets() | kept) != kept:
+            write_private(self.secrets_file, needed)
         known = json.loads(self.state_file.read_text("utf-8"))["ports"] if self.state_file.is_file() else {}
         # A stack of an older version lacks the ports of newer services.
         if missing := [name for name in _PORT_NAMES if name not in known]:

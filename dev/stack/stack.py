@@ -23,8 +23,8 @@ from dev.stack.place import FOLDER, HOST, Place, existing, is_free, write_privat
 from dev.waiting import crowding
 
 SERVICES = ("postgres", "s3", "mlflow", "code", "webserver", "daemon")
-# Those of the profiles `api` and `dashboard`: they start only if they are asked for.
-ON_DEMAND = ("redis", "api", "dashboard")
+# Those of the profiles `api`, `dashboard` and `monitoring`: they start only if they are asked for.
+ON_DEMAND = ("redis", "api", "dashboard", "metrics")
 ALL = (*SERVICES, *ON_DEMAND)
 # The compose file's services that the native S3 server replaces.
 _S3 = {"minio": "s3", "buckets": "s3"}
@@ -129,7 +129,7 @@ class Stack:
     def address(self, service: str) -> str:
         """Return where a service listens; "" for the daemon, which does not listen."""
         port = self.place.ports.get(f"{service.upper()}_PORT")
-        scheme = "http://" if service in ("s3", "mlflow", "webserver", "api", "dashboard") else ""
+        scheme = "http://" if service in ("s3", "mlflow", "webserver", "api", "dashboard", "metrics") else ""
         return f"{scheme}{HOST}:{port}" if port else ""
 
     def log(self, service: str) -> Path:
@@ -240,7 +240,7 @@ class Stack:
         if redis_server.find_program():
             command = tuple(redis_server.command(self.place.ports["REDIS_PORT"], self.place.scratch))
             programs.append(supervise.Program("redis", command))
-        for name in (*SERVICES[2:], "api", "dashboard"):
+        for name in (*SERVICES[2:], "api", "dashboard", "metrics"):
             command = (sys.executable, "-m", "dev.stack.launch", str(self.place.folder), name)
             programs.append(supervise.Program(name, command))
         return programs

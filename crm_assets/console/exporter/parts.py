@@ -13,6 +13,7 @@ from crm_assets.crm.schema import RAW_TABLES
 from crm_assets.crm.tables import DATA_QUALITY, QUARANTINED_ROWS, REVENUE_FORECAST, WIN_PREDICTIONS
 from crm_assets.crm.targets import DEFAULT_TARGET, target
 from crm_assets.monitoring import metrics
+from crm_assets.monitoring.drift_table import DRIFT_REPORT
 from crm_assets.monitoring.metrics import Sample
 from crm_assets.monitoring.tables import FORECAST_ACCURACY, PERFORMANCE_ESTIMATE
 from crm_assets.settings import OPEN_END, get_settings
@@ -41,11 +42,12 @@ def read_registry() -> list[Sample]:
     found = serving.champion(get_settings())
     if found is None:
         return []
-    tags, version = found.version.tags, found.version
+    tags, version, limit = found.version.tags, found.version, get_settings().champion_max_age
     learned = target(tags.get("target", DEFAULT_TARGET.name))
     months = json.loads(tags.get("trained_months", "[]"))
     until = learned.last_month(max(months)) if months else ""
-    return list(metrics.of_champion(str(version.version), tags, version.creation_timestamp / 1000, until))
+    since = version.creation_timestamp / 1000
+    return list(metrics.of_champion(str(version.version), tags, since, until, limit))
 
 
 def parts() -> Mapping[str, Callable[[], list[Sample]]]:
@@ -77,6 +79,8 @@ def _tables(store: TableStore) -> Iterator[Sample]:
         yield from metrics.of_forecast(_frame(store, REVENUE_FORECAST.name, months[-1:]))
     if months := metrics.newest(store.months(FORECAST_ACCURACY.name)):
         yield from metrics.of_accuracy(_frame(store, FORECAST_ACCURACY.name, months))
+    if months := metrics.newest(store.months(DRIFT_REPORT.name)):
+        yield from metrics.of_drift(_frame(store, DRIFT_REPORT.name, months))
     if months := store.months(PERFORMANCE_ESTIMATE.name):
         yield from metrics.of_estimate(_frame(store, PERFORMANCE_ESTIMATE.name, months[-1:]))
 

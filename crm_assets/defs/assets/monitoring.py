@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from crm_assets.monitoring.accuracy import Stored
 
 GROUP = "monitoring"
+# What the tables repeat about who made the predictions.
+MADE = ("scored_by", "algorithm", "model_version")
 # How many months of estimates tell how far an estimate strays.
 MONTHS_OF_ESTIMATES = 12
 # What the UI says about where predictions come from.
@@ -74,7 +76,7 @@ def performance_estimate(
     store = tables.store
 
     def estimated(month: str) -> pd.DataFrame:
-        predictions = _said(store, WIN_PREDICTIONS.name, month)
+        predictions = _said(store, WIN_PREDICTIONS.name, month, ["probability", *MADE])
         frame = of_predictions(predictions, month, list(_known_estimates(store, month, fold_models)))
         context.add_asset_metadata(_of_estimate(frame), partition_key=month)
         return frame
@@ -174,10 +176,9 @@ def _stored(store: TableStore, month: str) -> "Stored":
     from crm_assets.monitoring.accuracy import Stored
 
     own = overrides(Reader(store))
-    made = ["scored_by", "algorithm", "model_version"]
     estimated = month in store.months(PERFORMANCE_ESTIMATE.name)
     return Stored(
-        predictions=_said(store, WIN_PREDICTIONS.name, month, [DEAL, "probability", *made]),
+        predictions=_said(store, WIN_PREDICTIONS.name, month, [DEAL, "probability", *MADE]),
         forecast=_said(store, REVENUE_FORECAST.name, month),
         then=all(as_said(store, table.name, month)[1] for table in (WIN_PREDICTIONS, REVENUE_FORECAST)),
         estimate=_said_by_estimate(store, month) if estimated else None,
@@ -220,7 +221,9 @@ def _of_accuracy(frame: pd.DataFrame, known: list[pd.DataFrame]) -> dict[str, An
     rows = pd.concat([each for each in known if len(each)], ignore_index=True)
     facts = {
         Fact.SAID_AND_CAME: picture(plots.said_and_came(rows)),
+        **summary.figures(frame),
         Fact.BY_MONTH: table(summary.by_month(rows)),
+        Fact.QUALITY_BY_MONTH: table(summary.quality_by_month(rows)),
         Fact.STORED: STORED[frame["stored"].iloc[0]],
         Fact.OTHERS: table(summary.others(frame)),
         Fact.CALIBRATION_OF_MONTH: picture(plots.calibration(frame)),

@@ -11,6 +11,7 @@ from crm_assets.defs.assets.options import table_asset
 from crm_assets.defs.assets.training_inputs import snapshot_input
 from crm_assets.defs.metadata import Fact, link, picture, table
 from crm_assets.defs.resources.mlflow import MlflowSession
+from crm_assets.defs.told import told
 from crm_assets.errors import NotEnoughDataError
 from crm_assets.modeling.algorithm import SNAPSHOT, Algorithm
 from crm_assets.modeling.training_rows import TrainingRows
@@ -90,6 +91,7 @@ class Joining(dg.Config):
 
 
 @dg.op(description="Works on the search for an algorithm until no trial is left.")
+@told
 def join_search(context: dg.OpExecutionContext, config: Joining) -> None:
     """Work on a search that an asset, or another worker, has begun or will begin."""
     finished = searches.join(config.algorithm, config.trials)

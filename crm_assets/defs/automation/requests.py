@@ -13,6 +13,7 @@ from crm_assets.storage.choice import open_store
 
 ON = get_settings().automation
 SENSORS = dg.DefaultSensorStatus.RUNNING if ON else dg.DefaultSensorStatus.STOPPED
+MONITORS = SENSORS if get_settings().monitoring else dg.DefaultSensorStatus.STOPPED
 SCHEDULES = dg.DefaultScheduleStatus.RUNNING if ON else dg.DefaultScheduleStatus.STOPPED
 
 

@@ -19,7 +19,7 @@ from crm_assets.defs.automation.jobs import (
     refresh,
     retraining,
 )
-from crm_assets.defs.automation.requests import SENSORS, not_ours, run_over
+from crm_assets.defs.automation.requests import MONITORS, SENSORS, not_ours, run_over
 from crm_assets.defs.partitions import data_horizon
 from crm_assets.defs.resources.store import TableStoreResource
 from crm_assets.errors import NotEnoughDataError, SourceUnavailableError
@@ -124,7 +124,7 @@ def labels_arrived(context: dg.SensorEvaluationContext, tables: TableStoreResour
 @dg.sensor(
     job=monitoring,
     minimum_interval_seconds=INTERVAL,
-    default_status=SENSORS,
+    default_status=MONITORS,
     description="When a month has new predictions: holds what was said about the month against what came, "
     "and says how good the predictions will turn out.",
 )

@@ -118,6 +118,7 @@ def no_inadmissible_feature(
 
 
 @dg.asset_check(asset=champion, description="The champion knows the outcomes of the last months.")
+@told
 def champion_is_recent(
     champion: pd.DataFrame, mlflow: MlflowSession, tables: TableStoreResource
 ) -> dg.AssetCheckResult:

@@ -67,7 +67,10 @@ def train_on_spark(booster: Any, rows: Any, features: list[str], label: str) -> 
     learner = SparkXGBClassifier(
         features_col=features, label_col=label, num_workers=workers, verbose=False, verbosity=0, **chosen
     )
-    booster.load_model(learner.fit(rows).get_booster().save_raw())
+    trained = learner.fit(rows).get_booster()
+    # A pipeline gives its columns without names.
+    trained.feature_names = trained.feature_types = None
+    booster.load_model(trained.save_raw())
     return booster
 
 

@@ -24,7 +24,8 @@ def test_predictions_follow_the_alias_through_a_restart_one_run_for_each_change(
     finished: Place, tmp_path: Path
 ) -> None:
     shutil.copytree(finished.folder, tmp_path / "there")
-    there = Place(tmp_path / "there", finished.settings | {"CRM_AUTOMATION": "on", "CRM_POLL_SECONDS": "1"})
+    automation = {"CRM_AUTOMATION": "on", "CRM_MONITORING": "off", "CRM_POLL_SECONDS": "1"}
+    there = Place(tmp_path / "there", finished.settings | automation)
     done = there.python("-c", ANOTHER_VERSION)
     assert done.returncode == 0, done.stderr
     registry = f"sqlite:///{there.folder / 'home' / 'mlflow.db'}"

@@ -58,4 +58,11 @@ def test_before_the_first_champion_a_month_comes_without_predictions(history: Hi
 
 
 def test_with_a_webhook_failures_are_watched(history: History) -> None:
-    assert history.sensor_names() == {"champion_changed", "labels_arrived", "run_failed"}
+    names = {
+        "champion_changed",
+        "labels_arrived",
+        "predictions_arrived",
+        "run_failed",
+        "forecast_needs_a_look",
+    }
+    assert history.sensor_names() == names
