@@ -1,13 +1,15 @@
 """`python -m benchmarks.dashboard NAME=HOME …`: seconds and memory of the dashboard, for 1 and for 20 people.
 
-HOME is a home with a finished run; NAME stands in the table. First a browser opens the pages. Then 20
-sessions speak the dashboard's own protocol at once, so that no browser competes with it for the processors:
-all open the first page, then each walks through all pages, round by round; memory must stop growing.
+HOME is a home with a finished run of the source in force (CRM_DATA_DIR), and NAME stands in the table. First
+a browser opens the pages. Then 20 sessions speak the dashboard's own protocol at once, so that no browser
+competes with it for the processors: all open the first page, then each walks through all pages, round by
+round; memory must stop growing. A page that shows an error ends the measurement.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import tempfile
 import time
@@ -88,6 +90,7 @@ class Session:
             max_size=None,
             open_timeout=PATIENCE,
             ping_timeout=None,
+            legacy=True,
         )
 
     def open(self, page: str) -> None:
@@ -96,6 +99,7 @@ class Session:
         Raises:
             RuntimeError: the page ended with an error.
         """
+        from streamlit.proto.Alert_pb2 import Alert
         from streamlit.proto.BackMsg_pb2 import BackMsg
         from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
@@ -106,8 +110,10 @@ class Session:
             said = ForwardMsg()
             answer = self.socket.recv(PATIENCE)
             said.ParseFromString(answer if isinstance(answer, bytes) else answer.encode())
-            if said.delta.new_element.HasField("exception"):
-                raise RuntimeError(f"{page or 'the first page'}: {said.delta.new_element.exception.message}")
+            shown = said.delta.new_element
+            if shown.HasField("exception") or (shown.HasField("alert") and shown.alert.format == Alert.ERROR):
+                text = shown.exception.message or shown.alert.body
+                raise RuntimeError(f"{page or 'the first page'}: {text}")
             if said.WhichOneof("type") == "script_finished":
                 return
 
@@ -172,7 +178,7 @@ def enlarged(home: Path, folder: Path, times: int) -> Path:
             continue
         table = pq.read_table(file)
         if DEAL in table.column_names:
-            table = pa.concat_tables(_copy(table, number) for number in range(times))
+            table = pa.concat_tables([_copy(table, number) for number in range(times)])
         elif inside.parts[1] == REVENUE_FORECAST.name:
             for place, field in enumerate(table.schema):
                 if field.name != "horizon_months" and pa.types.is_primitive(field.type):
@@ -180,7 +186,8 @@ def enlarged(home: Path, folder: Path, times: int) -> Path:
                     table = table.set_column(place, field, grown)
         (folder / inside).parent.mkdir(parents=True, exist_ok=True)
         pq.write_table(table, folder / inside)
-    shutil.copy(home / "mlflow.db", folder / "mlflow.db")
+    for name in ("mlflow.db", "calendar.json"):
+        shutil.copy(home / name, folder / name)
     return folder
 
 
@@ -211,11 +218,10 @@ def main() -> None:
     """Measure, print, and write the section of README.md."""
     line = argparse.ArgumentParser(prog="python -m benchmarks.dashboard")
     line.add_argument("homes", nargs="+", metavar="NAME=HOME")
-    line.add_argument(
-        "--times", type=int, default=100, help="also with so many times the deals of the last home"
-    )
+    line.add_argument("--times", type=int, default=100, help="also measure so many times the deals")
     line.add_argument("--print-only", action="store_true", help="leave README.md as it is")
     asked = line.parse_args()
+    given = {name: value for name, value in os.environ.items() if name.startswith("CRM_")}
     homes = {one.partition("=")[0]: Path(one.partition("=")[2]).resolve() for one in asked.homes}
     measured = {}
     with tempfile.TemporaryDirectory() as scratch:
@@ -225,7 +231,7 @@ def main() -> None:
         for name, home in homes.items():
             deals = pq.read_metadata(home / "tables" / "opportunities.parquet").num_rows
             # The dashboard only reads the home.
-            measured[name] = (deals, measure(Place(home.parent, {"CRM_HOME": str(home)})))
+            measured[name] = (deals, measure(Place(home.parent, given | {"CRM_HOME": str(home)})))
     text = report(measured)
     print(text)
     if not asked.print_only:

@@ -135,7 +135,7 @@ def by_size() -> pd.DataFrame:
     rows = []
     for size in SIZES:
         dump = Dump(f"{size:,} deals", world(OneLaw(size, 7)), SAMPLE_MONTH)
-        rows += [tried(dump, scenario, 1) for scenario in SCENARIOS if scenario.asked]
+        rows += [tried(dump, scenario, 1) for scenario in SCENARIOS[:10:2]]
         none = {"dump": dump.name, "scenario": "no change", "found": bool(dump.flagged)}
         rows.append({**none, "named": ", ".join(sorted(dump.flagged))})
     return pd.DataFrame(rows)
@@ -195,7 +195,7 @@ def main(seeds: int) -> None:
     )
     print(found.groupby(["dump", "scenario"], sort=False)[["found", "first"]].mean())
     print(found[~found["found"].astype(bool) | ~found["first"].astype(bool)].to_string())
-    false = false_flags(range(2 * seeds))
+    false = false_flags(range(3 * seeds))
     print(false.to_string())
     sizes = by_size()
     print(sizes.to_string())

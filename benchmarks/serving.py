@@ -114,9 +114,7 @@ def of_loads(
             )
             sys.stderr.write(rows[-1] + "\n")
         after = megabytes(pid)
-    head = (
-        "| load | asked a second | answered a second | p50 ms | p97.5 ms | p99 ms | processor ms per request"
-    )
+    head = "| load | asked a second | answered a second | p50 ms | p97.5 ms | p99 ms"
     return [
         f"{head} | processor ms per request | of bare `predict_proba` | shed (429) | failed |",
         "| --- " * 10 + "|",

@@ -19,7 +19,8 @@ from crm_assets.crm.months import MonthRange, month_end
 from crm_assets.crm.schema import RAW_TABLES, Stage, as_given
 from crm_assets.crm.snapshots import month_rows, snapshots
 from crm_assets.monitoring.collect import Collector
-from crm_assets.monitoring.drift import MonthRows, drift_report, judged
+from crm_assets.monitoring.drift import MonthRows, judged
+from crm_assets.monitoring.findings import drift_report
 from crm_assets.monitoring.populations import made_from, sampled
 from crm_assets.sources.base import Source
 

@@ -76,7 +76,8 @@ def said_and_came(stored: Stored, outcome: Outcome) -> pd.DataFrame:
     """
     if stored.predictions.empty:
         return pd.DataFrame(columns=pd.Index(FORECAST_ACCURACY.names))
-    rows = pd.concat([totals(stored.forecast, outcome), _of_deals(stored, outcome)])
+    parts = [totals(stored.forecast, outcome), _of_deals(stored, outcome)]
+    rows = pd.concat([part for part in parts if len(part)])
     made = stored.predictions.iloc[0]
     rows = rows.assign(
         forecast_month=outcome.month,

@@ -22,7 +22,7 @@ from scipy.spatial.distance import jensenshannon
 from scipy.stats import binom, chi2
 
 # The chance that one column without drift is flagged against one reference.
-FALSE_RATE = 0.002
+FALSE_RATE = 0.001
 # A month may be this much further off than any month of the reference, beyond what chance explains.
 TOLERANCE = 1.5
 # What matters: a distance of all values or of one; or a value whose share, or a number of rows that, changes
@@ -92,7 +92,13 @@ def whole(months: np.ndarray, references: np.ndarray) -> np.ndarray:
     there = (months.sum(axis=-1) > 0) & (references.sum(axis=-1) > 0)
     # Nothing is as far from nothing as it is from anything: no distance.
     one, other = (np.where(there[..., None], counts, 1.0) for counts in (months, references))
-    return np.nan_to_num(jensenshannon(one, other, axis=-1))
+    return _jensen_shannon(one, other, -1)
+
+
+def _jensen_shannon(one: np.ndarray, other: np.ndarray, axis: int) -> np.ndarray:
+    # Its stub does not know the axis.
+    distance: Any = jensenshannon
+    return np.nan_to_num(distance(one, other, axis=axis))
 
 
 def by_level(months: np.ndarray, references: np.ndarray) -> np.ndarray:
@@ -101,7 +107,7 @@ def by_level(months: np.ndarray, references: np.ndarray) -> np.ndarray:
     The last level is that of missing values, which the shares of the others leave out.
     """
     one, other = (np.stack([share, 1 - share]) for share in (shares(months), shares(references)))
-    return np.nan_to_num(jensenshannon(one, other, axis=0))
+    return _jensen_shannon(one, other, 0)
 
 
 def shares(counts: np.ndarray) -> np.ndarray:
@@ -119,7 +125,7 @@ def rows_of(counts: np.ndarray) -> np.ndarray:
     return np.concatenate([there, counts.sum(axis=-1, keepdims=True)], axis=-1)
 
 
-def moved(month: np.ndarray, reference: np.ndarray, usual: Usual, values: int = 0) -> Moved:
+def moved(month: np.ndarray, reference: np.ndarray, usual: Usual) -> Moved:
     """Return how far a month is from its reference.
 
     Args:
@@ -127,16 +133,15 @@ def moved(month: np.ndarray, reference: np.ndarray, usual: Usual, values: int = 
             values leaves out.
         reference: counts of the levels in the reference.
         usual: how far months usually are from their references.
-        values: how many different values there are, if the levels are only the most frequent of them.
     """
-    among = max(_levels(month, reference), values)
+    levels = _levels(month, reference)
     there, others = month[:-1], reference[:-1]
     distance, of_each = float(whole(there, others)), by_level(month, reference)
     free = _levels(there, others) - 1
     pairs = max(usual.months, 1)
     most, needed = _chance(LUCK / pairs, free) * usual.spread, _chance(FALSE_RATE / 2, free)
     needed = max(needed * usual.spread, needed + TOLERANCE**2 * max(usual.largest - most, 0.0))
-    most, needed_of_each = _chance(LUCK / pairs / among) * usual.spread, _chance(FALSE_RATE / 2 / among)
+    most, needed_of_each = _chance(LUCK / pairs / levels) * usual.spread, _chance(FALSE_RATE / 2 / levels)
     beyond = TOLERANCE**2 * np.maximum(usual.largest_of_each - most, 0.0)
     needed_of_each = np.maximum(needed_of_each * usual.spread, needed_of_each + beyond)
     threshold = max(float(np.sqrt(needed * noise(there.sum(), others.sum()) / 8)), MATTERS)

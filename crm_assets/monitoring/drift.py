@@ -8,15 +8,13 @@ differ from the same place in the quarter as well.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
 
 from crm_assets.crm.months import month_of_quarter, shift
-from crm_assets.crm.schema import RAW_TABLES
-from crm_assets.monitoring.alarm import Drift
 from crm_assets.monitoring.distance import (
     MATTERS,
     Moved,
@@ -30,8 +28,7 @@ from crm_assets.monitoring.distance import (
     usual_evidence,
     whole,
 )
-from crm_assets.monitoring.drift_table import DRIFT_REPORT
-from crm_assets.monitoring.levels import MISSING, Counted, counted
+from crm_assets.monitoring.levels import Counted, counted, unit_of
 
 PRECEDING, SAME_PLACE = "preceding", "same place"
 # How many months back a month is compared with, and how many of them are the preceding ones.
@@ -39,10 +36,7 @@ HISTORY, WINDOW = 12, 6
 # Fewer preceding months, or fewer rows in a month, say nothing.
 LEAST_MONTHS, LEAST_ROWS = 3, 30
 # The most rows of a month that are compared: beyond that, chance adds less than what matters.
-SAMPLE = 10_000
-ROWS = "rows"
-# The other dates of dated rows are compared as days until or since that date.
-DATES = frozenset(column.name for table in RAW_TABLES for column in table.columns if column.dtype == "date")
+SAMPLE, ROWS = 10_000, "rows"
 # There is a season if neighbors differ so much more than months at the same place; so many must tell it.
 SEASONAL, LEAST_PAIRS = 1.5, 3
 
@@ -156,41 +150,6 @@ def judged(populations: Iterable[Population], month: str) -> list[Judged]:
     return found
 
 
-def drift_report(
-    verdicts: Sequence[Judged], month: str, made_from: Callable[[str], Iterable[str]] = lambda _: ()
-) -> pd.DataFrame:
-    """Return the columns of `DRIFT_REPORT`, what drifted first.
-
-    Args:
-        verdicts: what `judged` returned.
-        month: the month.
-        made_from: returns the columns that a column is made from or looked up by.
-    """
-    flagged = {str(one.column) for one in verdicts if one.row["flagged"]}
-    rows = []
-    for one in verdicts:
-        roots = [name for name in made_from(one.column) if name in flagged and name != one.column]
-        follows = roots[0] if roots and one.row["flagged"] else None
-        rows.append({"snapshot_month": month, **one.row, "follows": follows})
-    frame = pd.DataFrame(rows, columns=pd.Index(DRIFT_REPORT.names))
-    if frame.empty:
-        return frame
-    frame["itself"] = frame["flagged"] & frame["follows"].isna()
-    order = ["flagged", "itself", "strength", "column", "population"]
-    return frame.sort_values(order, ascending=[False, False, False, True, True]).drop(columns="itself")
-
-
-def drifts(report: pd.DataFrame) -> list[Drift]:
-    """Return the columns that drifted by themselves, from columns of `DRIFT_REPORT`; the strongest first.
-
-    A column that only follows another is left out.
-    """
-    flagged = report[report["flagged"].astype(bool) & report["follows"].isna()]
-    strongest = flagged.sort_values("strength", ascending=False, kind="stable")
-    strongest = strongest.drop_duplicates(["snapshot_month", "column"])
-    return [Drift(row["snapshot_month"], row["column"], row["what"]) for _, row in strongest.iterrows()]
-
-
 def _judge_rows(population: Population, month: str, known: list[str]) -> Judged:
     """Judge the number of rows, under the name of the date that they are counted by."""
     numbers = {one: float(population.months[one].rows) for one in [*known, month]}
@@ -239,17 +198,13 @@ def _judge_columns(population: Population, month: str, known: list[str]) -> list
     columns = dict.fromkeys(name for frame in frames.values() for name in frame.columns)
     found = []
     for name in columns:
-        values = {one: frame[name] if name in frame else _absent(frame) for one, frame in frames.items()}
+        values = {one: frame.get(name, pd.Series([None] * len(frame))) for one, frame in frames.items()}
         levels = counted(values, month)
         best = _compare(levels, month, enough)
         row = _row(population, name, month, levels, best)
         of = references(month, enough)[best.reference]
         found.append(Judged(population.name, name, levels, month, tuple(of), row))
     return found
-
-
-def _absent(frame: pd.DataFrame) -> pd.Series:
-    return pd.Series([None] * len(frame), dtype="object")
 
 
 def _compare(levels: Counted, month: str, known: list[str]) -> Comparison:
@@ -278,7 +233,7 @@ def _compare(levels: Counted, month: str, known: list[str]) -> Comparison:
     normal = usual[name]
     if season and (own := [pair for pair in pairs[name] if pair[0] in of[name]]):
         normal = calmer(usual_evidence(*past(own)), normal, typical_of_each(*past(pairs[name])))
-    how = moved(now, pooled(of[name]), normal, levels.values)
+    how = moved(now, pooled(of[name]), normal)
     if name == PRECEDING and of[SAME_PLACE] and not _matters(now, pooled(of[SAME_PLACE]), how.level):
         how = replace(how, strength=min(how.strength, 0.99))
     reference = pooled(of[name])
@@ -300,9 +255,8 @@ def _is_season(preceding: np.ndarray, same_place: np.ndarray) -> bool:
 
 def _matters(now: np.ndarray, reference: np.ndarray, level: int) -> bool:
     """Return whether a month differs from a reference by more than what matters."""
-    if whole(now[:-1], reference[:-1]) >= MATTERS:
-        return True
-    return bool(by_level(now, reference)[level] >= MATTERS / 2)
+    of_level = by_level(now, reference)[level] >= MATTERS / 2
+    return bool(of_level or whole(now[:-1], reference[:-1]) >= MATTERS)
 
 
 def _pairs(reference: str, month: str, known: list[str]) -> list[tuple[str, list[str]]]:
@@ -322,8 +276,6 @@ def _row(
     population: Population, column: str, month: str, levels: Counted, best: Comparison
 ) -> dict[str, object]:
     value = levels.levels[best.moved.level]
-    days = column in DATES and population.dated_by and value != MISSING
-    unit = f" days from {population.dated_by}" if days else ""
     change = f"{100 * best.before:.1f} % in the {_said(best.reference)}, now {100 * best.now:.1f} %"
     return {
         "population": population.name,
@@ -339,7 +291,7 @@ def _row(
         "rows": population.months[month].rows,
         "compared_rows": len(population.months[month].frame),
         "reference_rows": best.rows,
-        "what": f"{column} {value}{unit}: {change} of {population.name}",
+        "what": f"{column} {value}{unit_of(column, value, population.dated_by)}: {change} of {population.name}",
     }
 
 

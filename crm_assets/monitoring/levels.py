@@ -10,21 +10,26 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
+from crm_assets.crm.schema import RAW_TABLES
+
 MISSING, OTHER = "(missing)", "(other)"
 # A column of numbers with no more values than this is counted by value; other numbers by bins.
 MOST_VALUES = 20
 # Bins of equal share in the reference: wide ones see a shift of everything, narrow ones a shift of a price.
 BINS = 10
-# The most frequent texts are counted one by one: of the reference, and of the month, which may have new ones.
-MOST_TEXTS, MOST_NEW = 150, 50
+# The most frequent texts of all months together are counted one by one. Chosen by some of the months, those
+# texts would be more frequent there than elsewhere by chance.
+MOST_TEXTS = 300
 # A column of texts with more values than this part of its rows names single rows: only whether it is there
 # is counted.
 NAMES_ROWS = 0.5
 DIGITS = 6
+# The other dates of dated rows are compared as days until or since that date.
+DATES = frozenset(column.name for table in RAW_TABLES for column in table.columns if column.dtype == "date")
 
 
-# The levels, the number of different values, and the position of each row's level, by month.
-Coded = tuple[tuple[str, ...], int, dict[str, np.ndarray]]
+# The levels, and the position of each row's level, by month.
+Coded = tuple[tuple[str, ...], dict[str, np.ndarray]]
 
 
 @dataclass(frozen=True)
@@ -34,13 +39,11 @@ class Counted:
     Attributes:
         levels: the levels, in order; the last one is that of missing values.
         counts: one row per month, one column per level.
-        values: how many different values there are; the levels are the most frequent of them.
         codes: the position of each row's level, by month.
     """
 
     levels: tuple[str, ...]
     counts: np.ndarray
-    values: int
     codes: Mapping[str, np.ndarray]
 
 
@@ -52,36 +55,30 @@ def counted(values: Mapping[str, pd.Series], month: str) -> Counted:
         month: the month that is judged; the bins come from the other months.
     """
     is_number = all(_is_number(column) for column in values.values() if column.notna().any())
-    levels, different, codes = (_numbers if is_number else _texts)(values, month)
+    levels, codes = _numbers(values, month) if is_number else _texts(values)
     counts = np.array([np.bincount(code, minlength=len(levels)) for code in codes.values()], dtype="float64")
-    return Counted(levels, counts.reshape(len(values), len(levels)), different, codes)
+    return Counted(levels, counts.reshape(len(values), len(levels)), codes)
 
 
 def _is_number(column: pd.Series) -> bool:
     return pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
 
 
-def _texts(values: Mapping[str, pd.Series], month: str) -> Coded:
+def _texts(values: Mapping[str, pd.Series]) -> Coded:
     """Code texts and booleans: one level per frequent value."""
     found = {name: _Texts.of(column) for name, column in values.items()}
-    before: Counter[str] = Counter()
-    for name, texts in found.items():
-        if name != month or len(found) == 1:
-            before.update(texts.counts)
-    now = found[month].counts
-    rows = before.total() + sum(now.values())
-    different = len(before.keys() | now.keys())
-    if different > max(MOST_VALUES, NAMES_ROWS * rows):
-        kept: list[str] = []
-    else:
-        kept = sorted({*_most(before, MOST_TEXTS), *_most(now, MOST_NEW)})
+    counts: Counter[str] = Counter()
+    for texts in found.values():
+        counts.update(texts.counts)
+    names_rows = len(counts) > max(MOST_VALUES, NAMES_ROWS * counts.total())
+    kept = [] if names_rows else sorted(_most(counts, MOST_TEXTS))
     place = {level: number for number, level in enumerate(kept)}
     other, missing = len(kept), len(kept) + 1
     codes = {
         name: np.array([*(place.get(text, other) for text in texts.names), missing])[texts.numbers]
         for name, texts in found.items()
     }
-    return (*kept, OTHER, MISSING), different, codes
+    return (*kept, OTHER, MISSING), codes
 
 
 @dataclass(frozen=True)
@@ -141,7 +138,6 @@ def _numbers(values: Mapping[str, pd.Series], month: str) -> Coded:
     levels = (*names, MISSING)
     return (
         levels,
-        len(levels),
         {
             name: np.where(np.isnan(array), len(names), code(array)).astype("int64")
             for name, array in arrays.items()
@@ -158,3 +154,12 @@ def _bins(edges: np.ndarray) -> list[str]:
 
 def _said(value: float) -> str:
     return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.4g}"
+
+
+def unit_of(column: str, level: str, dated_by: str | None) -> str:
+    """Return what follows a level in a sentence: from which date its days count, if it is a number of days.
+
+    >>> unit_of("engage_date", "-65 to -38", "close_date"), unit_of("product", "Desk", "close_date")
+    (' days from close_date', '')
+    """
+    return f" days from {dated_by}" if dated_by and column in DATES and level != MISSING else ""

@@ -47,7 +47,7 @@ def html(verdicts: Sequence[Judged], report: pd.DataFrame, month: str) -> str:
 
     Args:
         verdicts: what `drift.judged` returned.
-        report: what `drift.drift_report` made of it.
+        report: what `findings.drift_report` made of it.
         month: `YYYY-MM`.
 
     Raises:
@@ -93,8 +93,9 @@ def _snapshot(verdicts: Sequence[Judged]) -> Any:
     names = [title(one) for one in counted]
     now, before = _columns(counted, names, current=True), _columns(counted, names, current=False)
     definition = DataDefinition(categorical_columns=names)
+    drift: Any = ValueDrift
     metrics = [
-        ValueDrift(column=name, method="jensenshannon", threshold=float(str(one.row["threshold"])))
+        drift(column=name, method="jensenshannon", threshold=float(str(one.row["threshold"])))
         for name, one in zip(names, counted, strict=True)
     ]
     current, reference = (Dataset.from_pandas(one, data_definition=definition) for one in (now, before))

@@ -9,6 +9,7 @@ from anyio import to_thread
 from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
+from starlette.requests import ClientDisconnect
 
 from crm_assets.crm.months import month_end
 from crm_assets.errors import NotEnoughDataError
@@ -76,7 +77,7 @@ async def predictions(request: Request, of: Serving, key: Scores) -> Response:
         given = [deal.model_dump(exclude_none=True) for deal in asked.deals]
         return written(_predicted(of, state, ready, key, given, asked.reasons))
 
-    answer = await _made(of, len(asked.deals), make)
+    answer = await _made(request, of, len(asked.deals), make)
     if many:
         await of.cache.put(place, answer)
     return sent(answer)
@@ -182,7 +183,7 @@ async def invocations(request: Request, of: Serving, key: Scores) -> Response:
     def make() -> bytes:
         return written({"predictions": _invoked(ready, key, rows)})
 
-    return sent(await _made(of, len(rows), make))
+    return sent(await _made(request, of, len(rows), make))
 
 
 def _invoked(ready: Fresh, key: Key, rows: list[dict[str, Any]]) -> list[list[float]]:
@@ -221,9 +222,16 @@ def _validated(model: type[Asked], body: bytes) -> Asked:
         raise _refused(error) from None
 
 
-async def _made(of: Service, deals: int, make: Callable[[], bytes]) -> bytes:
+async def _made(request: Request, of: Service, deals: int, make: Callable[[], bytes]) -> bytes:
     """Return an answer about some deals, and count them."""
-    answer = make() if deals <= FEW else await to_thread.run_sync(make, limiter=of.workers)
+    if deals <= FEW:
+        answer = make()
+    else:
+        async with of.workers:
+            # Nobody waits any more: others do.
+            if await request.is_disconnected():
+                raise ClientDisconnect
+            answer = await to_thread.run_sync(make)
     of.metrics.deals.inc(deals)
     return answer
 

@@ -16,15 +16,16 @@ from crm_assets.crm.feature_table import LABELS
 from crm_assets.crm.months import MonthRange
 from crm_assets.crm.schema import RAW_SALES_PIPELINE, RAW_TABLES, SOURCE_ROW, Column, Dating, RawTable
 from crm_assets.monitoring import populations
-from crm_assets.monitoring.drift import MonthRows, Population, drift_report, drifts, judged
+from crm_assets.monitoring.drift import MonthRows, Population, judged
+from crm_assets.monitoring.findings import drift_report, drifts
 from crm_assets.sources.sample import SyntheticSample
 from dev.drift_scenarios import DEALS, SCENARIOS, Scenario
 from dev.drift_world import World, changed, world
 
 MONTH, SEED = "2023-11", 3
-# Left to `benchmarks.drift`, as others of their kind are here.
-OF_BENCHMARK = ("a new agent", "a product is filled in by default", "larger customers")
-TRIED = [scenario for scenario in SCENARIOS if scenario.name not in OF_BENCHMARK]
+# Of the changes that nobody asked for, two of another kind; the others are left to `benchmarks.drift`.
+OWN = ("another unit of revenue", "deals entered on Fridays")
+TRIED = [scenario for scenario in SCENARIOS if scenario.asked or scenario.name in OWN]
 MONTHS = list(MonthRange("2023-01", "2023-12"))
 
 
@@ -156,8 +157,8 @@ def test_a_trend_that_goes_on_is_no_drift() -> None:
 
 def test_false_flags_are_rare() -> None:
     still = steady([1 / 30] * 30)
-    wrong = sum(flagged(drawn(600, still, seed), MONTH) for seed in range(100))
-    assert wrong <= 2
+    wrong = sum(flagged(drawn(600, still, seed), MONTH) for seed in range(60))
+    assert wrong <= 1
 
 
 def test_too_few_months_or_rows_say_nothing() -> None:

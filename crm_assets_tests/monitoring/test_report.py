@@ -24,7 +24,8 @@ def watch(event, arguments):
 sys.addaudithook(watch)
 import pyarrow as pa
 from crm_assets.monitoring import report
-from crm_assets.monitoring.drift import Population, drift_report, judged
+from crm_assets.monitoring.drift import Population, judged
+from crm_assets.monitoring.findings import drift_report
 from crm_assets.monitoring.populations import sampled
 
 months = [f"2023-{number:02d}" for number in range(3, 12)]
@@ -32,7 +33,8 @@ evil = "</script><script>alert(1)</script>"
 
 def rows(month):
     names = ["a"] * 50 + ["b"] * 40 + ([evil] * 60 if month == months[-1] else ["c"] * 10) + [None] * 5
-    return sampled(pa.table({"name": pa.array(names), "size": pa.array(range(len(names)))}))
+    sizes = [number % 50 for number in range(len(names))]
+    return sampled(pa.table({"name": pa.array(names), "size": pa.array(sizes)}))
 
 population = Population("open deals", {month: rows(month) for month in months})
 verdicts = judged([population], months[-1])

@@ -54,7 +54,7 @@ def drift_report(
     same place in the quarter. A page with Evidently's pictures is stored beside the table. Sales operations
     looks at it when a month is over; drift and a worse forecast together are an alarm.
     """
-    from crm_assets.monitoring import drift, populations, report
+    from crm_assets.monitoring import drift, findings, populations, report
     from crm_assets.monitoring.collect import Collector
 
     store, last = tables.store, data_horizon(opportunities)
@@ -63,7 +63,7 @@ def drift_report(
 
     def compared(month: str) -> pd.DataFrame:
         verdicts = drift.judged(collector.populations(month), month) if month <= last else []
-        frame = drift.drift_report(verdicts, month, populations.made_from)
+        frame = findings.drift_report(verdicts, month, populations.made_from)
         facts = _facts(frame) if verdicts else {Fact.NOT_COMPARED: NOT_OVER if month > last else TOO_LITTLE}
         if verdicts:
             facts[Fact.REPORT] = _keep(store, month, report.html(verdicts, frame, month))

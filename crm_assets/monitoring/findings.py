@@ -1,0 +1,46 @@
+"""The table `drift_report`, made of the verdicts on a month, and what drifted by itself according to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+import pandas as pd
+
+from crm_assets.monitoring.alarm import Drift
+from crm_assets.monitoring.drift import Judged
+from crm_assets.monitoring.drift_table import DRIFT_REPORT
+
+
+def drift_report(
+    verdicts: Sequence[Judged], month: str, made_from: Callable[[str], Iterable[str]] = lambda _: ()
+) -> pd.DataFrame:
+    """Return the columns of `DRIFT_REPORT`, what drifted first.
+
+    Args:
+        verdicts: what `judged` returned.
+        month: the month.
+        made_from: returns the columns that a column is made from or looked up by.
+    """
+    flagged = {str(one.column) for one in verdicts if one.row["flagged"]}
+    rows = []
+    for one in verdicts:
+        roots = [name for name in made_from(one.column) if name in flagged and name != one.column]
+        follows = roots[0] if roots and one.row["flagged"] else None
+        rows.append({"snapshot_month": month, **one.row, "follows": follows})
+    frame = pd.DataFrame(rows, columns=pd.Index(DRIFT_REPORT.names))
+    if frame.empty:
+        return frame
+    frame["itself"] = frame["flagged"] & frame["follows"].isna()
+    order = ["flagged", "itself", "strength", "column", "population"]
+    return frame.sort_values(order, ascending=[False, False, False, True, True]).drop(columns="itself")
+
+
+def drifts(report: pd.DataFrame) -> list[Drift]:
+    """Return the columns that drifted by themselves, from columns of `DRIFT_REPORT`; the strongest first.
+
+    A column that only follows another is left out.
+    """
+    flagged = report[report["flagged"].astype(bool) & report["follows"].isna()]
+    strongest = flagged.sort_values("strength", ascending=False, kind="stable")
+    strongest = strongest.drop_duplicates(["snapshot_month", "column"])
+    return [Drift(row["snapshot_month"], row["column"], row["what"]) for _, row in strongest.iterrows()]
