@@ -26,6 +26,7 @@ from crm_assets.storage.files import Files
 from crm_assets.storage.folder import cannot
 from crm_assets.storage.monthly import Batches, write_query
 from crm_assets.storage.scratch import Scratch
+from crm_assets.storage.whole import is_whole
 
 log = logging.getLogger("dagster.crm_assets")
 
@@ -87,7 +88,7 @@ class TableStore:
         """Return a table as it is now, or one month of it, as a local parquet file.
 
         Raises:
-            StorageError: it is not stored.
+            StorageError: it is not stored, or damaged.
         """
         return self._paths(name, [month])[0]
 
@@ -95,7 +96,7 @@ class TableStore:
         """Return some months of a table as they are now, as local parquet files.
 
         Raises:
-            StorageError: one of them is not stored.
+            StorageError: one of them is not stored, or damaged.
         """
         return [str(path) for path in self._paths(name, months)]
 
@@ -127,11 +128,16 @@ class TableStore:
     def _paths(self, name: str, months: Sequence[str | None]) -> list[Path]:
         self.check()
         paths = self.files.fetch([_key(name, month) for month in months])
-        return [path or self._not_there(name, month) for path, month in zip(paths, months, strict=True)]
+        pairs = zip(paths, months, strict=True)
+        return [
+            path if path and is_whole(path) else self._unusable(path, name, month) for path, month in pairs
+        ]
 
-    def _not_there(self, name: str, month: str | None) -> NoReturn:
-        which = f" for {month}" if month else ""
-        raise StorageError(f"{self.where(name, month)} is missing: materialize {name}{which} first.")
+    def _unusable(self, path: Path | None, name: str, month: str | None) -> NoReturn:
+        which, where = f" for {month}" if month else "", self.where(name, month)
+        if path is None:
+            raise StorageError(f"{where} is missing: materialize {name}{which} first.")
+        raise StorageError(f"{where} is damaged (no whole parquet file): materialize {name}{which} again.")
 
     def has(self, name: str) -> bool:
         """Return whether a table, or any month of it, is stored."""
@@ -202,7 +208,7 @@ class TableStore:
         """Return a stored table, or some of its months one below the other, as an expression.
 
         Raises:
-            StorageError: the table, or one of the months, is not stored.
+            StorageError: the table, or one of the months, is not stored, or damaged.
         """
         paths = self._paths(name, [None] if months is None else months)
         if not paths:

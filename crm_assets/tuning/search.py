@@ -86,10 +86,11 @@ class Search:
                 load_if_exists=True,
             )
         except (ImportError, OSError, RuntimeError, SQLAlchemyError) as error:
-            first_line = next(iter(str(error).splitlines()), type(error).__name__)
+            first_line = next(iter(str(error).splitlines()), type(error).__name__).rstrip(".")
             raise SourceUnavailableError(
-                f"The database of searches at {without_password(storage)} does not work: {first_line} Check "
-                "CRM_TUNE_STORAGE, or unset it to use a file in CRM_HOME."
+                f"The database of searches at {without_password(storage)} does not work: {first_line}. "
+                "Check CRM_TUNE_STORAGE; without it, searches are in tuning.db in CRM_HOME: if that file is "
+                "damaged, delete it, and searches start anew."
             ) from error
 
     def work(self, budget: Budget, stop: Callable[[], bool] = lambda: False) -> None:

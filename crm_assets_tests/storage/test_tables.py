@@ -137,6 +137,20 @@ def test_what_is_not_stored_is_told_with_what_to_materialize(store: TableStore) 
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_table_that_was_cut_off_is_told_with_what_to_materialize(tmp_path: Path) -> None:
+    store = TableStore(Folder(tmp_path))
+    for month in ("2017-05", "2017-06"):
+        store.write("cut", pa.table({"n": [1, 2]}), NUMBERS, month)
+    path = store.path("cut", "2017-06")
+    whole = path.read_bytes()
+    for damaged in (b"", whole[:4], whole[: len(whole) // 2]):
+        path.write_bytes(damaged)
+        with pytest.raises(
+            StorageError, match=r"2017-06.* is damaged .*: materialize cut for 2017-06 again\."
+        ):
+            store.read("cut", ["2017-05", "2017-06"])
+
+
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     with pytest.raises(StorageError, match="Cannot write"):
