@@ -276,6 +276,7 @@ def _row(
     population: Population, column: str, month: str, levels: Counted, best: Comparison
 ) -> dict[str, object]:
     value = levels.levels[best.moved.level]
+    unit = unit_of(column, value, population.dated_by)
     change = f"{100 * best.before:.1f} % in the {_said(best.reference)}, now {100 * best.now:.1f} %"
     return {
         "population": population.name,
@@ -291,7 +292,7 @@ def _row(
         "rows": population.months[month].rows,
         "compared_rows": len(population.months[month].frame),
         "reference_rows": best.rows,
-        "what": f"{column} {value}{unit_of(column, value, population.dated_by)}: {change} of {population.name}",
+        "what": f"{column} {value}{unit}: {change} of {population.name}",
     }
 
 
