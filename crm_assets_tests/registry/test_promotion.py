@@ -106,8 +106,9 @@ def test_better_is_promoted_worse_is_not_and_rollback_restores_the_old_predictio
 def test_metadata_and_runs_link_to_each_other(story: Story, tracking_server: str) -> None:
     shown = story.there.metadata("champion")
     version = shown["version"].value
-    assert shown["model version"].value == f"{tracking_server}/#/models/{MODEL}/versions/{version}"
-    run_id = str(shown["mlflow run"].value).rpartition("/")[2]
+    page, _, _ = str(shown["model version"].value).partition("?")
+    assert page == f"{tracking_server}/#/models/{MODEL}/versions/{version}"
+    run_id = str(shown["mlflow run"].value).partition("?")[0].rpartition("/")[2]
     run = story.client.get_run(run_id)
     assert run.data.tags["dagster.run"] == f"{DAGSTER}/runs/{run.data.tags['dagster.run_id']}"
     parent = story.client.get_run(run.data.tags["mlflow.parentRunId"])
