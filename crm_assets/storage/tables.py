@@ -137,7 +137,7 @@ class TableStore:
         which, where = f" for {month}" if month else "", self.where(name, month)
         if path is None:
             raise StorageError(f"{where} is missing: materialize {name}{which} first.")
-        raise StorageError(f"{where} is damaged (no whole parquet file): materialize {name}{which} again.")
+        raise StorageError(f"{where} is damaged or only half written: materialize {name}{which} again.")
 
     def has(self, name: str) -> bool:
         """Return whether a table, or any month of it, is stored."""

@@ -14,6 +14,7 @@ import dagster as dg
 import pytest
 from mlflow.tracking import MlflowClient
 
+import crm_assets
 from dev.daemon import MODEL
 from dev.place import Place
 
@@ -147,6 +148,11 @@ def history(code: Code, finished: Place) -> Iterator[History]:
 
 def _forget(patch: pytest.MonkeyPatch | None = None) -> None:
     """Remove our modules from this process; with `patch`, until it is undone."""
+    if patch:
+        # Importing a package again makes it an attribute of ours, where patches by name look for it.
+        for name, value in vars(crm_assets).copy().items():
+            if isinstance(value, ModuleType):
+                patch.setattr(crm_assets, name, value)
     for name in [name for name in sys.modules if name.startswith("crm_assets.")]:
         if patch:
             patch.delitem(sys.modules, name)
