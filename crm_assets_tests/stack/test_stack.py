@@ -27,6 +27,7 @@ from dev.stack import supervise
 from dev.stack.place import BUCKETS, Place, is_free
 from dev.stack.postgres import find_programs
 from dev.stack.stack import SERVICES, Stack
+from dev.waiting import wait_until
 
 TABLES = BUCKETS["CRM_S3_BUCKET"]
 LOCATIONS = "{workspaceOrError{...on Workspace{locationEntries{name locationOrLoadError{__typename}}}}}"
