@@ -200,11 +200,7 @@ class Reader:
         try:
             return pq.read_metadata(path).num_rows
         except (OSError, pa.ArrowException) as error:
-            which = f" for {month}" if month else ""
-            raise StorageError(
-                f"{self.store.where(name, month)} is damaged or only half written: materialize {name}{which} "
-                "again."
-            ) from error
+            raise self.store.damaged(name, month) from error
 
     def _run(self, table: ir.Table) -> pd.DataFrame:
         return self.store.to_pandas(table)

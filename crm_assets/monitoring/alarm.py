@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import pandas as pd
+
 from crm_assets.crm.months import shift
 
 
@@ -96,3 +98,14 @@ def alarm(month: str, drifts: Iterable[Drift], performance: Iterable[Performance
         tuple(sorted(drift for drift in drifts if drift.month in months)),
         tuple(sorted(one for one in performance if one.month == month and one.worse)),
     )
+
+
+def drifts(report: pd.DataFrame) -> list[Drift]:
+    """Return the columns that drifted by themselves, from columns of `DRIFT_REPORT`; the strongest first.
+
+    A column that only follows another is left out.
+    """
+    flagged = report[report["flagged"].astype(bool) & report["follows"].isna()]
+    strongest = flagged.sort_values("strength", ascending=False, kind="stable")
+    strongest = strongest.drop_duplicates(["snapshot_month", "column"])
+    return [Drift(row["snapshot_month"], row["column"], row["what"]) for _, row in strongest.iterrows()]

@@ -1,4 +1,4 @@
-"""The table `drift_report`, made of the verdicts on a month, and what drifted by itself according to it."""
+"""The table `drift_report`, made of the verdicts on a month."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Sequence
 
 import pandas as pd
 
-from crm_assets.monitoring.alarm import Drift
 from crm_assets.monitoring.drift import Judged
 from crm_assets.monitoring.drift_table import DRIFT_REPORT
 
@@ -33,14 +32,3 @@ def drift_report(
     frame["itself"] = frame["flagged"] & frame["follows"].isna()
     order = ["flagged", "itself", "strength", "column", "population"]
     return frame.sort_values(order, ascending=[False, False, False, True, True]).drop(columns="itself")
-
-
-def drifts(report: pd.DataFrame) -> list[Drift]:
-    """Return the columns that drifted by themselves, from columns of `DRIFT_REPORT`; the strongest first.
-
-    A column that only follows another is left out.
-    """
-    flagged = report[report["flagged"].astype(bool) & report["follows"].isna()]
-    strongest = flagged.sort_values("strength", ascending=False, kind="stable")
-    strongest = strongest.drop_duplicates(["snapshot_month", "column"])
-    return [Drift(row["snapshot_month"], row["column"], row["what"]) for _, row in strongest.iterrows()]

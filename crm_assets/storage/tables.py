@@ -134,10 +134,15 @@ class TableStore:
         ]
 
     def _unusable(self, path: Path | None, name: str, month: str | None) -> NoReturn:
-        which, where = f" for {month}" if month else "", self.where(name, month)
         if path is None:
-            raise StorageError(f"{where} is missing: materialize {name}{which} first.")
-        raise StorageError(f"{where} is damaged or only half written: materialize {name}{which} again.")
+            which = f" for {month}" if month else ""
+            raise StorageError(f"{self.where(name, month)} is missing: materialize {name}{which} first.")
+        raise self.damaged(name, month)
+
+    def damaged(self, name: str, month: str | None) -> StorageError:
+        """Return the error of a table, or one month of it, whose file is not a whole parquet file."""
+        which, where = f" for {month}" if month else "", self.where(name, month)
+        return StorageError(f"{where} is damaged or only half written: materialize {name}{which} again.")
 
     def has(self, name: str) -> bool:
         """Return whether a table, or any month of it, is stored."""

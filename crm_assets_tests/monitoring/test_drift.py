@@ -16,8 +16,9 @@ from crm_assets.crm.feature_table import LABELS
 from crm_assets.crm.months import MonthRange
 from crm_assets.crm.schema import RAW_SALES_PIPELINE, RAW_TABLES, SOURCE_ROW, Column, Dating, RawTable
 from crm_assets.monitoring import populations
+from crm_assets.monitoring.alarm import drifts
 from crm_assets.monitoring.drift import MonthRows, Population, judged
-from crm_assets.monitoring.findings import drift_report, drifts
+from crm_assets.monitoring.findings import drift_report
 from crm_assets.sources.sample import SyntheticSample
 from dev.drift_scenarios import DEALS, SCENARIOS, Scenario
 from dev.drift_world import World, changed, world

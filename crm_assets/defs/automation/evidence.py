@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from crm_assets.monitoring.alarm import Drift
+from crm_assets.monitoring.alarm import drifts
 from crm_assets.monitoring.tables import FORECAST_ACCURACY
 from crm_assets.monitoring.triggers import Reason, reasons
 from crm_assets.registry.watch import champion_trained_until
@@ -30,20 +30,11 @@ def evidence(store: TableStore, newest: str) -> list[Reason]:
     settings = get_settings()
     return reasons(
         _newest(store, FORECAST_ACCURACY.name),
-        drifts(store),
+        drifts(report) if len(report := _newest(store, "drift_report")) else [],
         newest,
         champion_trained_until(settings),
         settings.champion_max_age,
     )
-
-
-def drifts(store: TableStore) -> list[Drift]:
-    """Return the columns that drifted by themselves in the newest months, according to `drift_report`."""
-    rows = _newest(store, "drift_report")
-    if rows.empty:
-        return []
-    own = rows[rows["flagged"].astype("bool") & rows["follows"].isna()]
-    return [Drift(row["snapshot_month"], row["column"], row["what"]) for row in own.to_dict("records")]
 
 
 def _newest(store: TableStore, name: str) -> pd.DataFrame:
