@@ -1,7 +1,6 @@
-"""`python -m benchmarks.serving HOME`: load on the REST API, by autocannon (npm install --global autocannon).
+"""`python -m benchmarks.serving HOME`: load on the REST API, by h2load (apt-get install nghttp2-client).
 
-HOME is a home with a finished run. autocannon sends at a fixed rate and counts from the moment at which a
-request was due, so that a slow answer cannot hide those behind it.
+HOME is a home with a finished run. The load comes at an even rate, whether the API keeps up or not.
 
 - `--mlserver PROGRAM` measures MLServer as well, see `benchmarks.serving_others`.
 - `--requests 100000` watches the memory over that many requests.
@@ -20,13 +19,12 @@ import tempfile
 import time
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from benchmarks.report import write_section
 from benchmarks.serving_faults import disturbed
-from benchmarks.serving_load import Load, attack, cpu_seconds, loads, measured, megabytes
+from benchmarks.serving_load import SHED, Load, attack, cpu_seconds, loads, measured, megabytes
 from benchmarks.serving_others import mlflow_serve, mlserver
 from dev.api_server import api_server
 
@@ -105,12 +103,12 @@ def of_loads(
     with api_server(folder, environment) as (address, pid):
         ready, used, before = time.perf_counter() - started, cpu_seconds(pid), megabytes(pid)
         for load in kinds:
-            found = measured(address, load, seconds, pid)
+            found, cpu_ms = measured(address, load, seconds, pid)
             single = load.name.startswith("fresh")
-            ratio = f"{found.cpu_ms / model['bare_ms']:.1f} x" if single else ""
+            ratio = f"{cpu_ms / model['bare_ms']:.1f} x" if single else ""
             rows.append(
                 f"| {load.name} | {load.rate:,} | {found.answered:,.0f} | {found.times()} | "
-                f"{found.cpu_ms:.2f} | {ratio} | {found.shed:,} | {found.failed:,} |"
+                f"{cpu_ms:.2f} | {ratio} | {found.statuses[SHED]:,} | {found.failed:,} |"
             )
             sys.stderr.write(rows[-1] + "\n")
         after = megabytes(pid)
@@ -144,10 +142,10 @@ def of_others(
     for name, server in servers.items():
         with server as (address, pid):
             start = cpu_seconds(pid)
-            found = measured(address, load, asked.seconds, pid)
+            found, cpu_ms = measured(address, load, asked.seconds, pid)
             rows.append(
-                f"| {name} | {found.answered:,.0f} | {found.times()} | {found.cpu_ms:.2f} | {start:.1f} | "
-                f"{megabytes(pid):,.0f} | {found.failed + found.found['4xx']:,} |"
+                f"| {name} | {found.answered:,.0f} | {found.times()} | {cpu_ms:.2f} | {start:.1f} | "
+                f"{megabytes(pid):,.0f} | {found.failed + found.refused:,} |"
             )
             sys.stderr.write(rows[-1] + "\n")
     head = "| server, 100 a second to `/invocations` | answered a second | p50 ms | p97.5 ms | p99 ms"
@@ -167,10 +165,10 @@ def of_memory(folder: Path, environment: dict[str, str], kinds: list[Load], requ
         seen = [megabytes(pid)]
         for _ in range(PARTS):
             for load in mix:
-                share = partial(attack, amount=requests // PARTS // len(mix))
-                done = share(address, replace(load, rate=0, connections=10))
-                if done["non2xx"] or done["errors"]:
-                    raise SystemExit(f"{done['non2xx'] + done['errors']} requests failed.")
+                asked = replace(load, rate=0, connections=10)
+                done = attack(address, asked, requests // PARTS // len(mix))
+                if done.failed or done.refused:
+                    raise SystemExit(f"{done.failed + done.refused} requests failed.")
             seen.append(megabytes(pid))
             sys.stderr.write(f"{seen[-1]:,.0f} MB\n")
     each = ", ".join(f"{one:,.0f}" for one in seen)

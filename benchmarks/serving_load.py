@@ -1,98 +1,172 @@
-"""Load on an HTTP server by autocannon, and what it costs the server's processes."""
+"""Load on an HTTP server at an even rate, and what it costs the server's processes.
+
+h2load spreads the requests of its connections evenly over time, so that a server meets them as many people
+would send them, and not in bursts. It sends one body again and again; `varied` sends another one each time,
+for answers that a cache would keep.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
 import subprocess
+import tempfile
+import time
+from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import httpx
+import numpy as np
 import psutil
 import pyarrow.parquet as pq
 
 RAW = ("opportunity_id", "sales_agent", "product", "account", "engage_date")
-UNIQUE = "[<id>]"
-SCRIPT = Path(__file__).parent / "serving_load.cjs"
+FIRST = "deal-0"
 # Seconds of load before the measurement starts.
 WARM = 2
+# Seconds until a request of `varied` has failed.
+PATIENCE = 60
+SHED = 429
 
 
 @dataclass(frozen=True)
 class Load:
-    """One kind of load: what is asked, how often a second, and over how many connections."""
+    """One kind of load: what is asked, how often a second, and over how many connections.
+
+    Attributes:
+        name: what stands in the table.
+        rate: requests a second; 0 for as many as the connections can send.
+        body: the JSON that is posted; None to ask by GET.
+        path: what is asked.
+        connections: how many there are.
+        varied: whether each request carries another body.
+    """
 
     name: str
     rate: int
     body: dict[str, Any] | None = None
     path: str = "/v1/predictions"
     connections: int = 20
+    varied: bool = False
 
 
 @dataclass(frozen=True)
-class Measured:
-    """What autocannon saw, and the processor time that the server took for each request, in ms."""
+class Answers:
+    """What came back.
 
-    found: dict[str, Any]
-    cpu_ms: float
+    Attributes:
+        milliseconds: how long each answered request took.
+        statuses: how often each status came; 0 stands for no answer.
+        seconds: how long the load lasted.
+    """
 
-    def times(self) -> str:
-        """Return cells: the median, 97.5 % and 99 % of the latencies, in ms."""
-        return " | ".join(f"{self.found['latency'][name]:g}" for name in ("p50", "p97_5", "p99"))
-
-    @property
-    def answered(self) -> float:
-        """Requests a second that were answered with success."""
-        return self.found["2xx"] / self.found["duration"]
-
-    @property
-    def shed(self) -> int:
-        """How many requests were answered with 429."""
-        stats = self.found["statusCodeStats"]
-        return sum(count["count"] for status, count in stats.items() if status == "429")
+    milliseconds: np.ndarray
+    statuses: Counter[int]
+    seconds: float
 
     @property
     def failed(self) -> int:
         """How many requests failed: no answer, or a fault of the server."""
-        return self.found["errors"] + self.found["timeouts"] + self.found["5xx"]
+        return sum(count for status, count in self.statuses.items() if status == 0 or status >= 500)
+
+    @property
+    def refused(self) -> int:
+        """How many requests were answered with a fault of the client."""
+        return sum(count for status, count in self.statuses.items() if 400 <= status < 500)
+
+    @property
+    def answered(self) -> float:
+        """Requests a second that were answered with success."""
+        return sum(count for status, count in self.statuses.items() if 200 <= status < 300) / self.seconds
+
+    def times(self) -> str:
+        """Return cells: the median, 97.5 % and 99 % of the time until an answer, in ms."""
+        if not len(self.milliseconds):
+            return "| |"
+        return " | ".join(f"{value:.1f}" for value in np.percentile(self.milliseconds, (50, 97.5, 99)))
 
 
-def measured(address: str, load: Load, seconds: int, pid: int) -> Measured:
-    """Send requests at a fixed rate, after a warm-up.
+def measured(address: str, load: Load, seconds: int, pid: int) -> tuple[Answers, float]:
+    """Send requests at an even rate, after a warm-up.
 
     Args:
         address: the server.
         load: what to send.
         seconds: how long.
         pid: the server's process; its children count as well.
+
+    Returns:
+        What came back, and the processor time that the server took for each request, in ms.
     """
-    attack(address, load, duration=WARM)
+    attack(address, load, load.rate * WARM)
     before = cpu_seconds(pid)
-    found = attack(address, load, duration=seconds)
-    used = cpu_seconds(pid) - before
-    return Measured(found, 1000 * used / max(1, found["requests"]["total"]))
+    found = attack(address, load, load.rate * seconds)
+    return found, 1000 * (cpu_seconds(pid) - before) / found.statuses.total()
 
 
-def attack(address: str, load: Load, **options: int) -> dict[str, Any]:
-    """Send requests, and return what autocannon measured; `duration` in seconds, or their `amount`.
+def attack(address: str, load: Load, amount: int) -> Answers:
+    """Send an amount of requests, and return what came back.
 
     Raises:
-        SystemExit: autocannon is not installed, or failed.
+        SystemExit: h2load is not installed, or failed.
     """
-    program = shutil.which("autocannon")
+    if load.varied:
+        return asyncio.run(_varied(address, load, amount))
+    program = shutil.which("h2load")
     if program is None:
-        raise SystemExit("Install the load generator: npm install --global autocannon")
-    asked: dict[str, Any] = {"url": f"{address}{load.path}", "connections": load.connections, **options}
-    if load.rate:
-        asked["overallRate"] = load.rate
-    if load.body is not None:
-        asked |= {"body": json.dumps(load.body), "unique": UNIQUE}
-    command = ["node", str(SCRIPT), str(Path(program).resolve().parent)]
-    done = subprocess.run(command, input=json.dumps(asked), capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(done.stderr)
-    return json.loads(done.stdout)
+        raise SystemExit("Install the load generator h2load: apt-get install nghttp2-client")
+    with tempfile.TemporaryDirectory() as name:
+        log, body = Path(name) / "log", Path(name) / "body"
+        command = [program, "--h1", "-m1", f"-n{amount}", f"-c{load.connections}", f"--log-file={log}"]
+        if load.rate:
+            # The connections start one after the other, so that their requests do not come together.
+            command += [f"--rps={load.rate / load.connections}", "--rate=1"]
+            command += [f"--rate-period={1000 / load.rate:g}ms"]
+        if load.body is not None:
+            body.write_text(json.dumps(load.body))
+            command += [f"--data={body}", "--header=content-type: application/json"]
+        started = time.perf_counter()
+        done = subprocess.run(
+            [*command, f"{address}{load.path}"], capture_output=True, text=True, check=False
+        )
+        seconds = time.perf_counter() - started
+        if done.returncode:
+            raise SystemExit(done.stdout + done.stderr)
+        # One row for each answer: when it was asked, its status, and how many microseconds it took.
+        rows = np.loadtxt(log, dtype=np.int64, ndmin=2)
+    statuses = Counter(np.maximum(rows[:, 1], 0).tolist())
+    statuses[0] += amount - statuses.total()
+    return Answers(rows[rows[:, 1] > 0, 2] / 1000, +statuses, seconds)
+
+
+async def _varied(address: str, load: Load, amount: int) -> Answers:
+    """Send bodies that differ in the id of the first deal, each at the moment at which it is due."""
+    took: list[float] = []
+    statuses: Counter[int] = Counter()
+    limits = httpx.Limits(max_connections=load.connections)
+    text, kind = json.dumps(load.body), {"content-type": "application/json"}
+    first = time.time_ns()
+    async with httpx.AsyncClient(base_url=address, timeout=PATIENCE, limits=limits) as client:
+        started = time.perf_counter()
+
+        async def send(number: int) -> None:
+            due = started + number / load.rate
+            await asyncio.sleep(due - time.perf_counter())
+            body = text.replace(FIRST, f"deal-{first}-{number}")
+            try:
+                answer = await client.post(load.path, content=body, headers=kind)
+            except httpx.TransportError:
+                statuses[0] += 1
+                return
+            statuses[answer.status_code] += 1
+            took.append(1000 * (time.perf_counter() - due))
+
+        await asyncio.gather(*map(send, range(amount)))
+        seconds = time.perf_counter() - started
+    return Answers(np.array(took), statuses, seconds)
 
 
 def family(pid: int) -> list[psutil.Process]:
@@ -112,7 +186,7 @@ def megabytes(pid: int) -> float:
 
 
 def posted(home: Path, deals: int) -> list[dict[str, Any]]:
-    """Return the fields of some open deals as a CRM posts them; every request changes the first id."""
+    """Return the fields of some open deals as a CRM posts them."""
     raw = pq.read_table(home / "tables" / "raw_sales_pipeline.parquet").to_pandas()
     raw = raw[(raw["deal_stage"] == "Engaging") & raw["engage_date"].notna()]
     rows = raw[[name for name in RAW if name in raw]].astype(object).head(deals).to_dict("records")
@@ -120,7 +194,7 @@ def posted(home: Path, deals: int) -> list[dict[str, Any]]:
         {name: f"{value}" for name, value in one.items() if value is not None and value == value}
         for one in rows
     ]
-    rows[0]["opportunity_id"] = UNIQUE
+    rows[0]["opportunity_id"] = FIRST
     return rows
 
 
@@ -132,7 +206,9 @@ def loads(home: Path) -> list[Load]:
     stored = Load("stored deal", 500, path=f"/v1/opportunities/{deals[0].as_py()}")
     fresh = Load("fresh deal, with reasons", 100, {"deals": one})
     plain = Load("fresh deal, without reasons", 100, {"deals": one, "reasons": False})
-    thousand = Load("1,000 fresh deals, without reasons", 2, {"deals": many, "reasons": False}, connections=2)
+    thousand = Load(
+        "1,000 fresh deals, without reasons", 2, {"deals": many, "reasons": False}, connections=2, varied=True
+    )
     return [
         stored,
         replace(stored, name="stored deal, twice the load", rate=1_000, connections=200),

@@ -142,15 +142,17 @@ class Follower:
             return state.fresh(self.store, month, self.settings.seed)
 
     def _follow(self) -> None:
+        frozen = False
         while not self._stop.is_set():
             try:
                 self.look()
             except Exception as error:  # the next look may succeed
                 log.exception("look failed")
                 self.health = replace(self.health, registry=f"{type(error).__name__}: see the log.")
-            if not gc.get_freeze_count():
+            if self.ready and not frozen:
                 # What is there now stays, so nobody has to look through it again.
                 gc.freeze()
+                frozen = True
             self._stop.wait(self.settings.poll_seconds if self.ready else 1)
 
     def _follow_keys(self) -> None:
