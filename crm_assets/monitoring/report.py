@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Sequence
 from html import escape
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -19,8 +20,8 @@ from crm_assets.errors import SettingsError
 from crm_assets.monitoring.drift import Judged
 
 INSTALL = (
-    "drift_report needs Evidently, which the extra `monitoring` installs: run `make install`, or install the "
-    "extra where the project is installed otherwise."
+    "The pages of drift_report need Evidently, which the extra `monitoring` installs: run `make install`, or "
+    "install the extra where the project is installed otherwise."
 )
 # Each picture takes a tenth of a second: all columns that drifted, and the others that are closest to it.
 MOST_SHOWN = 12
@@ -40,6 +41,11 @@ PAGE = """<style>
 <p>The pictures below are Evidently's: the levels of each column in the month and in its reference. Their
 threshold is that of all values together; one value can be drift by itself, as the table says.</p>
 </div>"""
+
+
+def missing() -> str | None:
+    """Return the sentence about what the pages need if it is not installed, else None."""
+    return None if find_spec("evidently") else INSTALL
 
 
 def html(verdicts: Sequence[Judged], report: pd.DataFrame, month: str) -> str:

@@ -9,7 +9,17 @@ import pandas as pd
 
 from crm_assets.modeling.outlook.cells import TOTAL
 from crm_assets.monitoring.alarm import Performance
-from crm_assets.monitoring.tables import BRIER, COVERED, ESTIMATE, MODEL, REVENUE, ROC_AUC, SEASON, WINS
+from crm_assets.monitoring.tables import (
+    BRIER,
+    COVERED,
+    ESTIMATE,
+    MODEL,
+    REVENUE,
+    ROC_AUC,
+    SEASON,
+    WINS,
+    of_horizon,
+)
 
 # A measure counts as worse if chance alone would put it so far out in one month of twenty.
 CHANCE = 0.05
@@ -27,11 +37,13 @@ def performance(rows: pd.DataFrame) -> list[Performance]:
     better than that of the seasonal rate is worse, too.
 
     Args:
-        rows: columns of `FORECAST_ACCURACY`, of any months.
+        rows: columns of `FORECAST_ACCURACY`, of any months. Only the forecast of one month counts: that of
+            several would be judged by the same outcome again.
 
     Returns:
         One per month and measure that has an interval or a baseline.
     """
+    rows = of_horizon(rows)
     totals = rows[rows["level"] == TOTAL]
     return [one for month, part in totals.groupby("forecast_month") for one in _of_month(str(month), part)]
 
