@@ -103,7 +103,7 @@ class Outcome:
                 {"wins": [won], "deals": [open_then.sum()]}, index=pd.Index([self._place(month)])
             )
 
-        return self.history.once(("tally", month, self.target.months), count)
+        return self.history.once(("tally", month, self.target.name), count)
 
     def _place(self, month: str) -> int:
         return month_of_quarter(shift(month, 1))

@@ -153,7 +153,7 @@ def test_several_months_that_were_forecast_together_are_judged_when_the_last_is_
 def test_the_season_of_many_months_ended_before_the_forecast(outcome: Outcome) -> None:
     four = Outcome(outcome.history, "2017-10", Target("won_in_4_months", 4))
     assert four.said_in == "2017-06"
-    # April to July would have been the last quarter's, but July was not over; and before March nothing is known.
+    # July was not over, so it is not April to July; and before March nothing is known.
     assert four.season() is None
 
 
