@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from crm_assets.crm.all_features import ALL_FEATURES
+from crm_assets.crm.as_of import RECORDS
 from crm_assets.crm.deals import DIMENSIONS, Dimension
 from crm_assets.crm.months import month_end, month_start, shift
 from crm_assets.crm.raw_table import Dating, RawTable
@@ -37,6 +38,15 @@ PREDICTIONS = tuple(
     column.name
     for column in WIN_PREDICTIONS.columns
     if column.dtype == "float64" and column.name not in FEATURES
+)
+# What all deals of an agent, a product or an account have in common, and what changes from month to month.
+SHARED = frozenset(
+    feature.name
+    for feature in ALL_FEATURES
+    if feature.dtype in ("int64", "float64")
+    and set(feature.sources) <= set(RECORDS)
+    and len(feature.sources) == 1
+    and feature.name not in {dimension.name for dimension in DIMENSIONS}
 )
 
 
