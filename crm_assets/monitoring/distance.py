@@ -101,7 +101,9 @@ def whole(months: np.ndarray, references: np.ndarray) -> np.ndarray:
 def _jensen_shannon(one: np.ndarray, other: np.ndarray, axis: int) -> np.ndarray:
     # Its stub does not know the axis.
     distance: Any = jensenshannon
-    return np.nan_to_num(distance(one, other, axis=axis))
+    with np.errstate(invalid="ignore"):
+        # Of equal shares, rounding can leave a square just below 0.
+        return np.nan_to_num(distance(one, other, axis=axis))
 
 
 def by_level(months: np.ndarray, references: np.ndarray) -> np.ndarray:

@@ -68,13 +68,13 @@ class Population:
         months: the rows by month, `YYYY-MM`.
         dated_by: the date column that decides the month of a row; the number of rows is judged under its
             name. None if the number says nothing.
-        shared: the columns whose values the rows of a group share, see `levels.counted`.
+        shared: who shares the values of a column, by column; see `levels.counted`.
     """
 
     name: str
     months: Mapping[str, MonthRows]
     dated_by: str | None = None
-    shared: frozenset[str] = frozenset()
+    shared: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -185,7 +185,7 @@ def _judge_columns(population: Population, month: str, known: list[str]) -> list
     found = []
     for name in columns:
         values = {one: frame.get(name, pd.Series([None] * len(frame))) for one, frame in frames.items()}
-        levels = counted(values, month, shared=name in population.shared)
+        levels = counted(values, month, population.shared.get(name))
         best = _compare(levels, month, enough)
         row = _row(population, name, month, levels, best)
         of = references(month, enough)[best.reference]

@@ -24,6 +24,8 @@ MOST_TEXTS = 300
 # is counted.
 NAMES_ROWS = 0.5
 DIGITS = 6
+# Who shares the values of a column, or what decides them.
+BY_GROUP, BY_MONTH = "by group", "by month"
 # The other dates of dated rows are compared as days until or since that date.
 DATES = frozenset(column.name for table in RAW_TABLES for column in table.columns if column.dtype == "date")
 
@@ -49,20 +51,22 @@ class Counted:
     by_value: bool = True
 
 
-def counted(values: Mapping[str, pd.Series], month: str, *, shared: bool = False) -> Counted:
+def counted(values: Mapping[str, pd.Series], month: str, shared: str | None = None) -> Counted:
     """Count the values of a column.
 
     Args:
         values: the column by month.
         month: the month that is judged; the bins come from the other months.
-        shared: whether rows of a group share their value, such as the win rate of an agent. If it changes, it
-            changes for all of them, so they count as few independent rows (Kish, Survey Sampling, 1965).
+        shared: `BY_GROUP` if rows of a group share their value, such as the win rate of an agent; if it
+            changes, it does for all of them, so they count as few rows (Kish, Survey Sampling, 1965).
+            `BY_MONTH` if a number that all rows share decides each value: they count as one.
     """
     is_number = all(_is_number(column) for column in values.values() if column.notna().any())
     levels, codes, by_value = _numbers(values, month) if is_number else _texts(values)
     counts = np.array([np.bincount(code, minlength=len(levels)) for code in codes.values()], dtype="float64")
     if shared:
-        counts = counts * float(np.median([_independent(column) for column in values.values()]))
+        part = _independent if shared == BY_GROUP else lambda column: 1 / max(len(column), 1)
+        counts = counts * float(np.median([part(column) for column in values.values()]))
     return Counted(levels, counts.reshape(len(values), len(levels)), codes, by_value)
 
 

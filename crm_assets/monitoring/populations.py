@@ -26,10 +26,11 @@ from crm_assets.crm.tables import WIN_PREDICTIONS
 from crm_assets.crm.targets import TARGETS
 from crm_assets.modeling.frames import coded
 from crm_assets.monitoring.drift import SAMPLE, MonthRows
+from crm_assets.monitoring.levels import BY_GROUP, BY_MONTH
 
 SEED = 20161020
 # Units in which one amount can be a multiple of another, and how the column of such a multiple is called.
-MONEY, PER = ("USD",), " per "
+MONEY, PER, RATIO = ("USD",), " per ", "ratio"
 OPEN_DEALS, PREDICTED_DEALS = "open deals", "predictions of open deals"
 DEAL = "opportunity_id"
 FEATURES = tuple(feature.name for feature in ALL_FEATURES)
@@ -39,15 +40,16 @@ PREDICTIONS = tuple(
     for column in WIN_PREDICTIONS.columns
     if column.dtype == "float64" and column.name not in FEATURES
 )
-# What all deals of an agent, a product or an account have in common, and what changes from month to month.
-SHARED = frozenset(
-    feature.name
+# Numbers that change from month to month for all deals of an agent, a product or an account; and ratios of a
+# column of the deal to a number that is not the deal's, such as the usual cycle.
+SHARED = {
+    feature.name: BY_GROUP if feature.sources[0] in RECORDS else BY_MONTH
     for feature in ALL_FEATURES
-    if feature.dtype in ("int64", "float64")
-    and set(feature.sources) <= set(RECORDS)
-    and len(feature.sources) == 1
+    if len(feature.sources) == 1
+    and feature.dtype in ("int64", "float64")
+    and (feature.sources[0] in RECORDS or feature.unit == RATIO)
     and feature.name not in {dimension.name for dimension in DIMENSIONS}
-)
+}
 
 
 def dated_tables() -> list[tuple[RawTable, Dating]]:
