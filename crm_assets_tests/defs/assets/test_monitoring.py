@@ -15,7 +15,7 @@ from crm_assets.storage.said import KEPT, as_said, keep_said
 from crm_assets.storage.tables import TableStore
 from dev.place import Place
 
-NEWEST, BEFORE, EARLIER = "2023-12", "2023-11", "2023-10"
+NEWEST, BEFORE, EARLIER, PAST = "2023-12", "2023-11", "2023-10", "2023-09"
 TOTAL_WINS = "level == 'total' and measure == 'wins' and by == 'model' and horizon_months == 1"
 # `make monitor` where the extra is not installed.
 WITHOUT = """
@@ -81,15 +81,15 @@ def test_without_the_extra_all_is_printed_and_a_sentence_says_what_is_missing(
     monitored: tuple[Place, TableStore, str],
 ) -> None:
     there, store, _ = monitored
-    done = there.python("-c", WITHOUT, "--month", EARLIER)
+    done = there.python("-c", WITHOUT, "--month", PAST)
     assert done.returncode == 0, done.stdout + done.stderr
     assert NEWEST in done.stdout
     assert "Expected of the predictions for 2024-01" in done.stdout
     assert done.stdout.count("need Evidently") == 1
     assert "Traceback" not in done.stdout + done.stderr
     # The verdicts need no pictures.
-    assert len(store.to_pandas(store.read("drift_report", [EARLIER])))
-    assert not (there.tables / "drift_report" / f"{EARLIER}.html").exists()
+    assert len(store.to_pandas(store.read("drift_report", [PAST])))
+    assert not (there.tables / "drift_report" / f"{PAST}.html").exists()
 
 
 def test_the_newest_month_is_estimated_and_the_estimate_is_held_against_what_came(
