@@ -86,6 +86,17 @@ def _shown(verdicts: Sequence[Judged]) -> list[Judged]:
     return [one for number, one in enumerate(order) if one.row["flagged"] or number < MOST_SHOWN]
 
 
+def _has_values(verdict: Judged) -> bool:
+    """Return whether a column has values to compare; Evidently refuses one without any."""
+    if verdict.levels is None:
+        return False
+    missing = len(verdict.levels.levels) - 1
+    before = [verdict.levels.codes[month] for month in verdict.months]
+    return all(
+        (codes < missing).any() for codes in (verdict.levels.codes[verdict.month], np.concatenate(before))
+    )
+
+
 def _snapshot(verdicts: Sequence[Judged]) -> Any:
     """Run Evidently on the levels of columns."""
     # Evidently sends nothing about reports; its server would, unless this says no.
@@ -95,7 +106,7 @@ def _snapshot(verdicts: Sequence[Judged]) -> Any:
         from evidently.metrics import ValueDrift
     except ImportError:
         raise SettingsError(INSTALL) from None
-    counted = [one for one in verdicts if one.levels is not None]
+    counted = [one for one in verdicts if _has_values(one)]
     names = [title(one) for one in counted]
     now, before = _columns(counted, names, current=True), _columns(counted, names, current=False)
     definition = DataDefinition(categorical_columns=names)

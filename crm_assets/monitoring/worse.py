@@ -34,7 +34,7 @@ def performance(rows: pd.DataFrame) -> list[Performance]:
 
     ROC AUC and Brier score are held against what was estimated before the outcome was known, wins and revenue
     against the forecast. Each interval of 80 % is stretched until it holds all but `CHANCE`. A Brier score no
-    better than that of the seasonal rate is worse, too.
+    better than that of the seasonal rate is worse, too, in a month with wins and deals that were not won.
 
     Args:
         rows: columns of `FORECAST_ACCURACY`, of any months. Only the forecast of one month counts: that of
@@ -60,7 +60,9 @@ def _of_month(month: str, rows: pd.DataFrame) -> Iterator[Performance]:
         said = f"{measure} {shown(row['came'])} where {shown(low)} to {shown(high)} was to expect"
         yield Performance(month, measure, bool(below or above), said)
     model, season = (by.get((BRIER, who)) for who in (MODEL, SEASON))
-    if model and season:
+    # In a month without a win, a season of quarterly closings is exactly right, and nobody can be better.
+    told = any(measure == ROC_AUC and not pd.isna(row["came"]) for (measure, _), row in by.items())
+    if model and season and told:
         said = f"{BRIER} {_score(model['came'])}, {SEASON_IS_BETTER} ({_score(season['came'])})"
         yield Performance(month, SEASON, bool(model["came"] >= season["came"]), said)
 

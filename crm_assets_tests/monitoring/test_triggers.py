@@ -69,6 +69,12 @@ CASES: dict[str, tuple[list[pd.DataFrame], list[Drift], str | None, list[str]]] 
         None,
         ["bad months"],
     ),
+    "twice without a win, as between quarterly closings": (
+        [month(name, roc_auc=float("nan"), brier=0.001, season=0.0) for name in ("2017-10", "2017-11")],
+        [],
+        None,
+        [],
+    ),
     "an old champion": ([month("2017-10"), month("2017-11")], [], "2017-03", ["age"]),
     "a champion at the limit": ([], [], "2017-04", []),
 }
