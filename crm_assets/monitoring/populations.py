@@ -31,6 +31,8 @@ from crm_assets.monitoring.levels import BY_GROUP, BY_MONTH
 SEED = 20161020
 # Units in which one amount can be a multiple of another, and how the column of such a multiple is called.
 MONEY, PER, RATIO = ("USD",), " per ", "ratio"
+# What a label is made from.
+OUTCOME = ("close_date", "deal_stage")
 OPEN_DEALS, PREDICTED_DEALS = "open deals", "predictions of open deals"
 DEAL = "opportunity_id"
 FEATURES = tuple(feature.name for feature in ALL_FEATURES)
@@ -200,10 +202,10 @@ def labels(
 def made_from(column: str) -> tuple[str, ...]:
     """Return the columns that a column is looked up by or made from.
 
-    >>> made_from("manager"), made_from("agent_win_rate"), made_from("series")
-    (('sales_agent',), ('sales_agent',), ('product',))
+    >>> made_from("manager"), made_from("agent_win_rate"), made_from("series"), made_from("won_next_month")
+    (('sales_agent',), ('sales_agent',), ('product',), ('close_date', 'deal_stage'))
     """
-    found: dict[str, None] = {}
+    found: dict[str, None] = dict.fromkeys(OUTCOME) if column in {one.name for one in TARGETS} else {}
     for dimension in DIMENSIONS:
         if isinstance(dimension, Dimension) and dimension.name == column:
             found[dimension.of] = None
