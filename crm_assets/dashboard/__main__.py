@@ -20,6 +20,10 @@ def main() -> int:
         settings = get_settings()
         with extra("dashboard", "The dashboard needs"):
             from streamlit.web import cli
+
+            from crm_assets.dashboard import login
+        if settings.dashboard_login == "oidc":
+            login.check_provider()
     except CrmAssetsError as error:
         print(f"✗ {error}", file=sys.stderr)
         return 1
