@@ -193,10 +193,11 @@ test-all: install install-scale ## Run the tests of all levels.
 coverage: ## Run the unit and integration tests, and show which lines they miss.
 	$(MAKE) --no-print-directory test PYTEST='pytest --cov'
 
-lint: install ## Check style and spelling.
+lint: install ## Check style, spelling and prose.
 	ruff check .
 	ruff format --check .
 	codespell
+	proselint check --config .proselint.json *.md docs benchmarks/README.md
 
 types: install ## Check types.
 	ty check
