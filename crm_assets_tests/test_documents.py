@@ -131,8 +131,8 @@ def test_servers_of_a_page_run_until_they_answer_and_what_does_not_run_says_why(
     block = Block(ROOT / "page.md", 1, commands, "")
     ports = {server.variable: 4000 + at for at, server in enumerate(SERVERS)}
     serve, curl = script(block, tmp_path, tmp_path, ports).splitlines()
-    assert serve == "serve http://127.0.0.1:4000/healthz CRM_API_HOST=0.0.0.0 make serve"
-    assert curl == "curl --fail-with-body http://127.0.0.1:4000/v1/forecast"
+    assert serve == "serve http://127.0.0.1:4000/readyz CRM_API_HOST=0.0.0.0 make serve"
+    assert curl == "curl --fail-with-body --no-progress-meter http://127.0.0.1:4000/v1/forecast"
     assert list(left_out([block])) == [("page.md:1 make test", "runs the tests")]
 
 

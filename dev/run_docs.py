@@ -54,7 +54,7 @@ class Server:
 
 
 SERVERS = (
-    Server("make serve", "CRM_API_PORT", 8000, "/healthz"),
+    Server("make serve", "CRM_API_PORT", 8000, "/readyz"),
     Server("make metrics", "CRM_METRICS_PORT", 9109, "/metrics"),
     Server("make dashboard", "CRM_DASHBOARD_PORT", 8501, "/_stcore/health"),
     Server("make mlflow", "PORT", 5000, "/health"),
@@ -76,7 +76,7 @@ IN_PLACE_OF = {
     "VERSION=3": "VERSION=1",
     "2016-": "2022-",
     "2017-": "2023-",
-    "curl ": "curl --fail-with-body ",
+    "curl ": "curl --fail-with-body --no-progress-meter ",
 }
 # Files that a page may write into the project's folder.
 WRITTEN = ("crm.yaml", "api-keys.yaml")
