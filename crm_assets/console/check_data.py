@@ -70,8 +70,8 @@ def show(found: Readiness, console: Console) -> None:
         f"open deals were won in the next month: {wins:,}",
     )
     needed = [
-        f"{vendor}'s own scoring needs {each} won and {each} lost deals: "
-        f"{'there are enough' if found.enough_for(each) else 'there are too few'}"
+        f"{vendor}'s scoring needs {each} won and {each} lost deals: "
+        f"{'met' if found.enough_for(each) else 'not met'}"
         for vendor, each in VENDORS.items()
     ]
     line("Compare", "; ".join(needed))
