@@ -90,8 +90,12 @@ def _try(made: Draft, folder: Path, target: Path) -> None:
     )
     for note in deals.notes:
         console.print(f"[yellow]![/yellow] {note}", soft_wrap=True, highlight=False)
+    home = get_settings().home
+    # A home of its own: that of the sample, which has the default name, would refuse another source.
+    home = home.with_name("data-crm").name if home.name == "data" else home
     console.print(
-        f"Look through {target}, then run: CRM_DATA_DIR={folder} CRM_MAPPING={target} make run",
+        f"Look through {target}, then run: CRM_DATA_DIR={folder} CRM_HOME={home} CRM_MAPPING={target} "
+        "make run",
         soft_wrap=True,
         highlight=False,
     )

@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from crm_assets.dashboard.desk import Desk
-from crm_assets.delivery.export import sheets, workbook
+from crm_assets.delivery.export import sheets, workbook, workbook_name
 from crm_assets.delivery.safe_text import csv_bytes
 
 # Okabe and Ito's palette (jfly.uni-koeln.de/color), readable on light and on dark.
@@ -85,7 +85,9 @@ def columns(desk: Desk, frame: pd.DataFrame, titles: Mapping[str, str] | None = 
                 f"{title} ({desk.formats.currency})", format="localized", step=1
             )
         else:
-            shown[name] = st.column_config.TextColumn(title, width="large" if name in TEXTS else None)
+            width = "large" if name in TEXTS else None
+            # Which deal a row is stays in sight on a phone.
+            shown[name] = st.column_config.TextColumn(title, width=width, pinned=name == "opportunity_id")
     return shown
 
 
@@ -141,7 +143,7 @@ def downloads(desk: Desk, frame: pd.DataFrame, name: str) -> None:
     row.download_button(
         "The month as Excel workbook",
         lambda: desk.read(month_workbook, desk.month, desk.source),
-        f"forecast-{desk.month}.xlsx",
+        f"{workbook_name(desk.month)}.xlsx",
         "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
         on_click="ignore",
         key=f"xlsx-{name}",

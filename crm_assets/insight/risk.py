@@ -93,7 +93,7 @@ def _old(reader: Reader, month: str, deals: pd.DataFrame, share: float) -> pd.Se
     for product, days in zip(products, deals["days_open"], strict=True):
         limit = by_product.get(product, overall)
         whose = f"{product} deal" if product in by_product else "deal"
-        extent = "longer than any" if share >= 1 else f"longer than {share:.0%} of"
+        extent = "longer than any" if share >= 1 else f"longer than {100 * share:.0f} % of"
         words.append(
             f"open for {days:,} days, {extent} won {whose}{'' if share >= 1 else 's'} was ({limit:,} days)"
             if days > limit
@@ -131,7 +131,7 @@ def _falling(reader: Reader, month: str, deals: pd.DataFrame, least: float) -> p
     was = deals[DEAL].map(dict(zip(before[DEAL], banded_by(before), strict=True))).astype("float64")
     now = deals["within_3_months"]
     words = [
-        f"chance fell from {a:.0%} to {b:.0%} since {earlier}" if a - b >= least else ""
+        f"chance fell from {100 * a:.0f} % to {100 * b:.0f} % since {earlier}" if a - b >= least else ""
         for a, b in zip(was, now, strict=True)
     ]
     return pd.Series(words, index=deals.index)

@@ -77,7 +77,7 @@ def test_a_person_sees_the_own_scope_and_can_leave(browser: Any, address: str, h
     settled(anna.page)
     assert "Worth" not in anna.text()
     choose(anna, "anna")
-    anna.page.get_by_text(f"{ANNA} sees manager:{own}").wait_for()
+    anna.page.get_by_text(f"{ANNA} sees the deals of manager {own}").wait_for()
     for title in ("Forecast", "Deals"):
         said = anna.go(title)
         assert not [name for name in others if name in said], title
@@ -106,7 +106,7 @@ def test_who_may_not_come_in_is_told_why_and_can_log_in_as_somebody_else(browser
         visitor.page.get_by_role("button").first.click()
     # A provider that never says whether it has verified an address vouches for all of them.
     choose(visitor, "says nothing")
-    visitor.page.get_by_text(f"{BOSS} sees all").wait_for()
+    visitor.page.get_by_text(f"{BOSS} sees all deals").wait_for()
 
 
 def test_without_a_provider_the_dashboard_does_not_start(home: Place) -> None:

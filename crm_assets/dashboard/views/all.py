@@ -14,7 +14,7 @@ from crm_assets.delivery.formats import formats
 from crm_assets.errors import CrmAssetsError, SettingsError
 from crm_assets.insight.people import Person
 from crm_assets.settings import get_settings
-from crm_assets.sources.select import select_source
+from crm_assets.sources.select import said_to_people, select_source
 
 PAGES = (
     (forecast.show, "Forecast", "forecast", ":material/trending_up:"),
@@ -75,12 +75,13 @@ def _desk(person: Person) -> Desk:
     reader = open_reader().within(person.scope)
     with st.sidebar:
         if settings.dashboard_login != "none":
-            st.caption(f"{person.name} sees {person.scope}")
+            st.caption(f"{person.name} sees {person.scope.said()}")
             st.button("Log out", on_click=login.log_out, args=(settings,))
     # Raises in a sentence if nothing is stored yet.
     newest = reader.newest_month()
     months = tuple(reader.months())
     source = select_source(settings)
+    described = said_to_people(source)
     currency = _currency(reader)
     locale = settings.locale or st.context.locale
     shown = formats(locale, currency)
@@ -97,10 +98,10 @@ def _desk(person: Person) -> Desk:
         waiting = reader.waiting_months()
         if waiting:
             st.caption(f"{', '.join(waiting)}: not scored yet. If no run is on: make materialize.")
-        st.caption(source.description)
+        st.caption(f"Source: {described}")
     if source.synthetic:
         st.warning("Synthetic data: every number here describes a made-up CRM.", icon=":material/science:")
-    return Desk(reader, person, settings, shown, months, month, source.description, source.synthetic)
+    return Desk(reader, person, settings, shown, months, month, described, source.synthetic)
 
 
 def _currency(reader) -> str:  # noqa: ANN001

@@ -12,6 +12,7 @@ SHOWN = (
     "opportunity_id",
     "within_3_months",
     "expected_value",
+    "worth",
     "risk",
     "sales_agent",
     "product",
@@ -34,7 +35,10 @@ def show(desk: Desk) -> None:
     dead = deals[deals["within_3_months"] < least].sort_values("expected_value", ascending=False)
     chance = desk.formats.percent(least)
     st.subheader("Still to be saved")
-    st.caption(f"Deals at risk whose chance within three months is {chance} or more; most to lose first.")
+    st.caption(
+        f"Deals at risk whose chance within three months is {chance} or more; most to lose first. "
+        "Worth is that chance times the amount if won."
+    )
     table(desk, alive, "such deals", key="alive")
     st.subheader("Probably dead")
     st.caption(
