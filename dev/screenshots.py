@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 PAGES = ("forecast", "deals", "changes", "risk", "outcome", "trust")
 # The first page has no path of its own.
 PATHS = {"forecast": ""}
-WIDE: dict[str, Any] = {"viewport": {"width": 1280, "height": 900}}
+WIDE: dict[str, Any] = {"locale": "en-US", "viewport": {"width": 1280, "height": 900}}
 # Streamlit closes its menu on what says that it is a phone.
 PHONE = "Pixel 5"
 PATIENCE = 120_000
@@ -57,12 +57,16 @@ def main() -> None:
     asked.folder.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=browser_program(), args=["--no-sandbox"])
-        phone: dict[str, Any] = {**playwright.devices[PHONE], "device_scale_factor": 1}
+        phone = WIDE | playwright.devices[PHONE] | {"device_scale_factor": 1}
         phone.pop("default_browser_type")
-        kinds = {"light": WIDE, "dark": {**WIDE, "color_scheme": "dark"}, "phone": phone}
+        kinds: dict[str, dict[str, Any]] = {
+            "light": WIDE,
+            "dark": WIDE | {"color_scheme": "dark"},
+            "phone": phone,
+        }
         for kind in asked.only.split(","):
             size = kinds[kind]["viewport"]
-            page = browser.new_context(**{"locale": "en-US", **kinds[kind]}).new_page()
+            page = browser.new_context(**kinds[kind]).new_page()
             for name in asked.pages.split(","):
                 start = time.perf_counter()
                 page.goto(f"{address}/{PATHS.get(name, name)}")

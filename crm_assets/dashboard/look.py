@@ -85,9 +85,7 @@ def columns(desk: Desk, frame: pd.DataFrame, titles: Mapping[str, str] | None = 
                 f"{title} ({desk.formats.currency})", format="localized", step=1
             )
         else:
-            width = "large" if name in TEXTS else None
-            # Which deal a row is stays in sight on a phone.
-            shown[name] = st.column_config.TextColumn(title, width=width, pinned=name == "opportunity_id")
+            shown[name] = st.column_config.TextColumn(title, width="large" if name in TEXTS else None)
     return shown
 
 

@@ -11,6 +11,7 @@ from crm_assets.crm.schema import Stage
 from crm_assets.insight.bands import banded_by
 from crm_assets.insight.ranked import DEAL
 from crm_assets.insight.reading import Reader
+from crm_assets.settings import Settings
 
 # Fewer won deals of a product than this cannot say how old its deals become: all won deals do.
 ENOUGH_WON = 10
@@ -30,6 +31,11 @@ class Limits:
     age: float = 1.0
     pushes: int = 2
     fall: float = 0.1
+
+    @classmethod
+    def of(cls, settings: Settings) -> Limits:
+        """Return the limits of the settings."""
+        return cls(settings.risk_age, settings.risk_pushes, settings.risk_fall)
 
 
 def at_risk(reader: Reader, month: str, limits: Limits) -> pd.DataFrame:

@@ -10,6 +10,7 @@ from crm_assets.dashboard.look import MOST_ROWS, TITLES, downloads, table
 from crm_assets.dashboard.own import own_numbers
 from crm_assets.insight.overrides import DEAL_SUBJECT
 from crm_assets.insight.ranked import DEAL, FIRST, ranked, why
+from crm_assets.insight.risk import Limits, at_risk
 
 FILTERS = ("band", "trend", "manager", "sales_agent", "product")
 # At most so many deals get their reasons looked up for the screen.
@@ -78,6 +79,7 @@ def _first(desk: Desk, deals: pd.DataFrame) -> None:
         )
         return
     reasons = _reasons(desk, worthwhile)
+    risks = desk.read(at_risk, desk.month, Limits.of(desk.settings)).set_index(DEAL)["risk"]
     for number, (place, deal) in enumerate(worthwhile.iterrows(), start=1):
         who = ", ".join(str(deal[name]) for name in ("sales_agent", "product", "account") if deal.get(name))
         chance = desk.formats.percent(deal["within_3_months"])
@@ -86,6 +88,8 @@ def _first(desk: Desk, deals: pd.DataFrame) -> None:
             f"{desk.formats.money(deal['expected_value'])} if won. Next month: "
             f"{desk.formats.chance(deal['probability'])}; {reasons[place]}."
         )
+        if deal[DEAL] in risks:
+            said += f" At risk: {risks[deal[DEAL]]}."
         st.markdown(f"{number}. {said}".replace("$", "\\$"))
 
 

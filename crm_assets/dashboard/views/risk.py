@@ -27,8 +27,7 @@ def show(desk: Desk) -> None:
     """Show the deals at risk, those that can still be won first."""
     st.title("At risk")
     settings = desk.settings
-    limits = Limits(settings.risk_age, settings.risk_pushes, settings.risk_fall)
-    deals = desk.read(at_risk, desk.month, limits)
+    deals = desk.read(at_risk, desk.month, Limits.of(settings))
     deals = deals[[name for name in SHOWN if name in deals]]
     least = settings.band_limits[-1]
     alive = deals[deals["within_3_months"] >= least]

@@ -15,9 +15,6 @@ from crm_assets.insight.leaderboard import TITLES, WINS, leaderboard
 from crm_assets.insight.reading import Reader
 from crm_assets.modeling.verdicts import ABSENT, INADMISSIBLE, POOLED_RATE, WORST_FIRST, worst_first
 
-# Two lines: reasons of the leak audit wrap.
-REASON_HEIGHT = 58
-
 
 def show(desk: Desk) -> None:
     """Show what a person needs to decide whether to trust the numbers."""
@@ -164,7 +161,6 @@ def _verdicts(desk: Desk) -> None:
         found[["feature", "verdict", "used", "reason"]],
         hide_index=True,
         alt="Verdicts of the leak audit",
-        row_height=REASON_HEIGHT,
         column_config={
             "feature": "Feature",
             "verdict": "Verdict",
@@ -172,6 +168,9 @@ def _verdicts(desk: Desk) -> None:
             "reason": st.column_config.TextColumn("Reason", width="large"),
         },
     )
+    with st.expander("The reasons in full"):
+        for row in found.itertuples():
+            st.markdown(f"- **{row.feature}**: {row.reason}")
     for trace in desk.read(evidence):
         drawn = _trace(trace.months)
         st.markdown(
