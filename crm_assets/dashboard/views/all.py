@@ -7,12 +7,13 @@ from collections.abc import Callable
 import streamlit as st
 
 from crm_assets.dashboard import login
-from crm_assets.dashboard.desk import Desk, open_reader, told
+from crm_assets.dashboard.desk import Desk, open_reader, read, told
 from crm_assets.dashboard.look import STYLE
 from crm_assets.dashboard.views import changed, deals, forecast, outcome, risk, trust
 from crm_assets.delivery.formats import formats
 from crm_assets.errors import CrmAssetsError, SettingsError
 from crm_assets.insight.people import Person
+from crm_assets.insight.reading import Reader
 from crm_assets.settings import get_settings
 from crm_assets.sources.select import said_to_people, select_source
 
@@ -82,9 +83,8 @@ def _desk(person: Person) -> Desk:
     months = tuple(reader.months())
     source = select_source(settings)
     described = said_to_people(source)
-    currency = _currency(reader)
     locale = settings.locale or st.context.locale
-    shown = formats(locale, currency)
+    shown = formats(locale, read(reader, Reader.currency))
     with st.sidebar:
         month = st.selectbox(
             "Deals as known at the end of",
@@ -102,7 +102,3 @@ def _desk(person: Person) -> Desk:
     if source.synthetic:
         st.warning("Synthetic data: every number here describes a made-up CRM.", icon=":material/science:")
     return Desk(reader, person, settings, shown, months, month, described, source.synthetic)
-
-
-def _currency(reader) -> str:  # noqa: ANN001
-    return reader.currency()

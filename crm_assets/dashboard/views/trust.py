@@ -169,8 +169,8 @@ def _verdicts(desk: Desk) -> None:
         },
     )
     with st.expander("The reasons in full"):
-        for row in found.itertuples():
-            st.markdown(f"- **{row.feature}**: {row.reason}")
+        for row in found.to_dict("records"):
+            st.markdown(f"- **{row['feature']}**: {row['reason']}")
     for trace in desk.read(evidence):
         drawn = _trace(trace.months)
         st.markdown(
