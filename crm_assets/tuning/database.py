@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from optuna.exceptions import ExperimentalWarning, StorageInternalError
+from optuna.exceptions import ExperimentalWarning
 from optuna.storages import RDBStorage
 from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError, SQLAlchemyError
 
@@ -51,15 +51,25 @@ def told(storage: str, *others: type[Exception]) -> Generator[None]:
     """
     try:
         yield
-    except (SQLAlchemyError, StorageInternalError, *others) as error:
-        # Optuna's own sentence says nothing about the cause.
-        cause = error.__cause__ if isinstance(error, StorageInternalError) and error.__cause__ else error
-        first_line = next(iter(str(cause).splitlines()), type(cause).__name__).rstrip(".")
+    except Exception as error:
+        found = [one for one in chain(error) if isinstance(one, (SQLAlchemyError, *others))]
+        if not found:
+            raise
+        first_line = next(iter(str(found[-1]).splitlines()), type(found[-1]).__name__).rstrip(".")
         raise SourceUnavailableError(
             f"The database of searches at {without_password(storage)} does not work: {first_line}. "
             "Check CRM_TUNE_STORAGE; without it, searches are in tuning.db in CRM_HOME: if that file is "
             "damaged, delete it, and searches start anew."
         ) from error
+
+
+def chain(error: BaseException | None) -> list[BaseException]:
+    """Return an error and those before it: where a database fails, Optuna fails in other ways as well."""
+    found: list[BaseException] = []
+    while error is not None and error not in found:
+        found.append(error)
+        error = error.__cause__ or error.__context__
+    return found
 
 
 def quiet() -> warnings.catch_warnings:

@@ -21,7 +21,7 @@ from crm_assets.errors import NotEnoughDataError
 from crm_assets.modeling import tuning
 from crm_assets.modeling.space import Value
 from crm_assets.modeling.tuning import Task
-from crm_assets.tuning.database import opened, quiet, told
+from crm_assets.tuning.database import chain, opened, quiet, told
 from crm_assets.tuning.identity import name_of
 from crm_assets.tuning.proposals import (
     FINISHED,
@@ -143,9 +143,9 @@ class Search:
         try:
             with quiet():
                 self.study.optimize(self._objective, n_trials=1, catch=(_NotNeeded,), callbacks=[self._count])
-        except (UpdateFinishedTrialError, ValueError) as error:
+        except Exception as error:
             # This process stood still for so long that others took it for dead, and run its trial again.
-            if isinstance(error, ValueError) and "Cannot tell" not in str(error):
+            if not any(_gave_way(one) for one in chain(error)):
                 raise
 
     def _count(self, _: optuna.Study, trial: FrozenTrial) -> None:
@@ -183,6 +183,11 @@ class Search:
 
 class _NotNeeded(Exception):  # noqa: N818
     """Another worker has this trial."""
+
+
+def _gave_way(error: BaseException) -> bool:
+    """Return whether Optuna refuses the result of a trial, since another worker has ended it."""
+    return isinstance(error, UpdateFinishedTrialError) or "Cannot tell" in str(error)
 
 
 def _suggested(trial: optuna.Trial, name: str, kind: BaseDistribution) -> Value:

@@ -120,6 +120,8 @@ def _await(task: Task, storage: str, heartbeat: int, say: Callable[[str], None])
     while True:
         with told(storage):
             all_of_them = optuna.get_all_study_summaries(database, include_best_trial=False)
+        # Each worker holds as few connections as it can: many share one server.
+        database.engine.dispose()
         begun = {one.study_name: one.user_attrs for one in all_of_them}
         if TRIALS in begun.get(name_of(task), {}):
             return
