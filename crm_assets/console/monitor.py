@@ -13,6 +13,8 @@ from rich.table import Table
 
 from crm_assets.console.terminal import run_command, said
 from crm_assets.crm.schema import TableSchema
+from crm_assets.crm.tables import OPPORTUNITIES
+from crm_assets.insight.reading import currency_of
 from crm_assets.monitoring.report import missing
 from crm_assets.monitoring.summary import by_month, over_several_months, quality_by_month
 from crm_assets.monitoring.tables import FORECAST_ACCURACY, OPEN_WINS, PERFORMANCE_ESTIMATE, ROC_AUC
@@ -67,15 +69,18 @@ def main() -> int:
 def _print(store: TableStore, console: Console) -> None:
     """Print what was said and what came, and how good the newest predictions are expected to be."""
     found = _stored(store, FORECAST_ACCURACY)
+    titles = SHOWN | (
+        {"revenue said": f"{currency_of(store.read(OPPORTUNITIES.name))} said"} if len(found) else {}
+    )
     rows = by_month(found).merge(quality_by_month(found), on="month")
     if rows.empty:
         console.print("No forecast has an outcome yet: come back when the next month is over.")
     else:
-        console.print(_table(rows, {"month": "month", **SHOWN, "stored": "stored"}))
+        console.print(_table(rows, {"month": "month", **titles, "stored": "stored"}))
     longer = over_several_months(found)
     if len(longer):
         console.print("Several months together, by the last of them:")
-        columns = {"month": "until", "months": "months", **SHOWN, "stored": "stored"}
+        columns = {"month": "until", "months": "months", **titles, "stored": "stored"}
         shown = {name: title for name, title in columns.items() if name in longer}
         console.print(_table(longer, shown))
     estimated = _stored(store, PERFORMANCE_ESTIMATE)
