@@ -117,7 +117,9 @@ def _tell(names: list[str]) -> None:
         if best["adopted"]:
             console.print(f"  {json.loads(best['parameters'])}", soft_wrap=True)
     if any(best["adopted"] for *_, best in found):
-        after = "The next training (make run) uses what is adopted, and chooses the champion among all algorithms."
+        after = (
+            "The next training (make run) uses the adopted ones; the champion is chosen among all algorithms."
+        )
     else:
         after = "Nothing changes: the next training (make run) builds the algorithms as they are."
     console.print(

@@ -154,7 +154,7 @@ def verdict(best: int, gain: float, error: float, held_out: float, trials: int) 
 
 
 def is_adopted(gain: float, error: float, held_out: float) -> bool:
-    """Return whether a gain is larger than its error, and there is one on held-out months if there are any."""
+    """Return whether a gain is larger than its error, and something remains on held-out months if any."""
     return bool(gain > error and not held_out <= 0)
 
 

@@ -14,18 +14,16 @@ _EVERY_S = 10.0
 
 
 def in_words(seconds: float) -> str:
-    """Return a duration as a person says it.
+    """Return a duration, short enough for a line with a spinner.
 
     >>> in_words(20), in_words(100), in_words(9000)
-    ('less than a minute', '2 minutes', '2.5 hours')
+    ('1 min', '2 min', '2.5 h')
     """
-    if seconds < 60:
-        return "less than a minute"
-    return f"{math.ceil(seconds / 60)} minutes" if seconds < 2 * 3600 else f"{seconds / 3600:.1f} hours"
+    return f"{math.ceil(seconds / 60)} min" if seconds < 2 * 3600 else f"{seconds / 3600:.1f} h"
 
 
 class Pace:
-    """Says now and then how many trials of a search are done, what the best one is, and how long it still takes.
+    """Says now and then how many trials of a search are done, the best so far, and how long it still takes.
 
     Args:
         trials: how many trials the search has.
@@ -49,7 +47,6 @@ class Pace:
         self._last = now
         left = (now - self._start) / (done - self._before) * (self._trials - done)
         values = {n: t.value for n, t in finished.items() if t.state == TrialState.COMPLETE and t.value}
-        best = f"; best ROC AUC {max(values.values()):.4f}" if values else ""
-        before = f", {values[0]:.4f} without a search" if 0 in values else ""
-        text = f"{done} of {self._trials} trials are done{best}{before}"
-        self._say(f"{text}; {in_words(min(left, self._end - now))} left")
+        gain = f", AUC {values[0]:.4f} to {max(values.values()):.4f}" if 0 in values else ""
+        rest = in_words(min(left, self._end - now))
+        self._say(f"{done} of {self._trials} trials{gain}, {rest} left")
