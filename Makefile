@@ -33,7 +33,7 @@ install: $(VENV)/installed ## Create the environment from the lock file.
 
 $(VENV)/installed: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 14) else "Python 3.11 to 3.13 is needed: make PYTHON=python3.11 ...")'
-	@echo "Bringing the environment in $(VENV) up to date: 2 GB, some minutes the first time."
+	@echo "Bringing the environment in $(VENV) up to date: 3 GB, some minutes the first time."
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install --quiet --disable-pip-version-check "$$(grep -o '^uv==[0-9.]*' requirements.lock)"
 	@$(BIN)/uv pip sync --quiet --compile-bytecode --require-hashes requirements.lock
@@ -193,10 +193,11 @@ test-all: install install-scale ## Run the tests of all levels.
 coverage: ## Run the unit and integration tests, and show which lines they miss.
 	$(MAKE) --no-print-directory test PYTEST='pytest --cov'
 
-lint: install ## Check style and spelling.
+lint: install ## Check style, spelling and prose.
 	ruff check .
 	ruff format --check .
 	codespell
+	proselint check --config .proselint.json *.md docs benchmarks/README.md
 
 types: install ## Check types.
 	ty check

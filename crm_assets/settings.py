@@ -192,8 +192,8 @@ class Settings(BaseSettings):
     champion_max_age: int = Field(
         6,
         ge=1,
-        description="How many months of known outcomes the champion may lack before it counts as too old: "
-        "a check and an alert tell, and it is evidence for retraining.",
+        description="How many months of known outcomes the champion may lack before it counts as too old. "
+        "Then a check and an alert say so, and it is evidence for retraining.",
     )
     engine: Literal["duckdb", "pyspark"] = Field(
         "duckdb",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ PACKAGE = Path(crm_assets.__file__).parent
 # The order of all packages: each may import itself and those above it in this list.
 ROOMS = (
     "errors",
+    "files",
     "crm",
     "engine",
     "modeling",
@@ -111,6 +113,12 @@ def breaches(names: set[str], forbidden: tuple[str, ...]) -> list[str]:
 def test_every_room_has_its_place_in_the_order() -> None:
     found = {room_of(path) for path in all_modules()} - {"__init__"}
     assert sorted(found - set(ROOMS)) == []
+
+
+def test_contributors_read_the_order_that_is_tested() -> None:
+    page = (PACKAGE.parent / "CONTRIBUTING.md").read_text("utf-8")
+    told = page.partition("tests this order:")[2].partition("\n- ")[0]
+    assert tuple(re.findall(r"`(\w+)`", told)) == ROOMS[: ROOMS.index("__main__")]
 
 
 @pytest.mark.parametrize("path", [p for p in all_modules() if room_of(p) != "__init__"], ids=dotted)

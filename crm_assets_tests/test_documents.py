@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import html
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from crm_assets.definitions import defs
 from crm_assets.settings import Settings, variable
-from dev.doc_commands import blocks, pages, problem
+from dev.doc_commands import Block, blocks, pages, problem
 from dev.graph_docs import PICTURE, assets_by_group, edges
 from dev.marks import Part
 from dev.place import ROOT
 from dev.reference_docs import PARTS
 from dev.rest_docs import document
+from dev.run_docs import SERVERS, left_out, script
 from dev.settings_docs import SETTINGS, env_example
+from dev.site_hooks import BROUGHT_IN
 
 MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
 TARGETS = set(re.findall(r"^([a-z-]+):.*## .+\.$", MAKEFILE, re.MULTILINE))
@@ -86,6 +89,14 @@ def test_every_file_that_a_page_links_to_or_lists_is_there(page: Path) -> None:
         assert (ROOT / name).exists(), name
 
 
+def test_every_page_has_one_place_in_the_site() -> None:
+    site = (ROOT / "mkdocs.yml").read_text("utf-8")
+    listed = Counter(re.findall(r"^ +- (?:Home: )?(\S+\.md)$", site, re.MULTILINE))
+    there = {path.relative_to(ROOT / "docs").as_posix() for path in ROOT.glob("docs/**/*.md")}
+    brought = {name for name in BROUGHT_IN.values() if name.endswith(".md")}
+    assert listed == Counter(there | brought)
+
+
 @pytest.mark.parametrize("page", pages(), ids=of_root)
 def test_every_command_in_a_page_exists(page: Path) -> None:
     wrong = [
@@ -113,6 +124,16 @@ def test_every_command_in_a_page_exists(page: Path) -> None:
 )
 def test_a_command_that_does_not_exist_is_told(wrong: str) -> None:
     assert problem(wrong)
+
+
+def test_servers_of_a_page_run_until_they_answer_and_what_does_not_run_says_why(tmp_path: Path) -> None:
+    commands = "CRM_API_HOST=0.0.0.0 make serve\ncurl http://127.0.0.1:8000/v1/forecast\nmake test"
+    block = Block(ROOT / "page.md", 1, commands, "")
+    ports = {server.variable: 4000 + at for at, server in enumerate(SERVERS)}
+    serve, curl = script(block, tmp_path, tmp_path, ports).splitlines()
+    assert serve == "serve http://127.0.0.1:4000/readyz CRM_API_HOST=0.0.0.0 make serve"
+    assert curl == "curl --fail-with-body --no-progress-meter http://127.0.0.1:4000/v1/forecast"
+    assert list(left_out([block])) == [("page.md:1 make test", "runs the tests")]
 
 
 def test_the_dashboard_of_grafana_has_the_metrics_of_the_code() -> None:

@@ -14,7 +14,7 @@ from dev.place import ROOT
 
 PACKAGE = ROOT / "crm_assets"
 PAGE = "docs/architecture.md"
-# What the services do; one that is not here shows its name alone.
+# What the services do.
 SERVICES = {
     "postgres": "PostgreSQL: Dagster's history, MLflow's registry",
     "minio": "S3 server: tables, run logs, models",
@@ -25,6 +25,10 @@ SERVICES = {
     "daemon": "Dagster: schedule, sensors, queue of runs",
     "api": "REST API: stored and fresh answers",
     "dashboard": "Streamlit: forecast and deals for the sales team",
+    "redis": "Cache and rate limits that several APIs share",
+    "metrics": "Exporter: metrics of runs, tables and registry",
+    "prometheus": "Prometheus: metrics over time, alert rules",
+    "grafana": "Grafana: the dashboard of operations",
 }
 # Rooms that import no framework.
 CORE = ("errors", "crm", "engine", "modeling")
@@ -68,7 +72,7 @@ def containers() -> str:
     lines = [
         "flowchart TB",
         '    subgraph stack ["The deployed stack"]',
-        *(f'        {name}["<b>{name}</b><br/>{SERVICES.get(name, "")}"]' for name in names),
+        *(f'        {name}["<b>{name}</b><br/>{SERVICES[name]}"]' for name in names),
         "    end",
         *(f"    {name} --> {other}" for name, other in sorted(uses())),
     ]

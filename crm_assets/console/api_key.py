@@ -19,7 +19,7 @@ def parser() -> argparse.ArgumentParser:
     line.add_argument("name", help="whose key it is, for the log")
     line.add_argument("--scopes", default=",".join(SCOPES), help="read, score, or both")
     line.add_argument("--sees", default="all", help="all, or for example office:West or manager:Celia Rouche")
-    line.add_argument("--expires", default="", help="the last day, YYYY-MM-DD; for ever by default")
+    line.add_argument("--expires", default="", help="the last day, YYYY-MM-DD; none by default")
     return line
 
 

@@ -66,14 +66,15 @@ def show(found: Readiness, console: Console) -> None:
     wins = sum(won for _, won in found.labeled.values())
     line(
         "Months",
-        f"{found.months.first} to {found.months.last}; {len(found.labeled)} of them say what became of open "
-        f"deals, {wins:,} times that one was won in the next month",
+        f"{found.months.first} to {found.months.last}; for {len(found.labeled)} of them it is known which "
+        f"open deals were won in the next month: {wins:,}",
     )
-    asked = [
-        f"{vendor} asks for {each} won and {each} lost: {'met' if found.enough_for(each) else 'not met'}"
+    needed = [
+        f"{vendor}'s scoring needs {each} won and {each} lost deals: "
+        f"{'met' if found.enough_for(each) else 'not met'}"
         for vendor, each in VENDORS.items()
     ]
-    line("Elsewhere", "; ".join(asked))
+    line("Compare", "; ".join(needed))
     if found.absent:
         line("Absent", f"{', '.join(found.absent)}: optional")
     used = len(FEATURES) - len(found.left_out)

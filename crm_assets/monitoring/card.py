@@ -14,7 +14,7 @@ import pandas as pd
 
 from crm_assets.crm.archive import Dump
 from crm_assets.crm.tables import METRIC_COLUMNS
-from crm_assets.modeling.champion import Candidate
+from crm_assets.modeling.champion import NO_CALIBRATION, Candidate
 from crm_assets.modeling.metrics import METRICS, POOLED, equal_parts, label_of, pooled, scores_by_month
 from crm_assets.modeling.promotion import Rival, Verdict
 from crm_assets.modeling.training_rows import MONTH, TrainingRows
@@ -109,7 +109,7 @@ def model_card(
         former=_former(former),
         former_version=former.version if former and verdict.promoted else None,
         contenders=list(_contenders(candidate.leaderboard)),
-        calibration=candidate.calibration,
+        calibration=_calibrated(candidate),
         tuned=_tuned(candidate),
         tenths=list(_tenths(test)),
         slices=list(slices.by_category(candidate, rows, test)),
@@ -124,12 +124,17 @@ def _summary(candidate: Candidate, own: dict[str, float], verdict: Verdict) -> s
     seasonal, months = candidate.seasonal_test, _range(candidate.split.test)
     decided = "It became champion" if verdict.promoted else "It did not become champion"
     return (
-        f"`{candidate.algorithm}`, calibrated by `{candidate.calibration}`, learned from "
+        f"`{candidate.algorithm}`, {_calibrated(candidate)}, learned from "
         f"{len(candidate.trained_months)} months ({_range(candidate.trained_months)}). On the test months "
         f"({months}) its ROC AUC is {number(own['roc_auc'], 3)} (seasonal rate: "
         f"{number(seasonal['roc_auc'], 3)}), and it expected {number(own['expected_wins'])} wins where "
         f"{number(own['realized_wins'])} came. {decided}: {plain(verdict.reason)}"
     )
+
+
+def _calibrated(candidate: Candidate) -> str:
+    none = candidate.calibration == NO_CALIBRATION.name
+    return "not calibrated" if none else f"calibrated by `{candidate.calibration}`"
 
 
 def _tuned(candidate: Candidate) -> str:

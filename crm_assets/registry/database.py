@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import shlex
 import sqlite3
 from contextlib import closing
@@ -12,6 +14,17 @@ from pathlib import Path
 from crm_assets.errors import SourceUnavailableError
 
 EMBEDDED = "sqlite:///"
+
+
+def connect_each_time() -> None:
+    """Let MLflow open a connection for each question, without a line in the log for each.
+
+    An old connection would go on reading a registry that was moved away.
+    """
+    os.environ.setdefault("MLFLOW_SQLALCHEMYSTORE_POOLCLASS", "NullPool")
+    log = logging.getLogger("mlflow.store.db.utils")
+    if log.level == logging.NOTSET:
+        log.setLevel(logging.WARNING)
 
 
 def check(tracking_uri: str) -> None:

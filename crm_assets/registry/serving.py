@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
-
-# A new connection for each look: an old one would go on reading a registry that was moved away.
-os.environ.setdefault("MLFLOW_SQLALCHEMYSTORE_POOLCLASS", "NullPool")
 
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
@@ -45,6 +41,7 @@ def champion(settings: Settings) -> Found | None:
     """
     if settings.mlflow_tracking_uri is None and not (settings.home / "mlflow.db").exists():
         return None
+    database.connect_each_time()
     uri = settings.tracking_uri
     try:
         with impatient():

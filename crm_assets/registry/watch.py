@@ -48,8 +48,7 @@ def _champion(settings: Settings) -> ModelVersion | None:
     if settings.mlflow_tracking_uri is None and not (settings.home / "mlflow.db").exists():
         # Asking MLflow would create the embedded registry.
         return None
-    # A new connection for each question: an old one would go on reading a registry that was moved away.
-    os.environ.setdefault("MLFLOW_SQLALCHEMYSTORE_POOLCLASS", "NullPool")
+    database.connect_each_time()
     from mlflow.exceptions import MlflowException
     from mlflow.tracking import MlflowClient
 

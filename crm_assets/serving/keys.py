@@ -40,7 +40,7 @@ class Key:
         digest: SHA-256 of the key, 64 hex digits.
         may: `read`, `score` or both.
         sees: whose deals.
-        expires: the last day on which it is valid, in UTC; None for ever.
+        expires: the last day on which it is valid, in UTC; None if it never expires.
     """
 
     id: str

@@ -25,7 +25,7 @@ def test_a_dump_is_told_what_comes_out_of_it(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     for said in (
         "Deals      900: ",
-        "Salesforce asks for 200 won and 200 lost: met",
+        "Salesforce's scoring needs 200 won and 200 lost deals: met",
         "Absent     accounts, products, sales teams",
         "Features   4 of 23, and 1 of 11 more; the CRM has no product, sales_agent, account",
         "You get    models, ",
