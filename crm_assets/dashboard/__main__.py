@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
 from pathlib import Path
 
@@ -42,6 +43,8 @@ def main() -> int:
     # Load the pages before anyone waits for them.
     from crm_assets.dashboard.views import all as pages
 
+    # Streamlit warns of each cached function that is loaded before its server runs.
+    logging.getLogger("streamlit.runtime.caching.cache_data_api").setLevel(logging.ERROR)
     print(f"Dashboard  {address}", file=sys.stderr, flush=True)
     pages.load()
     arguments = ["run", str(APP), *(f"--{name}={value}" for name, value in options.items())]
