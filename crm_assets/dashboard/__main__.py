@@ -40,11 +40,11 @@ def main() -> int:
         "theme.light.primaryColor": BLUE,
         "theme.dark.primaryColor": LIGHT_BLUE,
     }
+    # Streamlit warns of cached functions that are loaded before its server runs.
+    logging.getLogger("streamlit.runtime.caching.cache_data_api").setLevel(logging.ERROR)
     # Load the pages before anyone waits for them.
     from crm_assets.dashboard.views import all as pages
 
-    # Streamlit warns of each cached function that is loaded before its server runs.
-    logging.getLogger("streamlit.runtime.caching.cache_data_api").setLevel(logging.ERROR)
     print(f"Dashboard  {address}", file=sys.stderr, flush=True)
     pages.load()
     arguments = ["run", str(APP), *(f"--{name}={value}" for name, value in options.items())]
