@@ -15,13 +15,15 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from crm_assets.crm import cleaning
-from crm_assets.crm.features import monthly_features
+from crm_assets.crm.features import KEY, monthly_deal_features, monthly_features, with_deal_features
 from crm_assets.crm.horizon import horizon
 from crm_assets.crm.schema import RAW_TABLES
 from crm_assets.crm.snapshots import monthly_snapshots
 from crm_assets.crm.tables import (
     BACKTEST,
     CHAMPION,
+    CURRENT_PREDICTIONS,
+    DEAL_FEATURES_TABLE,
     LEAK_AUDIT,
     MONTHLY_SNAPSHOTS,
     OPPORTUNITIES,
@@ -35,6 +37,7 @@ from crm_assets.modeling.training_rows import training_rows
 from crm_assets.settings import get_settings
 from crm_assets.sources.select import month_range, select_source
 from crm_assets.storage.folder import Folder
+from crm_assets.storage.said import keep_said
 from crm_assets.storage.tables import TableStore
 
 if TYPE_CHECKING:
@@ -62,7 +65,7 @@ def main(folder: Path) -> None:
 
         from crm_assets.modeling import backtest, champion, folds, forecast, frames, leak_audit, scoring
         from crm_assets.modeling.algorithms import ALGORITHMS
-        from crm_assets.modeling.outlook import history
+        from crm_assets.modeling.outlook import current, history
     split = folds.split_months(learned.months, settings.min_training_months, settings.test_months)
     with timed("leak audit"):
         known = frames.read_coded(
@@ -89,12 +92,18 @@ def main(folder: Path) -> None:
         for month in months:
             known = store.read("monthly_snapshots", [month])
             snapshot = frames.coded(history.needed(known).to_pyarrow())
-            deals = store.to_pandas(store.read("win_features", [month]))
+            features = (store.read(name, [month]) for name in ("win_features", "deal_features"))
+            open_deals = store.to_pandas(with_deal_features(*features).order_by(KEY))
             values = store.to_pandas(forecast.expected_values(known))
-            scored = scoring.win_predictions(deals, values, snapshot, model, month, memo)
+            scored = scoring.win_predictions(open_deals, values, snapshot, model, month, memo)
             store.write(WIN_PREDICTIONS.name, scored, WIN_PREDICTIONS.arrow, month)
             expected = forecast.revenue_forecast(scored, snapshot, month, used, memo)
             store.write(REVENUE_FORECAST.name, expected, REVENUE_FORECAST.arrow, month)
+            for table in (WIN_PREDICTIONS, REVENUE_FORECAST):
+                keep_said(store, table.name, month)
+        day = current.day_of(settings.as_of, deals, last)
+        today = current.current_predictions(deals, day, used)
+        store.write(CURRENT_PREDICTIONS.name, today, CURRENT_PREDICTIONS.arrow)
 
 
 def make_tables(store: TableStore) -> tuple[ir.Table, str]:
@@ -115,9 +124,11 @@ def make_tables(store: TableStore) -> tuple[ir.Table, str]:
     for table, query in (
         (MONTHLY_SNAPSHOTS, monthly_snapshots(deals, months)),
         (WIN_FEATURES, monthly_features(deals, months, last)),
+        (DEAL_FEATURES_TABLE, monthly_deal_features(deals, months)),
     ):
         list(store.write_months(table.name, query, table.arrow))
-    labeled = training.training_set(store.read("win_features", list(months)), deals)
+    features = (store.read(name, list(months)) for name in ("win_features", "deal_features"))
+    labeled = training.training_set(with_deal_features(*features), deals)
     store.write("training_set", labeled, TRAINING_SET.arrow)
     return deals, last
 

@@ -104,8 +104,8 @@ def of_loads(
         ready, used, before = time.perf_counter() - started, cpu_seconds(pid), megabytes(pid)
         for load in kinds:
             found, cpu_ms = measured(address, load, seconds, pid)
-            single = load.name.startswith("fresh")
-            ratio = f"{cpu_ms / model['bare_ms']:.1f} x" if single else ""
+            bare = (cpu_ms / model[name] for name in ("bare_ms", "from_features_ms"))
+            ratio = " | ".join(f"{each:.1f} x" for each in bare) if load.name.startswith("fresh") else "| "
             rows.append(
                 f"| {load.name} | {load.rate:,} | {found.answered:,.0f} | {found.times()} | "
                 f"{cpu_ms:.2f} | {ratio} | {found.statuses[SHED]:,} | {found.failed:,} |"
@@ -114,8 +114,8 @@ def of_loads(
         after = megabytes(pid)
     head = "| load | asked a second | answered a second | p50 ms | p97.5 ms | p99 ms"
     return [
-        f"{head} | processor ms per request | of bare `predict_proba` | shed (429) | failed |",
-        "| --- " * 10 + "|",
+        f"{head} | processor ms per request | of bare `predict_proba` | from a row | shed (429) | failed |",
+        "| --- " * 11 + "|",
         *rows,
         "",
         f"Bare `predict_proba` of the champion ({model['algorithm']}) takes {model['bare_ms']:.3f} ms of "

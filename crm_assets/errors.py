@@ -34,6 +34,10 @@ class NotEnoughDataError(CrmAssetsError):
     """Too few months, deals or outcomes for what was asked."""
 
 
+class SearchError(CrmAssetsError):
+    """A search for better parameters that a worker cannot join."""
+
+
 class StackError(CrmAssetsError):
     """A deployed stack that cannot be started or reached."""
 

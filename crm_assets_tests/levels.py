@@ -68,6 +68,7 @@ LEVEL_OF: dict[str, str] = {
     "test_architecture.py": UNIT,
     "test_architecture.py::test_importing": INTEGRATION,
     "test_documents.py": UNIT,
+    "test_files.py": UNIT,
     "test_settings.py": UNIT,
     "test_whole_graph.py": SYSTEM,
     "stack/": STACK,

@@ -21,6 +21,7 @@ PACKAGE = Path(crm_assets.__file__).parent
 # The order of all packages: each may import itself and those above it in this list.
 ROOMS = (
     "errors",
+    "files",
     "crm",
     "engine",
     "modeling",

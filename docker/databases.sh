@@ -1,5 +1,6 @@
 #!/bin/sh
-# Create one database and one user for each service. You can run this again; it then sets the passwords again.
+# Create one user and one database for each service, and one for searches that several machines share. You can run
+# this again; it then sets the passwords again.
 set -eu
 
 psql --no-psqlrc --quiet --output=/dev/null --set=ON_ERROR_STOP=1 --username=postgres --dbname=postgres <<'SQL'
@@ -9,7 +10,8 @@ select 'create role ' || name || ' login' from unnest(array['dagster', 'mlflow']
     where not exists (select from pg_roles where rolname = name) \gexec
 select 'create database ' || name || ' owner ' || name from unnest(array['dagster', 'mlflow']) as name
     where not exists (select from pg_database where datname = name) \gexec
+select 'create database tuning owner dagster' where not exists (select from pg_database where datname = 'tuning') \gexec
 alter role dagster password :'dagster_password';
 alter role mlflow password :'mlflow_password';
-revoke all on database dagster, mlflow, postgres from public;
+revoke all on database dagster, mlflow, tuning, postgres from public;
 SQL

@@ -12,7 +12,7 @@ from crm_assets.delivery.files import name_part, write
 from crm_assets.errors import SettingsError, extra
 from crm_assets.insight.reading import Reader
 from crm_assets.insight.scope import Level, Scope, scope_by
-from crm_assets.sources.select import select_source
+from crm_assets.sources.select import said_to_people, select_source
 
 
 def parser() -> argparse.ArgumentParser:
@@ -29,18 +29,19 @@ def main() -> int:
     asked = parser().parse_args()
     settings, reader = opened()
     with extra("dashboard", "Files need"):
-        from crm_assets.delivery.export import sheets, workbook
+        from crm_assets.delivery.export import sheets, summary, workbook, workbook_name
         from crm_assets.delivery.safe_text import csv_bytes
     month = _month(reader, asked.month)
     reader = reader.within(_scope(reader, asked.manager))
-    found = sheets(reader, month, settings, select_source(settings).description)
-    name = f"forecast-{month}"
-    if asked.manager:
-        name += f"-{name_part(asked.manager)}"
+    found = sheets(reader, month, settings, said_to_people(select_source(settings)))
+    name = workbook_name(month)
+    if not reader.scope.everything:
+        name += "".join(f"-{name_part(manager)}" for manager in sorted(reader.scope.names))
     files = {f"{name}.xlsx": workbook(found, month)}
     files |= {f"{name}-{title.lower()}.csv": csv_bytes(sheet.rows) for title, sheet in found.items()}
     for file, content in files.items():
         print(write(asked.folder, file, content))
+    print(summary(reader, month))
     return 0
 
 
@@ -68,9 +69,11 @@ def _scope(reader: Reader, manager: str) -> Scope:
         return reader.scope
     team = reader.team()
     known = sorted(team["manager"].dropna().unique()) if "manager" in team else []
-    if manager not in known:
+    found = [name for name in known if name == manager]
+    found = found or [name for name in known if name.casefold() == manager.strip().casefold()]
+    if len(found) != 1:
         raise SettingsError(f"MANAGER={manager}: no such manager; there are {', '.join(known) or 'none'}.")
-    return scope_by(Level.MANAGER, [manager])
+    return scope_by(Level.MANAGER, found)
 
 
 if __name__ == "__main__":

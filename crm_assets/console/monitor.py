@@ -46,6 +46,8 @@ def _print(store: Any, console: Any) -> None:
     from rich import box
     from rich.table import Table
 
+    from crm_assets.crm.tables import OPPORTUNITIES
+    from crm_assets.insight.reading import currency_of
     from crm_assets.monitoring.summary import by_month, quality_by_month
     from crm_assets.monitoring.tables import FORECAST_ACCURACY
 
@@ -60,7 +62,7 @@ def _print(store: Any, console: Any) -> None:
         "wins said": "wins said",
         "wins 80 %": "80 %",
         "wins came": "came",
-        "revenue said": "revenue said",
+        "revenue said": f"{currency_of(store.read(OPPORTUNITIES.name))} said",
         "revenue came": "came",
         "ROC AUC estimated": "AUC estimated",
         "ROC AUC came": "came",

@@ -57,7 +57,9 @@ def main() -> int:
     summary.show(summary.read_results(store, months, source.description, source.synthetic), progress.console)
     progress.console.print(
         f"Done in {time.perf_counter() - start:.0f} s. "
-        "`make dashboard` opens the forecast, `make dev` the Dagster UI, `make mlflow` the models."
+        "`make dashboard` opens the forecast, `make export` writes it to files, "
+        "`make dev` opens the Dagster UI, `make mlflow` the models.",
+        soft_wrap=True,
     )
     return 0
 

@@ -38,8 +38,7 @@ def main() -> int:
     from crm_assets.defs import progress, searches
 
     if asked.join:
-        finished = searches.join(searches.tunable(asked.algorithm).name, settings.tune_trials)
-        print(f"{finished} trials of {asked.algorithm} are finished.")
+        searches.join(asked.algorithm, print)
         return 0
     from crm_assets.definitions import defs, tuning
     from crm_assets.defs.assets.tuning import TUNABLE

@@ -21,6 +21,10 @@ def main() -> int:
         settings = get_settings()
         with extra("dashboard", "The dashboard needs"):
             from streamlit.web import cli
+
+            from crm_assets.dashboard import login
+        if settings.dashboard_login == "oidc":
+            login.check_provider()
     except CrmAssetsError as error:
         print(f"✗ {error}", file=sys.stderr)
         return 1
@@ -40,9 +44,8 @@ def main() -> int:
         "theme.light.primaryColor": BLUE,
         "theme.dark.primaryColor": LIGHT_BLUE,
     }
-    # Streamlit warns of cached functions that are loaded before its server runs.
+    # Load the pages before anyone waits for them. Streamlit warns that no server runs yet, which is meant.
     logging.getLogger("streamlit.runtime.caching.cache_data_api").setLevel(logging.ERROR)
-    # Load the pages before anyone waits for them.
     from crm_assets.dashboard.views import all as pages
 
     print(f"Dashboard  {address}", file=sys.stderr, flush=True)

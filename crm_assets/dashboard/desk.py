@@ -59,8 +59,13 @@ class Desk:
 
         Nobody may change the result.
         """
-        name = f"{what.__module__}.{getattr(what, '__qualname__', what)}"
-        return _kept(name, fingerprint(), str(self.reader.scope), arguments, what, self.reader)
+        return read(self.reader, what, *arguments)
+
+
+def read(reader: Reader, what: Callable[..., T], *arguments: Any) -> T:
+    """Return `what(reader, *arguments)` as `Desk.read` does."""
+    name = f"{what.__module__}.{getattr(what, '__qualname__', what)}"
+    return _kept(name, fingerprint(), str(reader.scope), arguments, what, reader)
 
 
 @st.cache_resource(show_spinner=False)

@@ -5,14 +5,25 @@ from __future__ import annotations
 import hmac
 
 import streamlit as st
+from streamlit.errors import StreamlitSecretNotFoundError
 
 from crm_assets.errors import SettingsError
-from crm_assets.insight.people import MOST_TRIES, Person, Throttle, is_password, read_people, users_file
+from crm_assets.insight.people import (
+    MOST_TRIES,
+    Person,
+    Throttle,
+    is_password,
+    is_verified,
+    read_people,
+    users_file,
+)
 from crm_assets.insight.scope import EVERYTHING
 from crm_assets.settings import Settings
 
 ANYONE = Person("everyone on this machine", EVERYTHING)
 SECRET_HEADER = "X-Proxy-Secret"  # noqa: S105 - the name of a header
+# What Streamlit needs to know of an OpenID provider.
+PROVIDER = ("redirect_uri", "cookie_secret", "client_id", "client_secret", "server_metadata_url")
 _KEY = "person"
 
 
@@ -43,6 +54,24 @@ def person(settings: Settings) -> Person | None:
         return people[name]
     _ask(people)
     return None
+
+
+def check_provider() -> None:
+    """Check that Streamlit knows the OpenID provider.
+
+    Raises:
+        SettingsError: its secrets.toml is missing or malformed, or lacks a value.
+    """
+    remedy = "write them into .streamlit/secrets.toml as docs/guides/dashboard.md shows"
+    try:
+        known = st.secrets.get("auth", {})
+    except StreamlitSecretNotFoundError as error:
+        said = " ".join(str(error).split())
+        raise SettingsError(
+            f"CRM_DASHBOARD_LOGIN=oidc needs the values of a provider: {remedy}. {said}"
+        ) from error
+    if missing := [name for name in PROVIDER if not known.get(name)]:
+        raise SettingsError(f"CRM_DASHBOARD_LOGIN=oidc: [auth] lacks {', '.join(missing)}: {remedy}.")
 
 
 def log_out(settings: Settings) -> None:
@@ -85,7 +114,8 @@ def _by_provider(people: dict[str, Person]) -> Person | None:
         st.button("Log in", type="primary", on_click=st.login)
         return None
     try:
-        if not st.user.get("email_verified", True):
+        # A provider that never says so vouches for all of its addresses.
+        if not is_verified(st.user.get("email_verified", True)):
             raise SettingsError("The provider has not verified your e-mail address: verify it there.")
         return _known(people, str(st.user.get("email") or ""))
     except SettingsError:

@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from crm_assets.dashboard.desk import Desk
-from crm_assets.delivery.export import sheets, workbook
+from crm_assets.delivery.export import sheets, workbook, workbook_name
 from crm_assets.delivery.safe_text import csv_bytes
 
 # Okabe and Ito's palette (jfly.uni-koeln.de/color), readable on light and on dark.
@@ -141,7 +141,7 @@ def downloads(desk: Desk, frame: pd.DataFrame, name: str) -> None:
     row.download_button(
         "The month as Excel workbook",
         lambda: desk.read(month_workbook, desk.month, desk.source),
-        f"forecast-{desk.month}.xlsx",
+        f"{workbook_name(desk.month)}.xlsx",
         "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
         on_click="ignore",
         key=f"xlsx-{name}",

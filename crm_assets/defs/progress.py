@@ -92,6 +92,8 @@ class ProgressHandler(logging.Handler):
         if event.event_type is dg.DagsterEventType.STEP_START:
             status.update(f"[bold]{event.step_key}[/bold] …")
             status.start()
+            # Draw it now: the first drawing by Rich's own thread could mix with a line printed meanwhile.
+            self.console.print(end="")
         elif event.event_type is dg.DagsterEventType.ASSET_MATERIALIZATION:
             self._count(event)
         elif event.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION:

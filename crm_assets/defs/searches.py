@@ -1,10 +1,11 @@
 """Searches for better parameters: what a worker needs, how the budget is divided, and the worker itself.
 
-`python -m crm_assets.defs.searches ALGORITHM TRIALS` is a worker: it joins the search on the stored tables.
+`python -m crm_assets.defs.searches ALGORITHM` is a worker: it joins the search on the stored tables.
 """
 
 import argparse
 import sys
+from collections.abc import Callable
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ from crm_assets.errors import SettingsError
 from crm_assets.modeling.algorithm import SNAPSHOT, Algorithm
 from crm_assets.modeling.algorithms import algorithm as by_name
 from crm_assets.modeling.training_rows import TrainingRows, training_rows
-from crm_assets.settings import get_settings
+from crm_assets.settings import Settings, get_settings
 from crm_assets.storage.tables import TableStore
 
 if TYPE_CHECKING:
@@ -87,13 +88,17 @@ def opened(task: "Task") -> "Search":
         SettingsError: Optuna is not installed.
         SourceUnavailableError: the database of searches does not work.
     """
-    if find_spec("optuna") is None:
-        raise SettingsError("Optuna is not installed, which searches: run pip install 'crm_assets[tuning]'.")
+    settings = _settings_of_searches()
     from crm_assets.tuning.search import Search
 
-    settings = get_settings()
-    settings.home.mkdir(parents=True, exist_ok=True)
     return Search(task, settings.searches_uri, settings.tune_heartbeat)
+
+
+def _settings_of_searches() -> Settings:
+    if find_spec("optuna") is None:
+        raise SettingsError("Optuna is not installed, which searches: run pip install 'crm_assets[tuning]'.")
+    get_settings().home.mkdir(parents=True, exist_ok=True)
+    return get_settings()
 
 
 def searched(search: "Search", budget: "Budget") -> "Outcome":
@@ -103,36 +108,33 @@ def searched(search: "Search", budget: "Budget") -> "Outcome":
     from crm_assets.modeling.tuning import outcome
     from crm_assets.tuning.team import work_together
 
-    name, trials = search.task.algorithm.name, str(budget.trials)
-    command = [sys.executable, "-m", __name__, name, trials, "--parent", str(os.getpid())]
+    command = [sys.executable, "-m", __name__, search.task.algorithm.name, "--parent", str(os.getpid())]
     if budget.seconds is not None:
         command += ["--seconds", str(budget.seconds)]
     work_together(search, budget, get_settings().tune_workers, command)
     return outcome(search.task, search.finished(budget))
 
 
-def join(algorithm: str, trials: int, seconds: float | None = None, parent: int = 0) -> int:
-    """Work on the search for an algorithm until no trial is left; return how many are finished.
+def join(algorithm: str, say: Callable[[str], None], seconds: float | None = None, parent: int = 0) -> None:
+    """Work on the search for an algorithm that another process leads, until no trial is left.
 
     Args:
         algorithm: its name.
-        trials: how many configurations the search tries.
+        say: told what happens, in sentences.
         seconds: after how many seconds this worker starts no other trial.
         parent: the process with which this one ends; 0 for none.
 
     Raises:
         SettingsError: there is no such algorithm, or Optuna is not installed.
         StorageError: the tables that models learn from are not stored.
+        SearchError: nobody leads a search on the same data, settings and code.
     """
+    row, settings = tunable(algorithm), _settings_of_searches()
     from crm_assets.storage.choice import open_store
+    from crm_assets.tuning import team
 
-    search = opened(stored_task(open_store(get_settings()), tunable(algorithm)))
-    from crm_assets.tuning.search import Budget
-    from crm_assets.tuning.team import orphaned
-
-    budget = Budget(trials, seconds)
-    search.work(budget, orphaned(parent))
-    return len(search.finished(budget))
+    task = stored_task(open_store(settings), row)
+    team.join(task, settings.searches_uri, settings.tune_heartbeat, say, seconds, team.orphaned(parent))
 
 
 def tunable(name: str) -> Algorithm:
@@ -153,11 +155,14 @@ def main(arguments: list[str] | None = None) -> None:
     """Be a worker, as the command line says."""
     line = argparse.ArgumentParser(prog=f"python -m {__name__}")
     line.add_argument("algorithm")
-    line.add_argument("trials", type=int)
     line.add_argument("--seconds", type=float)
     line.add_argument("--parent", type=int, default=0)
     asked = line.parse_args(arguments)
-    join(asked.algorithm, asked.trials, asked.seconds, asked.parent)
+    join(asked.algorithm, _nothing, asked.seconds, asked.parent)
+
+
+def _nothing(_: str) -> None:
+    """Say nothing: the process that leads the search tells the result."""
 
 
 if __name__ == "__main__":

@@ -102,7 +102,7 @@ def _changes(reader: Reader, month: str, words: Formats) -> dict[str, object]:
 
 
 def _risks(reader: Reader, month: str, settings: Settings, words: Formats) -> list[str]:
-    deals = at_risk(reader, month, Limits(settings.risk_age, settings.risk_pushes, settings.risk_fall))
+    deals = at_risk(reader, month, Limits.of(settings))
     deals = deals[deals["within_3_months"] >= settings.band_limits[-1]]
     return [
         _deal(row, f"{words.money(row['expected_value'])} if won; {row['risk']}") for row in _records(deals)

@@ -12,7 +12,9 @@ import xlsxwriter
 
 from crm_assets.crm.months import month_end
 from crm_assets.crm.tables import REVENUE_FORECAST
+from crm_assets.crm.targets import DEFAULT_TARGET
 from crm_assets.insight.changes import MEANING, changes
+from crm_assets.insight.headline import headline, sentence
 from crm_assets.insight.ranked import WHO_AND_WHAT, ranked, why
 from crm_assets.insight.reading import Reader
 from crm_assets.modeling.outlook.cells import TOTAL
@@ -52,6 +54,15 @@ def sheets(reader: Reader, month: str, settings: Settings, source: str) -> dict[
         "Changes": _changes(reader, month),
         "Notes": Sheet(_notes(reader, month, source), {}),
     }
+
+
+def workbook_name(month: str) -> str:
+    """Return how the files of a month are called: by the month that is forecast, and when that was known.
+
+    >>> workbook_name("2017-12")
+    'forecast-2018-01-as-of-2017-12'
+    """
+    return f"forecast-{DEFAULT_TARGET.last_month(month)}-as-of-{month}"
 
 
 def workbook(found: Mapping[str, Sheet], month: str) -> bytes:
@@ -123,13 +134,23 @@ def _changes(reader: Reader, month: str) -> Sheet:
     return Sheet(rows, formats)
 
 
+def summary(reader: Reader, month: str) -> str:
+    """Return in a sentence what the next month brings, as far as the reader's scope shows it."""
+    totals = headline(reader.forecast(month), reader.scope)
+    if totals.empty:
+        return "There is no forecast for these deals."
+    first = totals.iloc[0]
+    return f"{first['forecast_month']}: {sentence(first, reader.currency())}."
+
+
 def _notes(reader: Reader, month: str, source: str) -> pd.DataFrame:
     predictions = reader.predictions(month)
     made = predictions[["algorithm", "model_version"]].drop_duplicates()
     by = ", ".join(f"{row.algorithm} {row.model_version}" for row in made.itertuples())
     notes = [
+        ("in a sentence", summary(reader, month)),
         ("month", f"Deals as known at the end of {month}."),
-        ("shown to", f"{reader.scope}"),
+        ("whose", reader.scope.said()),
         ("source", source),
         ("amounts", f"In {reader.currency()}."),
         ("predictions by", by or "nobody: no open deal"),

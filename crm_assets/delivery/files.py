@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from crm_assets.errors import StorageError
+from crm_assets.files import write_whole
 
 EXPORTS = Path("exports")
 
@@ -26,11 +27,8 @@ def write(folder: Path, name: str, content: bytes) -> Path:
         StorageError: the folder cannot be written.
     """
     file = folder / name
-    draft = file.with_name(f".{name}.part")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        draft.write_bytes(content)
-        draft.replace(file)
+        write_whole(file, content)
     except OSError as error:
         raise StorageError(
             f"{file} cannot be written ({error.strerror}): check the folder, or choose another (--folder)."

@@ -50,6 +50,14 @@ class Formats:
         pattern = "#,##0" + ("." + "0" * digits if digits else "") + " %"
         return format_percent(share, pattern, locale=self.locale)
 
+    def chance(self, share: float) -> str:
+        """Return a chance in percent; no chance is zero.
+
+        >>> Formats().chance(0.0004), Formats().chance(0.0604)
+        ('under 0.1 %', '6.0 %')
+        """
+        return f"under {self.percent(0.001, 1)}" if share < 0.001 else self.percent(share, 1)
+
     def month(self, month: str) -> str:
         """Return a month in words, for example `January 2018`."""
         return format_date(month_start(month), "LLLL yyyy", locale=self.locale)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import pandas as pd
 
 from crm_assets.insight.scope import Scope
@@ -27,3 +30,17 @@ def headline(forecast: pd.DataFrame, scope: Scope) -> pd.DataFrame:
     sums = rows.groupby(BY, as_index=False)[numbers].sum()
     ends = [name for name in numbers if name.endswith(("_low", "_high"))]
     return sums.assign(**dict.fromkeys(ends, float("nan")))
+
+
+def sentence(row: Mapping[Any, Any] | pd.Series, currency: str) -> str:
+    """Return a row of a forecast in words.
+
+    >>> row = {"total_wins": 245.2, "total_revenue": 576_587.0, "expected_wins": 1.1, "new_wins": 244.1}
+    >>> sentence(row | {"open_deals": 1589}, "USD")
+    '245 wins and 576,587 USD: 1 from 1,589 open deals, 244 from deals not open yet'
+    """
+    return (
+        f"{row['total_wins']:,.0f} wins and {row['total_revenue']:,.0f} {currency}: "
+        f"{row['expected_wins']:,.0f} from {row['open_deals']:,} open deals, "
+        f"{row['new_wins']:,.0f} from deals not open yet"
+    )

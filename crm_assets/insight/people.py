@@ -111,6 +111,17 @@ def is_password(password: str, stored: str | None) -> bool:
         return False
 
 
+def is_verified(claim: object) -> bool:
+    """Return whether a provider's claim `email_verified` says that the address is the person's own.
+
+    Some providers write a word in place of a truth value.
+
+    >>> [is_verified(claim) for claim in (True, "true", False, "false", None)]
+    [True, True, False, False, False]
+    """
+    return str(claim).casefold() == "true"
+
+
 @dataclass
 class Throttle:
     """Makes people wait after too many wrong passwords, so that nobody can try many."""

@@ -63,7 +63,8 @@ class Reader:
         stored = self.store.months(WIN_PREDICTIONS.name)
         if not stored:
             raise StorageError(
-                f"{self.store.where(WIN_PREDICTIONS.name)} is missing: run the graph first (make run)."
+                f"{self.store.where(WIN_PREDICTIONS.name)} is missing: run the graph first (make run), or "
+                "set CRM_HOME to the home that it ran in."
             )
         for month in reversed(stored):
             if self._rows(WIN_PREDICTIONS.name, month):

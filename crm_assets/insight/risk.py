@@ -11,6 +11,7 @@ from crm_assets.crm.schema import Stage
 from crm_assets.insight.bands import banded_by
 from crm_assets.insight.ranked import DEAL
 from crm_assets.insight.reading import Reader
+from crm_assets.settings import Settings
 
 # Fewer won deals of a product than this cannot say how old its deals become: all won deals do.
 ENOUGH_WON = 10
@@ -30,6 +31,11 @@ class Limits:
     age: float = 1.0
     pushes: int = 2
     fall: float = 0.1
+
+    @classmethod
+    def of(cls, settings: Settings) -> Limits:
+        """Return the limits of the settings."""
+        return cls(settings.risk_age, settings.risk_pushes, settings.risk_fall)
 
 
 def at_risk(reader: Reader, month: str, limits: Limits) -> pd.DataFrame:
@@ -93,7 +99,7 @@ def _old(reader: Reader, month: str, deals: pd.DataFrame, share: float) -> pd.Se
     for product, days in zip(products, deals["days_open"], strict=True):
         limit = by_product.get(product, overall)
         whose = f"{product} deal" if product in by_product else "deal"
-        extent = "longer than any" if share >= 1 else f"longer than {share:.0%} of"
+        extent = "longer than any" if share >= 1 else f"longer than {100 * share:.0f} % of"
         words.append(
             f"open for {days:,} days, {extent} won {whose}{'' if share >= 1 else 's'} was ({limit:,} days)"
             if days > limit
@@ -131,7 +137,7 @@ def _falling(reader: Reader, month: str, deals: pd.DataFrame, least: float) -> p
     was = deals[DEAL].map(dict(zip(before[DEAL], banded_by(before), strict=True))).astype("float64")
     now = deals["within_3_months"]
     words = [
-        f"chance fell from {a:.0%} to {b:.0%} since {earlier}" if a - b >= least else ""
+        f"chance fell from {100 * a:.0f} % to {100 * b:.0f} % since {earlier}" if a - b >= least else ""
         for a, b in zip(was, now, strict=True)
     ]
     return pd.Series(words, index=deals.index)

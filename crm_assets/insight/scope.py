@@ -90,6 +90,24 @@ class Scope:
         inside = team[self.level.value].isin(self.names)
         return set(team.loc[inside, level].dropna()) - set(team.loc[~inside, level].dropna())
 
+    def said(self) -> str:
+        """Return whose deals the scope shows, in words.
+
+        >>> scope_of("office: West, Central").said(), EVERYTHING.said()
+        ('the deals of office Central, West', 'all deals')
+        """
+        word, _, _ = str(self).partition(":")
+        return "all deals" if self.everything else f"the deals of {word} {', '.join(sorted(self.names))}"
+
+    def unknown(self, team: pd.DataFrame) -> list[str]:
+        """Return the names of the scope that no deal has.
+
+        Args:
+            team: the distinct rows of all deals, those of the columns `TEAM` that the CRM has.
+        """
+        known = set(team[self.level.value].dropna()) if self.level.value in team.columns else set()
+        return sorted(self.names - known)
+
     def __str__(self) -> str:
         """Return the scope as `scope_of` reads it, for example `office:Central,West`."""
         if self.everything:

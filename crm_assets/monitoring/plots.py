@@ -19,11 +19,12 @@ PARTS = (
 )
 
 
-def said_and_came(rows: pd.DataFrame) -> bytes:
+def said_and_came(rows: pd.DataFrame, currency: str) -> bytes:
     """Plot what was said about each month, with its interval, beside what came and what the season says.
 
     Args:
         rows: columns of `FORECAST_ACCURACY`, of one or more months.
+        currency: of the revenue.
     """
     figure = Figure(figsize=(6.4, 8.4), dpi=110)
     places = {"left": 0.13, "right": 0.97, "bottom": 0.06, "top": 0.92, "hspace": 0.32}
@@ -31,7 +32,7 @@ def said_and_came(rows: pd.DataFrame) -> bytes:
     months = sorted(set(rows["forecast_month"]))
     totals = rows[rows["level"] == TOTAL]
     for axes, (measure, by, title) in zip(parts, PARTS, strict=True):
-        bare(axes, title)
+        bare(axes, f"{title} ({currency})" if measure == REVENUE else title)
         of_measure = totals[totals["measure"] == measure]
         own = of_measure[of_measure["by"] == by].set_index("forecast_month").reindex(months)
         _beside(axes, own)

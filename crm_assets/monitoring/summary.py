@@ -49,6 +49,15 @@ def quality_by_month(rows: pd.DataFrame) -> pd.DataFrame:
     return table.reset_index()
 
 
+def with_currency(table: pd.DataFrame, currency: str) -> pd.DataFrame:
+    """Return a table of this module with the currency in the titles of its revenue columns.
+
+    >>> list(with_currency(pd.DataFrame(columns=["month", "wins said", "revenue said"]), "EUR"))
+    ['month', 'wins said', 'revenue said (EUR)']
+    """
+    return table.rename(columns=lambda name: f"{name} ({currency})" if name.startswith(REVENUE) else name)
+
+
 def figures(rows: pd.DataFrame) -> dict[str, float]:
     """Return the figures of one month by name: those that the UI draws over the months."""
     both = by_month(rows).merge(quality_by_month(rows), on="month")

@@ -16,8 +16,12 @@ from typing import Any
 # Set before the first import of MLflow, which reads them once.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+# MLflow would print two lines for each run on a server: four hundred for a search of two hundred trials.
+os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 # Wait about 15 s for a server that restarts; by default MLflow waits minutes for a missing one.
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
+# MLflow would import IPython to look for a job of Databricks.
+os.environ.setdefault("_MLFLOW_ENABLE_SGC_RUN_RESUMPTION_FOR_DATABRICKS_JOBS", "false")
 
 import mlflow
 import pandas as pd

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,6 +11,7 @@ import pyarrow.compute as pc
 from crm_assets.crm.horizon import data_horizon
 from crm_assets.crm.months import MonthRange, is_month, month_of
 from crm_assets.errors import StorageError
+from crm_assets.files import write_whole
 
 FILE = "calendar.json"
 
@@ -40,13 +39,7 @@ def note(home: Path, identity: str, months: MonthRange) -> None:
     entries = known | {identity: (months.first, months.last)}
     text = json.dumps({name: {"first": a, "last": b} for name, (a, b) in sorted(entries.items())}, indent=1)
     try:
-        home.mkdir(parents=True, exist_ok=True)
-        # Rename at the end, so that a concurrent reader finds either the old file or the new one.
-        handle, draft = tempfile.mkstemp(dir=home, prefix=f".{FILE}-")
-        with os.fdopen(handle, "w") as file:
-            file.write(text + "\n")
-        Path(draft).chmod(0o644)
-        Path(draft).replace(home / FILE)
+        write_whole(home / FILE, (text + "\n").encode())
     except OSError as error:
         raise StorageError(
             f"Cannot write {home / FILE}: {error.strerror}; set CRM_HOME to a folder that you can write to."

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pyarrow as pa
 
 from crm_assets.crm.months import MonthRange, shift
@@ -70,6 +72,13 @@ def select_source(settings: Settings) -> Source:
         f"seed {settings.sample_seed} ({why})"
     )
     return SyntheticSample(settings.sample_opportunities, settings.sample_seed, described)
+
+
+def said_to_people(source: Source) -> str:
+    """Return the description of a source for people who do not run the graph: no folders and no settings."""
+    text = source.description.rpartition(" (")[0] or source.description
+    folder = getattr(source, "folder", None)
+    return text if folder is None else text.replace(str(folder), Path(folder).name)
 
 
 def month_range(settings: Settings, source: Source, deals: pa.Table | None = None) -> MonthRange:

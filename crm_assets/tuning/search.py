@@ -1,14 +1,11 @@
-"""A search that any number of workers share through one database: start it, join it, resume it."""
+"""A search that any number of workers share through one database: run its trials, read what they found."""
 
 from __future__ import annotations
 
-import hashlib
 import math
 import time
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.metadata import version
 
 import optuna
 from optuna.distributions import (
@@ -17,16 +14,15 @@ from optuna.distributions import (
     FloatDistribution,
     IntDistribution,
 )
-from optuna.exceptions import ExperimentalWarning, UpdateFinishedTrialError
-from optuna.storages import RDBStorage
+from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy.exc import SQLAlchemyError
 
-from crm_assets.errors import NotEnoughDataError, SourceUnavailableError
+from crm_assets.errors import NotEnoughDataError
 from crm_assets.modeling import tuning
 from crm_assets.modeling.space import Value
 from crm_assets.modeling.tuning import Task
-from crm_assets.settings import without_password
+from crm_assets.tuning.database import chain, opened, quiet, told
+from crm_assets.tuning.identity import name_of
 from crm_assets.tuning.proposals import (
     FINISHED,
     NUMBER,
@@ -40,8 +36,6 @@ from crm_assets.tuning.proposals import (
 )
 
 MONTHS = "months"
-# A trial whose worker has missed this many heartbeats is run again.
-HEARTBEATS_MISSED = 4
 # With fewer complete trials, no parameter's importance can be told.
 FEWEST = 4
 LIVE = (TrialState.WAITING, TrialState.RUNNING, *FINISHED)
@@ -69,50 +63,49 @@ class Search:
         storage: address of the database: SQLite for processes of one machine, PostgreSQL for several.
         heartbeat: seconds between two signs of life of a worker.
 
+    Attributes:
+        ran: how many trials this worker has finished.
+
     Raises:
         SourceUnavailableError: the database does not work.
     """
 
     def __init__(self, task: Task, storage: str, heartbeat: int = 15) -> None:
         optuna.logging.set_verbosity(optuna.logging.CRITICAL)
-        self.task, self.heartbeat = task, heartbeat
+        self.task, self.storage, self.heartbeat, self.ran = task, storage, heartbeat, 0
         self._space = distributions(task.algorithm)
-        try:
+        database = opened(storage, heartbeat)
+        with told(storage):
             self.study = optuna.create_study(
-                storage=_opened(storage, heartbeat),
+                storage=database,
                 study_name=name_of(task),
                 direction="maximize",
                 pruner=ByGenerations(),
                 load_if_exists=True,
             )
-        except (ImportError, OSError, RuntimeError, SQLAlchemyError) as error:
-            first_line = next(iter(str(error).splitlines()), type(error).__name__).rstrip(".")
-            raise SourceUnavailableError(
-                f"The database of searches at {without_password(storage)} does not work: {first_line}. "
-                "Check CRM_TUNE_STORAGE; without it, searches are in tuning.db in CRM_HOME: if that file is "
-                "damaged, delete it, and searches start anew."
-            ) from error
 
     def work(self, budget: Budget, stop: Callable[[], bool] = lambda: False) -> None:
         """Run trials until the budget is used up, or `stop` says so; return when no trial is left.
 
         Raises:
             NotEnoughDataError: no validation month has both outcomes.
+            SourceUnavailableError: the database does not work any more.
         """
         end = math.inf if budget.seconds is None else time.monotonic() + budget.seconds
-        while time.monotonic() < end and not stop():
-            with _quiet():
-                optuna.storages.fail_stale_trials(self.study)
-            trials = self._trials()
-            finished = finished_of(trials)
-            left = [number for number in range(budget.trials) if number not in finished]
-            if not left:
-                return
-            if self._enqueued(left, trials):
-                self._run_one()
-            else:
-                # Others run the rest of the generation.
-                time.sleep(min(1.0, self.heartbeat / 4))
+        with told(self.storage):
+            while time.monotonic() < end and not stop():
+                with quiet():
+                    optuna.storages.fail_stale_trials(self.study)
+                trials = self._trials()
+                finished = finished_of(trials)
+                left = [number for number in range(budget.trials) if number not in finished]
+                if not left:
+                    return
+                if self._enqueued(left, trials):
+                    self._run_one()
+                else:
+                    # Others run the rest of the generation.
+                    time.sleep(min(1.0, self.heartbeat / 4))
 
     def finished(self, budget: Budget) -> list[tuning.Trial]:
         """Return the finished trials of a budget, in order of their numbers."""
@@ -148,12 +141,15 @@ class Search:
 
     def _run_one(self) -> None:
         try:
-            with _quiet():
-                self.study.optimize(self._objective, n_trials=1, catch=(_NotNeeded,))
-        except (UpdateFinishedTrialError, ValueError) as error:
+            with quiet():
+                self.study.optimize(self._objective, n_trials=1, catch=(_NotNeeded,), callbacks=[self._count])
+        except Exception as error:
             # This process stood still for so long that others took it for dead, and run its trial again.
-            if isinstance(error, ValueError) and "Cannot tell" not in str(error):
+            if not any(_gave_way(one) for one in chain(error)):
                 raise
+
+    def _count(self, _: optuna.Study, trial: FrozenTrial) -> None:
+        self.ran += trial.state in FINISHED
 
     def _objective(self, trial: optuna.Trial) -> float:
         number = trial.user_attrs.get(NUMBER)
@@ -189,39 +185,9 @@ class _NotNeeded(Exception):  # noqa: N818
     """Another worker has this trial."""
 
 
-def name_of(task: Task) -> str:
-    """Return the name of a search: all that decides its result is part of it, so that nothing is mixed."""
-    decides = (
-        task.source,
-        task.code,
-        task.rows.fingerprint,
-        task.rows.target.name,
-        task.features,
-        task.months,
-        task.seed,
-        task.algorithm.space,
-        task.algorithm.max_training_rows,
-        # Another release may score the same configuration differently.
-        [version(package) for package in task.algorithm.packages],
-    )
-    return f"{task.algorithm.name}-{hashlib.sha256(repr(decides).encode()).hexdigest()[:16]}"
-
-
-def _opened(storage: str, heartbeat: int) -> RDBStorage:
-    # Workers on one machine wait for each other's writes.
-    options = {"connect_args": {"timeout": 60}} if storage.startswith("sqlite") else {"pool_pre_ping": True}
-    with _quiet():
-        return RDBStorage(
-            storage,
-            engine_kwargs=options,
-            heartbeat_interval=heartbeat,
-            grace_period=HEARTBEATS_MISSED * heartbeat,
-        )
-
-
-def _quiet() -> warnings.catch_warnings:
-    """Allow heartbeats, which Optuna marks as experimental, for a block of code."""
-    return warnings.catch_warnings(action="ignore", category=ExperimentalWarning)
+def _gave_way(error: BaseException) -> bool:
+    """Return whether Optuna refuses the result of a trial, since another worker has ended it."""
+    return isinstance(error, UpdateFinishedTrialError) or "Cannot tell" in str(error)
 
 
 def _suggested(trial: optuna.Trial, name: str, kind: BaseDistribution) -> Value:

@@ -13,6 +13,7 @@ import yaml
 
 from crm_assets.delivery.safe_text import safe
 from crm_assets.errors import SettingsError, StorageError
+from crm_assets.files import write_whole
 from crm_assets.writeback.scores import Score
 
 _FOLDER = files("crm_assets.writeback") / "targets"
@@ -68,10 +69,7 @@ def write_file(goal: Target, scores: list[Score], path: Path) -> None:
     writer = csv.DictWriter(text, list(goal.columns), lineterminator="\r\n")
     writer.writeheader()
     writer.writerows({name: safe(value) for name, value in goal.row(score).items()} for score in scores)
-    draft = path.with_name(f".{path.name}.draft")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_text(text.getvalue(), "utf-8", newline="")
-        draft.replace(path)
+        write_whole(path, text.getvalue().encode())
     except OSError as error:
         raise StorageError(f"Cannot write {path}: {error.strerror}; make room and run again.") from error

@@ -33,7 +33,9 @@ def second(context: dg.OpExecutionContext) -> None:
 @dg.job(logger_defs={LOGGER: progress_logger})
 def both() -> None: second(first())
 
-with spinning(), dg.DagsterInstance.local_temp() as instance:
+# As in our dagster.yaml: Dagster's first greeting goes to the terminal at a moment of its own.
+quiet = {"telemetry": {"enabled": False}}
+with spinning(), dg.DagsterInstance.local_temp(overrides=quiet) as instance:
     both.execute_in_process(instance=instance, run_config={"loggers": {LOGGER: {}}})
 print("The end.")
 """

@@ -35,7 +35,7 @@ def test_only_the_proxy_says_who_is_there(browser: Any, home: Place, tmp_path: P
         own = visit(browser, proxy, http_credentials=credentials, extra_http_headers=forged)
         own.page.goto(proxy)
         settled(own.page)
-        own.page.get_by_text("manager0 sees manager:").wait_for()
+        own.page.get_by_text("manager0 sees the deals of manager").wait_for()
         other = visit(browser, proxy, http_credentials=credentials | {"username": "stranger"})
         other.page.goto(proxy)
         other.page.get_by_text("nobody has said which deals you see").wait_for()

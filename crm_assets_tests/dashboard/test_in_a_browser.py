@@ -152,7 +152,7 @@ def test_what_is_broken_is_said_with_a_next_step(boss: Visitor, home: Place) -> 
     try:
         # A dump that nothing has been predicted for yet.
         predictions.rename(home.folder / "away")
-        assert "run the graph first (make run)" in _reloaded(boss, "win_predictions")
+        assert "run the graph first (make run), or set CRM_HOME" in _reloaded(boss, "win_predictions")
     finally:
         (home.folder / "away").rename(predictions)
     registry = home.folder / "home" / "mlflow.db"

@@ -53,7 +53,7 @@ def test_the_fact_of_an_age_uses_only_outcomes_that_were_known(reader: Reader) -
 def test_deals_at_risk_say_why(reader: Reader) -> None:
     deals = at_risk(reader, LAST, Limits(age=0.9, fall=0.05))
     assert (deals["risks"] > 0).all()
-    assert deals["risk"].str.contains("longer than 90% of won|chance fell from").all()
+    assert deals["risk"].str.contains("longer than 90 % of won|chance fell from").all()
     assert at_risk(reader, LAST, Limits(age=1.0, fall=1.0)).shape[0] <= len(deals)
 
 

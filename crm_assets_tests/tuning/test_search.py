@@ -123,6 +123,23 @@ def test_a_worker_that_was_taken_for_dead_gives_way(tmp_path: Path) -> None:
     assert [t.state for t in search.study.trials].count(TrialState.FAIL) == 1
 
 
+def test_a_worker_that_was_taken_for_dead_when_its_trial_was_over_gives_way(tmp_path: Path) -> None:
+    search = Search(toy.task(), f"sqlite:///{tmp_path}/tuning.db", toy.HEARTBEAT)
+    scored, told = search._objective, []
+
+    def late(trial: optuna.Trial) -> float:
+        value = scored(trial)
+        if not told:
+            told.append(trial.number)
+            search.study._storage.set_trial_state_values(trial._trial_id, state=TrialState.FAIL)
+        return value
+
+    search._objective = late
+    search.work(Budget(2))
+    assert [trial.number for trial in search.finished(Budget(2))] == [0, 1]
+    assert search.ran == 2
+
+
 def test_a_search_without_time_says_so(tmp_path: Path) -> None:
     search = Search(toy.task(), f"sqlite:///{tmp_path}/tuning.db")
     search.work(Budget(10, seconds=1e-9))

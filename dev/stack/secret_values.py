@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import sys
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 from dotenv import dotenv_values
 
 from crm_assets.errors import CrmAssetsError, StackError
+from crm_assets.files import write_whole
 from dev.stack.docker import ENV_FILE
 
 # Bytes of each secret. It has twice as many characters, digits and letters a to f only, so that no file or
@@ -55,11 +55,7 @@ def fill_in(file: Path, example: Path) -> list[str]:
             lines.append(f"{name}={missing.pop(name)}" if name in missing else line)
         added = [name for name in SECRET_BYTES if name not in there]
         lines += [f"{name}={value}" for name, value in missing.items()]
-        draft = file.with_name(f".{file.name}.part")
-        draft.unlink(missing_ok=True)
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as opened:
-            opened.write("\n".join(lines) + "\n")
-        draft.replace(file)
+        write_whole(file, ("\n".join(lines) + "\n").encode(), private=True)
     except OSError as error:
         raise StackError(f"{file} cannot be written ({error.strerror}).") from error
     return added

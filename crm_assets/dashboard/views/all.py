@@ -7,14 +7,15 @@ from collections.abc import Callable
 import streamlit as st
 
 from crm_assets.dashboard import login
-from crm_assets.dashboard.desk import Desk, open_reader, told
+from crm_assets.dashboard.desk import Desk, open_reader, read, told
 from crm_assets.dashboard.look import STYLE
 from crm_assets.dashboard.views import changed, deals, forecast, outcome, risk, trust
 from crm_assets.delivery.formats import formats
 from crm_assets.errors import CrmAssetsError, SettingsError
 from crm_assets.insight.people import Person
+from crm_assets.insight.reading import Reader
 from crm_assets.settings import get_settings
-from crm_assets.sources.select import select_source
+from crm_assets.sources.select import said_to_people, select_source
 
 PAGES = (
     (forecast.show, "Forecast", "forecast", ":material/trending_up:"),
@@ -75,15 +76,15 @@ def _desk(person: Person) -> Desk:
     reader = open_reader().within(person.scope)
     with st.sidebar:
         if settings.dashboard_login != "none":
-            st.caption(f"{person.name} sees {person.scope}")
+            st.caption(f"{person.name} sees {person.scope.said()}")
             st.button("Log out", on_click=login.log_out, args=(settings,))
     # Raises in a sentence if nothing is stored yet.
     newest = reader.newest_month()
     months = tuple(reader.months())
     source = select_source(settings)
-    currency = _currency(reader)
+    described = said_to_people(source)
     locale = settings.locale or st.context.locale
-    shown = formats(locale, currency)
+    shown = formats(locale, read(reader, Reader.currency))
     with st.sidebar:
         month = st.selectbox(
             "Deals as known at the end of",
@@ -97,11 +98,7 @@ def _desk(person: Person) -> Desk:
         waiting = reader.waiting_months()
         if waiting:
             st.caption(f"{', '.join(waiting)}: not scored yet. If no run is on: make materialize.")
-        st.caption(source.description)
+        st.caption(f"Source: {described}")
     if source.synthetic:
         st.warning("Synthetic data: every number here describes a made-up CRM.", icon=":material/science:")
-    return Desk(reader, person, settings, shown, months, month, source.description, source.synthetic)
-
-
-def _currency(reader) -> str:  # noqa: ANN001
-    return reader.currency()
+    return Desk(reader, person, settings, shown, months, month, described, source.synthetic)

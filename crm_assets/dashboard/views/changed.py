@@ -56,7 +56,12 @@ def show(desk: Desk) -> None:
     fall = found.waterfall
     words = desk.formats
     start, end = words.money(float(fall.start)), words.money(float(fall.end))
-    said = f"Open deals were expected to bring **{start}**, and now **{end}**. The steps add up to the cent."
+    within = f"{months or horizons[-1]} month{'s' if (months or horizons[-1]) > 1 else ''}"
+    said = (
+        f"The deals that were open then were expected to bring **{start}** within {within}; those that are "
+        f"open now, **{end}**. Deals that were won or lost since are no longer open, so both take from the "
+        "sum. The steps add up to the cent."
+    )
     st.markdown(said.replace("$", "\\$"))
     _waterfall(desk, found)
     kinds = [kind for kind in Change if (found.deals["change"] == kind.value).any()]

@@ -10,6 +10,7 @@ from crm_assets.dashboard.look import MOST_ROWS, TITLES, downloads, table
 from crm_assets.dashboard.own import own_numbers
 from crm_assets.insight.overrides import DEAL_SUBJECT
 from crm_assets.insight.ranked import DEAL, FIRST, ranked, why
+from crm_assets.insight.risk import Limits, at_risk
 
 FILTERS = ("band", "trend", "manager", "sales_agent", "product")
 # At most so many deals get their reasons looked up for the screen.
@@ -57,8 +58,7 @@ def _bands(desk: Desk) -> str:
     a, b, c = (desk.formats.percent(limit) for limit in desk.settings.band_limits)
     return (
         f"Band by the chance within 3 months: A from {a}, B from {b}, C from {c}, D below. Worth is that "
-        "chance times the amount if won; the list is sorted by it. The reasons explain the chance to be won "
-        "next month, which stands before them."
+        "chance times the amount if won; the list is sorted by it. The reasons explain the chance next month."
     )
 
 
@@ -66,8 +66,12 @@ def _first(desk: Desk, deals: pd.DataFrame) -> None:
     """List the deals to call first: those with most to gain, unless hardly anybody expects them."""
     worthwhile = deals[deals["band"] != "D"].head(FIRST)
     st.subheader("What to do first")
+    st.caption(
+        "The open deals that may bring most: the chance to be won within 3 months times the amount if won. "
+        "Deals of band D are left out."
+    )
     if worthwhile.empty:
-        best = desk.formats.percent(deals["within_3_months"].max(), 1)
+        best = desk.formats.chance(deals["within_3_months"].max())
         st.info(
             f"No open deal has a chance worth a call: the best one has {best} within three months. Look for "
             "new business, and close deals that are dead.",
@@ -75,14 +79,17 @@ def _first(desk: Desk, deals: pd.DataFrame) -> None:
         )
         return
     reasons = _reasons(desk, worthwhile)
+    risks = desk.read(at_risk, desk.month, Limits.of(desk.settings)).set_index(DEAL)["risk"]
     for number, (place, deal) in enumerate(worthwhile.iterrows(), start=1):
         who = ", ".join(str(deal[name]) for name in ("sales_agent", "product", "account") if deal.get(name))
         chance = desk.formats.percent(deal["within_3_months"])
-        soon = desk.formats.percent(deal["probability"], 1)
         said = (
             f"**{deal[DEAL]}** · {who} · **{chance}** within 3 months, "
-            f"{desk.formats.money(deal['expected_value'])} if won · {soon} next month, {reasons[place]}"
+            f"{desk.formats.money(deal['expected_value'])} if won. Next month: "
+            f"{desk.formats.chance(deal['probability'])}; {reasons[place]}."
         )
+        if deal[DEAL] in risks:
+            said += f" At risk: {risks[deal[DEAL]]}."
         st.markdown(f"{number}. {said}".replace("$", "\\$"))
 
 

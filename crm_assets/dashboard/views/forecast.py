@@ -52,7 +52,7 @@ def show(desk: Desk) -> None:
     rows = desk.read(forecast, desk.month)
     totals = headline(rows, desk.reader.scope)
     if totals.empty:
-        st.info("There is no forecast for the deals that you see. Choose another month.")
+        st.info(_nothing(desk))
         return
     first = totals.iloc[0]
     title.title(f"Forecast for {desk.formats.month(first['forecast_month'])}")
@@ -63,6 +63,17 @@ def show(desk: Desk) -> None:
     levels = [level for level in LEVELS if level in set(rows["level"])]
     if levels:
         _by_level(desk, rows, levels)
+
+
+def _nothing(desk: Desk) -> str:
+    """Return why a person sees no forecast."""
+    unknown = desk.reader.scope.unknown(desk.read(Reader.team))
+    if unknown:
+        return (
+            f"No deal belongs to {', '.join(unknown)}: ask your administrator to check the name "
+            "(make dashboard-user)."
+        )
+    return "There is no forecast for the deals that you see. Choose another month."
 
 
 def _sentence(desk: Desk, row: pd.Series) -> None:
@@ -145,11 +156,15 @@ def _by_level(desk: Desk, rows: pd.DataFrame, levels: list[str]) -> None:
     part = part.sort_values("total_revenue", ascending=False)
     part = part[[name for name in TITLES if name in part]]
     table(desk, part, "forecasts", TITLES | {"name": LEVELS[level or levels[0]]}, key="by_level")
-    st.caption(
-        "At least and at most hold the revenue four times out of five. A short row with few deals says "
-        "little: compare it with its interval. Quotas come from quotas.csv, if the source has one; coverage "
-        "is what all open deals would bring, over the quota."
+    said = (
+        "Four times out of five, revenue lies between At least and At most. The fewer deals a row has, the "
+        "wider that is."
     )
+    if "quota" in part:
+        said += (
+            " Attainment is the forecast over the quota, coverage what all open deals would bring over it."
+        )
+    st.caption(said)
     if len(part):
         own_numbers(desk, level or levels[0], part["name"].dropna().tolist())
     downloads(desk, part, f"forecast-{level or levels[0]}")

@@ -12,6 +12,7 @@ SHOWN = (
     "opportunity_id",
     "within_3_months",
     "expected_value",
+    "worth",
     "risk",
     "sales_agent",
     "product",
@@ -26,15 +27,17 @@ def show(desk: Desk) -> None:
     """Show the deals at risk, those that can still be won first."""
     st.title("At risk")
     settings = desk.settings
-    limits = Limits(settings.risk_age, settings.risk_pushes, settings.risk_fall)
-    deals = desk.read(at_risk, desk.month, limits)
+    deals = desk.read(at_risk, desk.month, Limits.of(settings))
     deals = deals[[name for name in SHOWN if name in deals]]
     least = settings.band_limits[-1]
     alive = deals[deals["within_3_months"] >= least]
     dead = deals[deals["within_3_months"] < least].sort_values("expected_value", ascending=False)
     chance = desk.formats.percent(least)
     st.subheader("Still to be saved")
-    st.caption(f"Deals at risk whose chance within three months is {chance} or more; most to lose first.")
+    st.caption(
+        f"Deals at risk whose chance within three months is {chance} or more; most to lose first. "
+        "Worth is that chance times the amount if won."
+    )
     table(desk, alive, "such deals", key="alive")
     st.subheader("Probably dead")
     st.caption(

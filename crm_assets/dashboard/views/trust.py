@@ -73,7 +73,7 @@ def _board(reader: Reader) -> pd.DataFrame:
 
 
 def _leaderboard(desk: Desk) -> None:
-    st.subheader("Models and baselines, on months that chose nothing")
+    st.subheader("Models and baselines")
     board = desk.read(_board)
     if (board["contender"] == POOLED_RATE).all():
         st.info("The data is not enough for a model: every deal has the pooled rate of its age.")
@@ -84,13 +84,16 @@ def _leaderboard(desk: Desk) -> None:
             capital(title), format="%.3f" if name not in WINS else "localized", step=None
         )
         if pd.api.types.is_numeric_dtype(rows[name])
-        else st.column_config.TextColumn(capital(title), width="medium")
+        else st.column_config.TextColumn(capital(title))
         for name, title in TITLES.items()
     }
     st.dataframe(rows, hide_index=True, column_config=config, alt="Leaderboard")
     st.caption(
-        "AUC: how well it ranks winners above others, 0.5 is chance and 1 perfect. Brier and calibration "
-        "error: lower is better. The seasonal rate is what a calendar alone would say."
+        "The validation months chose the champion; the test months, the last ones, had no part in that. Each "
+        "month was scored by models that had seen only the months before it. AUC: how well it ranks winners "
+        "above others, 0.5 is chance and 1 perfect. Brier and calibration error: lower is better. Expected "
+        "and realized wins are those of the test months. The seasonal rate is what a calendar alone would "
+        "say."
     )
 
 
@@ -124,6 +127,7 @@ def _calibration(desk: Desk) -> None:
     )
     drawn = alt.layer(line.encode(x="x:Q", y="y:Q"), points).properties(height=320)
     chart(drawn, "Predicted chance against share won; on the dashed line both agree")
+    st.caption("On the dashed line, as many deals were won as predicted. A larger dot stands for more deals.")
     with st.expander("The same as a table"):
         st.dataframe(
             rows,
@@ -164,6 +168,9 @@ def _verdicts(desk: Desk) -> None:
             "reason": st.column_config.TextColumn("Reason", width="large"),
         },
     )
+    with st.expander("The reasons in full"):
+        for row in found.to_dict("records"):
+            st.markdown(f"- **{row['feature']}**: {row['reason']}")
     for trace in desk.read(evidence):
         drawn = _trace(trace.months)
         st.markdown(
@@ -200,18 +207,24 @@ def _quality(desk: Desk) -> None:
     st.subheader("Is the data sound?")
     scores, quarantined = desk.read(_quality_of)
     st.dataframe(
-        scores.sort_values("score"),
+        scores[scores["rows"] > 0].sort_values("score"),
         hide_index=True,
         alt="Quality scores by table",
         column_config={
             "table": "Table",
-            "rows": "Rows",
-            "clean_rows": "Rows that break no rule",
+            "rows": st.column_config.NumberColumn("Rows", format="localized"),
+            "clean_rows": st.column_config.NumberColumn("Rows that break no rule", format="localized"),
             "score": st.column_config.NumberColumn("Score", format="percent"),
         },
+    )
+    st.caption(
+        "The score is the share of rows that break no rule. Rows that break one which only warns still "
+        "count: spelling is corrected, and what is missing stays missing. The rules of each table, and how "
+        "many rows break them, stand in the Dagster UI (make dev) under the asset's checks."
     )
     if quarantined.empty:
         st.caption("No row of the CRM's files was set aside.")
         return
     st.markdown(f"**{int(quarantined['rows'].sum()):,} rows were set aside**, and no number counts them:")
-    st.dataframe(quarantined, hide_index=True, alt="Rows set aside, by rule")
+    titles = {"table": "Table", "rule": "Rule", "what": "What is wrong", "remedy": "Remedy", "rows": "Rows"}
+    st.dataframe(quarantined, hide_index=True, column_config=titles, alt="Rows set aside, by rule")

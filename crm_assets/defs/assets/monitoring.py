@@ -103,11 +103,13 @@ def forecast_accuracy(
     CRM's own probability and forecast category as a dump recorded them then, and people's own numbers. Sales
     managers see whether the forecast held, and where it is biased.
     """
+    from crm_assets.insight.reading import currency_of
     from crm_assets.monitoring.accuracy import said_and_came
     from crm_assets.monitoring.outcome import Outcome
 
     store = tables.store
-    horizon = data_horizon(store.read(OPPORTUNITIES.name))
+    opportunities = store.read(OPPORTUNITIES.name)
+    horizon, currency = data_horizon(opportunities), currency_of(opportunities)
     earlier = [m for m in store.months(FORECAST_ACCURACY.name) if m < context.partition_keys[0]]
     known = [store.to_pandas(store.read(FORECAST_ACCURACY.name, [month])) for month in earlier]
 
@@ -118,7 +120,7 @@ def forecast_accuracy(
         else:
             frame = said_and_came(stored, Outcome(_history(store, month, fold_models), month))
         known.append(frame)
-        facts = _of_accuracy(frame, known) if len(frame) else {Fact.NO_PREDICTIONS: NOTHING_SAID}
+        facts = _of_accuracy(frame, known, currency) if len(frame) else {Fact.NO_PREDICTIONS: NOTHING_SAID}
         context.add_asset_metadata(facts, partition_key=month)
         return frame
 
@@ -219,15 +221,15 @@ def _of_estimate(frame: pd.DataFrame) -> dict[str, Any]:
     return {Fact.ESTIMATED: table(shown), Fact.LIMIT: CANNOT_SEE}
 
 
-def _of_accuracy(frame: pd.DataFrame, known: list[pd.DataFrame]) -> dict[str, Any]:
+def _of_accuracy(frame: pd.DataFrame, known: list[pd.DataFrame], currency: str) -> dict[str, Any]:
     """Return what the UI shows about a month, and about the months until then."""
     from crm_assets.monitoring import plots, summary
 
     rows = pd.concat([each for each in known if len(each)], ignore_index=True)
     facts = {
-        Fact.SAID_AND_CAME: picture(plots.said_and_came(rows)),
+        Fact.SAID_AND_CAME: picture(plots.said_and_came(rows, currency)),
         **summary.figures(frame),
-        Fact.BY_MONTH: table(summary.by_month(rows)),
+        Fact.BY_MONTH: table(summary.with_currency(summary.by_month(rows), currency)),
         Fact.QUALITY_BY_MONTH: table(summary.quality_by_month(rows)),
         Fact.STORED: STORED[frame["stored"].iloc[0]],
         Fact.OTHERS: table(summary.others(frame)),
@@ -236,7 +238,7 @@ def _of_accuracy(frame: pd.DataFrame, known: list[pd.DataFrame]) -> dict[str, An
     for level, name in (("manager", Fact.BIAS_BY_MANAGER), ("product", Fact.BIAS_BY_PRODUCT)):
         biased = summary.bias(rows, level)
         if len(biased):
-            facts[name] = table(biased)
+            facts[name] = table(summary.with_currency(biased, currency))
     return facts
 
 

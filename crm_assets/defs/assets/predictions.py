@@ -50,6 +50,7 @@ def win_predictions(
     revenue_forecast adds them up. If the data is not enough for a model, or the only model is worse than the
     seasonal rate, a rate of past deals takes the champion's place.
     """
+    from crm_assets.insight.reading import currency_of
     from crm_assets.modeling import forecast, scoring
 
     rate = _rate_in_force(tables.store, mlflow)
@@ -67,7 +68,8 @@ def win_predictions(
             frame = scoring.predictions_of_rates(
                 deals, values, snapshot, rates(month, deals), str(rate), month, fold_models.outlook
             )
-        facts = {**_facts(frame), Fact.WITHOUT_PREDICTION: len(deals) - len(frame)}
+        facts = _facts(frame, currency_of(monthly_snapshots[month]))
+        facts[Fact.WITHOUT_PREDICTION] = len(deals) - len(frame)
         context.add_asset_metadata(facts, partition_key=month)
         return frame
 
@@ -107,6 +109,7 @@ def revenue_forecast(
     It adds up win_predictions, and adds the new business that monthly_snapshots let expect. leak_audit says
     which features it may use. Sales managers plan with it.
     """
+    from crm_assets.insight.reading import currency_of
     from crm_assets.modeling import forecast
     from crm_assets.modeling.leak_audit import admissible_features
 
@@ -115,7 +118,8 @@ def revenue_forecast(
     def forecasts(month: str) -> pd.DataFrame:
         known = _known(monthly_snapshots[month])
         frame = forecast.revenue_forecast(win_predictions[month], known, month, features, memo)
-        context.add_asset_metadata(_totals(frame), partition_key=month)
+        currency = currency_of(monthly_snapshots[month])
+        context.add_asset_metadata(_totals(frame, currency), partition_key=month)
         return frame
 
     return MonthlyFrames(win_predictions, forecasts)
@@ -129,7 +133,7 @@ def _known(snapshot: ir.Table) -> pd.DataFrame:
     return coded(needed(snapshot).to_pyarrow())
 
 
-def _totals(frame: pd.DataFrame) -> dict[str, Any]:
+def _totals(frame: pd.DataFrame, currency: str) -> dict[str, Any]:
     """Return what the UI shows about a month's forecast: its totals by horizon."""
     from crm_assets.modeling.forecast import TOTAL
 
@@ -138,7 +142,7 @@ def _totals(frame: pd.DataFrame) -> dict[str, Any]:
         return {Fact.NO_PREDICTIONS: "There was too little history by then to learn from."}
     first = totals.iloc[0]
     titles = {"horizon_months": "months", "forecast_month": "until the end of"}
-    for measure, unit in (("wins", "deals"), ("revenue", "the CRM's currency")):
+    for measure, unit in (("wins", "deals"), ("revenue", currency)):
         titles |= {
             f"total_{measure}": f"{measure} ({unit})",
             f"total_{measure}_low": f"{measure}, at least",
@@ -148,7 +152,7 @@ def _totals(frame: pd.DataFrame) -> dict[str, Any]:
     facts: dict[str, Any] = {Fact.TOTALS_BY_HORIZON: table(shown.round(1))}
     for part, whence in (("total", "in all"), ("expected", "from open deals"), ("new", "new business")):
         facts[f"wins {whence} (deals)"] = round(float(first[f"{part}_wins"]), 1)
-        facts[f"revenue {whence} (the CRM's currency)"] = round(float(first[f"{part}_revenue"]), 1)
+        facts[f"revenue {whence} ({currency})"] = round(float(first[f"{part}_revenue"]), 1)
     return facts
 
 
@@ -178,25 +182,25 @@ def _rates(store: TableStore, rate: str | None) -> Callable[[str, pd.DataFrame],
     return rates
 
 
-def _facts(predictions: pd.DataFrame) -> dict[str, Any]:
+def _facts(predictions: pd.DataFrame, currency: str) -> dict[str, Any]:
     """Return what the UI shows about a month's predictions."""
     if predictions.empty:
         return {Fact.NO_PREDICTIONS: "There was too little history by then to learn from."}
     return {
         Fact.EXPECTED_WINS: round(float(predictions["probability"].sum()), 1),
         Fact.SCORED_BY: predictions["scored_by"].iloc[0],
-        Fact.LIKELIEST_WINS: table(_likeliest(predictions.head(10))),
+        Fact.LIKELIEST_WINS: table(_likeliest(predictions.head(10), currency)),
     }
 
 
-def _likeliest(deals: pd.DataFrame) -> pd.DataFrame:
+def _likeliest(deals: pd.DataFrame, currency: str) -> pd.DataFrame:
     """Return deals as people read them: who, the chance in percent, the value, and why."""
     titles = {"opportunity_id": "deal", "sales_agent": "agent", "manager": "manager", "product": "product"}
     shown = deals[[name for name in titles if name in deals.columns]].rename(columns=titles)
     return shown.assign(
         **{
             "chance next month (%)": (100 * deals["probability"]).round(1),
-            "amount if won": deals["expected_value"].round(),
+            f"{currency} if won": deals["expected_value"].round(),
             "open (days)": deals["days_open"],
             "why": ["; ".join(map(str, reasons(row))) for row in deals.to_dict("records")],
         }

@@ -3,8 +3,9 @@
 import dagster as dg
 import ibis.expr.types as ir
 import pandas as pd
+from pydantic import Field
 
-from crm_assets.crm.tuning_table import PREFIX, TUNING, tuning_of
+from crm_assets.crm.tuning_table import TUNING, tuning_of
 from crm_assets.defs import searches
 from crm_assets.defs.assets.models import ALGORITHMS
 from crm_assets.defs.assets.options import table_asset
@@ -86,22 +87,21 @@ def _tuned_with(context: dg.AssetExecutionContext) -> list[str]:
 class Joining(dg.Config):
     """Which search a worker joins."""
 
-    algorithm: str
-    trials: int
+    algorithm: str = Field(description="The algorithm whose search it joins, for example xgboost.")
 
 
-@dg.op(description="Works on the search for an algorithm until no trial is left.")
+@dg.op(description="Works on a search that tuned_<algorithm> leads, until no trial is left.")
 @told
 def join_search(context: dg.OpExecutionContext, config: Joining) -> None:
-    """Work on a search that an asset, or another worker, has begun or will begin."""
-    finished = searches.join(config.algorithm, config.trials)
-    context.log.info(f"{finished} trials of {PREFIX}{config.algorithm} are finished.")
+    """Work on a search that an asset leads."""
+    searches.join(config.algorithm, context.log.info)
 
 
 @dg.job(
     name="tuning_worker",
     description="One more worker for a search, for example on another machine: start it as often as there "
-    "are machines, while tuned_<algorithm> runs or before. Needs CRM_TUNE_STORAGE and shared tables.",
+    "are machines, while tuned_<algorithm> runs. It needs the same tables and database of searches "
+    "(CRM_TUNE_STORAGE), and ends with the search.",
 )
 def tuning_worker() -> None:
     """Work on a search beside the asset's own run."""
