@@ -25,7 +25,7 @@ HEARTBEAT = 1
 def said(task: Task, storage: str, **named: object) -> str:
     """Join a search, and return what the worker says."""
     told: list[str] = []
-    join(task, storage, HEARTBEAT, told.append, **named)  # ty: ignore[invalid-argument-type]
+    join(task, storage, HEARTBEAT, told.append, **named)
     return " ".join(told)
 
 
