@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -22,10 +23,10 @@ NAME = "logistic_regression"
 HEARTBEAT = 1
 
 
-def said(task: Task, storage: str, **named: object) -> str:
+def said(task: Task, storage: str, stop: Callable[[], bool] = lambda: False) -> str:
     """Join a search, and return what the worker says."""
     told: list[str] = []
-    join(task, storage, HEARTBEAT, told.append, **named)
+    join(task, storage, HEARTBEAT, told.append, stop=stop)
     return " ".join(told)
 
 
