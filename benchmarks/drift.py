@@ -2,8 +2,9 @@
 
 It puts each scenario of `dev.drift_scenarios` into the dump in `CRM_DATA_DIR`, into the sample, and into a
 growing company, at the month in which it begins. It resamples months without drift: samples with other seeds,
-companies that neither grow nor shrink, and the dump with its agents and accounts dealt out anew. And it draws
-one law at several sizes. It writes its section of README.md.
+companies that neither grow nor shrink, the dump with its agents and accounts dealt out anew, and the closed
+deals of each dump drawn anew (`benchmarks.drift_resampled`), with predictions, so that there can be alarms.
+And it draws one law at several sizes. It writes its section of README.md.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from benchmarks.drift_resampled import as_table, resampled_months
 from benchmarks.growing import STEADY, Company, write_growing
 from benchmarks.report import write_section
 from crm_assets.sources.csv_folder import CsvFolder
@@ -28,7 +30,7 @@ from dev.drift_world import World, changed, world
 
 DEALS = "raw_sales_pipeline"
 SAMPLE_MONTH, REAL_MONTH, GROWING_MONTH = "2023-11", "2017-09", "2023-05"
-SIZES = (8_800, 88_000)
+SIZES, SMALL = (8_800, 88_000), "growing, 7,000 deals"
 # The sample and the companies without growth, long enough after their first closings.
 NULL_MONTHS = {"sample": ("2023-09", "2023-10", "2023-11", "2023-12")}
 PACKAGES = ("scipy", "pandas", "duckdb", "evidently")
@@ -61,11 +63,15 @@ class Dump:
 
 
 def dumps() -> Iterator[Dump]:
-    """Yield the dump of `CRM_DATA_DIR`, if it is set, the sample, and a growing company."""
+    """Yield the dump of `CRM_DATA_DIR`, if it is set, the sample, and a growing company of two sizes.
+
+    The larger company has as many new deals a month as the dump, the smaller one half as many.
+    """
     if folder := os.environ.get("CRM_DATA_DIR"):
         yield Dump("real", world(CsvFolder(Path(folder), "benchmark")), REAL_MONTH)
     yield Dump("sample", world(SyntheticSample(8_800, 7)), SAMPLE_MONTH)
     yield Dump("growing", company(Company(growth=0.03, deals=17_000)), GROWING_MONTH)
+    yield Dump(SMALL, company(Company()), GROWING_MONTH)
 
 
 def company(of: Company) -> World:
@@ -141,7 +147,7 @@ def by_size() -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def section(found: pd.DataFrame, false: pd.DataFrame, sizes: pd.DataFrame) -> str:
+def section(found: pd.DataFrame, false: pd.DataFrame, again: pd.DataFrame, sizes: pd.DataFrame) -> str:
     """Return the section of README.md."""
     names = list(dict.fromkeys(found["dump"]))
     lines = [
@@ -173,6 +179,8 @@ def section(found: pd.DataFrame, false: pd.DataFrame, sizes: pd.DataFrame) -> st
     lines += [
         f"| all | {len(false)} | {(false['flagged'] != '').mean():.1%} | |",
         "",
+        *as_table(again),
+        "",
         f"| one law | {' | '.join(dict.fromkeys(sizes['dump']))} |",
         f"| --- |{' --- |' * sizes['dump'].nunique()}",
     ]
@@ -185,10 +193,11 @@ def section(found: pd.DataFrame, false: pd.DataFrame, sizes: pd.DataFrame) -> st
 
 def main(seeds: int) -> None:
     """Measure everything, and write the section."""
+    there = list(dumps())
     found = pd.DataFrame(
         [
             tried(dump, scenario, seed)
-            for dump in dumps()
+            for dump in there
             for scenario in SCENARIOS
             for seed in range(1, seeds + 1)
         ]
@@ -197,9 +206,12 @@ def main(seeds: int) -> None:
     print(found[~found["found"].astype(bool) | ~found["first"].astype(bool)].to_string())
     false = false_flags(range(3 * seeds))
     print(false.to_string())
+    raw = {dump.name: dump.world.raw for dump in there if dump.name != SMALL}
+    again = resampled_months(raw, range(1, 2 * seeds + 1), seeds)
+    print(again.to_string())
     sizes = by_size()
     print(sizes.to_string())
-    write_section("drift", section(found, false, sizes), PACKAGES)
+    write_section("drift", section(found, false, again, sizes), PACKAGES)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ Writes its tables into README.md.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,7 +28,7 @@ from crm_assets.crm.snapshots import monthly_snapshots
 from crm_assets.crm.tables import MONTHLY_SNAPSHOTS, OPPORTUNITIES, WIN_FEATURES
 from crm_assets.crm.targets import TARGETS, Target
 from crm_assets.modeling import backtest, bootstrap, champion, folds, frames, leak_audit, scoring, training
-from crm_assets.modeling.algorithm import TRAINING_ROWS
+from crm_assets.modeling.algorithm import TRAINING_ROWS, Algorithm
 from crm_assets.modeling.algorithms import ALGORITHMS, algorithm
 from crm_assets.modeling.calibration import calibrate_walk_forward, choose_calibration
 from crm_assets.modeling.forecast import expected_values, revenue_forecast
@@ -110,7 +110,7 @@ class Backtested:
     last: str
 
 
-def backtested(source: Source, folder: Path) -> Backtested:
+def backtested(source: Source, folder: Path, algorithms: Sequence[Algorithm] = ALGORITHMS) -> Backtested:
     """Make the tables of a source, and score every month that can be scored by every algorithm."""
     store, months = TableStore(Folder(folder)), source.month_range()
     raw = {}
@@ -134,15 +134,17 @@ def backtested(source: Source, folder: Path) -> Backtested:
     features = leak_audit.admissible_features(audit)
     backtests = {
         row.name: backtest.walk_forward(row, rows, features, split.scored, seed, models, known_at)
-        for row in ALGORITHMS
+        for row in algorithms
     }
     chosen = champion.candidate(rows, features, backtests, split, seed, models, known_at)
     return Backtested(store, rows, chosen, backtests, last)
 
 
-def measure(name: str, source: Source, folder: Path) -> Measured:
+def measure(
+    name: str, source: Source, folder: Path, algorithms: Sequence[Algorithm] = ALGORITHMS
+) -> Measured:
     """Make the tables of a source, and the predictions and forecasts of every scored month."""
-    made = backtested(source, folder)
+    made = backtested(source, folder, algorithms)
     store, rows, chosen, last = made.store, made.rows, made.chosen, made.last
     features, split = chosen.features, chosen.split
     model = scoring.Champion("1", chosen.algorithm, chosen.model, features, rows.months, chosen.explained)

@@ -118,6 +118,7 @@ class Fact:
     SAID_AND_CAME = "said and came"
     BY_MONTH = "said and came by month"
     QUALITY_BY_MONTH = "quality of the predictions by month"
+    OVER_SEVERAL_MONTHS = "said and came over several months"
     STORED = "these predictions were"
     OTHERS = "who said what about this month"
     CALIBRATION_OF_MONTH = "chances and wins"

@@ -11,14 +11,16 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from crm_assets.crm.targets import DEFAULT_TARGET
 from crm_assets.insight.overrides import DEAL_SUBJECT, OVERRIDES
 from crm_assets.modeling.forecast import PARTS
 from crm_assets.modeling.metrics import equal_parts, scores
 from crm_assets.modeling.outlook.cells import ALL_DEALS, TOTAL
 from crm_assets.modeling.outlook.past import MEASURES
+from crm_assets.modeling.outlook.walk import column_of
 from crm_assets.modeling.training_rows import DEAL
 from crm_assets.monitoring.estimate import of_predictions, wins_interval
-from crm_assets.monitoring.outcome import AHEAD, Outcome
+from crm_assets.monitoring.outcome import Outcome
 from crm_assets.monitoring.tables import (
     BRIER,
     CATEGORY,
@@ -44,13 +46,14 @@ from crm_assets.monitoring.tables import (
 
 @dataclass(frozen=True)
 class Stored:
-    """What was stored at the end of the month before.
+    """What was stored at a month's end, of one horizon.
 
     Attributes:
         predictions: columns of `crm.tables.WIN_PREDICTIONS`.
-        forecast: columns of `crm.tables.REVENUE_FORECAST`.
+        forecast: columns of `crm.tables.REVENUE_FORECAST`, of any horizons.
         then: whether both were stored while nobody knew what would come.
-        estimate: columns of `PERFORMANCE_ESTIMATE`, as it was made then; None to make it now.
+        estimate: columns of `PERFORMANCE_ESTIMATE`, as it was made then; None to make it now. There is one of
+            the next month only.
         crm: the CRM's own numbers as a dump recorded them then: `opportunity_id` and those of
             `crm_probability` and `forecast_category` that it has; empty if no dump did.
         overrides: columns of `insight.overrides.OVERRIDES` for the month; the newest of each author.
@@ -68,13 +71,14 @@ def said_and_came(stored: Stored, outcome: Outcome) -> pd.DataFrame:
     """Return what was said about a month, by the model and by others, beside what came.
 
     Args:
-        stored: what was stored at the end of the month before.
+        stored: what was stored when it was said.
         outcome: what came.
 
     Returns:
-        Columns of `FORECAST_ACCURACY`, sorted by its key; empty if there was no prediction.
+        Columns of `FORECAST_ACCURACY`, sorted by its key; empty if there was no prediction of this horizon.
     """
-    if stored.predictions.empty:
+    chance = stored.predictions.get(column_of(outcome.target))
+    if chance is None or chance.isna().all():
         return pd.DataFrame(columns=pd.Index(FORECAST_ACCURACY.names))
     parts = [totals(stored.forecast, outcome), _of_deals(stored, outcome)]
     rows = pd.concat([part for part in parts if len(part)])
@@ -82,6 +86,7 @@ def said_and_came(stored: Stored, outcome: Outcome) -> pd.DataFrame:
     rows = rows.assign(
         forecast_month=outcome.month,
         snapshot_month=outcome.said_in,
+        horizon_months=outcome.target.months,
         stored=THEN if stored.then else LATER,
         **{name: made[name] for name in ("scored_by", "algorithm", "model_version")},
     )
@@ -94,7 +99,7 @@ def totals(forecast: pd.DataFrame, outcome: Outcome) -> pd.DataFrame:
     """Return wins and revenue of a month by level and name: forecast, came, and the season's.
 
     Args:
-        forecast: columns of `crm.tables.REVENUE_FORECAST`, made at the end of the month before.
+        forecast: columns of `crm.tables.REVENUE_FORECAST`; the rows of the outcome's horizon count.
         outcome: what came.
 
     Returns:
@@ -102,7 +107,7 @@ def totals(forecast: pd.DataFrame, outcome: Outcome) -> pd.DataFrame:
         total also by part. A name that only one of the forecast and the outcome knows has 0 in the other; of
         a level that the forecast does not have, nothing was said.
     """
-    said = forecast[forecast["horizon_months"] == AHEAD]
+    said = forecast[forecast["horizon_months"] == outcome.target.months]
     came = outcome.came().rename(columns=lambda name: name if name in PLACE else f"came_{name}")
     both = said.merge(came, how="outer", on=list(PLACE))
     both = both[both["open_deals"].notna() | (both[[f"came_{TOTAL}_{m}" for m in MEASURES]] > 0).any(axis=1)]
@@ -147,29 +152,30 @@ def measure_of(part: str, measure: str) -> str:
 
 def _of_deals(stored: Stored, outcome: Outcome) -> pd.DataFrame:
     """Return what was said about single deals: how they were ranked, and how often a chance came true."""
-    deals = stored.predictions[[DEAL, "probability"]]
-    deals = deals.assign(won=outcome.of_deals(deals[DEAL])).dropna(subset="won")
+    deals = stored.predictions[[DEAL]].assign(probability=stored.predictions[column_of(outcome.target)])
+    deals = deals.assign(won=outcome.of_deals(deals[DEAL])).dropna(subset=["probability", "won"])
     if deals.empty:
         return pd.DataFrame()
     chance = deals["probability"].to_numpy(dtype="float64")
     won = deals["won"].to_numpy()
     came = scores(won, chance)
     rows = [_row(MODEL, measure, came=came[measure], deals=len(deals)) for measure in (ROC_AUC, BRIER, ECE)]
-    estimate = stored.estimate
-    if estimate is None or estimate.empty:
-        estimate = of_predictions(stored.predictions, outcome.said_in)
-    rows += [
-        _row(
-            ESTIMATE,
-            one["measure"],
-            said=one["said"],
-            lower=one["lower"],
-            upper=one["upper"],
-            came=came.get(one["measure"], came["realized_wins"]),
-            deals=one["deals"],
-        )
-        for one in estimate.to_dict("records")
-    ]
+    rows += (
+        []
+        if outcome.target != DEFAULT_TARGET
+        else [
+            _row(
+                ESTIMATE,
+                one["measure"],
+                said=one["said"],
+                lower=one["lower"],
+                upper=one["upper"],
+                came=came.get(one["measure"], came["realized_wins"]),
+                deals=one["deals"],
+            )
+            for one in _estimate(stored, outcome).to_dict("records")
+        ]
+    )
     rows += _deciles(chance, won)
     rate = outcome.seasonal_rate()
     if rate is not None:
@@ -177,6 +183,13 @@ def _of_deals(stored: Stored, outcome: Outcome) -> pd.DataFrame:
     rows += _of_crm(stored.crm, deals)
     rows += _of_people(stored, outcome, deals)
     return judged(pd.DataFrame(rows))
+
+
+def _estimate(stored: Stored, outcome: Outcome) -> pd.DataFrame:
+    """Return the estimate of the next month, as it was made then or as it is made now."""
+    if stored.estimate is None or stored.estimate.empty:
+        return of_predictions(stored.predictions, outcome.said_in)
+    return stored.estimate
 
 
 def _row(

@@ -12,13 +12,15 @@ import pyarrow as pa
 from crm_assets.crm.months import month_of, shift
 from crm_assets.crm.schema import SOURCE_ROW
 from crm_assets.crm.targets import TARGETS
-from crm_assets.monitoring.drift import MonthRows, Population, history
+from crm_assets.monitoring.compared_months import history
+from crm_assets.monitoring.drift import MonthRows, Population
 from crm_assets.monitoring.populations import (
     DEAL,
     FEATURES,
     OPEN_DEALS,
     PREDICTED_DEALS,
     PREDICTIONS,
+    SHARED,
     dated_name,
     dated_rows,
     dated_tables,
@@ -95,7 +97,9 @@ class Collector:
         # Before the first closing month, no record of an agent or a product says anything.
         shown = {month: rows for month, rows in stored.items() if month in months and month >= first}
         found = [
-            Population(OPEN_DEALS, {month: _only(rows, FEATURES) for month, rows in shown.items()}),
+            Population(
+                OPEN_DEALS, {month: _only(rows, FEATURES) for month, rows in shown.items()}, shared=SHARED
+            ),
             Population(
                 PREDICTED_DEALS,
                 {

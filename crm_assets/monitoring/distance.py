@@ -65,6 +65,8 @@ class Usual:
         ratios: evidence of all values over its degrees of freedom, by month.
         largest: the largest evidence of all values.
         largest_of_each: the largest evidence of each level.
+        spread_of_each: how much more months usually differ in each level than by chance, if the level is a
+            value that was there in all of them; else NaN.
     """
 
     months: int
@@ -72,6 +74,7 @@ class Usual:
     ratios: np.ndarray
     largest: float
     largest_of_each: np.ndarray | float
+    spread_of_each: np.ndarray | float = 1.0
 
     @property
     def spread(self) -> float:
@@ -98,7 +101,9 @@ def whole(months: np.ndarray, references: np.ndarray) -> np.ndarray:
 def _jensen_shannon(one: np.ndarray, other: np.ndarray, axis: int) -> np.ndarray:
     # Its stub does not know the axis.
     distance: Any = jensenshannon
-    return np.nan_to_num(distance(one, other, axis=axis))
+    with np.errstate(invalid="ignore"):
+        # Of equal shares, rounding can leave a square just below 0.
+        return np.nan_to_num(distance(one, other, axis=axis))
 
 
 def by_level(months: np.ndarray, references: np.ndarray) -> np.ndarray:
@@ -141,9 +146,12 @@ def moved(month: np.ndarray, reference: np.ndarray, usual: Usual) -> Moved:
     pairs = max(usual.months, 1)
     most, needed = _chance(LUCK / pairs, free) * usual.spread, _chance(FALSE_RATE / 2, free)
     needed = max(needed * usual.spread, needed + TOLERANCE**2 * max(usual.largest - most, 0.0))
-    most, needed_of_each = _chance(LUCK / pairs / levels) * usual.spread, _chance(FALSE_RATE / 2 / levels)
-    beyond = TOLERANCE**2 * np.maximum(usual.largest_of_each - most, 0.0)
-    needed_of_each = np.maximum(needed_of_each * usual.spread, needed_of_each + beyond)
+    needed_of_each = _chance(FALSE_RATE / 2 / levels)
+    # Levels that come and go, such as agents who join, excuse each other, and none that stays.
+    stays = (month > 0) & ~np.isnan(usual.spread_of_each)
+    wide = np.where(stays, usual.spread_of_each, usual.spread)
+    beyond = TOLERANCE**2 * np.maximum(usual.largest_of_each - _chance(LUCK / pairs / levels) * wide, 0.0)
+    needed_of_each = np.maximum(needed_of_each * wide, needed_of_each + beyond)
     threshold = max(float(np.sqrt(needed * noise(there.sum(), others.sum()) / 8)), MATTERS)
     matters = (of_each >= MATTERS) | _factor(month, reference)
     of_levels = np.where(matters, _evidence_of_each(month, reference) / needed_of_each, 0.0)
@@ -152,12 +160,13 @@ def moved(month: np.ndarray, reference: np.ndarray, usual: Usual) -> Moved:
     return Moved(distance, threshold, level, max(strength, float(of_levels.max())))
 
 
-def usual_evidence(months: np.ndarray, references: np.ndarray) -> Usual:
+def usual_evidence(months: np.ndarray, references: np.ndarray, *, by_value: bool = True) -> Usual:
     """Return how far months of the past were from their references.
 
     Args:
         months: counts of the levels, shape (months, levels).
         references: counts of the levels in the reference of each month.
+        by_value: whether each level is a value, with a history of its own; else the levels are bins.
     """
     if not len(months):
         return NOTHING_USUAL
@@ -165,7 +174,32 @@ def usual_evidence(months: np.ndarray, references: np.ndarray) -> Usual:
     sums = (counts[:, :-1].sum(axis=1) for counts in (months, references))
     of_all = 8 * whole(months[:, :-1], references[:, :-1]) ** 2 / noise(*sums)
     of_each = _evidence_of_each(months, references)
-    return Usual(len(months), free, of_all / free, float(of_all.max()), of_each.max(axis=0))
+    return Usual(
+        len(months),
+        free,
+        of_all / free,
+        float(of_all.max()),
+        of_each.max(axis=0),
+        _spread_of_each(of_each, np.all(months > 0, axis=0))
+        if by_value
+        else np.full(of_each.shape[1], np.nan),
+    )
+
+
+def _spread_of_each(evidence: np.ndarray, stays: np.ndarray) -> np.ndarray:
+    """Return how much more months differ in each level than by chance, drawn to that of most levels.
+
+    Args:
+        evidence: of each level, shape (months, levels); by chance its mean is 1.
+        stays: which levels are there in all months.
+
+    Returns:
+        Shape (levels,), 1 and more; NaN for the others.
+    """
+    own, months = evidence.mean(axis=0), len(evidence)
+    middle = max(float(np.median(own[stays])), 1.0) if stays.any() else 1.0
+    spread = np.maximum((months * own + FAITH * middle) / (months + FAITH), 1.0)
+    return np.where(stays, spread, np.nan)
 
 
 def calmer(own: Usual, all_places: Usual, typical_of_each: np.ndarray | float) -> Usual:
@@ -176,6 +210,7 @@ def calmer(own: Usual, all_places: Usual, typical_of_each: np.ndarray | float) -
         all_places.ratios,
         max(own.largest, float(np.median(all_places.ratios)) * all_places.free),
         np.maximum(own.largest_of_each, typical_of_each),
+        all_places.spread_of_each,
     )
 
 
@@ -199,8 +234,8 @@ def _evidence_of_each(months: np.ndarray, references: np.ndarray) -> np.ndarray:
     one, other = rows_of(months), rows_of(references)
     evidence = 8 * by_level(months, references) ** 2 / noise(one, other)
     doubtful = (evidence > LITTLE) & (evidence < EXACT)
-    a, n = months[doubtful], one[doubtful]
-    both, part = a + references[doubtful], n / (n + other[doubtful])
+    a, n = np.round(months[doubtful]), one[doubtful]
+    both, part = a + np.round(references[doubtful]), n / (n + other[doubtful])
     # Given how many there are in both, the number in the month is binomial.
     tails = np.minimum(binom.cdf(a, both, part), binom.sf(a - 1, both, part))
     exact = chi2.isf(np.clip(2 * tails, 1e-300, 1), 1)

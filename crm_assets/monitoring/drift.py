@@ -14,10 +14,18 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pandas as pd
 
-from crm_assets.crm.months import month_of_quarter, shift
+from crm_assets.monitoring.compared_months import (
+    LEAST_MONTHS,
+    PRECEDING,
+    SAME_PLACE,
+    history,
+    pairs_of,
+    references,
+)
 from crm_assets.monitoring.distance import (
     MATTERS,
     Moved,
+    Usual,
     by_level,
     calmer,
     moved,
@@ -30,11 +38,8 @@ from crm_assets.monitoring.distance import (
 )
 from crm_assets.monitoring.levels import Counted, counted, unit_of
 
-PRECEDING, SAME_PLACE = "preceding", "same place"
-# How many months back a month is compared with, and how many of them are the preceding ones.
-HISTORY, WINDOW = 12, 6
-# Fewer preceding months, or fewer rows in a month, say nothing.
-LEAST_MONTHS, LEAST_ROWS = 3, 30
+# Fewer rows in a month say nothing.
+LEAST_ROWS = 30
 # The most rows of a month that are compared: beyond that, chance adds less than what matters.
 SAMPLE, ROWS = 10_000, "rows"
 # There is a season if neighbors differ so much more than months at the same place; so many must tell it.
@@ -63,11 +68,13 @@ class Population:
         months: the rows by month, `YYYY-MM`.
         dated_by: the date column that decides the month of a row; the number of rows is judged under its
             name. None if the number says nothing.
+        shared: who shares the values of a column, by column; see `levels.counted`.
     """
 
     name: str
     months: Mapping[str, MonthRows]
     dated_by: str | None = None
+    shared: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -110,28 +117,6 @@ class Judged:
     row: dict[str, object] = field(repr=False)
 
 
-def history(month: str) -> list[str]:
-    """Return the months that a month is compared with, in order.
-
-    >>> history("2017-03")[0], history("2017-03")[-1]
-    ('2016-03', '2017-02')
-    """
-    return [shift(month, -back) for back in range(HISTORY, 0, -1)]
-
-
-def references(month: str, known: Sequence[str]) -> dict[str, list[str]]:
-    """Return the months of each reference that are known.
-
-    >>> references("2017-06", ["2017-02", "2017-03", "2017-04", "2017-05"])["same place"]
-    ['2017-03']
-    """
-    place = month_of_quarter(month)
-    return {
-        PRECEDING: [one for one in known if shift(month, -WINDOW) <= one < month],
-        SAME_PLACE: [one for one in known if one < month and month_of_quarter(one) == place],
-    }
-
-
 def judged(populations: Iterable[Population], month: str) -> list[Judged]:
     """Return the verdict on each column of each population in a month.
 
@@ -159,8 +144,10 @@ def _judge_rows(population: Population, month: str, known: list[str]) -> Judged:
         return np.array([numbers[one] for one in months])
 
     differ = {
-        name: {one: rows_evidence(numbers[one], counts(others)) for one, others in pairs}
-        for name, pairs in ((name, _pairs(name, month, known)) for name in of)
+        name: {
+            one: rows_evidence(numbers[one], counts(others)) for one, others in pairs_of(name, month, known)
+        }
+        for name in of
     }
     season = bool(of[SAME_PLACE]) and _is_season(*(np.array(list(differ[name].values())) for name in of))
     name = SAME_PLACE if season else PRECEDING
@@ -191,15 +178,14 @@ def _judge_rows(population: Population, month: str, known: list[str]) -> Judged:
 
 def _judge_columns(population: Population, month: str, known: list[str]) -> list[Judged]:
     enough = [one for one in known if len(population.months[one].frame) >= LEAST_ROWS]
-    months = [*enough, month]
-    frames = {one: population.months[one].frame for one in months}
+    frames = {one: population.months[one].frame for one in [*enough, month]}
     if len(frames[month]) < LEAST_ROWS or len(references(month, enough)[PRECEDING]) < LEAST_MONTHS:
         return []
     columns = dict.fromkeys(name for frame in frames.values() for name in frame.columns)
     found = []
     for name in columns:
         values = {one: frame.get(name, pd.Series([None] * len(frame))) for one, frame in frames.items()}
-        levels = counted(values, month)
+        levels = counted(values, month, population.shared.get(name))
         best = _compare(levels, month, enough)
         row = _row(population, name, month, levels, best)
         of = references(month, enough)[best.reference]
@@ -225,20 +211,23 @@ def _compare(levels: Counted, month: str, known: list[str]) -> Comparison:
             len(pairs), counts.shape[1]
         )
 
+    def usual_of(pairs: Sequence[tuple[str, list[str]]]) -> Usual:
+        return usual_evidence(*past(pairs), by_value=levels.by_value)
+
     of = references(month, known)
-    pairs = {name: _pairs(name, month, known) for name in of}
-    usual = {name: usual_evidence(*past(pairs[name])) for name in of}
+    pairs = {name: pairs_of(name, month, known) for name in of}
+    usual = {name: usual_of(pairs[name]) for name in of}
     season = bool(of[SAME_PLACE]) and _is_season(*(usual[name].ratios for name in of))
     name = SAME_PLACE if season else PRECEDING
     normal = usual[name]
     if season and (own := [pair for pair in pairs[name] if pair[0] in of[name]]):
-        normal = calmer(usual_evidence(*past(own)), normal, typical_of_each(*past(pairs[name])))
+        normal = calmer(usual_of(own), usual[name], typical_of_each(*past(pairs[name])))
     how = moved(now, pooled(of[name]), normal)
     if name == PRECEDING and of[SAME_PLACE] and not _matters(now, pooled(of[SAME_PLACE]), how.level):
         how = replace(how, strength=min(how.strength, 0.99))
     reference = pooled(of[name])
     before, after = (float(shares(count)[how.level]) for count in (reference, now))
-    return Comparison(name, how, before, after, int(reference.sum()))
+    return Comparison(name, how, before, after, sum(len(levels.codes[one]) for one in of[name]))
 
 
 def _is_season(preceding: np.ndarray, same_place: np.ndarray) -> bool:
@@ -257,19 +246,6 @@ def _matters(now: np.ndarray, reference: np.ndarray, level: int) -> bool:
     """Return whether a month differs from a reference by more than what matters."""
     of_level = by_level(now, reference)[level] >= MATTERS / 2
     return bool(of_level or whole(now[:-1], reference[:-1]) >= MATTERS)
-
-
-def _pairs(reference: str, month: str, known: list[str]) -> list[tuple[str, list[str]]]:
-    """Return past months, each with the other months that it is compared with in the same way."""
-    if reference == SAME_PLACE:
-        place = month_of_quarter
-        found = [(one, [m for m in known if m != one and place(m) == place(one)]) for one in known]
-        return [(one, others) for one, others in found if others]
-    months = references(month, known)[PRECEDING]
-    around = [(one, [other for other in months if other != one]) for one in months]
-    # A trend shows only against the months before.
-    before = [(one, references(one, known)[PRECEDING]) for one in months]
-    return around + [(one, others) for one, others in before if len(others) >= LEAST_MONTHS]
 
 
 def _row(

@@ -29,7 +29,11 @@ DRIFT_REPORT = TableSchema(
             nullable=False,
         ),
         Column("distance", "float64", "Jensen-Shannon distance of the values.", "0 to 0.83"),
-        Column("threshold", "float64", "Distance from which on all values together count.", "0 to 0.83"),
+        Column(
+            "threshold",
+            "float64",
+            "Distance from which on all values together count; above 0.83 if too few rows can tell.",
+        ),
         Column("value", "string", "The value whose share moved furthest; `rows`: how many rows there are."),
         Column("before", "float64", "Share of that value in the reference; of `rows`, the mean number."),
         Column("now", "float64", "Its share in the month; of `rows`, the number."),

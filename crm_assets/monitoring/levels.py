@@ -24,12 +24,14 @@ MOST_TEXTS = 300
 # is counted.
 NAMES_ROWS = 0.5
 DIGITS = 6
+# Who shares the values of a column, or what decides them.
+BY_GROUP, BY_MONTH = "by group", "by month"
 # The other dates of dated rows are compared as days until or since that date.
 DATES = frozenset(column.name for table in RAW_TABLES for column in table.columns if column.dtype == "date")
 
 
-# The levels, and the position of each row's level, by month.
-Coded = tuple[tuple[str, ...], dict[str, np.ndarray]]
+# The levels, the position of each row's level by month, and whether each level is a value.
+Coded = tuple[tuple[str, ...], dict[str, np.ndarray], bool]
 
 
 @dataclass(frozen=True)
@@ -40,24 +42,38 @@ class Counted:
         levels: the levels, in order; the last one is that of missing values.
         counts: one row per month, one column per level.
         codes: the position of each row's level, by month.
+        by_value: whether each level is a value; else the levels are bins of numbers.
     """
 
     levels: tuple[str, ...]
     counts: np.ndarray
     codes: Mapping[str, np.ndarray]
+    by_value: bool = True
 
 
-def counted(values: Mapping[str, pd.Series], month: str) -> Counted:
+def counted(values: Mapping[str, pd.Series], month: str, shared: str | None = None) -> Counted:
     """Count the values of a column.
 
     Args:
         values: the column by month.
         month: the month that is judged; the bins come from the other months.
+        shared: `BY_GROUP` if rows of a group share their value, such as the win rate of an agent; if it
+            changes, it does for all of them, so they count as few rows (Kish, Survey Sampling, 1965).
+            `BY_MONTH` if a number that all rows share decides each value: they count as one.
     """
     is_number = all(_is_number(column) for column in values.values() if column.notna().any())
-    levels, codes = _numbers(values, month) if is_number else _texts(values)
+    levels, codes, by_value = _numbers(values, month) if is_number else _texts(values)
     counts = np.array([np.bincount(code, minlength=len(levels)) for code in codes.values()], dtype="float64")
-    return Counted(levels, counts.reshape(len(values), len(levels)), codes)
+    if shared:
+        part = _independent if shared == BY_GROUP else lambda column: 1 / max(len(column), 1)
+        counts = counts * float(np.median([part(column) for column in values.values()]))
+    return Counted(levels, counts.reshape(len(values), len(levels)), codes, by_value)
+
+
+def _independent(column: pd.Series) -> float:
+    """Return as what part of its rows a column counts if equal values are one group's: n / sum(n_g^2)."""
+    groups = column.value_counts().to_numpy(dtype="float64")
+    return float(groups.sum() / (groups**2).sum()) if len(groups) else 1.0
 
 
 def _is_number(column: pd.Series) -> bool:
@@ -78,7 +94,7 @@ def _texts(values: Mapping[str, pd.Series]) -> Coded:
         name: np.array([*(place.get(text, other) for text in texts.names), missing])[texts.numbers]
         for name, texts in found.items()
     }
-    return (*kept, OTHER, MISSING), codes
+    return (*kept, OTHER, MISSING), codes, True
 
 
 @dataclass(frozen=True)
@@ -120,7 +136,8 @@ def _numbers(values: Mapping[str, pd.Series], month: str) -> Coded:
     reference = reference[~np.isnan(reference)]
     found = np.unique(reference)
     now = np.unique(arrays[month][~np.isnan(arrays[month])])
-    if len(np.union1d(found, now)) <= MOST_VALUES:
+    by_value = len(np.union1d(found, now)) <= MOST_VALUES
+    if by_value:
         kept = np.union1d(found, now)
         names = [_said(value) for value in kept]
 
@@ -142,6 +159,7 @@ def _numbers(values: Mapping[str, pd.Series], month: str) -> Coded:
             name: np.where(np.isnan(array), len(names), code(array)).astype("int64")
             for name, array in arrays.items()
         },
+        by_value,
     )
 
 

@@ -18,7 +18,7 @@ from crm_assets.crm.tables import METRIC_COLUMNS
 from crm_assets.crm.targets import DEFAULT_TARGET
 from crm_assets.modeling.metrics import METRICS as SCORES
 from crm_assets.modeling.outlook.cells import TOTAL
-from crm_assets.monitoring.tables import BRIER, ECE, MODEL, REVENUE, ROC_AUC, SEASON, WINS
+from crm_assets.monitoring.tables import BRIER, ECE, MODEL, REVENUE, ROC_AUC, SEASON, WINS, of_horizon
 
 # How many of the newest months have series of their own.
 MONTHS = 24
@@ -224,8 +224,9 @@ def of_forecast(forecast: pd.DataFrame) -> Iterator[Sample]:
 
 
 def of_accuracy(accuracy: pd.DataFrame) -> Iterator[Sample]:
-    """Yield what was said and what came of the months that are over; columns of `FORECAST_ACCURACY`."""
-    rows = accuracy[(accuracy["level"] == TOTAL) & accuracy["by"].isin((MODEL, SEASON))]
+    """Yield what was said and what came, month by month; columns of `FORECAST_ACCURACY`."""
+    rows = of_horizon(accuracy)
+    rows = rows[(rows["level"] == TOTAL) & rows["by"].isin((MODEL, SEASON))]
     months = newest(rows["forecast_month"])
     for row in rows[rows["forecast_month"].isin(months)].to_dict("records"):
         month, measure, by = row["forecast_month"], row["measure"], row["by"]

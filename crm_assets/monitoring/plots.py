@@ -9,7 +9,17 @@ from matplotlib.ticker import EngFormatter
 
 from crm_assets.modeling.outlook.cells import TOTAL
 from crm_assets.modeling.plots import BLUE, GRAY, ORANGE, as_png, bare
-from crm_assets.monitoring.tables import DECILE, ESTIMATE, MODEL, REVENUE, ROC_AUC, SEASON, WIN_RATE, WINS
+from crm_assets.monitoring.tables import (
+    DECILE,
+    ESTIMATE,
+    MODEL,
+    REVENUE,
+    ROC_AUC,
+    SEASON,
+    WIN_RATE,
+    WINS,
+    of_horizon,
+)
 
 # Wins, revenue and ROC AUC: who says them, and the title of each part of the plot.
 PARTS = (
@@ -29,6 +39,7 @@ def said_and_came(rows: pd.DataFrame, currency: str) -> bytes:
     figure = Figure(figsize=(6.4, 8.4), dpi=110)
     places = {"left": 0.13, "right": 0.97, "bottom": 0.06, "top": 0.92, "hspace": 0.32}
     parts = figure.subplots(len(PARTS), 1, gridspec_kw=places)
+    rows = of_horizon(rows)
     months = sorted(set(rows["forecast_month"]))
     totals = rows[rows["level"] == TOTAL]
     for axes, (measure, by, title) in zip(parts, PARTS, strict=True):
@@ -73,6 +84,7 @@ def calibration(rows: pd.DataFrame) -> bytes:
     Args:
         rows: columns of `FORECAST_ACCURACY`, of one month.
     """
+    rows = of_horizon(rows)
     tenths = rows[(rows["level"] == DECILE) & (rows["measure"] == WIN_RATE) & (rows["by"] == MODEL)]
     figure = Figure(figsize=(6.4, 4), dpi=110)
     axes = figure.subplots(gridspec_kw={"left": 0.13, "right": 0.97, "bottom": 0.13, "top": 0.91})

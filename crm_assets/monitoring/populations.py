@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from crm_assets.crm.all_features import ALL_FEATURES
+from crm_assets.crm.as_of import RECORDS
 from crm_assets.crm.deals import DIMENSIONS, Dimension
 from crm_assets.crm.months import month_end, month_start, shift
 from crm_assets.crm.raw_table import Dating, RawTable
@@ -25,10 +26,13 @@ from crm_assets.crm.tables import WIN_PREDICTIONS
 from crm_assets.crm.targets import TARGETS
 from crm_assets.modeling.frames import coded
 from crm_assets.monitoring.drift import SAMPLE, MonthRows
+from crm_assets.monitoring.levels import BY_GROUP, BY_MONTH
 
 SEED = 20161020
 # Units in which one amount can be a multiple of another, and how the column of such a multiple is called.
-MONEY, PER = ("USD",), " per "
+MONEY, PER, RATIO = ("USD",), " per ", "ratio"
+# What a label is made from.
+OUTCOME = ("close_date", "deal_stage")
 OPEN_DEALS, PREDICTED_DEALS = "open deals", "predictions of open deals"
 DEAL = "opportunity_id"
 FEATURES = tuple(feature.name for feature in ALL_FEATURES)
@@ -38,6 +42,16 @@ PREDICTIONS = tuple(
     for column in WIN_PREDICTIONS.columns
     if column.dtype == "float64" and column.name not in FEATURES
 )
+# Numbers that change from month to month for all deals of an agent, a product or an account; and ratios of a
+# column of the deal to a number that is not the deal's, such as the usual cycle.
+SHARED = {
+    feature.name: BY_GROUP if feature.sources[0] in RECORDS else BY_MONTH
+    for feature in ALL_FEATURES
+    if len(feature.sources) == 1
+    and feature.dtype in ("int64", "float64")
+    and (feature.sources[0] in RECORDS or feature.unit == RATIO)
+    and feature.name not in {dimension.name for dimension in DIMENSIONS}
+}
 
 
 def dated_tables() -> list[tuple[RawTable, Dating]]:
@@ -188,10 +202,10 @@ def labels(
 def made_from(column: str) -> tuple[str, ...]:
     """Return the columns that a column is looked up by or made from.
 
-    >>> made_from("manager"), made_from("agent_win_rate"), made_from("series")
-    (('sales_agent',), ('sales_agent',), ('product',))
+    >>> made_from("manager"), made_from("agent_win_rate"), made_from("series"), made_from("won_next_month")
+    (('sales_agent',), ('sales_agent',), ('product',), ('close_date', 'deal_stage'))
     """
-    found: dict[str, None] = {}
+    found: dict[str, None] = dict.fromkeys(OUTCOME) if column in {one.name for one in TARGETS} else {}
     for dimension in DIMENSIONS:
         if isinstance(dimension, Dimension) and dimension.name == column:
             found[dimension.of] = None

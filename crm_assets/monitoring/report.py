@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Sequence
 from html import escape
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -19,8 +20,8 @@ from crm_assets.errors import SettingsError
 from crm_assets.monitoring.drift import Judged
 
 INSTALL = (
-    "drift_report needs Evidently, which the extra `monitoring` installs: run `make install`, or install the "
-    "extra where the project is installed otherwise."
+    "The pages of drift_report need Evidently, which the extra `monitoring` installs: run `make install`, or "
+    "install the extra where the project is installed otherwise."
 )
 # Each picture takes a tenth of a second: all columns that drifted, and the others that are closest to it.
 MOST_SHOWN = 12
@@ -40,6 +41,11 @@ PAGE = """<style>
 <p>The pictures below are Evidently's: the levels of each column in the month and in its reference. Their
 threshold is that of all values together; one value can be drift by itself, as the table says.</p>
 </div>"""
+
+
+def missing() -> str | None:
+    """Return the sentence about what the pages need if it is not installed, else None."""
+    return None if find_spec("evidently") else INSTALL
 
 
 def html(verdicts: Sequence[Judged], report: pd.DataFrame, month: str) -> str:
@@ -80,6 +86,17 @@ def _shown(verdicts: Sequence[Judged]) -> list[Judged]:
     return [one for number, one in enumerate(order) if one.row["flagged"] or number < MOST_SHOWN]
 
 
+def _has_values(verdict: Judged) -> bool:
+    """Return whether a column has values to compare; Evidently refuses one without any."""
+    if verdict.levels is None:
+        return False
+    missing = len(verdict.levels.levels) - 1
+    before = [verdict.levels.codes[month] for month in verdict.months]
+    return all(
+        (codes < missing).any() for codes in (verdict.levels.codes[verdict.month], np.concatenate(before))
+    )
+
+
 def _snapshot(verdicts: Sequence[Judged]) -> Any:
     """Run Evidently on the levels of columns."""
     # Evidently sends nothing about reports; its server would, unless this says no.
@@ -89,7 +106,7 @@ def _snapshot(verdicts: Sequence[Judged]) -> Any:
         from evidently.metrics import ValueDrift
     except ImportError:
         raise SettingsError(INSTALL) from None
-    counted = [one for one in verdicts if one.levels is not None]
+    counted = [one for one in verdicts if _has_values(one)]
     names = [title(one) for one in counted]
     now, before = _columns(counted, names, current=True), _columns(counted, names, current=False)
     definition = DataDefinition(categorical_columns=names)

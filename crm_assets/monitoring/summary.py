@@ -4,19 +4,32 @@ from __future__ import annotations
 
 import pandas as pd
 
+from crm_assets.crm.targets import DEFAULT_TARGET, TARGETS
 from crm_assets.modeling.outlook.cells import TOTAL
-from crm_assets.monitoring.tables import BRIER, ECE, ESTIMATE, MODEL, REVENUE, ROC_AUC, SEASON, WIN_RATE, WINS
+from crm_assets.monitoring.tables import (
+    BRIER,
+    ECE,
+    ESTIMATE,
+    MODEL,
+    REVENUE,
+    ROC_AUC,
+    SEASON,
+    WIN_RATE,
+    WINS,
+    of_horizon,
+)
 
 TOO_FEW = "too few months"
 
 
-def by_month(rows: pd.DataFrame) -> pd.DataFrame:
+def by_month(rows: pd.DataFrame, ahead: int = DEFAULT_TARGET.months) -> pd.DataFrame:
     """Return one row per month: the wins and the revenue that were said, and that came, in total.
 
     Args:
         rows: columns of `FORECAST_ACCURACY`, of one or more months.
+        ahead: how many months were forecast together; `month` is the last of them.
     """
-    totals = rows[rows["level"] == TOTAL]
+    totals = _totals(rows, ahead)
     table = pd.DataFrame(index=_months(totals))
     for measure in (WINS, REVENUE):
         own = _one(totals, measure, MODEL).reindex(table.index)
@@ -31,13 +44,14 @@ def by_month(rows: pd.DataFrame) -> pd.DataFrame:
     return table.reset_index()
 
 
-def quality_by_month(rows: pd.DataFrame) -> pd.DataFrame:
+def quality_by_month(rows: pd.DataFrame, ahead: int = DEFAULT_TARGET.months) -> pd.DataFrame:
     """Return one row per month: how good the predictions were, and how good they were estimated to be.
 
     Args:
         rows: columns of `FORECAST_ACCURACY`, of one or more months.
+        ahead: how many months were forecast together.
     """
-    totals = rows[rows["level"] == TOTAL]
+    totals = _totals(rows, ahead)
     table = pd.DataFrame(index=_months(totals))
     table["open deals"] = _one(totals, ROC_AUC, MODEL)["deals"]
     table["ROC AUC estimated"] = _one(totals, ROC_AUC, ESTIMATE)["said"]
@@ -47,6 +61,24 @@ def quality_by_month(rows: pd.DataFrame) -> pd.DataFrame:
     table["Brier of the season"] = _one(totals, BRIER, SEASON)["came"]
     table["calibration error"] = _one(totals, ECE, MODEL)["came"]
     return table.reset_index()
+
+
+def over_several_months(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per month and longer horizon: what was said about these months together, and what came.
+
+    Args:
+        rows: columns of `FORECAST_ACCURACY`, of one or more months.
+    """
+    longer = [target.months for target in TARGETS if target != DEFAULT_TARGET]
+    parts = [
+        both.assign(months=ahead)
+        for ahead in longer
+        if len(both := by_month(rows, ahead).merge(quality_by_month(rows, ahead), on="month"))
+    ]
+    if not parts:
+        return pd.DataFrame()
+    shown = pd.concat(parts, ignore_index=True).dropna(axis="columns", how="all")
+    return shown.sort_values(["month", "months"], ignore_index=True)
 
 
 def with_currency(table: pd.DataFrame, currency: str) -> pd.DataFrame:
@@ -65,6 +97,11 @@ def figures(rows: pd.DataFrame) -> dict[str, float]:
     return {str(name): round(float(value), 4) for name, value in month.items() if not pd.isna(value)}
 
 
+def _totals(rows: pd.DataFrame, ahead: int = DEFAULT_TARGET.months) -> pd.DataFrame:
+    own = of_horizon(rows, ahead)
+    return own[own["level"] == TOTAL]
+
+
 def _months(totals: pd.DataFrame) -> pd.Index:
     return pd.Index(sorted(set(totals["forecast_month"])), name="month")
 
@@ -75,6 +112,7 @@ def others(rows: pd.DataFrame) -> pd.DataFrame:
     Args:
         rows: columns of `FORECAST_ACCURACY`, of one month.
     """
+    rows = of_horizon(rows)
     shown = rows[(rows["level"] == TOTAL) | ((rows["measure"] == WIN_RATE) & (rows["by"] != MODEL))]
     columns = ["measure", "by", "name", "said", "lower", "upper", "came", "deals"]
     return shown.sort_values(["measure", "by", "name"])[columns]
@@ -91,6 +129,7 @@ def bias(rows: pd.DataFrame, level: str) -> pd.DataFrame:
         `name`, `months`, and of wins and revenue the sums of `said` and `came` and the bias in percent,
         (said - came) / came, null if nothing came.
     """
+    rows = of_horizon(rows)
     own = rows[(rows["level"] == level) & (rows["by"] == MODEL)].dropna(subset="said")
     parts = {}
     for measure in (WINS, REVENUE):

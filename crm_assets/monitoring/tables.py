@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pandas as pd
+
 from crm_assets.crm.deals import SNAPSHOT_MONTH
 from crm_assets.crm.schema import Column, TableSchema
 from crm_assets.crm.tables import WIN_PREDICTIONS
+from crm_assets.crm.targets import DEFAULT_TARGET
 
 # Who said it.
 MODEL, ESTIMATE, SEASON = "model", "estimate", "season"
@@ -30,10 +33,18 @@ _MADE = {column.name: column for column in WIN_PREDICTIONS.columns}
 FORECAST_ACCURACY = TableSchema(
     name="forecast_accuracy",
     description="What was said about a month that is over, by whom, and what came.",
-    key=("forecast_month", "level", "name", "measure", "by"),
+    key=("forecast_month", "horizon_months", "level", "name", "measure", "by"),
     columns=(
-        Column("forecast_month", "string", "The month that was forecast, YYYY-MM.", nullable=False),
+        Column(
+            "forecast_month",
+            "string",
+            "The month that was forecast, YYYY-MM; of several months together, the last.",
+            nullable=False,
+        ),
         Column("snapshot_month", "string", f"{SNAPSHOT_MONTH.description} The forecast was made then."),
+        Column(
+            "horizon_months", "int64", "How many months were forecast together.", "months", nullable=False
+        ),
         Column(
             "level",
             "string",
@@ -93,3 +104,8 @@ PERFORMANCE_ESTIMATE = TableSchema(
         *(_MADE[name] for name in ("scored_by", "algorithm", "model_version")),
     ),
 )
+
+
+def of_horizon(rows: pd.DataFrame, months: int = DEFAULT_TARGET.months) -> pd.DataFrame:
+    """Return the rows of `FORECAST_ACCURACY` about so many months together; by default about one month."""
+    return rows[rows["horizon_months"] == months]

@@ -9,7 +9,17 @@ import pandas as pd
 
 from crm_assets.modeling.outlook.cells import TOTAL
 from crm_assets.monitoring.alarm import Performance
-from crm_assets.monitoring.tables import BRIER, COVERED, ESTIMATE, MODEL, REVENUE, ROC_AUC, SEASON, WINS
+from crm_assets.monitoring.tables import (
+    BRIER,
+    COVERED,
+    ESTIMATE,
+    MODEL,
+    REVENUE,
+    ROC_AUC,
+    SEASON,
+    WINS,
+    of_horizon,
+)
 
 # A measure counts as worse if chance alone would put it so far out in one month of twenty.
 CHANCE = 0.05
@@ -24,14 +34,16 @@ def performance(rows: pd.DataFrame) -> list[Performance]:
 
     ROC AUC and Brier score are held against what was estimated before the outcome was known, wins and revenue
     against the forecast. Each interval of 80 % is stretched until it holds all but `CHANCE`. A Brier score no
-    better than that of the seasonal rate is worse, too.
+    better than that of the seasonal rate is worse, too, in a month with wins and deals that were not won.
 
     Args:
-        rows: columns of `FORECAST_ACCURACY`, of any months.
+        rows: columns of `FORECAST_ACCURACY`, of any months. Only the forecast of one month counts: that of
+            several would be judged by the same outcome again.
 
     Returns:
         One per month and measure that has an interval or a baseline.
     """
+    rows = of_horizon(rows)
     totals = rows[rows["level"] == TOTAL]
     return [one for month, part in totals.groupby("forecast_month") for one in _of_month(str(month), part)]
 
@@ -48,7 +60,9 @@ def _of_month(month: str, rows: pd.DataFrame) -> Iterator[Performance]:
         said = f"{measure} {shown(row['came'])} where {shown(low)} to {shown(high)} was to expect"
         yield Performance(month, measure, bool(below or above), said)
     model, season = (by.get((BRIER, who)) for who in (MODEL, SEASON))
-    if model and season:
+    # In a month without a win, a season of quarterly closings is exactly right, and nobody can be better.
+    told = any(measure == ROC_AUC and not pd.isna(row["came"]) for (measure, _), row in by.items())
+    if model and season and told:
         said = f"{BRIER} {_score(model['came'])}, {SEASON_IS_BETTER} ({_score(season['came'])})"
         yield Performance(month, SEASON, bool(model["came"] >= season["came"]), said)
 

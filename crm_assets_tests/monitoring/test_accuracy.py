@@ -7,11 +7,19 @@ import pandas as pd
 import pytest
 
 from crm_assets.crm.months import month_end, shift
+from crm_assets.crm.targets import TARGETS, Target
 from crm_assets.insight.overrides import OVERRIDES
 from crm_assets.modeling.outlook.history import History
 from crm_assets.monitoring.accuracy import Stored, said_and_came
 from crm_assets.monitoring.outcome import Outcome
-from crm_assets.monitoring.summary import bias, by_month, figures, others, quality_by_month
+from crm_assets.monitoring.summary import (
+    bias,
+    by_month,
+    figures,
+    others,
+    over_several_months,
+    quality_by_month,
+)
 from crm_assets.monitoring.tables import FORECAST_ACCURACY
 
 SAID_IN, MONTH = "2017-05", "2017-06"
@@ -113,6 +121,40 @@ def test_predictions_of_deals_are_judged_beside_estimate_season_and_tenths(outco
     assert tenths["deals"].sum() == 6
     assert tenths["said"].is_monotonic_increasing
     assert set(rows["stored"]) == {"then"}
+
+
+def test_several_months_that_were_forecast_together_are_judged_when_the_last_is_over(
+    outcome: Outcome,
+) -> None:
+    until_july = Outcome(outcome.history, "2017-07", TARGETS[1])
+    assert until_july.said_in == SAID_IN
+    said = predictions().assign(probability_2_months=[0.9, 0.4, 0.6, 0.2, 0.7, 0.3])
+    together = forecast()[lambda rows: rows["horizon_months"] == 1].assign(horizon_months=2)
+    rows = said_and_came(Stored(said, pd.concat([forecast(), together])), until_july)
+    assert set(rows["horizon_months"]) == {2}
+    assert not rows.duplicated(list(FORECAST_ACCURACY.key)).any()
+    # The wins of June, and D09 of July; the season is what was won in March and April.
+    total = one(rows, level="total", measure="wins", by="model")
+    assert (total["forecast_month"], total["snapshot_month"]) == ("2017-07", SAID_IN)
+    assert (total["said"], total["came"]) == (3.5, 5)
+    assert one(rows, level="total", measure="wins", by="season")["said"] == 3
+    assert one(rows, measure="roc_auc", by="model")["came"] == pytest.approx(6 / 8)
+    # An estimate is made of the next month alone.
+    assert set(rows["by"]) == {"model", "season"}
+    next_month = said_and_came(Stored(said, forecast()), outcome)
+    both = pd.concat([next_month, rows], ignore_index=True)
+    pd.testing.assert_frame_equal(by_month(both), by_month(next_month))
+    (row,) = over_several_months(both).to_dict("records")
+    assert (row["month"], row["months"], row["wins came"]) == ("2017-07", 2, 5)
+    # A month that was stored before there was this target says nothing about it.
+    assert said_and_came(Stored(predictions(), forecast()), until_july).empty
+
+
+def test_the_season_of_many_months_ended_before_the_forecast(outcome: Outcome) -> None:
+    four = Outcome(outcome.history, "2017-10", Target("won_in_4_months", 4))
+    assert four.said_in == "2017-06"
+    # July was not over, so it is not April to July; and before March nothing is known.
+    assert four.season() is None
 
 
 def test_deals_that_have_vanished_from_the_crm_count_for_nothing(outcome: Outcome) -> None:

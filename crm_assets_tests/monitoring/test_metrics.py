@@ -25,7 +25,9 @@ def accuracy(months: int) -> pd.DataFrame:
                 row = {"forecast_month": shift("2020-01", number), "level": level, "name": name, "by": by}
                 rows.append(row | {"measure": WINS, "said": 12.0, "came": 10.0, "bias": 0.2})
                 rows.append(row | {"measure": ROC_AUC, "said": float("nan"), "came": 0.7, "bias": None})
-    return pd.DataFrame(rows)
+    # What was said about several months together has no series.
+    longer = [row | {"horizon_months": 3, "said": 99.0} for row in rows]
+    return pd.DataFrame([row | {"horizon_months": 1} for row in rows] + longer)
 
 
 def test_names_are_unique_and_say_their_unit() -> None:

@@ -25,7 +25,10 @@ def month(name: str, **came: float) -> pd.DataFrame:
         ("wins", "model", 100.0, 80.0, 125.0, came["wins"]),
     ]
     columns = pd.Index(["measure", "by", "said", "lower", "upper", "came"])
-    return pd.DataFrame(rows, columns=columns).assign(forecast_month=name, level="total", name="all deals")
+    place = {"forecast_month": name, "horizon_months": 1, "level": "total", "name": "all deals"}
+    one = pd.DataFrame(rows, columns=columns).assign(**place)
+    # However wrong the forecast of several months was, it is no evidence: the next month's speaks for it.
+    return pd.concat([one, one.assign(horizon_months=3, came=0.0)], ignore_index=True)
 
 
 # By name: the two newest months, the drifts, until when the champion has learned, and the kinds of reasons.
@@ -65,6 +68,12 @@ CASES: dict[str, tuple[list[pd.DataFrame], list[Drift], str | None, list[str]]] 
         [],
         None,
         ["bad months"],
+    ),
+    "twice without a win, as between quarterly closings": (
+        [month(name, roc_auc=float("nan"), brier=0.001, season=0.0) for name in ("2017-10", "2017-11")],
+        [],
+        None,
+        [],
     ),
     "an old champion": ([month("2017-10"), month("2017-11")], [], "2017-03", ["age"]),
     "a champion at the limit": ([], [], "2017-04", []),

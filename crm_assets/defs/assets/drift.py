@@ -66,7 +66,9 @@ def drift_report(
         frame = findings.drift_report(verdicts, month, populations.made_from)
         facts = _facts(frame) if verdicts else {Fact.NOT_COMPARED: NOT_OVER if month > last else TOO_LITTLE}
         if verdicts:
-            facts[Fact.REPORT] = _keep(store, month, report.html(verdicts, frame, month))
+            # The verdicts need no pictures, and alarms need the verdicts.
+            page = None if report.missing() else report.html(verdicts, frame, month)
+            facts[Fact.REPORT] = str(report.missing()) if page is None else _keep(store, month, page)
         context.add_asset_metadata(facts, partition_key=month)
         return frame
 

@@ -4,6 +4,7 @@ These assets have a job of their own, which runs after a month's predictions.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -15,13 +16,13 @@ from crm_assets.crm.tables import (
     REVENUE_FORECAST,
     WIN_PREDICTIONS,
 )
-from crm_assets.crm.targets import DEFAULT_TARGET
+from crm_assets.crm.targets import DEFAULT_TARGET, TARGETS, Target
 from crm_assets.defs.assets.options import beta, table_asset
 from crm_assets.defs.metadata import Fact, picture, table
 from crm_assets.defs.partitions import data_horizon
 from crm_assets.defs.resources.fold_models import RunFoldModels
 from crm_assets.defs.resources.store import TableStoreResource
-from crm_assets.monitoring.tables import FORECAST_ACCURACY, LATER, PERFORMANCE_ESTIMATE, THEN
+from crm_assets.monitoring.tables import FORECAST_ACCURACY, LATER, PERFORMANCE_ESTIMATE, THEN, of_horizon
 from crm_assets.storage.monthly import MonthlyFrames
 from crm_assets.storage.said import as_said
 from crm_assets.storage.tables import TableStore
@@ -45,11 +46,15 @@ CANNOT_SEE = (
     "deals to outcomes has changed. Only the outcome shows that, in forecast_accuracy."
 )
 NOTHING_SAID = "Nobody predicted this month: there was too little history by then to learn from."
+LONGEST = max(target.months for target in TARGETS)
 with beta():
-    BEFORE = dg.TimeWindowPartitionMapping(
-        start_offset=-DEFAULT_TARGET.months,
-        end_offset=-DEFAULT_TARGET.months,
-        allow_nonexistent_upstream_partitions=True,
+    BEFORE, ALL_BEFORE = (
+        dg.TimeWindowPartitionMapping(
+            start_offset=-months,
+            end_offset=-DEFAULT_TARGET.months,
+            allow_nonexistent_upstream_partitions=True,
+        )
+        for months in (DEFAULT_TARGET.months, LONGEST)
     )
 
 
@@ -87,8 +92,8 @@ def performance_estimate(
     "parquet",
     by_month=True,
     deps=[
-        dg.AssetDep(WIN_PREDICTIONS.name, partition_mapping=BEFORE),
-        dg.AssetDep(REVENUE_FORECAST.name, partition_mapping=BEFORE),
+        dg.AssetDep(WIN_PREDICTIONS.name, partition_mapping=ALL_BEFORE),
+        dg.AssetDep(REVENUE_FORECAST.name, partition_mapping=ALL_BEFORE),
         dg.AssetDep(PERFORMANCE_ESTIMATE.name, partition_mapping=BEFORE),
         MONTHLY_SNAPSHOTS.name,
     ],
@@ -96,10 +101,11 @@ def performance_estimate(
 def forecast_accuracy(
     context: dg.AssetExecutionContext, tables: TableStoreResource, fold_models: RunFoldModels
 ) -> MonthlyFrames:
-    """One row per month, level, name, measure and who said it: what was said about the month, and what came.
+    """One row per month, horizon, level, name, measure and who said it: what was said, and what came.
 
-    It takes win_predictions, revenue_forecast and performance_estimate of the month before as they were
-    stored then, and what came from monthly_snapshots of the month. Beside the model stand the season, the
+    It takes win_predictions and revenue_forecast of the months before as they were stored then, of each
+    horizon that ends with the month, with performance_estimate of the next month alone, and what came from
+    monthly_snapshots of the month. Beside the model stand the season, the
     CRM's own probability and forecast category as a dump recorded them then, and people's own numbers. Sales
     managers see whether the forecast held, and where it is biased.
     """
@@ -114,13 +120,24 @@ def forecast_accuracy(
     known = [store.to_pandas(store.read(FORECAST_ACCURACY.name, [month])) for month in earlier]
 
     def judged(month: str) -> pd.DataFrame:
-        stored = _stored(store, DEFAULT_TARGET.last_labeled(month), fold_models) if month <= horizon else None
-        if stored is None or stored.predictions.empty:
-            frame = FORECAST_ACCURACY.arrow.empty_table().to_pandas()
-        else:
-            frame = said_and_came(stored, Outcome(_history(store, month, fold_models), month))
+        parts = []
+        for target in TARGETS if month <= horizon else ():
+            stored = _stored(store, target, month, fold_models)
+            if len(stored.predictions):
+                outcome = Outcome(_history(store, month, fold_models), month, target)
+                parts.append(said_and_came(stored, outcome))
+        found = [part for part in parts if len(part)]
+        frame = (
+            pd.concat(found, ignore_index=True)
+            if found
+            else FORECAST_ACCURACY.arrow.empty_table().to_pandas()
+        )
         known.append(frame)
-        facts = _of_accuracy(frame, known, currency) if len(frame) else {Fact.NO_PREDICTIONS: NOTHING_SAID}
+        facts = (
+            _of_accuracy(frame, known, currency)
+            if len(of_horizon(frame))
+            else {Fact.NO_PREDICTIONS: NOTHING_SAID}
+        )
         context.add_asset_metadata(facts, partition_key=month)
         return frame
 
@@ -133,7 +150,9 @@ def _said(store: TableStore, name: str, month: str, columns: list[str] | None = 
     if month not in store.months(table_name):
         return pd.DataFrame(columns=pd.Index(columns or []))
     rows = store.read(table_name, [month])
-    return store.to_pandas(rows.select(columns) if columns else rows)
+    # A month that was stored before there was a target lacks its column.
+    there = [name for name in columns or rows.columns if name in rows.columns]
+    return store.to_pandas(rows.select(there))
 
 
 def _history(store: TableStore, month: str, fold_models: RunFoldModels) -> "History":
@@ -174,23 +193,30 @@ def estimated(store: TableStore, month: str, fold_models: RunFoldModels) -> pd.D
     return of_predictions(predictions, month, list(_known_estimates(store, month, fold_models)))
 
 
-def _stored(store: TableStore, month: str, fold_models: RunFoldModels) -> "Stored":
-    """Return what was stored at a month's end, as it was said."""
+def _stored(store: TableStore, target: Target, last: str, fold_models: RunFoldModels) -> "Stored":
+    """Return what was stored about the months until `last`, as it was said."""
     from crm_assets.insight.overrides import overrides
     from crm_assets.insight.reading import Reader
+    from crm_assets.modeling.outlook.walk import column_of
     from crm_assets.modeling.training_rows import DEAL
     from crm_assets.monitoring.accuracy import Stored
 
+    month = target.last_labeled(last)
+    stored = Stored(
+        predictions=_said(store, WIN_PREDICTIONS.name, month, [DEAL, column_of(target), *MADE]),
+        forecast=_said(store, REVENUE_FORECAST.name, month),
+        then=all(as_said(store, table.name, month)[1] for table in (WIN_PREDICTIONS, REVENUE_FORECAST)),
+    )
+    if target != DEFAULT_TARGET or stored.predictions.empty:
+        return stored
     own = overrides(Reader(store))
     # Whether the month before was monitored must not decide how wide its interval is.
     made = month in store.months(PERFORMANCE_ESTIMATE.name)
-    return Stored(
-        predictions=_said(store, WIN_PREDICTIONS.name, month, [DEAL, "probability", *MADE]),
-        forecast=_said(store, REVENUE_FORECAST.name, month),
-        then=all(as_said(store, table.name, month)[1] for table in (WIN_PREDICTIONS, REVENUE_FORECAST)),
+    return replace(
+        stored,
         estimate=_said_by_estimate(store, month) if made else estimated(store, month, fold_models),
         crm=_crm_numbers(store, month),
-        overrides=own[own["forecast_month"] == DEFAULT_TARGET.last_month(month)],
+        overrides=own[own["forecast_month"] == last],
     )
 
 
@@ -231,6 +257,7 @@ def _of_accuracy(frame: pd.DataFrame, known: list[pd.DataFrame], currency: str) 
         **summary.figures(frame),
         Fact.BY_MONTH: table(summary.with_currency(summary.by_month(rows), currency)),
         Fact.QUALITY_BY_MONTH: table(summary.quality_by_month(rows)),
+        Fact.OVER_SEVERAL_MONTHS: table(summary.with_currency(summary.over_several_months(rows), currency)),
         Fact.STORED: STORED[frame["stored"].iloc[0]],
         Fact.OTHERS: table(summary.others(frame)),
         Fact.CALIBRATION_OF_MONTH: picture(plots.calibration(frame)),

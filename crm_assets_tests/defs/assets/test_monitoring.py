@@ -15,7 +15,15 @@ from crm_assets.storage.said import KEPT, as_said, keep_said
 from crm_assets.storage.tables import TableStore
 from dev.place import Place
 
-NEWEST, BEFORE, EARLIER = "2023-12", "2023-11", "2023-10"
+NEWEST, BEFORE, EARLIER, PAST = "2023-12", "2023-11", "2023-10", "2023-09"
+TOTAL_WINS = "level == 'total' and measure == 'wins' and by == 'model' and horizon_months == 1"
+# `make monitor` where the extra is not installed.
+WITHOUT = """
+import sys
+sys.modules["evidently"] = None
+from crm_assets.console.monitor import main, run_command
+sys.exit(run_command(main))
+"""
 
 
 @pytest.fixture(scope="module")
@@ -43,13 +51,45 @@ def test_the_table_says_what_the_page_says(monitored: tuple[Place, TableStore, s
     page = said_and_came(Reader(store))["total"].set_index("forecast_month")
     for month in (BEFORE, NEWEST):
         rows = accuracy(store, month)
-        own = rows[(rows["level"] == "total") & (rows["by"] == "model")].set_index("measure")
+        own = rows[(rows["level"] == "total") & (rows["by"] == "model") & (rows["horizon_months"] == 1)]
+        own = own.set_index("measure")
         for measure in ("wins", "revenue"):
             assert own.loc[measure, "said"] == pytest.approx(page.loc[month, f"expected_{measure}"])
             assert own.loc[measure, "came"] == pytest.approx(page.loc[month, f"actual_{measure}"])
         assert month in printed
     # The sample came as one dump, so that every month whose outcome it knows was predicted later.
     assert set(accuracy(store, NEWEST)["stored"]) == {"later"}
+
+
+def test_months_that_were_forecast_together_are_held_against_what_came(
+    monitored: tuple[Place, TableStore, str],
+) -> None:
+    _, store, printed = monitored
+    forecast = store.to_pandas(store.read("revenue_forecast", [EARLIER]))
+    said = forecast[(forecast["level"] == "total") & (forecast["horizon_months"] == 2)].iloc[0]
+    rows = accuracy(store, NEWEST)
+    own = rows[(rows["level"] == "total") & (rows["by"] == "model") & (rows["snapshot_month"] == EARLIER)]
+    wins = own.set_index("measure").loc["wins"]
+    assert wins["said"] == pytest.approx(said["total_wins"])
+    came = {month: accuracy(store, month).query(TOTAL_WINS)["came"].sum() for month in (BEFORE, NEWEST)}
+    assert wins["came"] == sum(came.values())
+    assert set(rows["horizon_months"]) == {1, 2, 3}
+    assert "Several months together" in printed
+
+
+def test_without_the_extra_all_is_printed_and_a_sentence_says_what_is_missing(
+    monitored: tuple[Place, TableStore, str],
+) -> None:
+    there, store, _ = monitored
+    done = there.python("-c", WITHOUT, "--month", PAST)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert NEWEST in done.stdout
+    assert "Expected of the predictions for 2024-01" in done.stdout
+    assert done.stdout.count("need Evidently") == 1
+    assert "Traceback" not in done.stdout + done.stderr
+    # The verdicts need no pictures.
+    assert len(store.to_pandas(store.read("drift_report", [PAST])))
+    assert not (there.tables / "drift_report" / f"{PAST}.html").exists()
 
 
 def test_the_newest_month_is_estimated_and_the_estimate_is_held_against_what_came(
@@ -89,6 +129,7 @@ def test_the_ui_shows_plots_and_tables_of_each_month(monitored: tuple[Place, Tab
         assert str(facts[name].value).startswith("![plot](data:image/png;base64,")
     for name in (
         "said and came by month",
+        "said and came over several months",
         "bias by manager",
         "bias by product",
         "who said what about this month",
