@@ -1,9 +1,9 @@
 """`CRM_DATA_DIR=... python -m benchmarks.estimate`: hold estimates before labels against what came.
 
 The data sets are the dump in `CRM_DATA_DIR`, the synthetic sample, and a company that grows
-(`benchmarks.growing`), small and large. Each month that can be walked forward is estimated from the
-champion's probabilities of that month, with an interval from the months whose outcome was known by then.
-Nothing is tuned on these months. Writes its tables into README.md.
+(`benchmarks.growing`), the latter two small and large. Each month that can be walked forward is estimated
+from the champion's probabilities of that month, with an interval from the months whose outcome was known by
+then. Nothing is tuned on these months. Writes its tables into README.md.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from crm_assets.sources.csv_folder import CsvFolder
 from crm_assets.sources.sample import SyntheticSample
 
 NEAR = 0.03
-LARGE = 28_000
+LARGE_SAMPLE, LARGE = 88_000, 28_000
 LABEL = DEFAULT_TARGET.name
 # Which months of past estimates widen an interval, as in the asset.
 PAST = 12
@@ -119,6 +119,7 @@ def main(folder: Path) -> None:
     sources: dict[str, Source] = {
         "sample": SyntheticSample(settings.sample_opportunities, settings.sample_seed),
         "growing": CsvFolder(write_growing(folder / "growing-dump"), "growing"),
+        f"sample, {LARGE_SAMPLE:,} deals": SyntheticSample(LARGE_SAMPLE, settings.sample_seed),
         f"growing, {LARGE:,} deals": CsvFolder(
             write_growing(folder / "large", Company(deals=LARGE)), "large"
         ),
