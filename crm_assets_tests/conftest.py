@@ -19,6 +19,8 @@ from crm_assets_tests.chain import Chain, run_chain, write_dump
 from crm_assets_tests.levels import INTEGRATION, SCALE, STACK, SYSTEM, UNIT, level_of
 from dev.mlflow_server import mlflow_server
 from dev.place import Place, measured, place
+from dev.stack.place import HOST
+from dev.stack.place import Place as StackPlace
 from dev.stack.postgres import find_programs
 from dev.stack.stack import Stack
 
@@ -121,11 +123,25 @@ def stack() -> Iterator[Stack]:
     # The database server's user may not enter pytest's own folder.
     folder = Path(tempfile.mkdtemp(prefix="crm-stack-"))
     sample = {"CRM_SOURCE": "sample", "CRM_SAMPLE_OPPORTUNITIES": "2000"}
+    data = {"CRM_DATA_DIR": str(_REAL_DUMP)} if _REAL_DUMP else sample
     try:
-        yield Stack.start(folder, settings={"CRM_DATA_DIR": str(_REAL_DUMP)} if _REAL_DUMP else sample)
+        yield Stack.start(folder, settings=data | _small_searches(Stack(StackPlace(folder))))
     finally:
         Stack.at(folder).stop()
         shutil.rmtree(folder)
+
+
+def _small_searches(stack: Stack) -> dict[str, str]:
+    """Return settings for searches of a few trials that other machines can join."""
+    stack.place.prepare()
+    user = f"dagster:{stack.place.secrets['DAGSTER_POSTGRES_PASSWORD']}"
+    server = f"{HOST}:{stack.place.ports['POSTGRES_PORT']}"
+    return {
+        "CRM_TUNE_TRIALS": "12",
+        "CRM_TUNE_STORAGE": f"postgresql+psycopg2://{user}@{server}/tuning",
+        # On a busy machine a run takes a while until it leads a search.
+        "CRM_TUNE_HEARTBEAT": "60",
+    }
 
 
 @pytest.fixture(scope="session")

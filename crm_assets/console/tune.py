@@ -11,8 +11,10 @@ from rich.console import Console
 from rich.table import Table
 
 from crm_assets.console.terminal import run_command, said
+from crm_assets.crm.tables import LEAK_AUDIT, TRAINING_SET
 from crm_assets.crm.tuning_table import tuning_of
-from crm_assets.errors import SettingsError
+from crm_assets.errors import SettingsError, StorageError
+from crm_assets.modeling.tuning import verdict
 from crm_assets.settings import get_settings
 from crm_assets.sources.select import month_range, select_source
 from crm_assets.storage.choice import open_store
@@ -22,7 +24,9 @@ def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     line = argparse.ArgumentParser(prog="python -m crm_assets.console.tune", description=said(__doc__))
     line.add_argument("--algorithm", default="", help="the algorithm to tune; all by default")
-    line.add_argument("--join", action="store_true", help="work on a search of another process or machine")
+    line.add_argument(
+        "--join", action="store_true", help="help with a search that another process or machine has started"
+    )
     return line
 
 
@@ -34,6 +38,7 @@ def main() -> int:
     # Note the months before the definitions load, since those open no data.
     settings = get_settings()
     month_range(settings, select_source(settings))
+    _check_tables()
 
     from crm_assets.defs import progress, searches
 
@@ -45,13 +50,37 @@ def main() -> int:
     from crm_assets.defs.by_hand import materialize
 
     rows = [searches.tunable(asked.algorithm)] if asked.algorithm else list(TUNABLE.values())
-    failed = materialize((tuning,), defs, ",".join(tuning_of(row.name).name for row in rows), "")
+    names = [row.name for row in rows]
+    _tell_plan(names, [searches.budget_of(name, names).trials for name in names])
+    failed = materialize((tuning,), defs, ",".join(tuning_of(name).name for name in names), "")
     for reason in failed:
         progress.tell_failure(reason)
-    names = [row.name for row in rows]
     if not failed:
         _tell(names)
     return 1 if failed else 0
+
+
+def _check_tables() -> None:
+    """Raise an error if there is nothing to search on."""
+    store = open_store(get_settings())
+    missing = [table.name for table in (TRAINING_SET, LEAK_AUDIT) if not store.has(table.name)]
+    if missing:
+        raise StorageError(f"{store.where(missing[0])} is missing: a search needs the tables of make run.")
+
+
+def _tell_plan(names: list[str], trials: list[int]) -> None:
+    """Say what is going to happen, before a person waits for it."""
+    settings = get_settings()
+    what = ", ".join(f"{name} ({many})" for name, many in zip(names, trials, strict=True))
+    end = (
+        ""
+        if settings.tune_seconds is None
+        else f", but no more than {settings.tune_seconds:g} seconds in all"
+    )
+    print(
+        f"Trials of each algorithm: {what}{end}. Trial 0 is the algorithm as it is. After Ctrl-C, the same "
+        "command goes on from here."
+    )
 
 
 def _tell(names: list[str]) -> None:
@@ -82,12 +111,19 @@ def _tell(names: list[str]) -> None:
         shown.add_row(name, str(trials), *texts, "yes" if best["adopted"] else "no")
     console = Console()
     console.print(shown)
-    for _, name, _, best in found:
+    for _, name, trials, best in found:
+        figures = (best["gain"], best["gain_se"], best["gain_held_out"])
+        console.print(f"{name}: {verdict(best['trial'], *figures, trials)}", soft_wrap=True)
         if best["adopted"]:
-            console.print(f"{name}: {json.loads(best['parameters'])}", soft_wrap=True)
+            console.print(f"  {json.loads(best['parameters'])}", soft_wrap=True)
+    if any(best["adopted"] for *_, best in found):
+        after = (
+            "The next training (make run) uses the adopted ones; the champion is chosen among all algorithms."
+        )
+    else:
+        after = "Nothing changes: the next training (make run) builds the algorithms as they are."
     console.print(
-        "The best of many configurations looks better than it is: held-out months say what is left. The next "
-        "training (make run) uses the adopted ones, and the champion is chosen among all algorithms.",
+        f"The best of many configurations looks better than it is: held-out months say what is left. {after}",
         soft_wrap=True,
     )
 

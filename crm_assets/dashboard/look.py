@@ -59,6 +59,8 @@ STYLE = """<style>
   color: inherit !important; opacity: 1;
 }
 .stMainBlockContainer {padding: 3rem 2rem 2rem;}
+/* There, the page begins below the button of the menu. */
+@media (max-width: 640px) {.stMainBlockContainer {padding-top: 4.25rem;}}
 </style>"""
 
 

@@ -70,6 +70,11 @@ def spinning() -> Generator[None]:
         status.stop()
 
 
+def doing(step: str, what: str) -> None:
+    """Show what a step is doing beside the spinner, if there is one."""
+    status.update(f"[bold]{step}[/bold] {escape(what)}")
+
+
 class ProgressHandler(logging.Handler):
     """A log handler that turns Dagster's events into lines that a person reads.
 
@@ -90,7 +95,7 @@ class ProgressHandler(logging.Handler):
         if event is None:
             return
         if event.event_type is dg.DagsterEventType.STEP_START:
-            status.update(f"[bold]{event.step_key}[/bold] …")
+            doing(str(event.step_key), "…")
             status.start()
             # Draw it now: the first drawing by Rich's own thread could mix with a line printed meanwhile.
             self.console.print(end="")

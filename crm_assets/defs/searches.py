@@ -101,8 +101,14 @@ def _settings_of_searches() -> Settings:
     return get_settings()
 
 
-def searched(search: "Search", budget: "Budget") -> "Outcome":
-    """Run a search with as many workers as settings say, and compare the best with the algorithm as it is."""
+def searched(search: "Search", budget: "Budget", say: Callable[[str], None]) -> "Outcome":
+    """Run a search with as many workers as settings say, and compare the best with the algorithm as it is.
+
+    Args:
+        search: the search.
+        budget: when it ends.
+        say: told now and then how far it is.
+    """
     import os
 
     from crm_assets.modeling.tuning import outcome
@@ -111,7 +117,7 @@ def searched(search: "Search", budget: "Budget") -> "Outcome":
     command = [sys.executable, "-m", __name__, search.task.algorithm.name, "--parent", str(os.getpid())]
     if budget.seconds is not None:
         command += ["--seconds", str(budget.seconds)]
-    work_together(search, budget, get_settings().tune_workers, command)
+    work_together(search, budget, get_settings().tune_workers, command, say)
     return outcome(search.task, search.finished(budget))
 
 

@@ -133,15 +133,29 @@ class Outcome:
     @property
     def said(self) -> str:
         """The result in a sentence."""
-        beside = f"{self.gain:+.4f} ± {self.error:.4f} on the validation months, by {len(self.trials)} trials"
-        if not self.best.number:
-            return f"No configuration is better than the algorithm as it is ({len(self.trials)} trials)."
-        held_out = "" if math.isnan(self.held_out) else f"; {self.held_out:+.4f} on held-out months"
-        why_not = (
-            "no more than one standard error" if self.gain <= self.error else "not better on held-out months"
-        )
-        verdict = "adopted" if self.adopted else f"not adopted, since it is {why_not}"
-        return f"ROC AUC {beside}{held_out}: {verdict}."
+        return verdict(self.best.number, self.gain, self.error, self.held_out, len(self.trials))
+
+
+def verdict(best: int, gain: float, error: float, held_out: float, trials: int) -> str:
+    """Return the result of a search in a sentence, and why the best configuration is adopted or not.
+
+    >>> verdict(3, 0.02, 0.01, math.nan, 12)
+    'ROC AUC +0.0200 ± 0.0100 by 12 trials: adopted.'
+    """
+    if not best:
+        return f"No configuration is better than the algorithm as it is ({trials} trials)."
+    there = "" if math.isnan(held_out) else f"; {held_out:+.4f} on held-out months"
+    told = "adopted" if is_adopted(gain, error, held_out) else "not adopted, since it is "
+    if gain <= error:
+        told += "no more than one standard error"
+    elif held_out <= 0:
+        told += "not better there"
+    return f"ROC AUC {gain:+.4f} ± {error:.4f} by {trials} trials{there}: {told}."
+
+
+def is_adopted(gain: float, error: float, held_out: float) -> bool:
+    """Return whether a gain is larger than its error, and something remains on held-out months if any."""
+    return bool(gain > error and not held_out <= 0)
 
 
 def scored(task: Task, parameters: Parameters) -> Iterator[Scored]:
@@ -177,7 +191,7 @@ def outcome(task: Task, trials: Sequence[Trial]) -> Outcome:
         scores = (frame["probability"].to_numpy(dtype="float64") for frame in (other, one))
         error = auc_difference_error(one, won, *scores)
     held_out = held_out_gain([trial for _, trial in complete])
-    adopted = bool(gain > error and not held_out <= 0)
+    adopted = is_adopted(gain, error, held_out)
     return Outcome(ordered, best, gain, error, held_out, adopted, before, after)
 
 

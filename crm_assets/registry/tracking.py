@@ -138,7 +138,9 @@ def hyper_parameters(estimator: Any) -> dict[str, Any]:
     """Return the parameters of an estimator, or of a pipeline's last step, that differ from the defaults."""
     estimator = estimator[-1] if hasattr(estimator, "steps") else estimator
     default = type(estimator)().get_params()
-    return {k: v for k, v in estimator.get_params().items() if repr(v) != repr(default[k])}
+    # LightGBM and CatBoost name some parameters only once they are set.
+    set_to = estimator.get_params()
+    return {k: v for k, v in set_to.items() if k not in default or repr(v) != repr(default[k])}
 
 
 def log_scores(prefix: str, by_month: pd.DataFrame) -> None:

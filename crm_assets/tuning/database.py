@@ -78,8 +78,12 @@ def quiet() -> warnings.catch_warnings:
 
 
 def _opened(storage: str, heartbeat: int) -> RDBStorage:
-    # Workers on one machine wait for each other's writes.
-    options = {"connect_args": {"timeout": 60}} if storage.startswith("sqlite") else {"pool_pre_ping": True}
+    if storage.startswith("sqlite"):
+        # Workers on one machine wait for each other's writes.
+        options: dict[str, object] = {"connect_args": {"timeout": 60}}
+    else:
+        # Keep one connection, and open others only while they are needed: many workers share one server.
+        options = {"pool_pre_ping": True, "pool_size": 1, "max_overflow": 4}
     with quiet():
         return RDBStorage(
             storage,

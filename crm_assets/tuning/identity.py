@@ -39,7 +39,10 @@ def name_of(task: Task) -> str:
 
 def as_stored(task: Task) -> dict[str, str]:
     """Return what decides the result of a search, as its database keeps it."""
-    return {name: str(value) for name, value in decided_by(task).items()}
+    return {
+        name: ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+        for name, value in decided_by(task).items()
+    }
 
 
 def difference(here: Mapping[str, str], there: Mapping[str, str]) -> str:

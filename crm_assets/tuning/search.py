@@ -23,6 +23,7 @@ from crm_assets.modeling.space import Value
 from crm_assets.modeling.tuning import Task
 from crm_assets.tuning.database import chain, opened, quiet, told
 from crm_assets.tuning.identity import name_of
+from crm_assets.tuning.pace import Pace, Say
 from crm_assets.tuning.proposals import (
     FINISHED,
     NUMBER,
@@ -84,20 +85,29 @@ class Search:
                 load_if_exists=True,
             )
 
-    def work(self, budget: Budget, stop: Callable[[], bool] = lambda: False) -> None:
+    def work(
+        self, budget: Budget, stop: Callable[[], bool] = lambda: False, say: Say = lambda _: None
+    ) -> None:
         """Run trials until the budget is used up, or `stop` says so; return when no trial is left.
+
+        Args:
+            budget: when the search ends.
+            stop: asked between trials.
+            say: told now and then how far the search is.
 
         Raises:
             NotEnoughDataError: no validation month has both outcomes.
             SourceUnavailableError: the database does not work any more.
         """
-        end = math.inf if budget.seconds is None else time.monotonic() + budget.seconds
+        seconds = math.inf if budget.seconds is None else budget.seconds
+        end, pace = time.monotonic() + seconds, Pace(budget.trials, seconds, say)
         with told(self.storage):
             while time.monotonic() < end and not stop():
                 with quiet():
                     optuna.storages.fail_stale_trials(self.study)
                 trials = self._trials()
                 finished = finished_of(trials)
+                pace.tell(finished)
                 left = [number for number in range(budget.trials) if number not in finished]
                 if not left:
                     return

@@ -16,6 +16,7 @@ from crm_assets.modeling.tuning import Task
 from crm_assets.settings import without_password
 from crm_assets.tuning.database import HEARTBEATS_MISSED, opened, told
 from crm_assets.tuning.identity import as_stored, difference, name_of
+from crm_assets.tuning.pace import Say
 from crm_assets.tuning.search import Budget, Search
 
 log = logging.getLogger("dagster.crm_assets")
@@ -24,7 +25,7 @@ log = logging.getLogger("dagster.crm_assets")
 DECIDES, TRIALS, OPEN = "decides", "trials", "open"
 
 
-def work_together(search: Search, budget: Budget, workers: int, command: Sequence[str]) -> None:
+def work_together(search: Search, budget: Budget, workers: int, command: Sequence[str], say: Say) -> None:
     """Lead a search: run it in this process, and in others that join it; return when no trial is left.
 
     A worker that fails or is killed loses at most its own trial, which another one runs again.
@@ -34,11 +35,12 @@ def work_together(search: Search, budget: Budget, workers: int, command: Sequenc
         budget: when it ends.
         workers: how many processes in all.
         command: starts a worker.
+        say: told now and then how far the search is.
     """
     with led(search, budget):
         others = [subprocess.Popen(command) for _ in range(workers - 1)]  # noqa: S603
         try:
-            search.work(budget)
+            search.work(budget, say=say)
             for other in others:
                 if code := other.wait():
                     log.warning(f"A worker of the search ended with code {code}; the others ran its trials.")
@@ -68,7 +70,7 @@ def join(
     task: Task,
     storage: str,
     heartbeat: int,
-    say: Callable[[str], None],
+    say: Say,
     seconds: float | None = None,
     stop: Callable[[], bool] = lambda: False,
 ) -> None:
@@ -98,7 +100,7 @@ def join(
     if not known[OPEN]:
         say(f"The search for {name} has ended, with {done} of {trials} trials: start it again, then join it.")
         return
-    search.work(Budget(trials, seconds), lambda: stop() or not search.study.user_attrs[OPEN])
+    search.work(Budget(trials, seconds), lambda: stop() or not search.study.user_attrs[OPEN], say)
     done = len(search.finished(Budget(trials)))
     say(f"This worker ran {search.ran} trials of the search for {name}; {done} of {trials} are done.")
 
@@ -112,7 +114,7 @@ def orphaned(parent: int) -> Callable[[], bool]:
     return lambda: bool(parent) and os.getppid() != parent
 
 
-def _await(task: Task, storage: str, heartbeat: int, say: Callable[[str], None]) -> None:
+def _await(task: Task, storage: str, heartbeat: int, say: Say) -> None:
     """Wait for a while until somebody leads the search."""
     database, name = opened(storage, heartbeat), task.algorithm.name
     patience = HEARTBEATS_MISSED * heartbeat

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import io
+import re
+import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from crm_assets.console import export
 from crm_assets.crm.schema import RAW_QUOTAS
+from crm_assets.dashboard import users
 from crm_assets.errors import SettingsError
 from crm_assets.insight.ages import age_facts
 from crm_assets.insight.evidence import evidence
@@ -147,3 +152,32 @@ def test_quotas_of_a_folder_stand_beside_the_forecast_of_their_names(
     # A horizon with a month without a quota has none.
     assert pd.isna(rows.loc[(3, own), "quota"])
     assert set(quotas(reader.within(scope_of(f"manager:{own}")))["name"]) == {own}
+
+
+def test_who_writes_a_file_or_adds_a_person_is_told_what_came_of_it(
+    sample_run: tuple[Place, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    pytest.importorskip("xlsxwriter", reason="the extra `dashboard` is not installed")
+    there, _ = sample_run
+    for name, value in there.settings.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("CRM_HOME", str(there.folder / "home"))
+    monkeypatch.setenv("CRM_DASHBOARD_USERS", str(tmp_path / "users.yaml"))
+    manager = there.frame("win_predictions", LAST)["manager"].min()
+    monkeypatch.setattr(sys, "argv", ["export", "--manager", manager.upper(), "--folder", str(tmp_path)])
+    assert export.main() == 0
+    assert (tmp_path / f"forecast-2024-01-as-of-{LAST}-{manager.replace(' ', '_')}.xlsx").exists()
+    said = capsys.readouterr().out
+    assert re.search(
+        r"2024-01: \d+ wins and [\d,]+ USD: \d+ from \d+ open deals, \d+ from deals not open", said
+    )
+    for scope, doubts in ((f"manager:{manager}", False), (f"manager:{manager},Nobody", True)):
+        monkeypatch.setattr(sys, "argv", ["users", "ann", scope])
+        monkeypatch.setattr(sys, "stdin", io.StringIO("correct horse battery\n"))
+        assert users.main() == 0
+        said = capsys.readouterr()
+        assert "CRM_DASHBOARD_LOGIN=password make dashboard" in said.out
+        assert ("No deal belongs to Nobody" in said.err) == doubts

@@ -75,6 +75,11 @@ def test_a_row_says_all_that_the_rest_has_to_know(row: Algorithm) -> None:
     assert row.tuned(row.defaults).parameters == tuple(row.defaults.items())
 
 
+def test_its_parameters_can_be_logged(row: Algorithm, sample: Training) -> None:
+    found = tracking.hyper_parameters(row.built(sample.features, SEED))
+    assert not found or SEED in found.values()
+
+
 def test_a_file_of_the_package_is_a_row_named_like_it() -> None:
     files = {path.stem for path in Path(str(algorithms.__file__)).parent.glob("*.py")} - {"__init__"}
     assert {other.name for other in algorithms.EVERY_ROW} == files

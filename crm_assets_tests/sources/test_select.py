@@ -15,7 +15,7 @@ from crm_assets.sources.calendar import note, noted
 from crm_assets.sources.csv_folder import CsvFolder
 from crm_assets.sources.kaggle import KaggleDataset, kaggle_credentials_present
 from crm_assets.sources.sample import SyntheticSample
-from crm_assets.sources.select import known_range, month_range, select_source
+from crm_assets.sources.select import known_range, month_range, said_to_people, select_source
 
 # Where the Kaggle package looks for credentials: variables, and files under the home folder.
 CREDENTIAL_FILES = (
@@ -66,6 +66,12 @@ def test_auto_takes_the_folder_where_one_is_set(monkeypatch: pytest.MonkeyPatch,
     assert isinstance(source, CsvFolder)
     assert source.description == f"CSV files in {small_dump} (CRM_DATA_DIR is set)"
     assert not source.synthetic
+
+
+def test_people_read_neither_folders_nor_settings(monkeypatch: pytest.MonkeyPatch, small_dump: Path) -> None:
+    assert said_to_people(select_source(read_settings())) == "SYNTHETIC sample of 8,800 opportunities, seed 7"
+    monkeypatch.setenv("CRM_DATA_DIR", str(small_dump))
+    assert said_to_people(select_source(read_settings())) == "CSV files in dump"
 
 
 def test_auto_takes_kaggle_where_credentials_are_there(monkeypatch: pytest.MonkeyPatch) -> None:

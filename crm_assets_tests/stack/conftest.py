@@ -30,3 +30,10 @@ def deployed(stack: Stack) -> Deployed:
     else:
         months = SyntheticSample(int(settings["CRM_SAMPLE_OPPORTUNITIES"]), seed=7).month_range()
     return Deployed(stack, months.first, months.last)
+
+
+@pytest.fixture(scope="session")
+def finished(deployed: Deployed) -> dict[str, bytes]:
+    """Run everything through the queue, and return the bucket's content."""
+    assert deployed.status(deployed.submit()) == "SUCCESS"
+    return deployed.contents()

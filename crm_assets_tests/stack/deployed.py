@@ -29,6 +29,9 @@ RETRIES = """query Retries($root: String!) {
 FAILURES = """query Failures($id: ID!) { runOrError(runId: $id) { ... on Run { eventConnection { events {
     __typename ... on ExecutionStepFailureEvent { error { message causes { message } } }
 } } } } }"""
+MESSAGES = """query Messages($id: ID!) { runOrError(runId: $id) { ... on Run { eventConnection { events {
+    ... on LogMessageEvent { message }
+} } } } }"""
 # What changes while one run makes progress, and while any run does.
 LIFE = """query Life($id: ID!) { runOrError(runId: $id) { ... on Run {
     status
@@ -48,11 +51,15 @@ class Deployed:
     first: str
     last: str
 
+    @property
+    def client(self) -> DagsterGraphQLClient:
+        """A client of the webserver."""
+        return DagsterGraphQLClient(HOST, port_number=self.stack.place.ports["WEBSERVER_PORT"])
+
     def submit(self, *assets: str) -> str:
         """Queue a run of some assets, or of all, over all months, and return its id."""
-        client = DagsterGraphQLClient(HOST, port_number=self.stack.place.ports["WEBSERVER_PORT"])
         tags = dict(zip(RANGE_TAGS, (self.first, self.last), strict=True))
-        return client.submit_job_execution(EVERYTHING, tags=tags, asset_selection=assets or None)
+        return self.client.submit_job_execution(EVERYTHING, tags=tags, asset_selection=assets or None)
 
     def ask(self, query: str, **variables: str) -> Any:
         """Return the answer to a GraphQL query; ask again while the webserver or its database is down."""
@@ -102,22 +109,31 @@ class Deployed:
         errors = [event["error"] for event in events if event.get("error")]
         return [e["message"] + "".join(cause["message"] for cause in e["causes"]) for e in errors]
 
+    def messages(self, run_id: str) -> str:
+        """Return what the steps of a run have logged."""
+        events = self.ask(MESSAGES, id=run_id)["runOrError"]["eventConnection"]["events"]
+        return "\n".join(event["message"] for event in events if event.get("message"))
+
     def workers(self) -> list[psutil.Process]:
         """Return the processes that execute runs: the code location spawns one per run."""
         family = psutil.Process(self.stack.pid("code")).children(recursive=True)
         return [process for process in family if _is_worker(process)]
 
-    def contents(self) -> dict[str, bytes]:
-        """Return every object in the tables' bucket."""
+    @property
+    def s3(self) -> Any:
+        """A client of the S3 server, with the rights of the graph."""
         environment = self.stack.environment()
-        client = boto3.client(
+        return boto3.client(
             "s3",
             endpoint_url=self.stack.place.s3_endpoint,
             region_name="us-east-1",
             aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
             aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
         )
-        bucket = environment["CRM_S3_BUCKET"]
+
+    def contents(self) -> dict[str, bytes]:
+        """Return every object in the tables' bucket."""
+        client, bucket = self.s3, self.stack.environment()["CRM_S3_BUCKET"]
         pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket)
         names = [found["Key"] for page in pages for found in page.get("Contents", [])]
         return {name: client.get_object(Bucket=bucket, Key=name)["Body"].read() for name in names}

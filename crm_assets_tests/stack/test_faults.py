@@ -22,13 +22,6 @@ TABLES = (
 )
 
 
-@pytest.fixture(scope="session")
-def finished(deployed: Deployed) -> dict[str, bytes]:
-    """Run everything through the queue, and return the bucket's content."""
-    assert deployed.status(deployed.submit()) == "SUCCESS"
-    return deployed.contents()
-
-
 @pytest.fixture
 def disturbed(deployed: Deployed, finished: dict[str, bytes]) -> Iterator[Deployed]:
     """Yield the stack; after the test, restart its services and check that the bucket is as before.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -22,10 +23,10 @@ NAME = "logistic_regression"
 HEARTBEAT = 1
 
 
-def said(task: Task, storage: str, **named: object) -> str:
+def said(task: Task, storage: str, stop: Callable[[], bool] = lambda: False) -> str:
     """Join a search, and return what the worker says."""
     told: list[str] = []
-    join(task, storage, HEARTBEAT, told.append, **named)  # ty: ignore[invalid-argument-type]
+    join(task, storage, HEARTBEAT, told.append, stop=stop)
     return " ".join(told)
 
 
@@ -96,7 +97,7 @@ def test_a_worker_of_another_search_is_refused_with_what_differs(
         led(Search(toy.task(), storage, HEARTBEAT), Budget(TRIALS)),
         pytest.raises(SearchError, match=f"another one than this worker would join.*{why}"),
     ):
-        join(replace(toy.task(), **changed), storage, HEARTBEAT, print)  # ty: ignore[invalid-argument-type]
+        join(replace(toy.task(), **changed), storage, HEARTBEAT, print)
     assert len(optuna.get_all_study_names(storage)) == 1
 
 

@@ -6,7 +6,7 @@ import pandas as pd
 from pydantic import Field
 
 from crm_assets.crm.tuning_table import TUNING, tuning_of
-from crm_assets.defs import searches
+from crm_assets.defs import progress, searches
 from crm_assets.defs.assets.models import ALGORITHMS
 from crm_assets.defs.assets.options import table_asset
 from crm_assets.defs.assets.training_inputs import snapshot_input
@@ -49,7 +49,12 @@ def _tuned_asset(algorithm: Algorithm) -> dg.AssetsDefinition:
             context.add_output_metadata({Fact.NO_MODEL: str(reason)})
             return TUNING.arrow.empty_table().to_pandas()
         search, budget = searches.opened(task), searches.budget_of(algorithm.name, _tuned_with(context))
-        found = searches.searched(search, budget)
+
+        def say(sentence: str) -> None:
+            context.log.info(sentence)
+            progress.doing(context.asset_key.to_user_string(), sentence)
+
+        found = searches.searched(search, budget, say)
         figures = {"search_history": plots.search_history([trial.value for trial in found.trials])}
         if weights := search.importance(budget):
             figures["parameter_importance"] = plots.parameter_importance(pd.Series(weights))

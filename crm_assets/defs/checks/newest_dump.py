@@ -18,4 +18,8 @@ from crm_assets.storage.archive import Archive
 def dump_is_the_newest(tables: TableStoreResource) -> dg.AssetCheckResult:
     """Warn if the archive has a newer dump than the one that the raw tables come from."""
     told = newer_dump(Archive(tables.store))
-    return dg.AssetCheckResult(passed=not told, severity=dg.AssetCheckSeverity.WARN, description=told or None)
+    return dg.AssetCheckResult(
+        passed=not told,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=told or "The deals are those of the newest archived dump.",
+    )
