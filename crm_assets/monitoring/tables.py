@@ -8,6 +8,7 @@ from crm_assets.crm.deals import SNAPSHOT_MONTH
 from crm_assets.crm.schema import Column, TableSchema
 from crm_assets.crm.tables import WIN_PREDICTIONS
 from crm_assets.crm.targets import DEFAULT_TARGET
+from crm_assets.errors import StorageError
 
 # Who said it.
 MODEL, ESTIMATE, SEASON = "model", "estimate", "season"
@@ -107,5 +108,14 @@ PERFORMANCE_ESTIMATE = TableSchema(
 
 
 def of_horizon(rows: pd.DataFrame, months: int = DEFAULT_TARGET.months) -> pd.DataFrame:
-    """Return the rows of `FORECAST_ACCURACY` about so many months together; by default about one month."""
+    """Return the rows of `FORECAST_ACCURACY` about so many months together; by default about one month.
+
+    Raises:
+        StorageError: an older release stored them, and did not say how many months they are about.
+    """
+    if "horizon_months" not in rows.columns:
+        raise StorageError(
+            f"{FORECAST_ACCURACY.name} was stored by an older release, which judged one month at a time: run "
+            "make monitor without MONTH, which judges all months again."
+        )
     return rows[rows["horizon_months"] == months]

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pandas as pd
 import pytest
 
+from crm_assets.errors import StorageError
 from crm_assets.monitoring.alarm import Drift
 from crm_assets.monitoring.triggers import cooling, reasons
 from crm_assets.monitoring.worse import performance
@@ -103,3 +104,8 @@ def test_a_pause_ends_after_its_days() -> None:
     assert cooling(now - timedelta(days=28), now, 28) is None
     assert cooling(now - timedelta(days=27), now, 28) == timedelta(days=1)
     assert cooling(now, now, 0) is None
+
+
+def test_a_table_of_an_older_release_is_told_with_the_command_that_renews_it() -> None:
+    with pytest.raises(StorageError, match=r"older release.*make monitor"):
+        performance(month("2017-10").drop(columns="horizon_months"))

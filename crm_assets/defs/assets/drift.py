@@ -67,8 +67,7 @@ def drift_report(
         facts = _facts(frame) if verdicts else {Fact.NOT_COMPARED: NOT_OVER if month > last else TOO_LITTLE}
         if verdicts:
             # The verdicts need no pictures, and alarms need the verdicts.
-            page = None if report.missing() else report.html(verdicts, frame, month)
-            facts[Fact.REPORT] = str(report.missing()) if page is None else _keep(store, month, page)
+            facts[Fact.REPORT] = report.missing() or _keep(store, month, report.html(verdicts, frame, month))
         context.add_asset_metadata(facts, partition_key=month)
         return frame
 
