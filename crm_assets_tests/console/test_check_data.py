@@ -48,7 +48,8 @@ def test_closed_deals_alone_end_a_run_with_one_sentence_before_anything_is_store
 
 
 def test_a_tiny_dump_gets_a_forecast_by_the_pooled_rate(tmp_path: Path) -> None:
-    there = place(tmp_path / "place", CRM_DATA_DIR=str(dump(tmp_path / "dump", 100)))
+    data = str(dump(tmp_path / "dump", 100))
+    there = place(tmp_path / "place", CRM_DATA_DIR=data, CRM_FIRST_MONTH="2023-10")
     done = there.here("crm_assets")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "You get    no model, but the pooled rate of past deals of the same age" in done.stdout
