@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -13,6 +14,8 @@ from pathlib import Path
 import dagster as dg
 import pandas as pd
 import pyarrow.parquet as pq
+
+from dev.here import run_here
 
 ROOT = Path(__file__).parent.parent
 MODULE = ("-m", "crm_assets.definitions")
@@ -56,6 +59,11 @@ class Place:
 
     def dagster(self, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
         return self.run(str(Path(sys.executable).parent / "dagster"), *arguments, **settings)
+
+    def here(self, module: str, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+        """Run `python -m module arguments` in the process of the test, which takes seconds less."""
+        with contextlib.chdir(self.folder):
+            return run_here(self.environment(**settings), module, *arguments)
 
     def copy(self, folder: Path, **settings: str) -> Place:
         """Make another installation with the same tables and models, but no history."""
