@@ -16,7 +16,7 @@ from crm_assets.modeling.algorithm import TRAINING_ROWS
 from crm_assets.modeling.algorithms import ALGORITHMS, algorithm
 from crm_assets.modeling.backtest import walk_forward
 from crm_assets.modeling.champion import Candidate, candidate
-from crm_assets.modeling.folds import Split, last_lesson, learn, split_months
+from crm_assets.modeling.folds import FoldModels, Split, last_lesson, learn, split_months
 from crm_assets.modeling.leak_audit import admissible_features, leak_audit
 from crm_assets.modeling.training import training_set
 from crm_assets.modeling.training_rows import HeldRows
@@ -54,12 +54,25 @@ class Training:
     def rows(self) -> HeldRows:
         return HeldRows(self.table)
 
-    def backtest(self, name: str, months: list[str], table: pd.DataFrame | None = None) -> pd.DataFrame:
+    def backtest(
+        self,
+        name: str,
+        months: list[str],
+        table: pd.DataFrame | None = None,
+        models: FoldModels | None = None,
+    ) -> pd.DataFrame:
         rows = self.rows if table is None else HeldRows(table)
-        return walk_forward(algorithm(name), rows, self.features, months, SEED, None, self.chain.snapshot)
+        return walk_forward(algorithm(name), rows, self.features, months, SEED, models, self.chain.snapshot)
 
-    def candidate(self, backtests: dict[str, pd.DataFrame]) -> Candidate:
-        return candidate(self.rows, self.features, backtests, self.split, SEED, None, self.chain.snapshot)
+    def candidate(
+        self,
+        backtests: dict[str, pd.DataFrame],
+        split: Split | None = None,
+        models: FoldModels | None = None,
+    ) -> Candidate:
+        return candidate(
+            self.rows, self.features, backtests, split or self.split, SEED, models, self.chain.snapshot
+        )
 
 
 def fit(name: str, table: pd.DataFrame, features: list[str]) -> Pipeline:
