@@ -36,7 +36,9 @@ def test_mlflow_holds_one_parent_run_with_a_nested_run_per_algorithm(
     experiment = client.get_experiment_by_name("monthly_win_probability")
     assert experiment is not None
     version = client.get_model_version_by_alias("monthly_win_probability_model", "champion")
-    card = Path(client.download_artifacts(str(version.run_id), "model_card.md", str(tmp_path))).read_text("utf-8")
+    card = Path(client.download_artifacts(str(version.run_id), "model_card.md", str(tmp_path))).read_text(
+        "utf-8"
+    )
     months = client.get_metric_history(str(version.run_id), "test_month_roc_auc")
     runs = rows_of(client.search_runs([experiment.experiment_id]))
     nested = runs[runs["tags.mlflow.parentRunId"].notna()]
