@@ -43,6 +43,7 @@ LIBRARIES = (
     "pyarrow.dataset",
     "pyarrow.parquet",
     "pydantic_settings",
+    "pytest",
     "rich.progress",
     "scipy.stats",
     "skops.io",
@@ -129,6 +130,7 @@ def _become(asked: dict[str, Any]) -> None:
     os.environ.clear()
     os.environ.update(asked["environment"])
     os.chdir(asked["folder"])
+    sys.dont_write_bytecode = "PYTHONDONTWRITEBYTECODE" in os.environ
     for name in [name for name in sys.modules if name.partition(".")[0] in OURS]:
         del sys.modules[name]
     program, *arguments = asked["command"]
