@@ -55,7 +55,7 @@ UNLABELED = pa.schema(
 def deals() -> tuple[Deal, ...]:
     """Return cleaned deals of a CRM that says everything it may say of a deal."""
     pipeline = with_details(SAMPLE.read(RAW_SALES_PIPELINE))
-    return tuple(cleaned(SAMPLE, {RAW_SALES_PIPELINE.name: pipeline}).to_pyarrow().to_pylist())
+    return tuple(cleaned(SAMPLE, {RAW_SALES_PIPELINE.name: pipeline}).to_pylist())
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,7 @@ def test_a_registry_of_this_mlflow_is_accepted_and_a_server_is_not_asked(there: 
 )
 def test_a_newer_registry_is_told_without_a_traceback(there: Place, command: tuple[str, ...]) -> None:
     set_revision(there, UNKNOWN)
-    done = there.python("-m", *command)
+    done = there.here(*command)
     assert done.returncode == 1
     assert NEWER in done.stdout + done.stderr
     assert "set CRM_HOME to another folder" in done.stdout + done.stderr

@@ -28,7 +28,7 @@ TABLES = (MONTHLY_SNAPSHOTS, WIN_FEATURES)
 def store(tmp_path: Path) -> TableStore:
     """Return a store with the deals of a sample."""
     made = TableStore(Folder(tmp_path / "tables"))
-    made.write("opportunities", cleaned(SyntheticSample(900, seed=5)).to_pyarrow(), OPPORTUNITIES.arrow)
+    made.write("opportunities", cleaned(SyntheticSample(900, seed=5)), OPPORTUNITIES.arrow)
     return made
 
 
