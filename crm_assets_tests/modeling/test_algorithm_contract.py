@@ -211,13 +211,13 @@ def test_a_month_is_scored_without_what_comes_after_it(row: Algorithm, sample: T
 
     known = HeldRows(sample.table[sample.table["snapshot_month"] <= month])
     again = walk_forward(row, known, sample.features, [month], SEED, None, watched)
-    assert_frame_equal(again, won.of(month))
+    assert_frame_equal(again, won.of(month), check_exact=True)
     assert asked == ([month] if row.learns_from == SNAPSHOT else [])
 
 
 def test_two_fits_give_the_same_scores(row: Algorithm, sample: Training, won: Won) -> None:
     month = sample.split.scored[-1]
-    assert_frame_equal(sample.backtest(row.name, [month]), won.of(month))
+    assert_frame_equal(sample.backtest(row.name, [month]), won.of(month), check_exact=True)
 
 
 @pytest.fixture
