@@ -184,7 +184,10 @@ def _judge_columns(population: Population, month: str, known: list[str]) -> list
     columns = dict.fromkeys(name for frame in frames.values() for name in frame.columns)
     found = []
     for name in columns:
-        values = {one: frame.get(name, pd.Series([None] * len(frame))) for one, frame in frames.items()}
+        values = {
+            one: frame[name] if name in frame.columns else pd.Series([None] * len(frame))
+            for one, frame in frames.items()
+        }
         levels = counted(values, month, population.shared.get(name))
         best = _compare(levels, month, enough)
         row = _row(population, name, month, levels, best)
