@@ -29,7 +29,7 @@ from crm_assets.defs import partitions
 
 months = list(partitions.monthly.get_partition_keys())
 jobs = sorted(job.name for job in crm_assets.definitions.defs.get_repository_def().get_all_jobs())
-heavy = {"ibis.backends.duckdb", "sklearn", "mlflow", "boto3", "requests", "scipy", "optuna", "lightgbm"}
+heavy = {"ibis.backends.duckdb", "sklearn", "mlflow", "botocore", "requests", "scipy", "optuna", "lightgbm"}
 found = {"opened": opened, "connected": connected, "months": months, "jobs": jobs}
 print(json.dumps(found | {"loaded": sorted(heavy & set(sys.modules))}))
 """
@@ -61,8 +61,8 @@ def test_importing_the_definitions_opens_no_data_and_no_network(
     months = MonthRange("2022-10", "2023-12")
     found = imported(tmp_path / "place", small_dump.resolve(), months, **settings)
     assert (found["of data"], found["connected"]) == ([], [])
-    # Each import takes from a quarter of a second to seconds; a bucket needs boto3.
-    assert set(found["loaded"]) <= ({"boto3"} if settings else set())
+    # Each import takes from a quarter of a second to seconds; a bucket needs botocore.
+    assert set(found["loaded"]) <= ({"botocore"} if settings else set())
     # The watch does see files.
     assert any(path.endswith("calendar.json") for path in found["opened"])
     assert found["months"] == list(months)
