@@ -21,7 +21,7 @@ def dump(folder: Path, deals: int) -> Path:
 
 def test_a_dump_is_told_what_comes_out_of_it(tmp_path: Path) -> None:
     there = place(tmp_path / "place", CRM_DATA_DIR=str(dump(tmp_path / "dump", 900)))
-    done = there.python("-m", "crm_assets.console.check_data")
+    done = there.here("crm_assets.console.check_data")
     assert done.returncode == 0, done.stdout + done.stderr
     for said in (
         "Deals      900: ",
@@ -40,7 +40,7 @@ def test_closed_deals_alone_end_a_run_with_one_sentence_before_anything_is_store
     (folder / "sales_pipeline.csv").write_text("\n".join(closed))
     there = place(tmp_path / "place", CRM_DATA_DIR=str(folder))
     for command in ("crm_assets", "crm_assets.console.check_data"):
-        done = there.python("-m", command)
+        done = there.here(command)
         assert done.returncode == 1
         assert "✗ No deal is open at the end of 2023-12, so there is nothing to forecast" in done.stdout
         assert "Traceback" not in done.stdout + done.stderr
@@ -48,8 +48,9 @@ def test_closed_deals_alone_end_a_run_with_one_sentence_before_anything_is_store
 
 
 def test_a_tiny_dump_gets_a_forecast_by_the_pooled_rate(tmp_path: Path) -> None:
-    there = place(tmp_path / "place", CRM_DATA_DIR=str(dump(tmp_path / "dump", 100)))
-    done = there.python("-m", "crm_assets")
+    data = str(dump(tmp_path / "dump", 100))
+    there = place(tmp_path / "place", CRM_DATA_DIR=data, CRM_FIRST_MONTH="2023-10")
+    done = there.here("crm_assets")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "You get    no model, but the pooled rate of past deals of the same age" in done.stdout
     assert "Champion   none: the data is not enough for a model" in done.stdout

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._core.definitions.partitions.context import PartitionLoadingContext, TemporalContext
 
 from crm_assets.definitions import defs
-from crm_assets_tests.defs.described import SNAPSHOT
+from crm_assets_tests.defs.described import SNAPSHOT, described
+from dev.here import loaded_anew
 from dev.place import ROOT, place
 
 RENEW = "python -m crm_assets_tests.defs.described --renew"
@@ -24,10 +28,10 @@ def columns(spec: dg.AssetSpec) -> list[dg.TableColumn]:
 
 
 def test_the_definitions_are_those_of_the_snapshot(tmp_path: Path) -> None:
-    # Use a separate process, since other tests load the definitions with other settings.
-    done = place(tmp_path / "there", CRM_SOURCE="sample").python("-m", "crm_assets_tests.defs.described")
-    assert done.returncode == 0, done.stderr
-    assert done.stdout == SNAPSHOT.read_text("utf-8"), f"If that is what you meant, renew it: {RENEW}"
+    # Load them anew, since other tests load the definitions with other settings.
+    with loaded_anew(place(tmp_path / "there", CRM_SOURCE="sample").environment()):
+        found = described(importlib.import_module("crm_assets.definitions").defs)
+    assert found == SNAPSHOT.read_text("utf-8"), f"If that is what you meant, renew it: {RENEW}"
 
 
 @pytest.mark.parametrize("name", BY_NAME)
@@ -54,16 +58,11 @@ def test_every_asset_that_a_step_makes_links_to_its_code() -> None:
 
 def test_plots_by_month_end_with_the_data(tmp_path: Path) -> None:
     # Dagster's UI asks for the newest months like this, and draws all that it gets.
-    script = (
-        "from datetime import UTC, datetime\n"
-        "from dagster._core.definitions.partitions.context import PartitionLoadingContext, TemporalContext\n"
-        "from crm_assets.defs.partitions import monthly\n"
-        "now = TemporalContext(effective_dt=datetime.now(UTC), last_event_id=None)\n"
-        "context = PartitionLoadingContext(temporal_context=now, dynamic_partitions_store=None)\n"
-        "print(monthly.get_paginated_partition_keys(context, 120, ascending=False).results[0])"
-    )
-    done = place(tmp_path / "there", CRM_SOURCE="sample").python("-c", script)
-    assert done.stdout.split() == ["2023-12"], done.stderr
+    now = TemporalContext(effective_dt=datetime.now(UTC), last_event_id=None)
+    context = PartitionLoadingContext(temporal_context=now, dynamic_partitions_store=None)
+    with loaded_anew(place(tmp_path / "there", CRM_SOURCE="sample").environment()):
+        monthly = importlib.import_module("crm_assets.defs.partitions").monthly
+        assert monthly.get_paginated_partition_keys(context, 120, ascending=False).results[0] == "2023-12"
 
 
 def test_assets_that_compute_something_else_have_another_code_version() -> None:

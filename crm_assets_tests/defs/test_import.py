@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +14,14 @@ import pytest
 from crm_assets.crm.months import MonthRange
 from crm_assets.sources.calendar import note
 from crm_assets.sources.csv_folder import CsvFolder
-from dev.place import place
+from crm_assets.sources.sample import SyntheticSample
+from crm_assets_tests.chain import write_dump
+from dev.here import loaded_anew
+from dev.place import MODULE, place
 
+# One process imports the definitions once for each of the settings that it is given.
 WATCHED = """
-import json, os, sys
+import contextlib, io, json, os, sys
 opened, connected = [], []
 
 def watch(event, arguments):
@@ -24,14 +31,19 @@ def watch(event, arguments):
         connected.append(str(arguments[1:]))
 
 sys.addaudithook(watch)
-import crm_assets.definitions
-from crm_assets.defs import partitions
+from dev.here import loaded_anew
 
-months = list(partitions.monthly.get_partition_keys())
-jobs = sorted(job.name for job in crm_assets.definitions.defs.get_repository_def().get_all_jobs())
 heavy = {"ibis.backends.duckdb", "sklearn", "mlflow", "botocore", "requests", "scipy", "optuna", "lightgbm"}
-found = {"opened": opened, "connected": connected, "months": months, "jobs": jobs}
-print(json.dumps(found | {"loaded": sorted(heavy & set(sys.modules))}))
+for settings in json.loads(sys.argv[1]):
+    opened.clear(), connected.clear()
+    with loaded_anew(os.environ | settings), contextlib.redirect_stderr(io.StringIO()) as said:
+        from crm_assets.definitions import defs
+        from crm_assets.defs.partitions import monthly
+
+        months = list(monthly.get_partition_keys())
+        jobs = sorted(job.name for job in defs.get_repository_def().get_all_jobs())
+    found = {"opened": opened, "connected": connected, "months": months, "jobs": jobs}
+    print(json.dumps(found | {"loaded": sorted(heavy & set(sys.modules)), "said": said.getvalue()}))
 """
 # If the import asked a server, it would ask one of these names.
 NETWORK = {
@@ -42,53 +54,81 @@ NETWORK = {
 }
 
 
-def imported(folder: Path, dump: Path, noted: MonthRange | None, **settings: str) -> dict[str, Any]:
-    there = place(folder, CRM_DATA_DIR=str(dump), **settings)
-    if noted:
-        note(there.folder / "home", CsvFolder(dump, "test").identity, noted)
-    done = there.python("-c", WATCHED)
+MONTHS = MonthRange("2022-10", "2023-12")
+
+
+@dataclass(frozen=True)
+class Case:
+    """Settings, and whether the folder of the dump is there and somebody has noted its months."""
+
+    settings: dict[str, str]
+    there: bool = True
+    noted: bool = True
+
+
+# The laptop comes first: what it loads, no other case has loaded before.
+CASES = {
+    "laptop": Case({}),
+    "network": Case(NETWORK),
+    "nobody has read": Case({}, noted=False),
+    "away": Case({}, there=False),
+    "away and unknown": Case({}, there=False, noted=False),
+}
+
+
+@pytest.fixture(scope="module")
+def imported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+    """Import the definitions with the settings of each case, and return what was seen."""
+    base = tmp_path_factory.mktemp("imports")
+    written = write_dump(base / "dump", SyntheticSample(900, seed=1)).resolve()
+    settings, dumps = [], []
+    for name, case in CASES.items():
+        dump = written if case.there else base / "nowhere"
+        there = place(base / name, CRM_DATA_DIR=str(dump), **case.settings)
+        if case.noted:
+            note(there.folder / "home", CsvFolder(dump, "test").identity, MONTHS)
+        settings.append(
+            {key: value for key, value in there.environment().items() if os.environ.get(key) != value}
+        )
+        dumps.append(dump)
+    done = there.python("-c", WATCHED, json.dumps(settings))
     assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout.splitlines()[-1])
-    found["said"] = done.stderr
-    found["of data"] = [path for path in found["opened"] if path.startswith(str(dump))]
-    return found
+    found = [json.loads(line) for line in done.stdout.splitlines()[-len(CASES) :]]
+    for one, dump in zip(found, dumps, strict=True):
+        one["of data"] = [path for path in one["opened"] if path.startswith(str(dump))]
+    return dict(zip(CASES, found, strict=True))
 
 
-@pytest.mark.parametrize("settings", [{}, NETWORK], ids=["laptop", "network"])
+@pytest.mark.parametrize("case", CASES)
 def test_importing_the_definitions_opens_no_data_and_no_network(
-    tmp_path: Path, small_dump: Path, settings: dict[str, str]
+    imported: dict[str, dict[str, Any]], case: str
 ) -> None:
-    months = MonthRange("2022-10", "2023-12")
-    found = imported(tmp_path / "place", small_dump.resolve(), months, **settings)
+    found = imported[case]
     assert (found["of data"], found["connected"]) == ([], [])
-    # Each import takes from a quarter of a second to seconds; a bucket needs botocore.
-    assert set(found["loaded"]) <= ({"botocore"} if settings else set())
+    assert found["months"] == (list(MONTHS) if CASES[case].noted else [])
     # The watch does see files.
-    assert any(path.endswith("calendar.json") for path in found["opened"])
-    assert found["months"] == list(months)
+    assert not CASES[case].noted or any(path.endswith("calendar.json") for path in found["opened"])
+
+
+def test_importing_the_definitions_loads_no_heavy_library(imported: dict[str, dict[str, Any]]) -> None:
+    # Each import takes from a quarter of a second to seconds; a bucket needs botocore.
+    assert imported["laptop"]["loaded"] == []
+    assert set(imported["network"]["loaded"]) <= {"botocore"}
 
 
 def test_a_folder_that_nobody_has_read_loads_without_months_and_says_what_to_do(
-    tmp_path: Path, small_dump: Path
+    imported: dict[str, dict[str, Any]],
 ) -> None:
-    found = imported(tmp_path / "place", small_dump.resolve(), None)
-    assert (found["of data"], found["connected"], found["months"]) == ([], [], [])
+    found = imported["nobody has read"]
     assert "are not known yet: materialize the raw tables" in found["said"]
     assert "monthly_win_probability" in found["jobs"]
 
 
-@pytest.mark.parametrize("noted", [None, MonthRange("2022-10", "2023-12")], ids=["unknown", "noted"])
-def test_a_folder_that_is_away_loads_all_the_same(tmp_path: Path, noted: MonthRange | None) -> None:
-    found = imported(tmp_path / "place", tmp_path / "away", noted)
-    assert (found["of data"], found["connected"]) == ([], [])
-    assert found["months"] == list(noted or [])
-
-
 def test_the_raw_tables_note_the_months_for_the_next_process(tmp_path: Path, small_dump: Path) -> None:
     there = place(tmp_path / "place", CRM_DATA_DIR=str(small_dump))
-    module = ("-m", "crm_assets.definitions")
-    done = there.dagster("asset", "materialize", *module, "--select", "raw_sales_pipeline")
+    done = there.here("dagster", "asset", "materialize", *MODULE, "--select", "raw_sales_pipeline")
     assert done.returncode == 0, done.stderr
     assert "The data covers 2022-10 to 2023-12. Reload the code location" in done.stderr
-    again = there.python("-c", WATCHED)
-    assert json.loads(again.stdout.splitlines()[-1])["months"] == list(MonthRange("2022-10", "2023-12"))
+    with loaded_anew(there.environment()):
+        partitions = importlib.import_module("crm_assets.defs.partitions")
+        assert partitions.monthly.get_partition_keys() == list(MONTHS)

@@ -95,7 +95,7 @@ def test_a_redis_that_goes_away_and_comes_back_fails_no_request(
 
     def load(place: int) -> None:
         with open_api.client("") as client:
-            while not stop.is_set():
+            while not stop.wait(0.01):
                 # Another page each time, so that the cache is asked and filled.
                 page = {"limit": 3, "offset": sum(seen.values()), "min_value": place}
                 seen[client.get("/v1/opportunities", params=page).status_code] += 1

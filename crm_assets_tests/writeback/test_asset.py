@@ -13,7 +13,7 @@ def test_the_asset_writes_the_file_of_the_crm_that_settings_name(
     sample_run: tuple[Place, str], tmp_path: Path
 ) -> None:
     there = sample_run[0].copy(tmp_path / "place", CRM_WRITE_BACK="pipedrive")
-    done = there.dagster("asset", "materialize", *MODULE, "--select", "write_back")
+    done = there.here("dagster", "asset", "materialize", *MODULE, "--select", "write_back")
     assert done.returncode == 0, done.stdout + done.stderr
     with (there.folder / "home" / "write-back" / "pipedrive.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))

@@ -45,7 +45,7 @@ def field_history(context: dg.AssetExecutionContext, tables: TableStoreResource)
     changes, rates = History(deals, code_version(*CODE)).of(dumps)
     facts = {Fact.DUMPS: len(dumps), Fact.CHANGES: shown(history.summary(rates.to_pandas()))}
     for name, made in {FIELD_HISTORY.name: changes, CHANGE_RATES.name: rates}.items():
-        if name in context.selected_output_names:
+        if name in context.op_execution_context.selected_output_names:
             yield dg.Output(made, name, metadata=facts)
 
 

@@ -68,7 +68,7 @@ def raw_tables(context: dg.AssetExecutionContext, tables: TableStoreResource) ->
     All files are judged before any table is stored, so that bad input does not change the stored tables.
     """
     check_run(context.run.tags)
-    chosen = context.selected_output_names
+    chosen = context.op_execution_context.selected_output_names
     wanted = [table for table in RAW_TABLES if table.name in chosen]
     archives = RAW_ARCHIVE.name in chosen
     sets_aside = QUARANTINED_ROWS.name in chosen and source().quarantines

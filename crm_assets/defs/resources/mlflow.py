@@ -257,8 +257,8 @@ def dagster_run(run_id: str) -> str:
 def _tags(context: dg.AssetExecutionContext, training_set: TrainingRows) -> dict[str, str]:
     return {
         # Not `dagster_run_id`: dagster-mlflow finds the parent by that tag, and would take this run for it.
-        "dagster.run_id": context.run_id,
-        "dagster.run": dagster_run(context.run_id),
+        "dagster.run_id": context.run.run_id,
+        "dagster.run": dagster_run(context.run.run_id),
         "dagster.asset_key": context.asset_key.to_user_string(),
         "data_version": training_set.fingerprint,
         "code_version": str(context.assets_def.code_versions_by_key[context.asset_key]),

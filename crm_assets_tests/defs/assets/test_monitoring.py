@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from urllib.parse import unquote, urlparse
+
 import dagster as dg
 import pandas as pd
 import pytest
@@ -9,6 +12,7 @@ import pytest
 from crm_assets.defs.assets.monitoring import estimated
 from crm_assets.defs.resources.fold_models import RunFoldModels
 from crm_assets.insight.reading import Reader
+from crm_assets.monitoring.drift_table import DRIFT_REPORT
 from crm_assets.monitoring.reading import said_and_came
 from crm_assets.storage.folder import Folder
 from crm_assets.storage.said import KEPT, as_said, keep_said
@@ -17,13 +21,6 @@ from dev.place import Place
 
 NEWEST, BEFORE, EARLIER, PAST = "2023-12", "2023-11", "2023-10", "2023-09"
 TOTAL_WINS = "level == 'total' and measure == 'wins' and by == 'model' and horizon_months == 1"
-# `make monitor` where the extra is not installed.
-WITHOUT = """
-import sys
-sys.modules["evidently"] = None
-from crm_assets.console.monitor import main, run_command
-sys.exit(run_command(main))
-"""
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +41,7 @@ def accuracy(store: TableStore, month: str) -> pd.DataFrame:
 def test_a_run_of_the_graph_does_not_wait_for_monitoring(sample_run: tuple[Place, str]) -> None:
     assert not (sample_run[0].tables / "forecast_accuracy").exists()
     assert not (sample_run[0].tables / "performance_estimate").exists()
+    assert not (sample_run[0].tables / "drift_report").exists()
 
 
 def test_the_table_says_what_the_page_says(monitored: tuple[Place, TableStore, str]) -> None:
@@ -59,6 +57,24 @@ def test_the_table_says_what_the_page_says(monitored: tuple[Place, TableStore, s
         assert month in printed
     # The sample came as one dump, so that every month whose outcome it knows was predicted later.
     assert set(accuracy(store, NEWEST)["stored"]) == {"later"}
+
+
+def test_a_month_has_a_table_of_drift_and_a_page_that_the_ui_links(
+    monitored: tuple[Place, TableStore, str],
+) -> None:
+    there, _, _ = monitored
+    rows = there.frame("drift_report", NEWEST)
+    assert list(rows.columns) == DRIFT_REPORT.names
+    assert not rows.duplicated(list(DRIFT_REPORT.key)).any()
+    assert {"probability", "sector", "won_next_month", "close_date"} <= set(rows["column"])
+    facts = there.metadata("drift_report", NEWEST)
+    assert facts["columns compared"].value == len(rows)
+    assert isinstance(facts["what drifted"], dg.TableMetadataValue)
+    link = facts["report"]
+    assert isinstance(link, dg.UrlMetadataValue)
+    page = there.tables / "drift_report" / f"{NEWEST}.html"
+    assert unquote(urlparse(str(link.url)).path) == str(page)
+    assert f"<h1>Drift of {NEWEST}</h1>" in page.read_text("utf-8")
 
 
 def test_months_that_were_forecast_together_are_held_against_what_came(
@@ -78,10 +94,11 @@ def test_months_that_were_forecast_together_are_held_against_what_came(
 
 
 def test_without_the_extra_all_is_printed_and_a_sentence_says_what_is_missing(
-    monitored: tuple[Place, TableStore, str],
+    monitored: tuple[Place, TableStore, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     there, store, _ = monitored
-    done = there.python("-c", WITHOUT, "--month", PAST)
+    monkeypatch.setitem(sys.modules, "evidently", None)
+    done = there.here("crm_assets.console.monitor", "--month", PAST)
     assert done.returncode == 0, done.stdout + done.stderr
     assert NEWEST in done.stdout
     assert "Expected of the predictions for 2024-01" in done.stdout

@@ -2,33 +2,18 @@
 
 from __future__ import annotations
 
-import json
+import importlib
 import os
-import subprocess
-import sys
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
 from crm_assets.sources.pull.api import names
 from crm_assets_tests.sources.pull.interfaces import DEALS, INTERFACES, served
+from dev.here import loaded_anew
 
 SALESFORCE = INTERFACES["salesforce"]
-# Materializes the raw assets in a process of its own, since settings decide which assets there are.
-MATERIALIZE = """
-import json, sys
-import dagster as dg
-from crm_assets.definitions import defs
-from crm_assets.defs.assets.raw import raw_assets
-
-with dg.DagsterInstance.ephemeral() as instance:
-    done = dg.materialize(raw_assets, instance=instance, resources=defs.resources, raise_on_error=False)
-made = [event.asset_key for event in done.get_asset_materialization_events()]
-failed = [event.step_failure_data for event in done.get_step_failure_events()]
-counts = done.asset_value("raw_archive")["rows"].to_list() if done.success else []
-reasons = [str(one.error.cause) for one in failed]
-json.dump([[key.to_user_string() for key in made], counts, reasons], sys.stdout)
-"""
 
 
 def materialized(tmp_path: Path, address: str, **credentials: str) -> tuple[list[str], list[int], list[str]]:
@@ -38,22 +23,17 @@ def materialized(tmp_path: Path, address: str, **credentials: str) -> tuple[list
         "CRM_HOME": str(tmp_path / "home"),
         "SALESFORCE_INSTANCE_URL": address,
     }
-    done = subprocess.run(
-        (sys.executable, "-c", MATERIALIZE),
-        env={
-            **os.environ,
-            **SALESFORCE.credentials,
-            **settings,
-            "SALESFORCE_INSTANCE_URL": address,
-            **credentials,
-        },
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    return json.loads(done.stdout)
+    # Settings decide which assets there are.
+    with loaded_anew({**os.environ, **SALESFORCE.credentials, **settings, **credentials}):
+        assets = importlib.import_module("crm_assets.defs.assets.raw").raw_assets
+        resources = importlib.import_module("crm_assets.definitions").defs.resources
+        with dg.DagsterInstance.ephemeral() as instance:
+            done = dg.materialize(assets, instance=instance, resources=resources, raise_on_error=False)
+    keys = [event.asset_key for event in done.get_asset_materialization_events()]
+    made = [key.to_user_string() for key in keys if key]
+    failed = [event.step_failure_data for event in done.get_step_failure_events()]
+    counts = done.asset_value("raw_archive")["rows"].to_list() if done.success else []
+    return made, counts, [str(one.error.cause) for one in failed if one.error]
 
 
 def test_a_pull_lands_in_the_raw_tables_and_in_the_archive_and_a_refused_one_changes_nothing(

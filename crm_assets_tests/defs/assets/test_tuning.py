@@ -25,8 +25,8 @@ def test_a_search_ends_in_a_table_in_mlflow_and_in_the_next_training(
 ) -> None:
     there = sample_run[0].copy(tmp_path / "copy")
     before = there.contents()
-    tune = ("-m", "crm_assets.console.tune", "--algorithm", NAME)
-    done = there.python(*tune, CRM_TUNE_TRIALS="3", CRM_TUNE_WORKERS="2")
+    tune = ("crm_assets.console.tune", "--algorithm", NAME)
+    done = there.here(*tune, CRM_TUNE_TRIALS="3", CRM_TUNE_WORKERS="2")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "held-out months say what is left" in " ".join(done.stdout.split())
     searched = there.frame(f"tuned_{NAME}")
@@ -44,7 +44,7 @@ def test_a_search_ends_in_a_table_in_mlflow_and_in_the_next_training(
     chosen = json.dumps({"inverse_penalty": 0.02})
     adopted = searched.assign(adopted=searched["trial"] == 1, gain=0.1, gain_se=0.01, parameters=chosen)
     adopted.to_parquet(there.tables / f"tuned_{NAME}.parquet", index=False)
-    again = there.python("-m", "crm_assets.console.materialize", "--select", f"{NAME},champion")
+    again = there.here("crm_assets.console.materialize", "--select", f"{NAME},champion")
     assert again.returncode == 0, again.stdout + again.stderr
     scores = there.frame(NAME)
     assert scores["parameters"].unique().tolist() == [chosen]
