@@ -20,7 +20,7 @@ def open_store(settings: Settings, s3: S3Clients | None = None) -> TableStore:
 
     Args:
         settings: which store it is.
-        s3: makes the clients of a bucket; if None, boto3 does, with the settings' endpoint.
+        s3: makes the clients of a bucket; if None, botocore does, with the settings' endpoint.
     """
     files = _files(settings, s3)
     owner = Home(files, select_source(settings), settings)

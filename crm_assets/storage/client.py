@@ -1,12 +1,13 @@
-"""Clients of an S3 server: boto3's, with our own time limits."""
+"""Clients of an S3 server: botocore's, with our own time limits."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Protocol
 
-import boto3
 from botocore.config import Config
+from botocore.session import Session
 
 CONNECT_SECONDS = 2
 READ_SECONDS = 30
@@ -28,7 +29,7 @@ class S3Clients(Protocol):
 
 @dataclass(frozen=True)
 class S3Client:
-    """Makes boto3's clients of one S3 server; see `make_client`.
+    """Makes botocore's clients of one S3 server; see `make_client`.
 
     Attributes:
         endpoint_url: the server's address; None for Amazon's.
@@ -58,14 +59,21 @@ def make_client(
         region_name: the region; if None, that of the environment or the profile.
         profile_name: the profile; if None, that of the environment.
     """
-    session = boto3.session.Session(profile_name=profile_name)
+    session = Session(profile=profile_name)
+    session.register_component("data_loader", _loader())
     limits = Config(
         connect_timeout=CONNECT_SECONDS,
         read_timeout=read_seconds,
         max_pool_connections=CONNECTIONS,
         retries={"total_max_attempts": 1, "mode": "standard"},
     )
-    return session.client("s3", endpoint_url=endpoint_url, region_name=region_name, config=limits)
+    return session.create_client("s3", region_name, endpoint_url=endpoint_url, config=limits)
+
+
+@cache
+def _loader() -> Any:
+    """Return what reads the descriptions of Amazon's services; each session would read them again."""
+    return Session().get_component("data_loader")
 
 
 def address(s3: S3Clients) -> str:

@@ -33,7 +33,7 @@ def watch(event, arguments):
 sys.addaudithook(watch)
 from dev.here import loaded_anew
 
-heavy = {"ibis.backends.duckdb", "sklearn", "mlflow", "boto3", "requests", "scipy", "optuna", "lightgbm"}
+heavy = {"ibis.backends.duckdb", "sklearn", "mlflow", "botocore", "requests", "scipy", "optuna", "lightgbm"}
 for settings in json.loads(sys.argv[1]):
     opened.clear(), connected.clear()
     with loaded_anew(os.environ | settings), contextlib.redirect_stderr(io.StringIO()) as said:
@@ -111,9 +111,9 @@ def test_importing_the_definitions_opens_no_data_and_no_network(
 
 
 def test_importing_the_definitions_loads_no_heavy_library(imported: dict[str, dict[str, Any]]) -> None:
-    # Each import takes from a quarter of a second to seconds; a bucket needs boto3.
+    # Each import takes from a quarter of a second to seconds; a bucket needs botocore.
     assert imported["laptop"]["loaded"] == []
-    assert set(imported["network"]["loaded"]) <= {"boto3"}
+    assert set(imported["network"]["loaded"]) <= {"botocore"}
 
 
 def test_a_folder_that_nobody_has_read_loads_without_months_and_says_what_to_do(

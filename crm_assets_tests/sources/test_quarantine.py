@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,7 +38,12 @@ STRUCTURE = [
     for case in (*bad_input.FILES, *bad_input.HEADERS, *bad_input.ROWS)
     if not case.claim.startswith(RAGGED)
 ]
-ROW_LEVEL = [*bad_input.VALUES, *bad_input.RULES, *bad_input.REFERENCES]
+# Of the texts that are no number, the first stands for all.
+ROW_LEVEL = [
+    *{re.sub("^'.*' for", "a text for", case.claim): case for case in bad_input.VALUES[::-1]}.values(),
+    *bad_input.RULES,
+    *bad_input.REFERENCES,
+]
 LIMIT = 0.05
 
 

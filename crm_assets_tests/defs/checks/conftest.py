@@ -24,6 +24,8 @@ from crm_assets.storage.tables import TableStore
 from crm_assets_tests.chain import run_chain, write_dump
 
 LAST = "2023-12"
+# Enough for the rules that look at the months before.
+MONTHS = [f"2023-{month:02d}" for month in range(2, 11)]
 SUITES: dict[str, tuple[Suite, ...]] = {
     **{suite.name: (suite,) for suite in raw.SUITES},
     "opportunities": (crm.DEALS, crm.newest_event(lambda: LAST)),
@@ -110,12 +112,12 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder with the stored tables of a small dump."""
     folder = tmp_path_factory.mktemp("sound")
     dump = write_dump(folder / "dump", SyntheticSample(900, seed=1))
-    chain = run_chain(dump, folder / "tables")
+    chain = run_chain(dump, folder / "tables", MONTHS)
     store = chain.store
     deals = store.read("opportunities")
     labeled = training_set(store.read("win_features", chain.months), deals)
     store.write("training_set", labeled, TRAINING_SET.arrow)
-    for month in chain.months[6:]:
+    for month in chain.months[2:]:
         frame = predictions_of(chain.features(month))
         store.write("win_predictions", frame, WIN_PREDICTIONS.arrow, month)
     return folder / "tables"

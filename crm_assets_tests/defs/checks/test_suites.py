@@ -239,15 +239,23 @@ def keeping_rows(damage: Damage) -> Damage:
 
 
 @pytest.fixture(scope="session")
-def before(sound: Path) -> dict[str, dict[str, int]]:
+def sane(sound: Path) -> dict[str, Verdict]:
+    """Return what the queries of the engine say of each table before any damage."""
+    tables = Tables(TableStore(Folder(sound)))
+    return {name: tables.judge(name, on_rows=False) for name in SUITES}
+
+
+@pytest.fixture(scope="session")
+def before(sane: dict[str, Verdict]) -> dict[str, dict[str, int]]:
     """Return the number of rows that break each rule of each table before any damage."""
-    sane = Tables(TableStore(Folder(sound)))
-    return {name: {o.rule: o.unexpected for o in sane.judge(name, on_rows=False).outcomes} for name in SUITES}
+    return {name: {o.rule: o.unexpected for o in verdict.outcomes} for name, verdict in sane.items()}
 
 
 @pytest.mark.parametrize("name", SUITES)
-def test_sound_tables_break_no_rule_that_stops_the_run(tables: Tables, name: str) -> None:
-    on_rows, in_engine = (tables.judge(name, on_rows=rows) for rows in (True, False))
+def test_sound_tables_break_no_rule_that_stops_the_run(
+    tables: Tables, sane: dict[str, Verdict], name: str
+) -> None:
+    on_rows, in_engine = tables.judge(name, on_rows=True), sane[name]
     assert on_rows.broken("must") == in_engine.broken("must") == []
     assert _counts(on_rows) == _counts(in_engine)
 

@@ -7,8 +7,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from crm_assets.crm.schema import Stage
-from crm_assets_tests.sources.mapping.conftest import Take, cleaned
+from crm_assets.crm.schema import RAW_TABLES, Stage
+from crm_assets.settings import Settings
+from crm_assets.sources.select import select_source
+from crm_assets_tests.sources.mapping.conftest import Taken, cleaned
 from dev.crm_exports.company import CHANCES, STAGES, Company
 from dev.crm_exports.crms import CRMS, deal_number
 
@@ -17,8 +19,24 @@ FIRST_MONTH = "2022-10"
 ONLY_IN = {"account_parent": {"salesforce", "hubspot", "dynamics", "odoo"}, "pipeline": {"hubspot"}}
 
 
-def read(take: Take, exports: dict[str, Path], crm: str) -> pd.DataFrame:
-    table = cleaned(take(exports[crm], crm), FIRST_MONTH).to_pandas()
+@pytest.fixture(scope="module")
+def taken(exports: dict[str, Path]) -> dict[str, Taken]:
+    """Return the raw tables of each CRM, read by its preset."""
+    sources = {
+        crm: select_source(Settings.model_validate({"data_dir": folder, "mapping": crm}))
+        for crm, folder in exports.items()
+    }
+    return {crm: source.take(*RAW_TABLES) for crm, source in sources.items()}
+
+
+@pytest.fixture(scope="module")
+def opportunities(taken: dict[str, Taken]) -> dict[str, pd.DataFrame]:
+    """Return the opportunities that come out of each CRM's files."""
+    return {crm: comparable(crm, tables) for crm, tables in taken.items()}
+
+
+def comparable(crm: str, taken: Taken) -> pd.DataFrame:
+    table = cleaned(taken, FIRST_MONTH).to_pandas()
     # Each CRM has its own ids: the number of the deal stands for them.
     table["opportunity_id"] = [deal_number(crm, text) for text in table["opportunity_id"]]
     # The name of a closed deal's stage is the CRM's own: `Won` here, the last open stage there.
@@ -64,9 +82,9 @@ def expected(company: Company) -> pd.DataFrame:
 
 @pytest.mark.parametrize("crm", CRMS)
 def test_a_preset_reads_every_fact_of_the_deals(
-    take: Take, exports: dict[str, Path], company: Company, crm: str
+    opportunities: dict[str, pd.DataFrame], company: Company, crm: str
 ) -> None:
-    found, facts = read(take, exports, crm), expected(company)
+    found, facts = opportunities[crm], expected(company)
     absent = {name for name, crms in ONLY_IN.items() if crm not in crms}
     assert set(facts.columns) - absent <= set(found.columns)
     assert absent.isdisjoint(found.columns)
@@ -81,21 +99,21 @@ def test_a_preset_reads_every_fact_of_the_deals(
             assert (same | (left.isna() & right.isna())).all(), name
 
 
-def test_the_same_opportunities_come_out_of_all_five(take: Take, exports: dict[str, Path]) -> None:
-    first, *others = (read(take, exports, crm).drop(columns=list(ONLY_IN), errors="ignore") for crm in CRMS)
+def test_the_same_opportunities_come_out_of_all_five(opportunities: dict[str, pd.DataFrame]) -> None:
+    first, *others = (opportunities[crm].drop(columns=list(ONLY_IN), errors="ignore") for crm in CRMS)
     assert len(first) == 2_000
     for other in others:
         pd.testing.assert_frame_equal(first, other)
 
 
 @pytest.mark.parametrize("crm", CRMS)
-def test_nothing_is_set_aside_and_no_table_is_missing(take: Take, exports: dict[str, Path], crm: str) -> None:
-    taken = take(exports[crm], crm)
-    assert {name: sifted.set_aside for name, sifted in taken.items() if sifted.set_aside} == {}
-    assert {name: sifted.rows.num_rows for name, sifted in taken.items() if sifted.rows.num_rows} == {
+def test_nothing_is_set_aside_and_no_table_is_missing(taken: dict[str, Taken], crm: str) -> None:
+    tables = taken[crm]
+    assert {name: sifted.set_aside for name, sifted in tables.items() if sifted.set_aside} == {}
+    assert {name: sifted.rows.num_rows for name, sifted in tables.items() if sifted.rows.num_rows} == {
         "raw_accounts": 85,
         "raw_products": 7,
         "raw_sales_teams": 30,
         "raw_sales_pipeline": 2_000,
     }
-    assert not [told for sifted in taken.values() for told in sifted.told]
+    assert not [told for sifted in tables.values() for told in sifted.told]
