@@ -175,6 +175,9 @@ stack-status: install ## Show the services of the stack without Docker.
 stack-logs: install ## Follow the logs of the stack without Docker.
 	python -m dev.stack logs
 
+# Tests start hundreds of processes: let Python keep what it has compiled.
+test test-%: export PYTHONDONTWRITEBYTECODE =
+
 test-unit: install ## Run the unit tests (seconds).
 	$(PYTEST) -m unit
 

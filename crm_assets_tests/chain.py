@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ from crm_assets.crm.schema import (
 )
 from crm_assets.crm.snapshots import monthly_snapshots
 from crm_assets.crm.tables import DEAL_FEATURES_TABLE, MONTHLY_SNAPSHOTS, OPPORTUNITIES, WIN_FEATURES
+from crm_assets.engine.duckdb import DuckDBEngine, connect
 from crm_assets.sources.csv_folder import CsvFolder
 from crm_assets.sources.sample import FIRST_DAY, LAST_DAY, SyntheticSample
 from crm_assets.storage.folder import Folder
@@ -90,12 +92,32 @@ def write_months(store: TableStore, deals: ir.Table, months: list[str], last: st
         assert [month for month, _ in store.write_months(table.name, query, table.arrow)] == months
 
 
-def cleaned(sample: SyntheticSample, tables: dict[str, pa.Table] | None = None) -> ir.Table:
+def cleaned(sample: SyntheticSample, tables: dict[str, pa.Table] | None = None) -> pa.Table:
     """Return the cleaned deals of a sample, with some of its raw tables replaced."""
     raw = {table.name: sample.read(table) for table in RAW_TABLES} | (tables or {})
-    return cleaning.opportunities(
-        {name: ibis.memtable(rows) for name, rows in raw.items()}, sample.month_range().first
-    )
+    return opportunities(raw, sample.month_range().first)
+
+
+def opportunities(raw: Mapping[str, pa.Table], first_month: str) -> pa.Table:
+    """Clean raw tables; the query is compiled once for all tables with the same columns."""
+    given = {table.name: raw[table.name] for table in cleaning.JOINED}
+    sql, schema = _cleaning(tuple((name, rows.schema) for name, rows in given.items()), first_month)
+    with _engine().session() as session:
+        for name, rows in given.items():
+            session.put(name, rows)
+        return session.whole(sql).cast(schema)
+
+
+@cache
+def _cleaning(tables: tuple[tuple[str, pa.Schema], ...], first_month: str) -> tuple[str, pa.Schema]:
+    unbound = {name: ibis.table(ibis.Schema.from_pyarrow(schema), name=name) for name, schema in tables}
+    query = cleaning.opportunities(unbound, first_month)
+    return str(_engine().compile(query)), query.schema().to_pyarrow()
+
+
+@cache
+def _engine() -> DuckDBEngine:
+    return connect()
 
 
 def made_up(table: RawTable, others: Mapping[str, pa.Table], rows: int, seed: int) -> pa.Table:

@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ibis.backends.duckdb import Backend
@@ -17,8 +18,9 @@ from crm_assets.settings import get_settings
 from crm_assets.sources.sample import SyntheticSample
 from crm_assets_tests.chain import Chain, run_chain, write_dump
 from crm_assets_tests.levels import INTEGRATION, SCALE, STACK, SYSTEM, UNIT, level_of
+from crm_assets_tests.once import ByServer, made_once
 from dev.mlflow_server import mlflow_server
-from dev.place import Place, measured, place
+from dev.place import Place, measured
 from dev.stack.place import HOST
 from dev.stack.place import Place as StackPlace
 from dev.stack.postgres import find_programs
@@ -40,6 +42,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item, level in levels.items():
         item.add_marker(level)
     items.sort(key=lambda item: FIRST.index(levels[item]))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByServer | None:
+    """Say which files go to the same worker, where whole files go to workers at all."""
+    return ByServer(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 @pytest.fixture(autouse=True)
@@ -100,19 +108,14 @@ def tracking_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def sample_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Place, str]:
     """Return a finished run on a small synthetic sample, and its output."""
-    there = place(tmp_path_factory.mktemp("sample"), CRM_SOURCE="sample", CRM_SAMPLE_OPPORTUNITIES="2000")
-    done = there.python(*measured(), "-m", "crm_assets")
-    assert done.returncode == 0, done.stdout + done.stderr
-    return there, done.stdout
+    sample = {"CRM_SOURCE": "sample", "CRM_SAMPLE_OPPORTUNITIES": "2000"}
+    return made_once(tmp_path_factory, "sample", sample, *measured(), "-m", "crm_assets")
 
 
 @pytest.fixture(scope="session")
 def real_run(tmp_path_factory: pytest.TempPathFactory, real_dump: Path) -> tuple[Place, str]:
     """Return a finished run on the real dump, and its output."""
-    there = place(tmp_path_factory.mktemp("real"), CRM_DATA_DIR=str(real_dump.resolve()))
-    done = there.python("-m", "crm_assets")
-    assert done.returncode == 0, done.stdout + done.stderr
-    return there, done.stdout
+    return made_once(tmp_path_factory, "real", {"CRM_DATA_DIR": str(real_dump)}, "-m", "crm_assets")
 
 
 @pytest.fixture(scope="session")

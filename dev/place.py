@@ -15,6 +15,7 @@ import dagster as dg
 import pandas as pd
 import pyarrow.parquet as pq
 
+from dev import warm
 from dev.here import run_here
 
 ROOT = Path(__file__).parent.parent
@@ -55,10 +56,14 @@ class Place:
         )
 
     def python(self, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
-        return self.run(sys.executable, *arguments, **settings)
+        """Run a module, in a process that starts with the libraries loaded; code after `-c` in a new one."""
+        if arguments[0] == "-c":
+            return self.run(sys.executable, *arguments, **settings)
+        return warm.run(arguments, self.environment(**settings), self.folder)
 
     def dagster(self, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
-        return self.run(str(Path(sys.executable).parent / "dagster"), *arguments, **settings)
+        """Run Dagster's command, in a process that starts with the libraries loaded."""
+        return warm.run(("dagster", *arguments), self.environment(**settings), self.folder)
 
     def here(self, module: str, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
         """Run `python -m module arguments` in the process of the test, which takes seconds less."""

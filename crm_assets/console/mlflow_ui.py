@@ -51,7 +51,10 @@ def main() -> int:
     command += ["--workers", "1", "--uvicorn-opts", "--log-level warning"]
     with subprocess.Popen(command, env=os.environ | QUIET) as server:  # noqa: S603 - our own command line
         threading.Thread(target=_say_when_ready, args=(server, port), daemon=True).start()
-        return server.wait()
+        try:
+            return server.wait()
+        finally:
+            server.terminate()
 
 
 def _say_when_ready(server: subprocess.Popen[bytes], port: int) -> None:

@@ -16,6 +16,7 @@ from crm_assets.crm.months import MonthRange
 from crm_assets.crm.schema import Stage
 from crm_assets.crm.tables import CURRENT_PREDICTIONS
 from crm_assets.crm.targets import DEFAULT_TARGET
+from crm_assets.insight.headline import sentence
 from crm_assets.insight.leaderboard import role
 from crm_assets.insight.reading import currency_of
 from crm_assets.insight.words import UP, reasons
@@ -200,10 +201,7 @@ def _expected(forecast: pd.DataFrame, currency: str) -> str:
     totals = forecast[forecast["level"] == TOTAL]
     if totals.empty:
         return "nothing can be said yet"
-    first = totals.iloc[0]
-    total = f"{first['total_wins']:,.0f} wins and {first['total_revenue']:,.0f} {currency}"
-    parts = f"{first['expected_wins']:,.0f} from open deals, {first['new_wins']:,.0f} from deals not open yet"
-    return f"{total} in {first['forecast_month']}: {parts}"
+    return sentence(totals.iloc[0], currency)
 
 
 def _leaderboard(board: pd.DataFrame, wide: bool) -> Table:

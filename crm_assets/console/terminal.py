@@ -1,8 +1,9 @@
-"""The wrapper that all console commands share: failures and Ctrl-C end with one line."""
+"""The wrapper that all console commands share: failures and Ctrl-C end with one line, SIGTERM in order."""
 
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +21,11 @@ INTERRUPTED = 130
 
 
 def run_command(main: Callable[[], int]) -> int:
-    """Run a command, and return its exit code: 1 after a sentence, 130 after Ctrl-C."""
+    """Run a command, and return its exit code: 1 after a sentence, 130 after Ctrl-C.
+
+    SIGTERM ends it too only after it has ended the processes that it started.
+    """
+    before = signal.signal(signal.SIGTERM, _terminated)
     try:
         return main()
     except Exception as error:
@@ -34,6 +39,13 @@ def run_command(main: Callable[[], int]) -> int:
     except KeyboardInterrupt:
         print("\nInterrupted.", file=sys.stderr)
         return INTERRUPTED
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _terminated(number: int, _frame: object) -> None:
+    # The exit code that shells use for a program that a signal ended.
+    raise SystemExit(128 + number)
 
 
 def opened() -> tuple[Settings, Reader]:

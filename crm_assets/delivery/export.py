@@ -140,7 +140,7 @@ def summary(reader: Reader, month: str) -> str:
     if totals.empty:
         return "There is no forecast for these deals."
     first = totals.iloc[0]
-    return f"{first['forecast_month']}: {sentence(first, reader.currency())}."
+    return f"{sentence(first, reader.currency())}."
 
 
 def _notes(reader: Reader, month: str, source: str) -> pd.DataFrame:

@@ -54,10 +54,17 @@ class DuckDBEngine(Backend):
         name = table_name or ibis.util.gen_name("stored")
         _view(self.con, "VIEW", name, files)
         self._files[name] = files
-        # Read the schema without DuckDB: Ibis would use a deprecated call.
-        schema = ibis.Schema.from_pyarrow(pq.read_schema(files[0]))
+        return self._named(name, pq.read_schema(files[0]))
+
+    def given(self, name: str, rows: pa.Table) -> ir.Table:
+        """Make rows readable under a name, without a copy of them."""
+        self.con.register(name, rows)
+        return self._named(name, rows.schema)
+
+    def _named(self, name: str, schema: pa.Schema) -> ir.Table:
+        # The schema does not come from DuckDB: asking takes a query, and Ibis would use a deprecated call.
         table: Any = ops.DatabaseTable
-        return table(name, schema=schema, source=self).to_expr()
+        return table(name, schema=ibis.Schema.from_pyarrow(schema), source=self).to_expr()
 
     def to_pyarrow_batches(
         self,

@@ -36,11 +36,11 @@ def sentence(row: Mapping[Any, Any] | pd.Series, currency: str) -> str:
     """Return a row of a forecast in words.
 
     >>> row = {"total_wins": 245.2, "total_revenue": 576_587.0, "expected_wins": 1.1, "new_wins": 244.1}
-    >>> sentence(row | {"open_deals": 1589}, "USD")
-    '245 wins and 576,587 USD: 1 from 1,589 open deals, 244 from deals not open yet'
+    >>> sentence(row | {"open_deals": 1589, "forecast_month": "2018-01"}, "USD")
+    '245 wins and 576,587 USD in 2018-01: 1 from 1,589 open deals, 244 from deals not open yet'
     """
     return (
-        f"{row['total_wins']:,.0f} wins and {row['total_revenue']:,.0f} {currency}: "
-        f"{row['expected_wins']:,.0f} from {row['open_deals']:,} open deals, "
+        f"{row['total_wins']:,.0f} wins and {row['total_revenue']:,.0f} {currency} "
+        f"in {row['forecast_month']}: {row['expected_wins']:,.0f} from {row['open_deals']:,} open deals, "
         f"{row['new_wins']:,.0f} from deals not open yet"
     )

@@ -25,7 +25,7 @@ from crm_assets.sources.quarantine import Sifted, Told, with_reasons
 from crm_assets.sources.repeats import apart
 
 if TYPE_CHECKING:
-    from ibis.backends.duckdb import Backend
+    from crm_assets.engine.duckdb import DuckDBEngine
 
 # Reads a table's file; gives None if an optional table has no file.
 Read = Callable[[RawTable], FileText | None]
@@ -102,7 +102,7 @@ class _Judge:
         refused: why the run must stop, in sentences, if too many rows cannot be used.
     """
 
-    engine: Backend
+    engine: DuckDBEngine
     read: Read
     quarantines: bool
     max_bad_share: float
@@ -128,10 +128,13 @@ class _Judge:
         if not self.quarantines:
             self._refuse_first(table, file, parsed.faults, rules)
             return self._keep(table, replace(Sifted.whole(parsed.rows), notes=notes, file=file.name))
-        ignored = self._faults(table, [rule for rule in rules if rule.then == "ignore"])
-        rows = _without_values(parsed.rows, ignored)
-        self._list(table, rows)
-        broken = self._faults(table, [rule for rule in rules if rule.then == "aside"])
+        rows, broken = parsed.rows, self._faults(table, rules)
+        asides = [rule for rule in rules if rule.then == "aside"]
+        ignored = [fault for fault in broken if fault.rule not in {rule.name for rule in asides}]
+        if ignored:
+            rows = _without_values(rows, ignored)
+            self._list(table, rows)
+            broken = self._faults(table, asides)
         key = next(rule for rule in rules if isinstance(rule, Unique))
         broken, repeated = apart(broken, file.text, key)
         unusable, unknown = _divided(parsed.faults, broken)
@@ -195,9 +198,7 @@ class _Judge:
         self.listed[table.name] = self._stored(f"all of {table.name}", rows)
 
     def _stored(self, name: str, rows: pa.Table) -> ir.Table:
-        # Registered instead of stored: a stored table would be a copy.
-        self.engine.con.register(name, rows)
-        return self.engine.table(name)
+        return self.engine.given(name, rows)
 
 
 def reader(tables: Mapping[str, ir.Table]) -> Callable[..., ir.Table]:

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from crm_assets.crm.cleaning import SIMULATED_DAYS, opportunities
+from crm_assets.crm.cleaning import SIMULATED_DAYS
 from crm_assets.crm.deals import DIMENSIONS
 from crm_assets.crm.names import meant
 from crm_assets.crm.schema import RAW_SALES_PIPELINE, RAW_TABLES, as_given
@@ -45,7 +45,7 @@ def test_every_deal_meets_its_own_product_agent_and_account() -> None:
     products = {row["product"]: row for row in raw["raw_products"]}
     agents = {row["sales_agent"]: row for row in raw["raw_sales_teams"]}
     accounts = {row["account"]: row for row in raw["raw_accounts"]}
-    deals = {row["opportunity_id"]: row for row in cleaned(SAMPLE).to_pyarrow().to_pylist()}
+    deals = {row["opportunity_id"]: row for row in cleaned(SAMPLE).to_pylist()}
     assert len(deals) == len(raw["raw_sales_pipeline"])
     for row in raw["raw_sales_pipeline"]:
         deal = deals[row["opportunity_id"]]
@@ -69,7 +69,7 @@ def test_names_are_spelled_as_their_own_table_spells_them() -> None:
     for column in ("product", "sales_agent", "account"):
         spelled = [name and f" {name.upper().replace(' ', '-')}." for name in pipeline[column].to_pylist()]
         pipeline = pipeline.set_column(pipeline.column_names.index(column), column, pa.array(spelled))
-    assert cleaned(SAMPLE, {"raw_sales_pipeline": pipeline}).to_pyarrow().equals(cleaned(SAMPLE).to_pyarrow())
+    assert cleaned(SAMPLE, {"raw_sales_pipeline": pipeline}).equals(cleaned(SAMPLE))
 
 
 def test_the_order_of_raw_rows_changes_nothing() -> None:
@@ -78,7 +78,7 @@ def test_the_order_of_raw_rows_changes_nothing() -> None:
     for table in RAW_TABLES:
         rows = SAMPLE.read(table)
         tables[table.name] = rows.take(pa.array(random.permutation(rows.num_rows)))
-    assert cleaned(SAMPLE, tables).to_pyarrow().equals(cleaned(SAMPLE).to_pyarrow())
+    assert cleaned(SAMPLE, tables).equals(cleaned(SAMPLE))
 
 
 def test_deals_become_known_on_their_engage_date_or_are_marked_as_simulated(real_chain: Chain) -> None:
@@ -105,8 +105,8 @@ def test_a_simulated_day_depends_on_the_id_alone() -> None:
     others = prospects.set_column(
         first("sales_agent"), "sales_agent", pa.array(["Agent 0001"] * prospects.num_rows)
     ).set_column(first("product"), "product", pa.array(["Product C 500"] * prospects.num_rows))
-    days = {row["opportunity_id"]: row["created_date"] for row in cleaned(SAMPLE).to_pyarrow().to_pylist()}
-    alone = cleaned(SAMPLE, {"raw_sales_pipeline": others.slice(1)}).to_pyarrow().to_pylist()
+    days = {row["opportunity_id"]: row["created_date"] for row in cleaned(SAMPLE).to_pylist()}
+    alone = cleaned(SAMPLE, {"raw_sales_pipeline": others.slice(1)}).to_pylist()
     assert len(alone) == prospects.num_rows - 1
     assert all(row["created_date"] == days[row["opportunity_id"]] for row in alone)
     assert all(row["created_date_source"] == "simulated" for row in alone)
@@ -125,13 +125,13 @@ def test_the_simulated_day_of_an_id_never_changes_between_versions() -> None:
         ],
         RAW_SALES_PIPELINE.arrow,
     )
-    deal = cleaned(SAMPLE, {"raw_sales_pipeline": prospects}).to_pyarrow().to_pylist()[0]
+    deal = cleaned(SAMPLE, {"raw_sales_pipeline": prospects}).to_pylist()[0]
     assert deal["created_date"] == date(2023, 5, 21)
 
 
 def test_a_dump_of_no_deals_is_cleaned_to_no_rows() -> None:
     tables = {"raw_sales_pipeline": RAW_SALES_PIPELINE.arrow.empty_table()}
-    table = cleaned(SAMPLE, tables).to_pyarrow()
+    table = cleaned(SAMPLE, tables)
     assert table.num_rows == 0
     assert table.schema.names == OPPORTUNITIES.names
 
@@ -142,8 +142,7 @@ def test_a_name_that_no_rule_has_judged_keeps_its_spelling_for_the_gates_to_tell
         spelled = pa.array(["Nobody's", *pipeline[name].to_pylist()[1:]])
         pipeline = pipeline.set_column(pipeline.column_names.index(name), name, spelled)
     deals = {
-        row["opportunity_id"]: row
-        for row in cleaned(SAMPLE, {RAW_SALES_PIPELINE.name: pipeline}).to_pyarrow().to_pylist()
+        row["opportunity_id"]: row for row in cleaned(SAMPLE, {RAW_SALES_PIPELINE.name: pipeline}).to_pylist()
     }
     deal = deals[pipeline["opportunity_id"][0].as_py()]
     assert {deal[name] for name in ("product", "sales_agent", "account")} == {"Nobody's"}
@@ -180,8 +179,7 @@ def test_a_spelling_means_the_one_name_that_a_reader_sees(
 
 def test_opportunities_of_the_small_dump_are_those_of_its_sample(small_chain: Chain) -> None:
     sample = SyntheticSample(900, seed=1)
-    raw = {table.name: ibis.memtable(sample.read(table)) for table in RAW_TABLES}
-    table = opportunities(raw, sample.month_range().first).to_pyarrow()
+    table = cleaned(sample)
     assert table.cast(as_given(OPPORTUNITIES.arrow, table.column_names)).equals(
         small_chain.store.read("opportunities").to_pyarrow()
     )

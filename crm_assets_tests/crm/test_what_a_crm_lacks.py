@@ -6,17 +6,14 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-import ibis
-import ibis.expr.types as ir
 import pyarrow as pa
 import pytest
 
-from crm_assets.crm import cleaning
 from crm_assets.crm.deal_feature_table import DEAL_FEATURES
 from crm_assets.crm.feature_table import FEATURE_NAMES
 from crm_assets.crm.schema import RAW_SALES_PIPELINE, RAW_TABLES
 from crm_assets.sources.sample import SyntheticSample
-from crm_assets_tests.chain import Chain, run_chain, with_details, write_tables
+from crm_assets_tests.chain import Chain, opportunities, run_chain, with_details, write_tables
 
 SAMPLE = SyntheticSample(300, seed=2)
 LEAST = ("opportunity_id", "deal_stage", "created_date", "close_date", "close_value")
@@ -84,9 +81,8 @@ def cleaned(*deals: dict[str, Any]) -> list[dict[str, Any]]:
     schema = RAW_SALES_PIPELINE.arrow
     there = [name for name in schema.names if name in rows[0]]
     pipeline = pa.Table.from_pylist(rows, pa.schema([schema.field(name) for name in there]))
-    raw: dict[str, ir.Table] = {table.name: ibis.memtable(table.absent) for table in RAW_TABLES}
-    raw |= {RAW_SALES_PIPELINE.name: ibis.memtable(pipeline)}
-    return cleaning.opportunities(raw, "2023-01").to_pyarrow().to_pylist()
+    raw = {table.name: table.absent for table in RAW_TABLES} | {RAW_SALES_PIPELINE.name: pipeline}
+    return opportunities(raw, "2023-01").to_pylist()
 
 
 CREATED, ENGAGED, CLOSED = date(2023, 2, 1), date(2023, 3, 1), date(2023, 4, 1)

@@ -172,7 +172,7 @@ def test_who_writes_a_file_or_adds_a_person_is_told_what_came_of_it(
     assert (tmp_path / f"forecast-2024-01-as-of-{LAST}-{manager.replace(' ', '_')}.xlsx").exists()
     said = capsys.readouterr().out
     assert re.search(
-        r"2024-01: \d+ wins and [\d,]+ USD: \d+ from \d+ open deals, \d+ from deals not open", said
+        r"\d+ wins and [\d,]+ USD in 2024-01: \d+ from \d+ open deals, \d+ from deals not open", said
     )
     for scope, doubts in ((f"manager:{manager}", False), (f"manager:{manager},Nobody", True)):
         monkeypatch.setattr(sys, "argv", ["users", "ann", scope])

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.special import logit
+from threadpoolctl import threadpool_limits
 
 from crm_assets.errors import NotEnoughDataError
 from crm_assets.modeling.algorithms import algorithm
@@ -98,6 +99,14 @@ def test_only_admitted_features_are_looked_at(sample: Training) -> None:
         assert scores.tolist() == ROW.scores(blind, matrix).tolist()
         assert contributions(model, matrix, features).shape == (len(table), len(features))
         assert set(matrix.columns) == {*features, "snapshot_month"}
+
+
+def test_the_number_of_threads_changes_no_bit(sample: Training) -> None:
+    snapshot = sample.chain.snapshot(sample.chain.months[-1])
+    usual = build(FEATURES, 1).fit(snapshot)
+    with threadpool_limits(1):
+        alone = build(FEATURES, 1).fit(snapshot)
+    assert alone.hazard_.tolist() == usual.hazard_.tolist()
 
 
 def test_days_before_the_first_recorded_close_do_not_count() -> None:

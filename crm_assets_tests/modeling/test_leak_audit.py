@@ -220,7 +220,7 @@ def dated(deals: pd.DataFrame) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def cleaned_sample() -> pd.DataFrame:
-    return dated(cleaned(SyntheticSample(8_800, 7)).to_pyarrow().to_pandas())
+    return dated(cleaned(SyntheticSample(8_800, 7)).to_pandas())
 
 
 # What adds too little to be worth a conviction, and what the months cannot tell.

@@ -9,6 +9,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from dev import warm
 from dev.place import ROOT
 
 COPIED = ("crm_assets", "crm_assets_tests", "dev", "benchmarks", "docker", "docs", "notebooks")
@@ -58,6 +59,10 @@ class Scratch:
     def python(self, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
         """Run Python on the copy, and never on the project itself."""
         environment = os.environ | {"PYTHONPATH": str(self.root), "PYTHONDONTWRITEBYTECODE": "1"} | settings
+        # A recipe is proven on made-up data.
+        environment.pop("CRM_TEST_REAL_DUMP", None)
+        if arguments[0] == "-m":
+            return warm.run(arguments, environment, self.root)
         return subprocess.run(
             [sys.executable, *arguments],
             cwd=self.root,
@@ -68,8 +73,9 @@ class Scratch:
         )
 
     def tests(self, *which: str) -> subprocess.CompletedProcess[str]:
-        """Run tests of the copy."""
-        return self.python("-m", "pytest", "-q", "-p", "no:cacheprovider", "-x", *which)
+        """Run tests of the copy, without the plugins of libraries, which take seconds to load."""
+        tests = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "-x", *which)
+        return self.python(*tests, PYTEST_DISABLE_PLUGIN_AUTOLOAD="1")
 
 
 def scratch_copy(folder: Path) -> Scratch:

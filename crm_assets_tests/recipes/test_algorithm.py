@@ -25,7 +25,7 @@ def build(features: list[str], seed: int) -> Pipeline:
     from sklearn.ensemble import ExtraTreesClassifier
     from sklearn.pipeline import make_pipeline
 
-    trees = ExtraTreesClassifier(n_estimators=30, max_depth=8, min_samples_leaf=20, random_state=seed)
+    trees = ExtraTreesClassifier(n_estimators=10, max_depth=6, min_samples_leaf=20, random_state=seed)
     return make_pipeline(for_trees(features), trees)
 
 

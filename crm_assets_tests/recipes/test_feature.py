@@ -34,6 +34,7 @@ print(row.sources, row.name in TRAINING_SET.names, gated)
 print(row.said("0.61"))
 """
 
+GATES = "(sound or together) and (win_features or training_set)"
 WHO = '"sales_agent", "product", "account"'
 DEFINITION = '                "office_win_rate": win_rate("regional_office", deal["regional_office"]),\n'
 END_OF_ROW = "            }\n        )\n    return"
@@ -48,8 +49,10 @@ def test_a_feature_is_a_row_and_the_name_of_its_aggregate(tmp_path: Path) -> Non
     copy.edit(CONTRACT, ("== 23", "== 24"))
     counted = (f"in ({WHO})\n    }}", f'in ({WHO}, "regional_office")\n    }}')
     copy.edit(ORACLE, counted, (END_OF_ROW, DEFINITION + END_OF_ROW))
-    checks = "crm_assets_tests/defs/checks/test_suites.py"
-    done = copy.tests(CONTRACT, ORACLE, checks)
+    done = copy.tests(CONTRACT, ORACLE)
+    assert done.returncode == 0, done.stdout[-3000:]
+    # Sound tables pass its gates, and both judges of a gate count the same rows.
+    done = copy.tests("crm_assets_tests/defs/checks/test_suites.py", "-k", GATES)
     assert done.returncode == 0, done.stdout[-3000:]
     made = copy.python("-c", MADE)
     assert made.stdout.splitlines() == [

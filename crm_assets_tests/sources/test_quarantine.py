@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from dataclasses import dataclass
 from pathlib import Path
 
-import ibis
+import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from crm_assets.crm.cleaning import opportunities
 from crm_assets.crm.schema import RAW_ACCOUNTS as ACCOUNTS
 from crm_assets.crm.schema import RAW_PRODUCTS as PRODUCTS
 from crm_assets.crm.schema import RAW_SALES_PIPELINE as PIPELINE
@@ -24,6 +24,7 @@ from crm_assets.sources.kaggle import KaggleDataset
 from crm_assets.sources.quarantine import AS_THE_HEADER, Sifted, by_rule, by_table, joined
 from crm_assets.sources.sample import SyntheticSample
 from crm_assets.sources.select import select_source
+from crm_assets_tests.chain import opportunities, write_dump
 from crm_assets_tests.sources import test_bad_input as bad_input
 from crm_assets_tests.sources.quarantine_cases import CASES, LEFT_OUT, Case
 from crm_assets_tests.sources.test_bad_input import LINE_BREAK, each, extend, insert, put, won
@@ -52,12 +53,28 @@ def found(tables: dict[str, Sifted]) -> dict[tuple[str, str], set[int]]:
     return dict(rows)
 
 
-@pytest.mark.parametrize("case", CASES, ids=[case.claim for case in CASES])
-def test_rows_that_break_a_rule_are_set_aside_and_no_others(case: Case, small_dump: Path) -> None:
-    clean = {name: taken.rows for name, taken in CsvFolder(small_dump, "test").take(*RAW_TABLES).items()}
-    case.mutate(small_dump)
-    tables = sifted(small_dump)
-    assert found(tables) == {key: set(rows) for key, rows in case.broken.items()}
+@dataclass(frozen=True)
+class Spoiled:
+    """A case, the folder of its dump, and what the source makes of it."""
+
+    case: Case
+    folder: Path
+    tables: dict[str, Sifted]
+
+
+@pytest.fixture(scope="module", params=CASES, ids=[case.claim for case in CASES])
+def spoiled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Spoiled:
+    """Return the small dump with the rows of one case, read once for all tests of the case."""
+    folder = write_dump(tmp_path_factory.mktemp("spoiled") / "dump", SyntheticSample(900, seed=1))
+    request.param.mutate(folder)
+    return Spoiled(request.param, folder, sifted(folder))
+
+
+def test_rows_that_break_a_rule_are_set_aside_and_no_others(
+    spoiled: Spoiled, clean: dict[str, pa.Table]
+) -> None:
+    tables = spoiled.tables
+    assert found(tables) == {key: set(rows) for key, rows in spoiled.case.broken.items()}
     for table in RAW_TABLES:
         aside = tables[table.name].quarantined["source_row"].unique()
         kept = tables[table.name].rows
@@ -85,13 +102,11 @@ def rule_is_about(rule: str, column: str) -> bool:
     return column in rule or (rule, column) == ("lost_deals_bring_none", "close_value")
 
 
-@pytest.mark.parametrize("case", CASES, ids=[case.claim for case in CASES])
-def test_counts_add_up_and_rows_are_kept_as_the_file_has_them(case: Case, small_dump: Path) -> None:
-    case.mutate(small_dump)
-    tables = sifted(small_dump)
+def test_counts_add_up_and_rows_are_kept_as_the_file_has_them(spoiled: Spoiled) -> None:
+    tables = spoiled.tables
     assert joined(tables).schema == QUARANTINED_ROWS.arrow
-    for table in tables_of(small_dump):
-        header, *rows = records(small_dump, table)
+    for table in tables_of(spoiled.folder):
+        header, *rows = records(spoiled.folder, table)
         one = tables[table.name]
         quarantined = one.quarantined.to_pylist()
         distinct = {row["source_row"] for row in quarantined}
@@ -117,8 +132,8 @@ def test_what_stops_a_run_for_a_row_is_set_aside_and_the_rest_is_cleaned(
     case.mutate(small_dump)
     tables = sifted(small_dump)
     assert joined(tables).num_rows or any(one.told for one in tables.values())
-    raw = {name: ibis.memtable(taken.rows) for name, taken in tables.items()}
-    assert len(opportunities(raw, "2022-10").to_pyarrow()) == tables[PIPELINE.name].rows.num_rows
+    deals = opportunities({name: taken.rows for name, taken in tables.items()}, "2022-10")
+    assert deals.num_rows == tables[PIPELINE.name].rows.num_rows
 
 
 @pytest.mark.parametrize("case", STRUCTURE, ids=[case.claim for case in STRUCTURE])
@@ -184,8 +199,8 @@ def test_deals_of_unknown_products_agents_and_accounts_are_used(small_dump: Path
     )(small_dump)
     tables = sifted(small_dump)
     assert found(tables) == {(PRODUCTS.name, "product_unique"): {2, 3}}
-    raw = {name: ibis.memtable(taken.rows) for name, taken in tables.items()}
-    deals = opportunities(raw, "2022-10").to_pyarrow().to_pandas().set_index("opportunity_id")
+    raw = {name: taken.rows for name, taken in tables.items()}
+    deals = opportunities(raw, "2022-10").to_pandas().set_index("opportunity_id")
     deal = deals.loc[tables[PIPELINE.name].rows["opportunity_id"][3].as_py()]
     assert deal[["product", "sales_agent", "account"]].tolist() == ["Warp", "Nobody", "Void Ltd"]
     assert deal[["list_price", "manager", "sector"]].isna().all()

@@ -6,6 +6,7 @@ Survivors, Biometrics 1982) with a discrete hazard by age and season, smoothed b
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,9 @@ from crm_assets.modeling.hazard.smoothing import SMOOTHING, Smoothing
 ROUNDS, STILL = 500, 1e-6
 # A hazard of 1 would leave no survivor to divide by.
 MOST = 0.999
+# Beyond this many multiplications, a matrix product has threads. They wait for each other in every round,
+# which takes most of the time if the cores are busy, and their number decides the last bits of the result.
+ALONE = 2**19
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,7 @@ def fit(seen: Observed, how: Smoothing = SMOOTHING) -> Fitted:
     the chance of a closable deal to be still open.
     """
     kernel = _kernel(seen.ages, how)
-    closings = kernel @ seen.closings
+    closings = _smoothed(kernel, seen.closings)
     deals = seen.open + seen.closed
     near = _near(deals, how.window)
     # If all open deals were closable, nothing would ever move: start halfway.
@@ -57,7 +61,8 @@ def fit(seen: Observed, how: Smoothing = SMOOTHING) -> Fitted:
     rounds, moved = 0, np.inf
     while moved >= STILL and rounds < ROUNDS:
         rounds += 1
-        exposure = kernel @ (seen.closed_days + _open_days(seen, (seen.open * maybe).sum(axis=0)))
+        days = seen.closed_days + _open_days(seen, (seen.open * maybe).sum(axis=0))
+        exposure = _smoothed(kernel, days)
         hazard, pooled = _hazards(closings, exposure, how.season)
         closable = seen.closed + seen.open * maybe
         overall = closable.sum() / deals.sum()
@@ -105,6 +110,14 @@ def _kernel(ages: int, how: Smoothing) -> np.ndarray:
     age = np.arange(ages, dtype="float64")
     width = how.width + how.growth * age
     return np.exp(-0.5 * ((age[None, :] - age[:, None]) / width[:, None]) ** 2)
+
+
+def _smoothed(kernel: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Return the product of the kernel and counts by age and season, in products within `ALONE`."""
+    ages = len(kernel)
+    step = math.ceil(ages / math.ceil(ages * counts.size / ALONE))
+    parts = [slice(first, first + step) for first in range(0, ages, step)]
+    return np.sum([kernel[:, part] @ counts[part] for part in parts], axis=0)
 
 
 def _near(counts: np.ndarray, window: float) -> np.ndarray:

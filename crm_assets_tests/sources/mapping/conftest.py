@@ -8,12 +8,11 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from crm_assets.crm.cleaning import JOINED, opportunities
 from crm_assets.crm.schema import RAW_TABLES
-from crm_assets.engine.duckdb import connect
 from crm_assets.settings import get_settings
 from crm_assets.sources.quarantine import Sifted
 from crm_assets.sources.select import select_source
+from crm_assets_tests.chain import opportunities
 from dev.crm_exports.company import Company
 from dev.crm_exports.company import company as made_company
 from dev.crm_exports.crms import CRMS
@@ -54,14 +53,7 @@ def take(monkeypatch: pytest.MonkeyPatch) -> Take:
 
 def cleaned(taken: Taken, first_month: str) -> pa.Table:
     """Return the opportunities that come out of raw tables."""
-    engine = connect()
-    try:
-        for table in JOINED:
-            engine.con.register(table.name, taken[table.name].rows)
-        raw = {table.name: engine.table(table.name) for table in JOINED}
-        return opportunities(raw, first_month).to_pyarrow()
-    finally:
-        engine.disconnect()
+    return opportunities({name: one.rows for name, one in taken.items()}, first_month)
 
 
 @pytest.fixture
