@@ -35,7 +35,7 @@ def both() -> None: second(first())
 
 # As in our dagster.yaml: Dagster's first greeting goes to the terminal at a moment of its own.
 quiet = {"telemetry": {"enabled": False}}
-with spinning(), dg.DagsterInstance.local_temp(overrides=quiet) as instance:
+with spinning(), dg.DagsterInstance.ephemeral(settings=quiet) as instance:
     both.execute_in_process(instance=instance, run_config={"loggers": {LOGGER: {}}})
 print("The end.")
 """

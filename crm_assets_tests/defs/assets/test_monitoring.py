@@ -29,7 +29,7 @@ def monitored(
 ) -> tuple[Place, TableStore, str]:
     """Return a copy of a finished run in which `make monitor` has run, its tables, and the output."""
     there = sample_run[0].copy(tmp_path_factory.mktemp("monitored") / "place")
-    done = there.python("-m", "crm_assets.console.monitor", "--month", f"{BEFORE}...{NEWEST}")
+    done = there.here("crm_assets.console.monitor", "--month", f"{BEFORE}...{NEWEST}")
     assert done.returncode == 0, done.stdout + done.stderr
     return there, TableStore(Folder(there.tables, tmp_path_factory.mktemp("scratch"))), done.stdout
 
