@@ -81,8 +81,7 @@ def test_a_copy_of_a_home_is_a_registry_of_its_own(sample_run: tuple[Place, str]
 def test_a_home_that_was_renamed_loads_its_champion_and_trains_again(moved: Place) -> None:
     loaded = moved.python("-c", LOAD)
     assert json.loads(loaded.stdout.splitlines()[-1])[0] == "1", loaded.stderr
-    chosen = "logistic_regression,random_forest,xgboost,gradient_boosting,champion"
-    trained = moved.dagster("asset", "materialize", *MODULE, "--select", chosen)
+    trained = moved.dagster("asset", "materialize", *MODULE, "--select", "logistic_regression,champion")
     assert trained.returncode == 0, trained.stderr
     assert str(moved.metadata("champion")["version"].value) == "2"
     home = moved.folder / "home"
