@@ -5,11 +5,19 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from mlflow.tracking import MlflowClient
-
 from crm_assets_tests.defs.automation.conftest import NEWEST
 from dev import daemon
 from dev.place import Place
+
+# Register a second version of the same model, and move the alias to it or back to the first.
+ANOTHER_VERSION = """
+import mlflow
+from crm_assets.settings import get_settings
+mlflow.set_tracking_uri(get_settings().tracking_uri)
+first = mlflow.MlflowClient().get_model_version('monthly_win_probability_model', '1')
+mlflow.MlflowClient().create_model_version(
+    first.name, first.source, run_id=first.run_id, tags=first.tags, model_id=first.model_id)
+"""
 
 
 def test_predictions_follow_the_alias_through_a_restart_one_run_for_each_change(
@@ -18,13 +26,9 @@ def test_predictions_follow_the_alias_through_a_restart_one_run_for_each_change(
     shutil.copytree(finished.folder, tmp_path / "there")
     automation = {"CRM_AUTOMATION": "on", "CRM_MONITORING": "off", "CRM_POLL_SECONDS": "1"}
     there = Place(tmp_path / "there", finished.settings | automation)
+    done = there.python("-c", ANOTHER_VERSION)
+    assert done.returncode == 0, done.stderr
     registry = f"sqlite:///{there.folder / 'home' / 'mlflow.db'}"
-    # A second version of the same model; the alias moves to it, and back to the first.
-    client = MlflowClient(registry, registry)
-    first = client.get_model_version(daemon.MODEL, "1")
-    client.create_model_version(
-        first.name, first.source, run_id=first.run_id, tags=first.tags, model_id=first.model_id
-    )
     before = there.contents()
     for version in ("2", "1"):
         with daemon.daemon(there):
