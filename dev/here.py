@@ -12,7 +12,7 @@ import os
 import runpy
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from types import ModuleType
 from unittest import mock
 
@@ -23,7 +23,7 @@ import crm_assets
 
 
 @contextlib.contextmanager
-def loaded_anew(environment: Mapping[str, str]) -> Iterator[None]:
+def loaded_anew(environment: Mapping[str, str]) -> Generator[None]:
     """Load our modules anew when they are imported in this block, with these environment variables.
 
     A process reads settings and calendar only once, so other ones need modules of their own.

@@ -16,12 +16,12 @@ from crm_assets.modeling.algorithm import TRAINING_ROWS
 from crm_assets.modeling.algorithms import ALGORITHMS, algorithm
 from crm_assets.modeling.backtest import walk_forward
 from crm_assets.modeling.champion import Candidate, candidate
-from crm_assets.modeling.folds import Split, last_lesson, learn, split_months
+from crm_assets.modeling.folds import FoldModels, Split, last_lesson, learn, split_months
 from crm_assets.modeling.leak_audit import admissible_features, leak_audit
 from crm_assets.modeling.training import training_set
 from crm_assets.modeling.training_rows import HeldRows
 from crm_assets.sources.sample import SyntheticSample
-from crm_assets_tests.chain import Chain, run_chain, write_dump
+from crm_assets_tests.chain import Chain, rewrite_dump_after, run_chain, write_dump
 
 SEED = 11
 NAMES = [row.name for row in ALGORITHMS]
@@ -54,12 +54,25 @@ class Training:
     def rows(self) -> HeldRows:
         return HeldRows(self.table)
 
-    def backtest(self, name: str, months: list[str], table: pd.DataFrame | None = None) -> pd.DataFrame:
+    def backtest(
+        self,
+        name: str,
+        months: list[str],
+        table: pd.DataFrame | None = None,
+        models: FoldModels | None = None,
+    ) -> pd.DataFrame:
         rows = self.rows if table is None else HeldRows(table)
-        return walk_forward(algorithm(name), rows, self.features, months, SEED, None, self.chain.snapshot)
+        return walk_forward(algorithm(name), rows, self.features, months, SEED, models, self.chain.snapshot)
 
-    def candidate(self, backtests: dict[str, pd.DataFrame]) -> Candidate:
-        return candidate(self.rows, self.features, backtests, self.split, SEED, None, self.chain.snapshot)
+    def candidate(
+        self,
+        backtests: dict[str, pd.DataFrame],
+        split: Split | None = None,
+        models: FoldModels | None = None,
+    ) -> Candidate:
+        return candidate(
+            self.rows, self.features, backtests, split or self.split, SEED, models, self.chain.snapshot
+        )
 
 
 def fit(name: str, table: pd.DataFrame, features: list[str]) -> Pipeline:
@@ -67,10 +80,23 @@ def fit(name: str, table: pd.DataFrame, features: list[str]) -> Pipeline:
     return learn(algorithm(name), last_lesson(HeldRows(table), features, SEED))
 
 
-def training_of(chain: Chain, min_training_months: int = 3) -> Training:
+@dataclass(frozen=True)
+class Rewritten:
+    """The tables of the sample if everything after the end of a month had been different."""
+
+    month: str
+    chain: Chain
+
+
+def table_of(chain: Chain) -> pd.DataFrame:
+    """Return the training set of all months."""
     store = chain.store
-    deals = store.read("opportunities")
-    table = store.to_pandas(training_set(store.read("win_features", chain.months), deals))
+    features, deals = store.read("win_features", chain.months), store.read("opportunities")
+    return store.to_pandas(training_set(features, deals))
+
+
+def training_of(chain: Chain, min_training_months: int = 3) -> Training:
+    table = table_of(chain)
     split = split_months(table["snapshot_month"].unique().tolist(), min_training_months, 3)
     audit = leak_audit(
         HeldRows(table), chain.opportunities(), chain.horizon, validation=split.validation, seed=SEED
@@ -90,8 +116,18 @@ def sample(sample_dump: Path) -> Training:
 
 
 @pytest.fixture(scope="session")
+def rewritten(sample: Training, sample_dump: Path, tmp_path_factory: pytest.TempPathFactory) -> Rewritten:
+    base, month = tmp_path_factory.mktemp("rewritten"), sample.split.scored[3]
+    dump = Path(shutil.copytree(sample_dump, base / "dump"))
+    rewrite_dump_after(dump, month, seed=8)
+    return Rewritten(month, run_chain(dump, base / "tables", sample.chain.months))
+
+
+@pytest.fixture(scope="session")
 def sample_backtests(sample: Training) -> dict[str, pd.DataFrame]:
-    return {name: sample.backtest(name, sample.split.scored) for name in OF_ROWS[:2]}
+    """Return the scores of two algorithms that are fitted fast."""
+    names = ("logistic_regression", "xgboost")
+    return {name: sample.backtest(name, sample.split.scored) for name in names}
 
 
 @pytest.fixture(scope="session")

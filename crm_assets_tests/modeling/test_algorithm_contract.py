@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import mlflow
@@ -19,7 +19,7 @@ from crm_assets.modeling import algorithms, encoding
 from crm_assets.modeling.algorithm import SNAPSHOT, Algorithm
 from crm_assets.modeling.backtest import walk_forward
 from crm_assets.modeling.calibration import CalibratedModel, fit_calibrator
-from crm_assets.modeling.champion import Candidate, candidate
+from crm_assets.modeling.champion import Candidate
 from crm_assets.modeling.explanation import PUSHED_DOWN, PUSHED_UP, contributions, explain, explained
 from crm_assets.modeling.folds import FoldModels, Split, last_lesson, learn
 from crm_assets.modeling.training_rows import HeldRows
@@ -34,25 +34,58 @@ from crm_assets_tests.registry import deals
 ROWS = (*algorithms.known(), toy_hazard.ALGORITHM)
 
 
-@pytest.fixture(params=ROWS, ids=lambda row: row.name)
-def row(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Algorithm:
+@pytest.fixture(scope="module", params=ROWS, ids=lambda row: row.name)
+def row(request: pytest.FixtureRequest) -> Iterator[Algorithm]:
     """Return each algorithm in turn, with all of them in the table."""
-    monkeypatch.setattr(algorithms, "ALGORITHMS", ROWS)
-    return request.param
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(algorithms, "ALGORITHMS", ROWS)
+        yield request.param
 
 
-def snapshot(sample: Training) -> contract.Snapshot:
-    return sample.chain.snapshot
+@dataclass(frozen=True)
+class Won:
+    """What there is if an algorithm is the only one.
+
+    Attributes:
+        scores: its walk-forward scores.
+        candidate: the candidate.
+        models: the models of the past months.
+        explained: the explanations of the scored months.
+        fits: the months at whose ends it was fitted to make all this.
+    """
+
+    scores: pd.DataFrame
+    candidate: Candidate
+    models: FoldModels
+    explained: dict[str, pd.DataFrame]
+    fits: list[str]
+
+    @property
+    def estimator(self) -> contract.Estimator:
+        """The estimator, fitted on all labeled months."""
+        return self.candidate.model.pipeline
+
+    def of(self, *months: str) -> pd.DataFrame:
+        """Return the scores of some months."""
+        return self.scores[self.scores["snapshot_month"].isin(months)].reset_index(drop=True)
 
 
-def fitted(row: Algorithm, sample: Training, rows: HeldRows | None = None) -> contract.Estimator:
-    return learn(row, last_lesson(rows or sample.rows, sample.features, SEED, snapshot(sample)))
+@pytest.fixture(scope="module")
+def won(row: Algorithm, sample: Training) -> Won:
+    fits: list[str] = []
+    whole, models = learn, FoldModels()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            "crm_assets.modeling.folds.learn",
+            lambda row, lesson, spark: fits.append(lesson.as_of) or whole(row, lesson, spark),
+        )
+        scores = sample.backtest(row.name, sample.split.scored, models=models)
+        made = sample.candidate({row.name: scores}, models=models)
+        return Won(scores, made, models, dict(made.explained), fits)
 
 
-def backtest(
-    row: Algorithm, sample: Training, months: list[str], models: FoldModels | None = None
-) -> pd.DataFrame:
-    return walk_forward(row, sample.rows, sample.features, months, SEED, models, snapshot(sample))
+def fitted(row: Algorithm, sample: Training) -> contract.Estimator:
+    return learn(row, last_lesson(sample.rows, sample.features, SEED, sample.chain.snapshot))
 
 
 def strange(sample: Training) -> pd.DataFrame:
@@ -87,18 +120,19 @@ def test_a_file_of_the_package_is_a_row_named_like_it() -> None:
     assert ranks == sorted(ranks)
 
 
-def test_scores_are_probabilities_whatever_comes(row: Algorithm, sample: Training) -> None:
-    estimator, rows = fitted(row, sample), strange(sample)
-    scores = row.scores(estimator, row.matrix(rows, sample.features))
+def test_scores_are_probabilities_whatever_comes(row: Algorithm, sample: Training, won: Won) -> None:
+    rows = strange(sample)
+    scores = row.scores(won.estimator, row.matrix(rows, sample.features))
     assert scores.shape == (len(rows),)
     assert ((scores >= 0) & (scores <= 1)).all()
     assert np.unique(scores).size > 5
 
 
 def test_many_rows_get_the_scores_and_the_explanations_of_few(
-    row: Algorithm, sample: Training, monkeypatch: pytest.MonkeyPatch
+    row: Algorithm, sample: Training, won: Won, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    estimator, rows = fitted(row, sample), strange(sample)
+    # A few blocks of rows, the last one smaller.
+    estimator, rows = won.estimator, strange(sample).head(250)
     matrix = row.matrix(rows, sample.features)
     scores, pushes = row.scores(estimator, matrix), contributions(row, estimator, rows, sample.features)
     why = explain(row, estimator, rows, sample.features)
@@ -120,19 +154,19 @@ def test_many_rows_get_the_scores_and_the_explanations_of_few(
 
 
 def test_it_learns_from_a_sample_where_there_are_more_rows_than_it_takes(
-    row: Algorithm, sample: Training
+    row: Algorithm, sample: Training, won: Won
 ) -> None:
     few = replace(row, max_training_rows=len(sample.table) // 3)
     assert row.takes_all(sample.rows)
     matrix = row.matrix(sample.table, sample.features)
     scores = row.scores(fitted(few, sample), matrix)
-    same = np.array_equal(scores, row.scores(fitted(row, sample), matrix))
+    same = np.array_equal(scores, row.scores(won.estimator, matrix))
     assert same == few.takes_all(sample.rows)
     assert np.isfinite(scores).all()
 
 
-def test_it_explains_by_raw_features_what_it_scores(row: Algorithm, sample: Training) -> None:
-    rows, estimator = sample.table.head(60), fitted(row, sample)
+def test_it_explains_by_raw_features_what_it_scores(row: Algorithm, sample: Training, won: Won) -> None:
+    rows, estimator = sample.table.head(60), won.estimator
     pushes = contributions(row, estimator, rows, sample.features)
     assert pushes.columns.tolist() == sample.features
     assert np.isfinite(pushes.to_numpy()).all()
@@ -144,9 +178,9 @@ def test_it_explains_by_raw_features_what_it_scores(row: Algorithm, sample: Trai
 
 
 def test_deals_that_come_a_few_at_a_time_get_the_scores_and_reasons_of_a_table(
-    row: Algorithm, sample: Training
+    row: Algorithm, sample: Training, won: Won
 ) -> None:
-    estimator, rows = fitted(row, sample), strange(sample)
+    estimator, rows = won.estimator, strange(sample)
     month = rows["snapshot_month"].max()
     rows = rows[rows["snapshot_month"] == month].head(40)
     deals = rows.astype(object).where(rows.notna(), None).to_dict("records")
@@ -167,7 +201,7 @@ def test_deals_that_come_a_few_at_a_time_get_the_scores_and_reasons_of_a_table(
             assert one[direction] == list(other[direction])
 
 
-def test_a_month_is_scored_without_what_comes_after_it(row: Algorithm, sample: Training) -> None:
+def test_a_month_is_scored_without_what_comes_after_it(row: Algorithm, sample: Training, won: Won) -> None:
     month = sample.split.scored[1]
     asked: list[str] = []
 
@@ -176,15 +210,14 @@ def test_a_month_is_scored_without_what_comes_after_it(row: Algorithm, sample: T
         return sample.chain.snapshot(of)
 
     known = HeldRows(sample.table[sample.table["snapshot_month"] <= month])
-    scores = backtest(row, sample, [month])
     again = walk_forward(row, known, sample.features, [month], SEED, None, watched)
-    assert_frame_equal(again, scores)
+    assert_frame_equal(again, won.of(month), check_exact=True)
     assert asked == ([month] if row.learns_from == SNAPSHOT else [])
 
 
-def test_two_fits_give_the_same_scores(row: Algorithm, sample: Training) -> None:
-    month = sample.split.scored[-1:]
-    assert_frame_equal(backtest(row, sample, month), backtest(row, sample, month))
+def test_two_fits_give_the_same_scores(row: Algorithm, sample: Training, won: Won) -> None:
+    month = sample.split.scored[-1]
+    assert_frame_equal(sample.backtest(row.name, [month]), won.of(month), check_exact=True)
 
 
 @pytest.fixture
@@ -209,26 +242,17 @@ def registry_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("mlflow") / "mlflow.db"
 
 
-def winning(row: Algorithm, sample: Training) -> Candidate:
-    """Return the candidate if this is the only algorithm."""
-    kept = FoldModels()
-    scores = backtest(row, sample, sample.split.scored, kept)
-    return candidate(
-        sample.rows, sample.features, {row.name: scores}, sample.split, SEED, kept, snapshot(sample)
-    )
-
-
 def test_it_can_win_and_is_calibrated_registered_loaded_and_scores_the_same(
-    row: Algorithm, sample: Training, own_registry: MlflowClient, monkeypatch: pytest.MonkeyPatch
+    row: Algorithm, sample: Training, won: Won, own_registry: MlflowClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(models, "TRUSTED_TYPES", sorted({*models.TRUSTED_TYPES, *row.trusted_types}))
-    won = winning(row, sample)
-    assert won.algorithm == row.name
-    assert won.leaderboard["contender"].iloc[0] == row.name
+    made = won.candidate
+    assert made.algorithm == row.name
+    assert made.leaderboard["contender"].iloc[0] == row.name
     experiment = own_registry.get_experiment_by_name("monthly_win_probability")
     assert experiment is not None
     with mlflow.start_run(experiment_id=experiment.experiment_id) as run:
-        decision = models.register(won, sample.rows, {}, run.info.run_id, deals.card_of(won, sample.rows))
+        decision = models.register(made, sample.rows, {}, run.info.run_id, deals.card_of(made, sample.rows))
     registered = own_registry.get_model_version(MODEL, decision.version)
     assert cards.card_of(registered) == decision.card
     assert row.name in (registered.description or "")
@@ -237,21 +261,21 @@ def test_it_can_win_and_is_calibrated_registered_loaded_and_scores_the_same(
     loaded = models.load_champion()
     assert (loaded.algorithm, loaded.features) == (row.name, sample.features)
     live = sample.chain.features(sample.chain.months[-1])
-    expected = won.model.predict_proba(row.matrix(live, sample.features))[:, 1]
+    expected = made.model.predict_proba(row.matrix(live, sample.features))[:, 1]
     assert loaded.probabilities(live)["probability"].tolist() == expected.tolist()
     assert_frame_equal(
         contributions(row, loaded.model.pipeline, live, sample.features),
-        contributions(row, won.model.pipeline, live, sample.features),
+        contributions(row, made.model.pipeline, live, sample.features),
     )
     for month in sample.split.scored:
-        past, made = loaded.walk_forward[month], won.explained[month]
-        assert past["probability"].tolist() == made["probability"].tolist()
-        assert past[PUSHED_UP].tolist() == made[PUSHED_UP].tolist()
+        past, explained = loaded.walk_forward[month], won.explained[month]
+        assert past["probability"].tolist() == explained["probability"].tolist()
+        assert past[PUSHED_UP].tolist() == explained[PUSHED_UP].tolist()
 
 
-def test_calibration_keeps_its_order(row: Algorithm, sample: Training) -> None:
-    scores = backtest(row, sample, sample.split.validation)
-    model = CalibratedModel(fitted(row, sample), fit_calibrator(scores), row.name)
+def test_calibration_keeps_its_order(row: Algorithm, sample: Training, won: Won) -> None:
+    scores = won.of(*sample.split.validation)
+    model = CalibratedModel(won.estimator, fit_calibrator(scores), row.name)
     matrix = row.matrix(sample.table, sample.features)
     score, probability = row.scores(model.pipeline, matrix), model.predict_proba(matrix)[:, 1]
     order = np.argsort(score, kind="stable")
@@ -260,30 +284,16 @@ def test_calibration_keeps_its_order(row: Algorithm, sample: Training) -> None:
     assert probability.max() <= 1
 
 
-def test_the_champion_does_not_fit_again_what_the_backtest_has_fitted(
-    row: Algorithm, sample: Training, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    fits: list[str] = []
-    whole = learn
-    monkeypatch.setattr(
-        "crm_assets.modeling.folds.learn",
-        lambda row, lesson, spark: fits.append(lesson.as_of) or whole(row, lesson, spark),
-    )
-    won = winning(row, sample)
-    explained = {month: won.explained[month] for month in won.split.scored}
-    assert fits == [*sample.split.scored, sample.rows.horizon]
-    assert all(len(frame) for frame in explained.values())
+def test_the_champion_does_not_fit_again_what_the_backtest_has_fitted(sample: Training, won: Won) -> None:
+    assert won.fits == [*sample.split.scored, sample.rows.horizon]
+    assert all(len(frame) for frame in won.explained.values())
 
 
 def test_without_the_backtests_models_the_champion_explains_the_same(
-    row: Algorithm, sample: Training
+    row: Algorithm, sample: Training, won: Won
 ) -> None:
     month = sample.split.scored[0]
     split = Split(sample.split.first_months, sample.split.scored[:1], sample.split.scored[1:2])
-    scores = {row.name: backtest(row, sample, split.scored)}
-    rows = sample.rows
-    alone = candidate(rows, sample.features, scores, split, SEED, None, snapshot(sample))
-    kept = FoldModels()
-    backtest(row, sample, split.scored, kept)
-    fed = candidate(rows, sample.features, scores, split, SEED, kept, snapshot(sample))
+    scores = {row.name: won.of(*split.scored)}
+    alone, fed = (sample.candidate(scores, split, models) for models in (None, won.models))
     assert alone.explained[month].to_dict("records") == fed.explained[month].to_dict("records")

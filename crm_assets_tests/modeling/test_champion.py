@@ -153,8 +153,9 @@ def test_two_runs_give_the_same_candidate(
 ) -> None:
     again = sample.candidate({name: sample.backtest(name, sample.split.scored) for name in sample_backtests})
     assert_frame_equal(again.leaderboard, sample_candidate.leaderboard)
-    for month, frame in again.explained.items():
-        assert frame.to_dict("records") == sample_candidate.explained[month].to_dict("records")
+    for month in (sample.split.scored[0], sample.split.scored[-1]):
+        second, first = (made.explained[month].to_dict("records") for made in (again, sample_candidate))
+        assert second == first
     matrix = feature_matrix(sample.table, sample.features)
     probability = again.model.predict_proba(matrix)
     assert probability.tolist() == sample_candidate.model.predict_proba(matrix).tolist()

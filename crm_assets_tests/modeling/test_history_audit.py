@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
 from functools import cache, partial
 
 import ibis
+import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -40,16 +41,26 @@ def dumps() -> Mapping[str, Tables]:
     return {month: as_of(whole, month) for month in DAYS}
 
 
-def rates(*exports: Tables) -> pd.DataFrame:
-    """Return the rates of change between two exports."""
-    before, after = (
-        ibis.memtable(
-            cleaning.opportunities({n: ibis.memtable(t) for n, t in export.items()}, "2022-10").to_pyarrow()
-        )
-        for export in exports
-    )
+def cleaned(export: Tables) -> ir.Table:
+    deals = cleaning.opportunities({name: ibis.memtable(rows) for name, rows in export.items()}, "2022-10")
+    return ibis.memtable(deals.to_pyarrow())
+
+
+@cache
+def cleaned_before() -> ir.Table:
+    """Return the cleaned deals of the first of the two dumps."""
+    return cleaned(dumps()[min(DAYS)])
+
+
+def rates(before: ir.Table, after: ir.Table) -> pd.DataFrame:
+    """Return the rates of change between the cleaned deals of two exports."""
     since, until = DAYS.values()
     return change_rates(compared(before, after, until), since, until).to_pandas()
+
+
+def rates_if(column: str, change: Callable[[pa.Table, np.ndarray], np.ndarray]) -> pd.DataFrame:
+    """Return the rates of change if a column of the second dump is rewritten."""
+    return rates(cleaned_before(), cleaned(rewritten(dumps()[max(DAYS)], column, change)))
 
 
 def verdicts(found: pd.DataFrame) -> dict[str, str]:
@@ -57,8 +68,8 @@ def verdicts(found: pd.DataFrame) -> dict[str, str]:
 
 
 def test_a_column_rewritten_at_closing_is_convicted_and_what_never_changes_is_cleared() -> None:
-    before, after = (rewritten(dump, "account", account_missing_while_open) for dump in dumps().values())
-    told = told_by_history(rates(before, after), JUDGED)
+    exports = (rewritten(dump, "account", account_missing_while_open) for dump in dumps().values())
+    told = told_by_history(rates(*map(cleaned, exports)), JUDGED)
     assert {name for name in told.index if told["verdict"][name] == INADMISSIBLE} >= set(ACCOUNT)
     assert told["verdict"].drop(["account_parent", *ACCOUNT], errors="ignore").eq(ADMISSIBLE).all()
     assert set(told.index) >= {"sales_agent", "product", "manager", "list_price"}
@@ -66,18 +77,14 @@ def test_a_column_rewritten_at_closing_is_convicted_and_what_never_changes_is_cl
     assert told["reason"]["account"].endswith(" on 0.0% of those that stayed open")
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(3))
 def test_a_column_that_changes_at_random_is_not_convicted(seed: int) -> None:
-    before, after = dumps().values()
-    change = partial(agent_changed_at_random, seed=10 * seed)
-    told = verdicts(rates(before, rewritten(after, "sales_agent", change)))
+    told = verdicts(rates_if("sales_agent", partial(agent_changed_at_random, seed=10 * seed)))
     assert INADMISSIBLE not in told.values()
     assert "sales_agent" not in told
 
 
 def test_an_agent_who_leaves_and_a_reorganization_convict_nothing() -> None:
-    before, after = dumps().values()
-
     def left(deals: pa.Table, values: np.ndarray) -> np.ndarray:
         values[is_open(deals) & (values == "Agent 0001")] = "Agent 0002"
         return values
@@ -87,7 +94,7 @@ def test_an_agent_who_leaves_and_a_reorganization_convict_nothing() -> None:
         return names[(np.searchsorted(names, values) + 7) % len(names)]
 
     for change in (left, swapped):
-        assert INADMISSIBLE not in verdicts(rates(before, rewritten(after, "sales_agent", change))).values()
+        assert INADMISSIBLE not in verdicts(rates_if("sales_agent", change)).values()
 
 
 def test_a_value_written_for_won_deals_alone_or_two_months_after_closing_is_convicted() -> None:
@@ -105,10 +112,10 @@ def test_a_value_written_for_won_deals_alone_or_two_months_after_closing_is_conv
 
     desk = {"raw_sales_teams": with_agents(after, "Closing Desk", "Archive")}
     both = [dump | desk for dump in (before, after)]
-    won = rates(*(rewritten(dump, "sales_agent", at_winning) for dump in both))
+    won = rates(*(cleaned(rewritten(dump, "sales_agent", at_winning)) for dump in both))
     assert verdicts(won)["sales_agent"] == INADMISSIBLE
     late = [
-        rewritten(dump, "sales_agent", partial(later, day))
+        cleaned(rewritten(dump, "sales_agent", partial(later, day)))
         for dump, day in zip(both, DAYS.values(), strict=True)
     ]
     told = told_by_history(rates(*late), JUDGED)
@@ -124,7 +131,7 @@ def with_agents(dump: Tables, *names: str) -> pa.Table:
 
 def test_too_few_closings_neither_convict_nor_clear() -> None:
     whole = dump_of(SyntheticSample(300, seed=7))
-    assert verdicts(rates(*(as_of(whole, month) for month in DAYS))) == {}
+    assert verdicts(rates(*(cleaned(as_of(whole, month)) for month in DAYS))) == {}
     assert told_by_history(CHANGE_RATES.arrow.empty_table().to_pandas(), JUDGED).empty
 
 

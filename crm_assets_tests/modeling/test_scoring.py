@@ -37,11 +37,15 @@ def champion_of(candidate: Candidate, model: Any = None) -> Champion:
     )
 
 
+# What predictions and forecasts of several months share, as in a run.
+MEMO: dict[Any, Any] = {}
+
+
 def predict(training: Training, champion: Champion, month: str) -> pd.DataFrame:
     store = training.chain.store
     values = store.to_pandas(expected_values(store.read("monthly_snapshots", [month])))
     return win_predictions(
-        training.chain.features(month), values, training.chain.snapshot(month), champion, month
+        training.chain.features(month), values, training.chain.snapshot(month), champion, month, MEMO
     )
 
 
@@ -90,7 +94,7 @@ def test_expected_revenue_is_probability_times_worth_and_adds_up(
     predictions = predict(sample, champion_of(sample_candidate), LIVE)
     product = predictions["probability"] * predictions["expected_value"]
     assert predictions["expected_revenue"].tolist() == product.tolist()
-    total = revenue_forecast(predictions, sample.chain.snapshot(LIVE), LIVE, sample.features).iloc[0]
+    total = revenue_forecast(predictions, sample.chain.snapshot(LIVE), LIVE, sample.features, MEMO).iloc[0]
     assert total["level"] == TOTAL
     assert total["expected_revenue"] == pytest.approx(product.sum())
     assert total["expected_wins"] == pytest.approx(predictions["probability"].sum())

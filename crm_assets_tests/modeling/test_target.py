@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -24,8 +21,8 @@ from crm_assets.modeling.scoring import Champion
 from crm_assets.modeling.training import check_complete, labeled_months
 from crm_assets.modeling.training_rows import HeldRows
 from crm_assets.registry.names import EXPERIMENT, MODEL, experiment_name, model_name
-from crm_assets_tests.chain import Chain, rewrite_dump_after, run_chain
-from crm_assets_tests.modeling.conftest import SEED, Training
+from crm_assets_tests.chain import Chain
+from crm_assets_tests.modeling.conftest import SEED, Rewritten, Training
 
 MONTHS = [f"2023-{month:02d}" for month in range(1, 13)]
 FEATURES = ["days_open", "month_of_quarter", "list_price", "agent_open_deals"]
@@ -56,13 +53,10 @@ def labeled(chain: Chain, target: Target) -> HeldRows:
 
 
 def test_rewriting_the_future_changes_nothing_that_a_fold_sees(
-    sample: Training, sample_dump: Path, tmp_path: Path, target: Target
+    sample: Training, rewritten: Rewritten, target: Target
 ) -> None:
-    before = labeled(sample.chain, target)
-    month = before.months[6]
-    dump = Path(shutil.copytree(sample_dump, tmp_path / "dump"))
-    rewrite_dump_after(dump, month, seed=8)
-    after = labeled(run_chain(dump, tmp_path / "tables", sample.chain.months), target)
+    month = rewritten.month
+    before, after = (labeled(chain, target) for chain in (sample.chain, rewritten.chain))
     folds = [next(iter(lessons(rows, [month], FEATURES, SEED))) for rows in (before, after)]
     assert folds[0].months == folds[1].months
     assert max(folds[0].months) == shift(month, -target.months)

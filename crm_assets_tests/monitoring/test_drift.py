@@ -32,8 +32,10 @@ MONTHS = list(MonthRange("2023-01", "2023-12"))
 
 @pytest.fixture(scope="module")
 def sample() -> World:
-    """Return a CRM of the size of the real dump."""
-    return world(SyntheticSample(8_800, seed=7))
+    """Return a CRM of the size of the real dump, which has read the months before a change."""
+    made = world(SyntheticSample(8_800, seed=7))
+    made.collector.populations(MONTH)
+    return made
 
 
 def begun(sample: World, scenario: Scenario) -> pd.DataFrame:

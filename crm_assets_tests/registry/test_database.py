@@ -12,7 +12,7 @@ from alembic.script import ScriptDirectory
 from mlflow.store import db_migrations
 
 from crm_assets.errors import SourceUnavailableError
-from crm_assets.registry import database, tracking, watch
+from crm_assets.registry import database, watch
 from crm_assets.settings import Settings
 from dev.place import Place, place
 
@@ -20,24 +20,13 @@ NEWER = "made by a newer MLflow: "
 UNKNOWN = "ffffffffffff"
 
 
-@pytest.fixture(scope="module")
-def registry_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make an embedded registry with the installed MLflow."""
-    folder = tmp_path_factory.mktemp("registry")
-    file = folder / "mlflow.db"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CRM_HOME", str(folder))
-        tracking.connect(f"sqlite:///{file}", folder / "artifacts")
-    return file
-
-
 @pytest.fixture
-def there(registry_file: Path, tmp_path: Path) -> Place:
+def there(registry_database: Path, tmp_path: Path) -> Place:
     """Make an installation with a copy of the registry."""
     there = place(tmp_path / "a place", CRM_SOURCE="sample", CRM_SAMPLE_OPPORTUNITIES="300")
     home = there.folder / "home"
     home.mkdir()
-    shutil.copy(registry_file, home / "mlflow.db")
+    shutil.copy(registry_database, home / "mlflow.db")
     return there
 
 

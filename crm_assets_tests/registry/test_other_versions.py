@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+from functools import cache
 from pathlib import Path
 
 import mlflow
@@ -11,6 +12,8 @@ import pytest
 from mlflow.tracking import MlflowClient
 
 from crm_assets.errors import RegistryError, SourceUnavailableError
+from crm_assets.modeling.champion import Candidate
+from crm_assets.modeling.training_rows import HeldRows
 from crm_assets.registry import aliases, cards, models, promotion
 from crm_assets.registry.aliases import CHAMPION
 from crm_assets.registry.names import MODEL
@@ -22,10 +25,16 @@ ELSEWHERE = {"written_by.Python": "3.99.0", "written_by.scipy": "9.9.9"}
 RENAMED = "scipy.interpolate._bsplines"
 
 
+@cache
+def trained() -> tuple[HeldRows, Candidate]:
+    """Return training rows and the candidate that they give."""
+    rows = deals.training_rows()
+    return rows, deals.candidate(rows, ALGORITHM)
+
+
 def train() -> models.Decision:
     """Register a candidate as the asset champion does."""
-    rows = deals.training_rows()
-    made = deals.candidate(rows, ALGORITHM)
+    rows, made = trained()
     with mlflow.start_run() as run:
         return models.register(made, rows, {}, run.info.run_id, deals.card_of(made, rows))
 

@@ -24,12 +24,23 @@ MONTHS = list(SyntheticSample(900, seed=5).month_range())
 TABLES = (MONTHLY_SNAPSHOTS, WIN_FEATURES)
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> TableStore:
-    """Return a store with the deals of a sample."""
-    made = TableStore(Folder(tmp_path / "tables"))
-    made.write("opportunities", cleaned(SyntheticSample(900, seed=5)), OPPORTUNITIES.arrow)
+@pytest.fixture(scope="module")
+def deals() -> pa.Table:
+    """Return the deals of a sample."""
+    return cleaned(SyntheticSample(900, seed=5))
+
+
+def stored(deals: pa.Table, folder: Path) -> TableStore:
+    """Return a store with these deals."""
+    made = TableStore(Folder(folder))
+    made.write("opportunities", deals, OPPORTUNITIES.arrow)
     return made
+
+
+@pytest.fixture
+def store(deals: pa.Table, tmp_path: Path) -> TableStore:
+    """Return a store with the deals of the sample."""
+    return stored(deals, tmp_path / "tables")
 
 
 def make(store: TableStore, months: list[str]) -> list[str]:
@@ -57,30 +68,35 @@ WAYS = {
 }
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_months_have_the_same_bytes_whichever_way_they_run(
-    store: TableStore, way: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture(scope="module")
+def alone(deals: pa.Table, tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], bytes]:
+    """Return the files of months that each ran by itself."""
+    store = stored(deals, tmp_path_factory.mktemp("alone"))
     for month in MONTHS:
         make(store, [month])
-    alone = contents(store)
+    return contents(store)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_months_have_the_same_bytes_whichever_way_they_run(
+    store: TableStore, alone: dict[tuple[str, str], bytes], way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name, rows in zip(("ROWS_AT_ONCE", "ROWS_HELD", "HOLDING_PAYS"), WAYS[way], strict=True):
         monkeypatch.setattr(monthly, name, rows)
     assert make(store, MONTHS) == MONTHS * len(TABLES)
     assert contents(store) == alone
 
 
-def test_deals_in_any_order_give_the_same_bytes(store: TableStore, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_deals_in_any_order_give_the_same_bytes(
+    deals: pa.Table, alone: dict[tuple[str, str], bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = stored(deals.take(list(range(deals.num_rows))[::-1]), tmp_path / "tables")
     make(store, MONTHS)
-    before = contents(store)
-    rows = pq.read_table(store.path("opportunities"))
-    store.write("opportunities", rows.take(list(range(rows.num_rows))[::-1]), OPPORTUNITIES.arrow)
-    make(store, MONTHS)
-    assert contents(store) == before
+    assert contents(store) == alone
     monkeypatch.setattr(monthly, "ROWS_AT_ONCE", 1)
     monkeypatch.setattr(monthly, "ROWS_HELD", 0)
     make(store, MONTHS)
-    assert contents(store) == before
+    assert contents(store) == alone
 
 
 def test_held_tables_are_let_go(store: TableStore, monkeypatch: pytest.MonkeyPatch) -> None:

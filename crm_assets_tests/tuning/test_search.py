@@ -22,13 +22,19 @@ from dev.stack.postgres import find_programs
 from dev.waiting import wait_until
 
 # Two generations and a part of a third.
-TRIALS = 22
+TRIALS = 21
 
 
 @pytest.fixture(scope="module")
-def alone(tmp_path_factory: pytest.TempPathFactory) -> list[Trial]:
+def own_storage(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return the database of the search that one process runs alone."""
+    return f"sqlite:///{tmp_path_factory.mktemp('alone')}/tuning.db"
+
+
+@pytest.fixture(scope="module")
+def alone(own_storage: str) -> list[Trial]:
     """Return the trials of one process."""
-    return toy.searched(toy.task(), f"sqlite:///{tmp_path_factory.mktemp('alone')}/tuning.db", TRIALS)
+    return toy.searched(toy.task(), own_storage, TRIALS)
 
 
 @pytest.fixture(scope="module")
@@ -164,9 +170,8 @@ def test_a_database_that_does_not_work_is_told_without_its_password(storage: str
     assert "secret" not in str(told.value)
 
 
-def test_the_importance_of_parameters_needs_trials_that_differ(alone: list[Trial], tmp_path: Path) -> None:
-    search = Search(toy.task(), f"sqlite:///{tmp_path}/tuning.db")
-    search.work(Budget(8))
+def test_the_importance_of_parameters_needs_trials_that_differ(alone: list[Trial], own_storage: str) -> None:
+    search = Search(toy.task(), own_storage)
     weights = search.importance(Budget(8))
     assert set(weights) == set(alone[0].parameters)
     assert sum(weights.values()) == pytest.approx(1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -47,6 +48,7 @@ FALSE = frozenset(
 _NUMBER = re.compile(r"[+-]?\d+([.,]\d+)?%?")
 
 
+@lru_cache(maxsize=10_000)
 def plain(name: str) -> str:
     """Return the letters and digits of a column's name, in lower case, without a connector's prefix.
 

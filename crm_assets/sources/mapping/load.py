@@ -88,7 +88,7 @@ def load(choice: str) -> LoadedMapping:
         SettingsError: there is no such preset or file, or the file is no valid mapping.
     """
     if choice in PRESETS:
-        return LoadedMapping(_validated(preset(choice), choice), f"the preset {choice}")
+        return _of_preset(choice)
     path = Path(choice).expanduser()
     try:
         text = path.read_text("utf-8-sig")
@@ -111,19 +111,22 @@ def parse(text: str, path: Path) -> LoadedMapping:
         raise SettingsError(
             f"{path.name}, preset: there is no preset {base!r}; choose {', '.join(PRESETS)}, or {NOTHING}."
         )
-    merged = _laid_over(preset(base) if base != NOTHING else {}, given, _SECTIONS)
+    merged = _laid_over(_preset(base) if base != NOTHING else {}, given, _SECTIONS)
     written = frozenset(_lines(given, _SECTIONS))
     return LoadedMapping(_validated(merged, path.name, written), path.name, path, written)
 
 
+# Presets are read once: a draft asks for them dozens of times, and reading YAML is slow.
 @cache
-def _preset_text(name: str) -> str:
-    return (_FOLDER / f"{name}.yaml").read_text("utf-8")
+def _of_preset(name: str) -> LoadedMapping:
+    return LoadedMapping(_validated(_preset(name), name), f"the preset {name}")
 
 
-def preset(name: str) -> dict[str, Any]:
-    """Return the lines of a preset."""
-    return {**_read_yaml(_preset_text(name), f"{name}.yaml"), "preset": name}
+@cache
+def _preset(name: str) -> dict[str, Any]:
+    """Return the lines of a preset; nobody may change them."""
+    text = (_FOLDER / f"{name}.yaml").read_text("utf-8")
+    return {**_read_yaml(text, f"{name}.yaml"), "preset": name}
 
 
 def _unreadable(choice: str, error: Exception) -> str:

@@ -29,10 +29,11 @@ def materialized(tmp_path: Path, address: str, **credentials: str) -> tuple[list
         resources = importlib.import_module("crm_assets.definitions").defs.resources
         with dg.DagsterInstance.ephemeral() as instance:
             done = dg.materialize(assets, instance=instance, resources=resources, raise_on_error=False)
-    made = [event.asset_key.to_user_string() for event in done.get_asset_materialization_events()]
+    keys = [event.asset_key for event in done.get_asset_materialization_events()]
+    made = [key.to_user_string() for key in keys if key]
     failed = [event.step_failure_data for event in done.get_step_failure_events()]
     counts = done.asset_value("raw_archive")["rows"].to_list() if done.success else []
-    return made, counts, [str(one.error.cause) for one in failed]
+    return made, counts, [str(one.error.cause) for one in failed if one.error]
 
 
 def test_a_pull_lands_in_the_raw_tables_and_in_the_archive_and_a_refused_one_changes_nothing(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import shutil
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,8 +13,8 @@ import dagster as dg
 import pytest
 from mlflow.tracking import MlflowClient
 
-import crm_assets
 from dev.daemon import MODEL
+from dev.here import loaded_anew
 from dev.place import Place
 
 NEWEST, LABELED = "2023-12", "2023-11"
@@ -116,23 +115,15 @@ def finished(sample_run: tuple[Place, str], tmp_path_factory: pytest.TempPathFac
 def code(
     finished: Place, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Code]:
-    """Yield the code location, loaded again with the `SETTINGS` of the test module.
-
-    A process reads settings and calendar only once, so the fixture loads its modules a second time.
-    """
+    """Yield the code location, loaded anew with the `SETTINGS` of the test module."""
     there = Place(tmp_path_factory.mktemp("there"), finished.settings | request.module.SETTINGS)
     shutil.copytree(finished.folder / "home", there.folder / "home")
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in there.environment().items():
-            if name.startswith("CRM_"):
-                patch.setenv(name, value)
-        _forget(patch)
+    with loaded_anew(there.environment()):
         definitions = importlib.import_module("crm_assets.definitions")
         sensors, schedules = (
             importlib.import_module(f"crm_assets.defs.automation.{name}") for name in ("sensors", "schedules")
         )
         yield Code(there, sensors, schedules, definitions.defs)
-        _forget()
 
 
 @pytest.fixture
@@ -144,17 +135,3 @@ def history(code: Code, finished: Place) -> Iterator[History]:
     shutil.copy(finished.folder / "home" / "mlflow.db", folder / "home" / "mlflow.db")
     with dg.DagsterInstance.from_config(str(folder / "dagster")) as instance:
         yield History(code.there, instance, code.sensors, code.schedules, code.definitions)
-
-
-def _forget(patch: pytest.MonkeyPatch | None = None) -> None:
-    """Remove our modules from this process; with `patch`, until it is undone."""
-    if patch:
-        # Importing a package again makes it an attribute of ours, where patches by name look for it.
-        for name, value in vars(crm_assets).copy().items():
-            if isinstance(value, ModuleType):
-                patch.setattr(crm_assets, name, value)
-    for name in [name for name in sys.modules if name.startswith("crm_assets.")]:
-        if patch:
-            patch.delitem(sys.modules, name)
-        else:
-            del sys.modules[name]
