@@ -80,13 +80,7 @@ def test_a_champion_that_uses_a_forbidden_feature_fails_its_gate(
     assert again.returncode == 0, again.stderr
     assert checks.returncode != 0
     assert "Version 1 uses days_open: promote another version." in checks.stderr
-    retrained = copy.dagster(
-        "asset",
-        "materialize",
-        *MODULE,
-        "--select",
-        "logistic_regression,random_forest,xgboost,gradient_boosting,champion",
-    )
+    retrained = copy.dagster("asset", "materialize", *MODULE, "--select", "logistic_regression,champion")
     assert retrained.returncode == 0, retrained.stderr
     decision = copy.metadata("champion")["decision"].value
     assert decision == "Version 1 uses days_open, which may no longer be used."
