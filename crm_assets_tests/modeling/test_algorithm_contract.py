@@ -131,8 +131,8 @@ def test_scores_are_probabilities_whatever_comes(row: Algorithm, sample: Trainin
 def test_many_rows_get_the_scores_and_the_explanations_of_few(
     row: Algorithm, sample: Training, won: Won, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # A few blocks of rows, the last one smaller.
-    estimator, rows = won.estimator, strange(sample).head(250)
+    # Two blocks of rows, the last one smaller.
+    estimator, rows = won.estimator, strange(sample).head(150)
     matrix = row.matrix(rows, sample.features)
     scores, pushes = row.scores(estimator, matrix), contributions(row, estimator, rows, sample.features)
     why = explain(row, estimator, rows, sample.features)
