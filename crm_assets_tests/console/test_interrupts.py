@@ -1,4 +1,4 @@
-"""Ctrl-C ends a command with one line, and the histories record that the run was canceled."""
+"""Ctrl-C ends a command with one line and cancels its run in the histories; SIGTERM ends what it started."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ import pytest
 from dev.place import Place, place
 
 
-def interrupted(there: Place, at: str, *command: str) -> tuple[int, str, str]:
-    """Press Ctrl-C once the command has printed a text; return its exit code, output and error output."""
+def stopped(there: Place, how: signal.Signals, at: str, *command: str) -> tuple[int, str, str]:
+    """Send a signal once the command has printed a text; return its exit code, output and error output."""
     process = subprocess.Popen(
         [sys.executable, *command],
         env=there.environment(PYTHONUNBUFFERED="1"),
@@ -31,9 +31,14 @@ def interrupted(there: Place, at: str, *command: str) -> tuple[int, str, str]:
         line = process.stdout.readline()
         assert line, printed
         printed += line
-    process.send_signal(signal.SIGINT)
+    process.send_signal(how)
     rest, errors = process.communicate(timeout=300)
     return process.returncode, printed + rest, errors
+
+
+def interrupted(there: Place, at: str, *command: str) -> tuple[int, str, str]:
+    """Press Ctrl-C once the command has printed a text."""
+    return stopped(there, signal.SIGINT, at, *command)
 
 
 # Interrupt while the run makes tables, and while it trains.
@@ -73,3 +78,22 @@ def test_a_command_that_is_interrupted_before_it_ran_anything_ends_with_one_line
     )
     code, _, errors = interrupted(there, "waiting", "-c", script)
     assert (code, errors.strip()) == (130, "Interrupted.")
+
+
+def test_a_command_that_is_terminated_first_ends_what_it_started(tmp_path: Path) -> None:
+    there = place(tmp_path / "place", CRM_SOURCE="sample")
+    script = (
+        "import subprocess, sys\n"
+        "from crm_assets.console.terminal import run_command\n"
+        "def main():\n"
+        "    with subprocess.Popen(['sleep', '600']) as started:\n"
+        "        try:\n"
+        "            print('waiting', flush=True)\n"
+        "            return started.wait()\n"
+        "        finally:\n"
+        "            started.terminate()\n"
+        "sys.exit(run_command(main))"
+    )
+    # Its output ends only when all processes have ended that could write to it.
+    code, _, errors = stopped(there, signal.SIGTERM, "waiting", "-c", script)
+    assert (code, errors.strip()) == (128 + signal.SIGTERM, "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import socket
 import sqlite3
 import subprocess
@@ -34,8 +35,9 @@ def paths(home: Path) -> list[str]:
     return [path for path in found if str(path).startswith("file:") and "mlruns" not in path]
 
 
-def mentions(home: Path, text: str) -> list[str]:
-    """Return all text columns of the database, whatever their names."""
+def elsewhere(home: Path) -> list[str]:
+    """Return all columns of the database that name other artifacts than this home's, whatever their names."""
+    artifacts = home / "mlflow-artifacts"
     with closing(sqlite3.connect(home / "mlflow.db")) as connection:
         tables = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         return [
@@ -43,8 +45,8 @@ def mentions(home: Path, text: str) -> list[str]:
             for table in tables
             for _, column, *_ in connection.execute(f"PRAGMA table_info({table})")
             if connection.execute(
-                f"SELECT 1 FROM {table} WHERE instr({column}, ?) LIMIT 1",  # noqa: S608
-                [text],
+                f"SELECT 1 FROM {table} WHERE instr(replace({column}, ?, ''), ?) LIMIT 1",  # noqa: S608
+                [artifacts.as_uri(), artifacts.name],
             ).fetchone()
         ]
 
@@ -66,7 +68,7 @@ def test_a_copy_of_a_home_is_a_registry_of_its_own(sample_run: tuple[Place, str]
     copy = there.copy(tmp_path / "copy")
     done = copy.python(*LOAD)
     assert json.loads(done.stdout.splitlines()[-1])[0] == "1", done.stderr
-    assert mentions(copy.folder / "home", str(there.folder / "home" / "mlflow-artifacts")) == []
+    assert elsewhere(copy.folder / "home") == []
     assert (there.folder / "home" / "mlflow.db").read_bytes() == original
 
 
@@ -78,7 +80,7 @@ def test_a_home_that_was_renamed_loads_its_champion_and_trains_again(moved: Plac
     assert str(moved.metadata("champion")["version"].value) == "2"
     home = moved.folder / "home"
     assert {path.startswith((home / "mlflow-artifacts").as_uri()) for path in paths(home)} == {True}
-    assert mentions(home, "/before/home") == []
+    assert elsewhere(home) == []
 
 
 def test_the_ui_of_a_home_that_was_renamed_shows_its_artifacts(moved: Place) -> None:
@@ -114,6 +116,9 @@ def test_the_ui_of_a_home_that_was_renamed_shows_its_artifacts(moved: Place) -> 
             timeout=60,
         )
         assert file.content.startswith(b"PAR1")
+        process.terminate()
+        assert process.wait() == 128 + signal.SIGTERM
+        assert not _answers(f"{address}/health"), "its server goes on"
     finally:
         stop(process)
 
