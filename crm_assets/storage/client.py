@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any, Protocol
 
 from botocore.config import Config
+from botocore.loaders import create_loader
 from botocore.session import Session
 
 CONNECT_SECONDS = 2
@@ -60,7 +61,7 @@ def make_client(
         profile_name: the profile; if None, that of the environment.
     """
     session = Session(profile=profile_name)
-    session.register_component("data_loader", _loader())
+    session.register_component("data_loader", _loader(session.get_config_variable("data_path")))
     limits = Config(
         connect_timeout=CONNECT_SECONDS,
         read_timeout=read_seconds,
@@ -71,9 +72,13 @@ def make_client(
 
 
 @cache
-def _loader() -> Any:
-    """Return what reads the descriptions of Amazon's services; each session would read them again."""
-    return Session().get_component("data_loader")
+def _loader(folders: str | None) -> Any:
+    """Return what reads the descriptions of Amazon's services; each session would read them again.
+
+    Args:
+        folders: where else to look for descriptions, as `AWS_DATA_PATH` or the profile says.
+    """
+    return create_loader(folders)
 
 
 def address(s3: S3Clients) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import dagster as dg
 import pyarrow as pa
 import pytest
@@ -74,6 +76,20 @@ def test_runs_and_commands_give_a_server_the_same_time() -> None:
         assert (limits.connect_timeout, limits.read_timeout) == (CONNECT_SECONDS, READ_SECONDS)
         assert limits.retries["total_max_attempts"] == 1
         assert client.meta.endpoint_url == "http://127.0.0.1:9"
+
+
+@pytest.mark.usefixtures("bucket_settings")
+def test_the_profile_of_a_resource_counts_whatever_the_environment_names(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "config").write_text("[profile ours]\nregion = eu-north-1\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_PROFILE", "nobody")
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    client = S3(endpoint_url="http://127.0.0.1:9", profile_name="ours").get_client()
+    assert client.meta.region_name == "eu-north-1"
+    client = S3(endpoint_url="http://127.0.0.1:9", profile_name="ours", region_name="eu-west-3").get_client()
+    assert client.meta.region_name == "eu-west-3"
 
 
 def test_the_resources_show_no_secret(bucket_settings: None) -> None:
