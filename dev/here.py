@@ -28,11 +28,11 @@ def loaded_anew(environment: Mapping[str, str]) -> Generator[None]:
 
     A process reads settings and calendar only once, so other ones need modules of their own.
     """
+    before = _attributes()
     with pytest.MonkeyPatch.context() as patch, mock.patch.dict(os.environ, environment, clear=True):
         # Importing a package again makes it an attribute of ours, where patches by name look for it.
-        for name, value in vars(crm_assets).copy().items():
-            if isinstance(value, ModuleType):
-                patch.setattr(crm_assets, name, value)
+        for name, value in before.items():
+            patch.setattr(crm_assets, name, value)
         for name in _ours():
             patch.delitem(sys.modules, name)
         _forget_jobs()
@@ -41,6 +41,9 @@ def loaded_anew(environment: Mapping[str, str]) -> Generator[None]:
         finally:
             for name in _ours():
                 del sys.modules[name]
+            # Where it stays, `from crm_assets import name` would find the module of this block.
+            for name in _attributes().keys() - before:
+                delattr(crm_assets, name)
             _forget_jobs()
 
 
@@ -71,8 +74,13 @@ def run_here(
             code = end.code
     said, told = (stream.buffer.getvalue().decode() for stream in (out, err))
     if isinstance(code, str):
-        said, code = f"{said}{code}\n", 1
+        told, code = f"{told}{code}\n", 1
     return subprocess.CompletedProcess((module, *arguments), int(code or 0), said, told)
+
+
+def _attributes() -> dict[str, ModuleType]:
+    """Return the modules that are attributes of our package."""
+    return {name: value for name, value in vars(crm_assets).items() if isinstance(value, ModuleType)}
 
 
 def _ours() -> list[str]:
