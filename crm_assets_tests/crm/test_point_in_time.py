@@ -256,6 +256,21 @@ def test_the_label_of_a_month_depends_on_the_months_of_its_target_and_no_later_o
                 assert after.labels(target).equals(files_as_they_were()[past].labels(target))
 
 
+def test_what_happens_on_the_next_day_changes_nothing_of_a_month() -> None:
+    month = MONTHS[8]
+    won = Closing(Stage.WON.value, 1, 5.0)
+    entered = LaterDeal(deals()[0], 1, prospecting=False, closing=won)
+    tomorrow = Future({}, {}, {"new": entered}, won, nothing_later=False)
+    for past, after in files(tomorrow.rewrite(deals(), month), until(month)[-4:]).items():
+        before = files_as_they_were()[past]
+        assert after.snapshot == before.snapshot
+        assert after.features == before.features
+        assert after.deal_features == before.deal_features
+        for target in TARGETS:
+            if target.last_month(past) <= month:
+                assert after.labels(target).equals(before.labels(target))
+
+
 def test_the_label_does_depend_on_the_month_after() -> None:
     month = MONTHS[8]
     lost = Future({}, {}, {}, Closing(Stage.LOST, 5, 0.0), nothing_later=False)

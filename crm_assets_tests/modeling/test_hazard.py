@@ -12,6 +12,7 @@ from crm_assets.errors import NotEnoughDataError
 from crm_assets.modeling.algorithms import algorithm
 from crm_assets.modeling.algorithms.closing_hazard import build, contributions
 from crm_assets.modeling.hazard.estimator import ClosingHazard
+from crm_assets.modeling.hazard.fit import _smoothed
 from crm_assets.modeling.hazard.observed import last_day
 from crm_assets_tests.modeling.conftest import Training
 
@@ -107,6 +108,13 @@ def test_the_number_of_threads_changes_no_bit(sample: Training) -> None:
     with threadpool_limits(1):
         alone = build(FEATURES, 1).fit(snapshot)
     assert alone.hazard_.tolist() == usual.hazard_.tolist()
+
+
+@pytest.mark.parametrize("ages", [1, 50, 700, 1_500])
+def test_smoothing_in_parts_is_smoothing_at_once(ages: int) -> None:
+    random = np.random.default_rng(1)
+    kernel, counts = random.random((ages, ages)), random.random((ages, 3))
+    np.testing.assert_allclose(_smoothed(kernel, counts), kernel @ counts, rtol=1e-12)
 
 
 def test_days_before_the_first_recorded_close_do_not_count() -> None:
