@@ -154,7 +154,11 @@ def verdict(best: int, gain: float, error: float, held_out: float, trials: int) 
 
 
 def is_adopted(gain: float, error: float, held_out: float) -> bool:
-    """Return whether a gain is larger than its error, and something remains on held-out months if any."""
+    """Return whether a gain is larger than its error, and something remains on held-out months if any.
+
+    >>> is_adopted(0.02, 0.01, math.nan), is_adopted(0.01, 0.02, 0.01), is_adopted(0.02, 0.01, -0.01)
+    (True, False, False)
+    """
     return bool(gain > error and not held_out <= 0)
 
 
