@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sqlite3
 import subprocess
@@ -86,14 +87,16 @@ def test_a_command_that_is_terminated_first_ends_what_it_started(tmp_path: Path)
         "import subprocess, sys\n"
         "from crm_assets.console.terminal import run_command\n"
         "def main():\n"
-        "    with subprocess.Popen(['sleep', '600']) as started:\n"
+        "    nowhere = subprocess.DEVNULL\n"
+        "    with subprocess.Popen(['sleep', '60'], stdout=nowhere, stderr=nowhere) as started:\n"
         "        try:\n"
-        "            print('waiting', flush=True)\n"
+        "            print('waiting for', started.pid, flush=True)\n"
         "            return started.wait()\n"
         "        finally:\n"
         "            started.terminate()\n"
         "sys.exit(run_command(main))"
     )
-    # Its output ends only when all processes have ended that could write to it.
-    code, _, errors = stopped(there, signal.SIGTERM, "waiting", "-c", script)
+    code, printed, errors = stopped(there, signal.SIGTERM, "waiting", "-c", script)
     assert (code, errors.strip()) == (128 + signal.SIGTERM, "")
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(printed.split()[-1]), 0)
