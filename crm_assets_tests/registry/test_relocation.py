@@ -117,7 +117,7 @@ def test_the_ui_of_a_home_that_was_renamed_shows_its_artifacts(moved: Place) -> 
         )
         assert file.content.startswith(b"PAR1")
         process.terminate()
-        assert process.wait() == 128 + signal.SIGTERM
+        assert process.wait(timeout=300) == 128 + signal.SIGTERM
         assert not _answers(f"{address}/health"), "its server goes on"
     finally:
         stop(process)
