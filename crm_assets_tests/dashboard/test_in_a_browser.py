@@ -116,10 +116,12 @@ def test_quotas_stand_beside_the_forecast(boss: Visitor, home: Place) -> None:
             boss.page.get_by_text("Manager", exact=True).first.click()
             settled(boss.page)
             shown = csv(boss.download("This table as CSV"))
-            if "quota" in shown:
+            # The table of another level may still stand there.
+            quoted = shown.set_index("name")["quota"].dropna().to_dict() if "quota" in shown else {}
+            if quoted:
                 break
             boss.page.wait_for_timeout(500)
-        assert shown.set_index("name")["quota"].dropna().to_dict() == {name: 12_345_678.0}
+        assert quoted == {name: 12_345_678.0}
     finally:
         pq.write_table(stored, quotas)
 

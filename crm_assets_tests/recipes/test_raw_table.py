@@ -127,7 +127,7 @@ CONTRACTS = (
     "crm_assets_tests/crm/test_point_in_time.py::"
     "test_rewriting_what_is_later_changes_every_date_column_and_nothing_of_what_was_known",
     "crm_assets_tests/crm/test_point_in_time.py::"
-    "test_what_a_replay_exports_of_a_month_is_dated_by_its_end[raw_activities-2023-06]",
+    "test_what_a_replay_exports_of_a_month_is_dated_by_its_end[2023-06-raw_activities]",
     "crm_assets_tests/defs/test_definitions.py",
     "crm_assets_tests/defs/checks/test_suites.py::test_sound_tables_break_no_rule_that_stops_the_run[raw_activities]",
     "crm_assets_tests/test_documents.py::test_what_follows_from_the_code_is_up_to_date[tables]",
