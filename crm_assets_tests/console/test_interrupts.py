@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import textwrap
 from contextlib import closing
 from pathlib import Path
 
@@ -42,6 +43,13 @@ def interrupted(there: Place, at: str, *command: str) -> tuple[int, str, str]:
     return stopped(there, signal.SIGINT, at, *command)
 
 
+def ours(main: str) -> tuple[str, str]:
+    """Return the arguments of Python for a command of ours that does what the lines of `main` say."""
+    lines = textwrap.indent(textwrap.dedent(main), " ")
+    wrapper = "from crm_assets.console.terminal import run_command"
+    return "-c", f"import subprocess, sys, time\n{wrapper}\ndef main():\n{lines}\nsys.exit(run_command(main))"
+
+
 # Interrupt while the run makes tables, and while it trains.
 @pytest.mark.parametrize("at", ["raw_accounts", "training_set"])
 def test_a_run_that_is_interrupted_ends_with_one_line(
@@ -69,34 +77,26 @@ def test_a_run_that_is_interrupted_ends_with_one_line(
 
 def test_a_command_that_is_interrupted_before_it_ran_anything_ends_with_one_line(tmp_path: Path) -> None:
     there = place(tmp_path / "place", CRM_SOURCE="sample")
-    script = (
-        "import sys, time\n"
-        "from crm_assets.console.terminal import run_command\n"
-        "def main():\n"
-        "    print('waiting', flush=True)\n"
-        "    time.sleep(600)\n"
-        "sys.exit(run_command(main))"
-    )
-    code, _, errors = interrupted(there, "waiting", "-c", script)
+    waits = """
+        print("waiting", flush=True)
+        time.sleep(600)
+    """
+    code, _, errors = interrupted(there, "waiting", *ours(waits))
     assert (code, errors.strip()) == (130, "Interrupted.")
 
 
 def test_a_command_that_is_terminated_first_ends_what_it_started(tmp_path: Path) -> None:
     there = place(tmp_path / "place", CRM_SOURCE="sample")
-    script = (
-        "import subprocess, sys\n"
-        "from crm_assets.console.terminal import run_command\n"
-        "def main():\n"
-        "    nowhere = subprocess.DEVNULL\n"
-        "    with subprocess.Popen(['sleep', '60'], stdout=nowhere, stderr=nowhere) as started:\n"
-        "        try:\n"
-        "            print('waiting for', started.pid, flush=True)\n"
-        "            return started.wait()\n"
-        "        finally:\n"
-        "            started.terminate()\n"
-        "sys.exit(run_command(main))"
-    )
-    code, printed, errors = stopped(there, signal.SIGTERM, "waiting", "-c", script)
+    starts = """
+        nowhere = subprocess.DEVNULL
+        with subprocess.Popen(["sleep", "60"], stdout=nowhere, stderr=nowhere) as started:
+            try:
+                print("waiting for", started.pid, flush=True)
+                return started.wait()
+            finally:
+                started.terminate()
+    """
+    code, printed, errors = stopped(there, signal.SIGTERM, "waiting", *ours(starts))
     assert (code, errors.strip()) == (128 + signal.SIGTERM, "")
     with pytest.raises(ProcessLookupError):
         os.kill(int(printed.split()[-1]), 0)

@@ -23,6 +23,9 @@ from crm_assets.serving.keys import add_row, new_key
 from dev.api_server import api_server
 from dev.place import Place
 
+# Between two questions of one of those who ask without end: a load, but no race for the processor.
+BETWEEN_S = 0.01
+
 RAW = ("opportunity_id", "sales_agent", "product", "account", "engage_date")
 
 

@@ -10,11 +10,8 @@ import numpy as np
 import pytest
 
 from crm_assets.crm.months import month_end
-from crm_assets_tests.serving.conftest import Api, newest, second_version
+from crm_assets_tests.serving.conftest import BETWEEN_S, Api, newest, second_version
 from dev.waiting import wait_until
-
-# Between two questions of one of those who ask without end: a load, but no race for the processor.
-BETWEEN_S = 0.01
 
 CHANCES = ("probability", "probability_2_months", "probability_3_months", "probability_ever")
 

@@ -18,7 +18,7 @@ from mlflow.pyfunc.scoring_server.client import ScoringServerClient
 
 from crm_assets.crm.months import month_end
 from crm_assets.modeling.matrix import feature_matrix
-from crm_assets_tests.serving.conftest import Api, newest
+from crm_assets_tests.serving.conftest import BETWEEN_S, Api, newest
 from dev.api_server import api_server
 from dev.mlflow_server import free_port
 from dev.place import Place
@@ -95,7 +95,7 @@ def test_a_redis_that_goes_away_and_comes_back_fails_no_request(
 
     def load(place: int) -> None:
         with open_api.client("") as client:
-            while not stop.wait(0.01):
+            while not stop.wait(BETWEEN_S):
                 # Another page each time, so that the cache is asked and filled.
                 page = {"limit": 3, "offset": sum(seen.values()), "min_value": place}
                 seen[client.get("/v1/opportunities", params=page).status_code] += 1
